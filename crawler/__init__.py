@@ -1,7 +1,7 @@
-"""A job goes in, sightings and exact bytes come out.
+"""Stand-alone crawler: runs a job, stores the exact bytes of images, and reports where each image was seen.
 
-For others: ``from crawler import Job, Source, SourceKind, run``. docs/stand-alone.md shows them; everything else is
-this project's own.
+Public API: ``from crawler import Job, Source, SourceKind, run``, documented in docs/stand-alone.md. Everything else is
+internal to this project.
 """
 
 from typing import TYPE_CHECKING

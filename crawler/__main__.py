@@ -36,7 +36,7 @@ _PR_SET_PDEATHSIG = 1
 
 @ends_with_reader
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
     keep_private()
     return ended(lambda: _run(options), "crawler: ")
@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
     job = _job(options)
     if not job.follow:
         _die_with_parent(speaks=options.out is None)
-    from crawler.crawling.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is told before
+    from crawler.crawling.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is reported before
 
     if options.out is None:
         return run(job, _Writer(os.dup(sys.stdout.fileno()), job).write)
@@ -64,9 +64,9 @@ def _run(options: argparse.Namespace) -> ExitCode:
 
 
 def _die_with_parent(*, speaks: bool) -> None:
-    """Ask Linux to kill this process when the one that started it is gone (prctl(2)); elsewhere its pipe breaks.
+    """Kill this process when its parent exits, with prctl(2) on Linux; on other systems, writing to the pipe fails.
 
-    One that ended before, as this process began, is told by the pipe that nobody reads any more.
+    If the parent exits while this process starts, the pipe without a reader shows it.
     """
     if sys.platform == "linux":
         parent = os.getppid()
@@ -75,14 +75,14 @@ def _die_with_parent(*, speaks: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
     pipe = select.poll()
     pipe.register(sys.stdout.fileno(), 0)
-    if speaks and any(told & select.POLLERR for _, told in pipe.poll(0)):
+    if speaks and any(events & select.POLLERR for _, events in pipe.poll(0)):
         os._exit(ExitCode.SERVICE_MISSING)
 
 
 def _earlier(out: Path, running: Path, job: Job) -> list[PageLine | RefusalLine]:
-    """The lines of the same job, where it was killed while it wrote them; any others are removed.
+    """Return the lines of an interrupted run of the same job; remove all other lines.
 
-    A file beside them holds the job for as long as it runs. A last line that was cut off is removed, too.
+    A file next to the output stores the job while it runs. An incomplete last line is removed as well.
     """
     is_same = running.exists() and running.read_bytes() == job.to_json().encode()
     data = out.read_bytes() if is_same and out.exists() else b""
@@ -95,7 +95,7 @@ def _earlier(out: Path, running: Path, job: Job) -> list[PageLine | RefusalLine]
 
 
 class _Writer:
-    """Writes whole lines; whoever listens has them at once. What is missing at the end is told on standard error."""
+    """Writes complete, unbuffered lines. At the end, unfinished work is reported on standard error."""
 
     def __init__(self, descriptor: int, job: Job) -> None:
         self._stream = os.fdopen(descriptor, "wb", buffering=0)
@@ -107,7 +107,7 @@ class _Writer:
             while rest:
                 rest = rest[self._stream.write(rest) or 0 :]
         except OSError as error:
-            # Nobody listens any more, or the disk is full: what this process still did would be lost.
+            # Nobody reads the pipe any more, or the disk is full: further results of this process would be lost.
             print(f"crawler: the lines can't be written: {error.strerror}.", file=sys.stderr, flush=True)
             os._exit(ExitCode.SERVICE_MISSING)
         if isinstance(line, EndLine) and self._job.follow:
@@ -116,7 +116,7 @@ class _Writer:
 
 
 def _missing(end: EndLine, render: Render) -> Iterator[str]:
-    """What a whole job hasn't seen, and what to do about that."""
+    """Yield sentences about what a whole job has not visited, with the steps to take."""
     if pages := end.counts.scripts_not_run:
         them = "1 page runs" if pages == 1 else f"{pages:,} pages run"
         how = {

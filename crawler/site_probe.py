@@ -1,6 +1,6 @@
-"""A look at a site before it is watched: what it says to crawlers, and which sitemaps and feeds it has.
+"""Probe a site before it is watched: its rules for crawlers, its sitemaps and its feeds.
 
-Nothing is followed and nothing is kept. Every request passes the network guard, and the whole look has a time limit.
+No links are followed and nothing is stored. Every request passes the network guard, and the probe has a time limit.
 """
 
 import time
@@ -21,21 +21,21 @@ from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_beginning
 from exhibit.reasons import Reason
 
-Denied = Callable[[str], bool]  # says which hosts aren't asked
+Denied = Callable[[str], bool]  # returns True for hosts that must not be contacted
 SECONDS = 12.0
 REQUEST_SECONDS = 5.0
 PAGE_BYTES = 2_000_000
-"""Of an answer, at its beginning: enough to tell what it is and what it names first."""
+"""Bytes read from the start of a response: enough to detect its kind and the first links."""
 
 MAX_ADDRESS = 2_000
 MAX_PROPOSED = 8
-"""Sitemaps and feeds that are proposed, each."""
+"""Limit for proposed sitemaps, and for proposed feeds."""
 _NO_PAGE = (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site", b"\x1f\x8b", b"{")
-"""How sitemaps and feeds begin, and gzipped sitemaps."""
+"""First bytes of sitemaps and feeds, and of gzipped sitemaps."""
 
 
 class Robots(StrEnum):
-    """What robots.txt says about an address."""
+    """Verdict of robots.txt about a URL."""
 
     NONE = "none"
     ALLOWS = "allows"
@@ -45,7 +45,7 @@ class Robots(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A source that a watch of the site may have: what it is, and where."""
+    """Proposed source for a watch of the site."""
 
     kind: SourceKind
     url: str
@@ -53,37 +53,53 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a look at a site gave."""
+    """Result of probing a site."""
 
-    url: str  # the address, after redirects
-    title: str  # of the page, or empty
-    robots: Robots  # what robots.txt says about it
-    crawl_delay: float  # seconds between two requests that robots.txt asks for, or 0
-    reserved: bool  # whether the site reserves it against text and data mining
-    proposals: tuple[Proposal, ...]  # the sources that the site offers; the address itself first, if it may be visited
+    url: str  # URL after redirects
+    title: str  # title of the page, or empty
+    robots: Robots  # verdict of robots.txt about the URL
+    crawl_delay: float  # seconds between two requests that robots.txt requests, or 0
+    reserved: bool  # whether the site reserves the URL against text and data mining
+    proposals: tuple[Proposal, ...]  # sources offered by the site; the URL itself first, if it may be visited
 
 
 def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, seconds: float = SECONDS) -> Look:
-    """Look at a site for so many seconds; ``https`` is tried before ``http`` when the address names neither.
+    """Probe a site; without a scheme, ``https`` is tried before ``http``.
 
-    Raises ``RefusedError`` with the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
-    ``http-…`` for an answer that is no page.
+    Args:
+        address: URL or host name of the site.
+        guard: Network guard for all requests.
+        agent: User agent of the crawler.
+        denied: Returns True for hosts that must not be contacted.
+        seconds: Time limit of the probe.
+
+    Returns:
+        The site's rules and proposed sources.
+
+    Raises:
+        RefusedError: With the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
+            ``http-…``
+            for a response that is not a page.
     """
     text = address.strip()
-    given = [text] if "://" in text else [f"https://{text}", f"http://{text}"]
-    check_address(given[0], guard)
+    urls = [text] if "://" in text else [f"https://{text}", f"http://{text}"]
+    check_address(urls[0], guard)
     visit = _Visit(guard, agent, denied, time.monotonic() + seconds)
-    for url in given[:-1]:
+    for url in urls[:-1]:
         try:
             return visit.look(url)
         except RefusedError as error:
             if error.reason != Reason.UNREACHABLE:
                 raise
-    return visit.look(given[-1])
+    return visit.look(urls[-1])
 
 
 def check_address(url: str, guard: Guard) -> None:
-    """Refuse what can't be the address of a site, as far as its text tells; raises ``RefusedError``."""
+    """Check from its text that a URL can be the URL of a site.
+
+    Raises:
+        RefusedError: The network guard blocks it, or it is not the URL of a site.
+    """
     guard.check_url(url)
     host = plain_host(host_of(url))
     if len(url) > MAX_ADDRESS or ("." not in host and not is_localhost(host) and literal_address(host) is None):
@@ -136,7 +152,7 @@ class _Visit:
         )
 
     def _offered(self, url: str, policy: SitePolicy, document: Document) -> list[Proposal]:
-        """The sitemaps and feeds of a page that may be visited; a sitemap in its usual place, if none is named."""
+        """Return the sitemaps and feeds of a page that may be visited; the usual sitemap location if none is named."""
         sitemaps = [*policy.sitemaps, *(link.url for link in document.links if link.kind is Kind.SITEMAP)]
         feeds = [link.url for link in document.links if link.kind is Kind.FEED]
         if not sitemaps and self._is_sitemap(f"{origin_of(url)}/sitemap.xml", policy):
@@ -150,14 +166,14 @@ class _Visit:
         ]
 
     def _may_visit(self, url: str) -> bool:
-        """Whether what a site names may be visited, as far as the text tells: else a watch of it would be refused."""
+        """Return True if the text of a URL allows a visit; a watch of any other URL would be refused."""
         with suppress(RefusedError):
             self._guard.check_url(url)
             return not self._denied(host_of(url))
         return False
 
     def _is_sitemap(self, url: str, policy: SitePolicy) -> bool:
-        """Whether a sitemap of the site itself lies there; a large one is known by its beginning."""
+        """Return True if the URL is a sitemap of the same site; only the start of a large one is read."""
         with suppress(RefusedError):
             if policy.allows(url) and (answer := self._get(url)).status == 200 and same_domain(answer.url, url):
                 return bool(document_of(answer.body, Kind.SITEMAP, url=answer.url, max_bytes=4 * PAGE_BYTES).links)
@@ -184,20 +200,20 @@ class _Visit:
         return _Answer(response.url, response.status_code, media_type, body)
 
     def _left(self) -> float:
-        left = self._until - time.monotonic()
-        if left <= 0:
+        seconds_left = self._until - time.monotonic()
+        if seconds_left <= 0:
             raise RefusedError("The site answers too slowly.", reason=Reason.TOO_SLOW)
-        return left
+        return seconds_left
 
     def _check(self, url: str) -> None:
-        """Asked before each request and each redirect: a chain of slow ones has no more time than one answer."""
+        """Check the time limit and the host before each request and redirect; slow redirects get no extra time."""
         self._left()
         if self._denied(host_of(url)):
             raise RefusedError(f"The host {host_of(url)} isn't visited.", reason=Reason.DENIED_HOST)
 
 
 def _read(answer: _Answer, token: str) -> tuple[SourceKind, Document]:
-    """What lies at the address itself: a sitemap, a feed or a page."""
+    """Detect whether the response is a sitemap, a feed or a page, and parse it."""
     kinds = {SourceKind.SITE: Kind.PAGE}
     if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_NO_PAGE):
         kinds = {SourceKind.SITEMAP: Kind.SITEMAP, SourceKind.FEED: Kind.FEED, **kinds}

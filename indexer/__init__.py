@@ -1,7 +1,7 @@
-"""Pictures become vectors, vectors become candidates, candidates become matches.
+"""Image comparison: extracts features from pictures, finds candidate works, and decides which are matches.
 
-For others: ``from indexer import compare_pictures, match_folders``. docs/stand-alone.md shows them; everything else is
-this project's own.
+Public API: ``from indexer import compare_pictures, match_folders``, documented in docs/stand-alone.md. Everything else
+is internal to this project.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""``python -m indexer``: match folders, compare pictures and calibrate, without any server."""
+"""``python -m indexer``: match folders, compare pictures and calibrate, without a server."""
 
 import argparse
 import json
@@ -57,9 +57,11 @@ for _ in range(100):
         break
     time.sleep(0.1)
 """
-"""Removes a folder when its input ends, and the others when nobody said before that all is well, once its parent has
-ended, which removes them itself if it can; who still writes there ends soon, so after a kill it looks for a second
-whether anything has come back."""
+"""Program that removes the temporary folders of its parent, also if the parent is killed.
+
+It removes the first folder when its input ends, and the others once the parent has ended, unless the parent wrote to it
+beforehand: the parent then removes them itself. As other processes may still write for a moment after a kill, it checks
+for a second whether anything has reappeared."""
 DRAWINGS = {
     View.SIDE_BY_SIDE: "both, what they share outlined, its corners lettered",
     View.OVERLAY: "B laid on A",
@@ -70,7 +72,7 @@ DRAWINGS = {
 
 @ends_with_reader
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
     hear_interrupts()
     try:
@@ -163,9 +165,9 @@ def _bytes(path: Path) -> bytes:
 
 @contextmanager
 def _scratch(cache: Path | None) -> Iterator[Path]:
-    """Where works are measured; what this process and those beside it need for a while goes with it."""
+    """Yield the folder for measured works; temporary folders of this process and its children are removed later."""
     folder = tempfile.mkdtemp(prefix="exhibit-match-")
-    folders = (folder, get_temp_dir())  # the second is removed by multiprocessing, unless this process is killed
+    folders = (folder, get_temp_dir())  # multiprocessing removes the second, unless this process is killed
     remover = [sys.executable, "-IS", "-c", REMOVES, str(os.getpid()), *folders]
     with subprocess.Popen(remover, stdin=subprocess.PIPE, start_new_session=True) as removing:
         try:
@@ -178,7 +180,7 @@ def _scratch(cache: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that replaces the path when all went well."""
+    """Yield a file that replaces the path if no error occurs."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
@@ -191,13 +193,13 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 class _Meter:
-    """Progress on standard error: one line that is rewritten on a terminal, a line every tenth elsewhere."""
+    """Progress on standard error: one line that is rewritten on a terminal, a line for every tenth elsewhere."""
 
     def __init__(self) -> None:
         self._shown = ""
 
     def show(self, stage: str, done: int, total: int) -> None:
-        """Show how far it is."""
+        """Show the progress of a stage."""
         rewrites = sys.stderr.isatty()
         step = max(1, total // (200 if rewrites else 10))
         if done % step and done != total:
@@ -206,7 +208,7 @@ class _Meter:
         print(f"\r\x1b[2K{self._shown}" if rewrites else self._shown, file=sys.stderr, end="" if rewrites else "\n")
 
     def say(self, line: str) -> None:
-        """Show a line that stays."""
+        """Show a permanent line."""
         if self._shown and sys.stderr.isatty():
             print(file=sys.stderr)
         self._shown = ""

@@ -1,1 +1,1 @@
-"""Web archives that are asked what they hold: which captures of a domain or an address, and where their bytes lie."""
+"""Clients for web archive indexes: which captures of a domain or URL exist, and where their bytes are stored."""

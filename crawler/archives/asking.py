@@ -1,4 +1,4 @@
-"""One request after the other to an archive's index, at the pace that it bears."""
+"""Rate-limited, sequential requests to the index of a web archive."""
 
 import time
 from collections.abc import Callable
@@ -13,26 +13,31 @@ from exhibit.sentences import Sentence
 
 REQUEST_SECONDS = 60.0
 MAX_BYTES = 32_000_000
-"""Bytes of one page of an answer: five times what the largest one has that is asked for."""
+"""Limit for one page of a response, in bytes: five times the largest page expected."""
 
 
 _LONGEST_SLEEP = 30.0
-"""Seconds that a worker waits for its turn; for longer ones the question is put off."""
+"""Longest wait for a turn, in seconds. For longer waits the request is postponed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statuses:
-    """What the statuses of one service mean, for its index and for its records alike."""
+    """Meaning of a service's HTTP status codes, for its index and its records."""
 
-    withheld: tuple[int, ...] = ()  # it doesn't give out what it has of this domain or address
-    busy: tuple[int, ...] = (429, 503)  # it asks to be asked later
-    back_off: float = 60.0  # seconds that it is left alone then, by all who ask it, where it doesn't say how many
+    withheld: tuple[int, ...] = ()  # the service withholds its captures of this domain or URL
+    busy: tuple[int, ...] = (429, 503)  # the service asks clients to retry later
+    back_off: float = 60.0  # seconds for which all clients pause then, if the service names no time
 
 
 class Asking:
-    """Asks the index of one archive; two requests lie at least so many seconds apart.
+    """Sends requests to the index of one archive, with a minimum time between two requests.
 
-    Where others ask it too, ``turn`` takes the next turn to ask and says how many seconds that is ahead.
+    Args:
+        session: HTTP session that sends the requests.
+        title: Name of the archive for error messages.
+        seconds: Minimum time between two requests.
+        statuses: Meaning of the archive's status codes.
+        turn: Reserves the next turn where several clients share the archive; returns the seconds until that turn.
     """
 
     def __init__(
@@ -47,10 +52,10 @@ class Asking:
         self._turn, self._free_at = turn, 0.0
 
     def wait(self) -> None:
-        """Wait until a request may be made.
+        """Sleep until a request may be sent.
 
         Raises:
-            SearchRefusedError: ``busy``, if that takes longer than a worker should sleep.
+            SearchRefusedError: ``busy``, if the wait is longer than a worker should sleep.
         """
         rest = self._turn(self._seconds) if self._turn is not None else self._free_at - time.monotonic()
         if rest > _LONGEST_SLEEP:
@@ -63,18 +68,22 @@ class Asking:
         return SearchRefusedError(sentence, reason="busy", wait=seconds)
 
     def _back_off(self, response: requests.Response) -> SearchRefusedError:
-        """Leave the service alone for as long as it says, whoever asks it."""
-        stated = busy(self._title, response).wait
-        seconds = self._statuses.back_off if stated is None else stated
+        """Pause requests from all clients for as long as the service requests."""
+        wait = busy(self._title, response).wait
+        seconds = self._statuses.back_off if wait is None else wait
         self._free_at = time.monotonic() + seconds
         if self._turn is not None:
             self._turn(seconds)
         return self._busy(seconds)
 
     def get(self, url: str, parameters: list[tuple[str, str]]) -> tuple[int, bytes]:
-        """Ask; returns status and body of 200, 400 and 404, which mean something else to each archive.
+        """Send a GET request and return the status (200, 400 or 404) and body.
 
-        Redirects aren't followed. Raises ``SearchRefusedError``, and ``RefusedError`` when the guard forbids it.
+        The meaning of these statuses depends on the archive. Redirects are not followed.
+
+        Raises:
+            SearchRefusedError: The request failed, or the archive is busy or withholds its captures.
+            RefusedError: The network guard blocks the URL.
         """
         self.wait()
         try:
@@ -88,22 +97,22 @@ class Asking:
             self._free_at = max(self._free_at, time.monotonic() + self._seconds)
         if response.status_code in self._statuses.withheld:
             status = response.status_code
-            said = Sentence(
+            sentence = Sentence(
                 "%(name)s does not give out what it has of this domain (%(status)s).", name=self._title, status=status
             )
-            raise SearchRefusedError(said, reason=Reason.UNSEARCHABLE)
+            raise SearchRefusedError(sentence, reason=Reason.UNSEARCHABLE)
         if response.status_code not in (200, 400, 404):
             status = response.status_code
             raise self.failed(Sentence("%(name)s answered with status %(status)s.", name=self._title, status=status))
         return response.status_code, body
 
     def unreadable(self) -> SearchRefusedError:
-        """What is raised for an answer that isn't of the documented form."""
+        """Return the error for a response that does not have the documented format."""
         return self.failed(
             Sentence("%(name)s answered with something that isn't an archive's index.", name=self._title)
         )
 
     @staticmethod
     def failed(sentence: str) -> SearchRefusedError:
-        """What is raised where another attempt may bring more."""
+        """Return an error with the reason ``failed``, after which a retry may succeed."""
         return SearchRefusedError(sentence, reason="failed")

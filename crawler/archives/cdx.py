@@ -1,4 +1,4 @@
-"""What web archives state of their captures: lines of CDX and CDXJ, and what they come to.
+"""Capture records of web archives: CDX and CDXJ lines, and the types that they are parsed into.
 
 Formats: https://archive.org/web/researcher/cdx_legend.php and https://specs.webrecorder.net/cdxj/0.1.0/.
 """
@@ -16,7 +16,7 @@ from exhibit.types import Untyped
 
 LETTERS = {"a": "url", "b": "timestamp", "m": "mime", "s": "status", "k": "digest", "S": "length", "V": "offset",
            "g": "filename"}  # fmt: skip
-"""What the letters of a CDX legend stand for, of those that are read."""
+"""Field names for the letters of a CDX legend that Exhibit reads."""
 _JSON, _BLANK = re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
 _NUMBERS = ("timestamp", "status", "statuscode", "status_code", "length", "offset")
 _NAMES = {
@@ -24,7 +24,7 @@ _NAMES = {
     "mime": ("mime", "mime-detected", "mimetype", "mime_type"),
     "status": ("status", "statuscode", "status_code"),
 }
-"""What lines of CDXJ call their fields: pywb and Common Crawl, the Wayback Machine's server, ipwb."""
+"""Field names in CDXJ lines of pywb and Common Crawl, the Wayback Machine's server, and ipwb."""
 _SHA1 = re.compile(r"(?:sha1:)?([A-Z2-7]{32})")
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FILE = re.compile(r"[\w./=-]{1,1000}", re.ASCII)
@@ -33,13 +33,13 @@ _POSITION = re.compile(r"([a-z-]{1,20}) ([0-9]{14}) ([A-Z2-7]{32})(?: ([0-9]{1,1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """What an archive states of a capture, as a text of one line keeps it."""
+    """An archive's statement about a capture, which can be stored as a single line of text."""
 
     archive: str  # `wayback` or `common-crawl`
-    at: datetime  # when it was made, UTC
-    digest: str  # SHA-1 of the payload in Base32, as CDX has it
-    offset: int = 0  # of its record in the file that holds it, where that is known
-    length: int = 0  # of that record as it is packed, in bytes; 0 where it isn't known
+    at: datetime  # capture time, UTC
+    digest: str  # SHA-1 of the payload in Base32, as in CDX
+    offset: int = 0  # offset of the record in its file, if known
+    length: int = 0  # compressed length of the record in bytes; 0 if unknown
 
     def __str__(self) -> str:
         place = f" {self.offset} {self.length}" if self.offset or self.length else ""
@@ -47,7 +47,7 @@ class Stated:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Read such a text; ``None`` for any other."""
+        """Parse the text form; return ``None`` if the text does not have that form."""
         if (match := _POSITION.fullmatch(text)) is None or (at := capture_time(match[2])) is None:
             return None
         return cls(archive=match[1], at=at, digest=match[3], offset=int(match[4] or 0), length=int(match[5] or 0))
@@ -55,78 +55,86 @@ class Stated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
-    """A capture that an archive names."""
+    """A capture listed by an archive."""
 
     stated: Stated
-    url: str  # the address that was captured
-    record: str  # the address of the archive's own record
-    media_type: str  # as the archive states it, in small letters; `-` where it doesn't
+    url: str  # the captured URL
+    record: str  # URL of the archive's record
+    media_type: str  # as stated by the archive, in lower case; `-` if not stated
 
     @property
     def at(self) -> datetime:
-        """When it was made, as the archive states it, UTC."""
+        """Capture time in UTC, as the archive states it."""
         return self.stated.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What an archive is asked for."""
+    """Query to an archive."""
 
-    url: str  # an address, or the name of a domain
-    whole_domain: bool = False  # whether all hosts below the name are meant
-    pictures: bool = False  # whether only what the archive calls a picture is wanted
-    since: str = ""  # the first moment, as 4 to 14 digits: `2019`, `201903`
-    until: str = ""  # the last one, likewise
-    most: int = 5_000  # captures of one page of the answer, where the archive lets that be said
+    url: str  # a URL or a domain name
+    whole_domain: bool = False  # whether all hosts below the domain are included
+    pictures: bool = False  # whether to return only captures that the archive lists as images
+    since: str = ""  # earliest capture time, as 4 to 14 digits: `2019`, `201903`
+    until: str = ""  # latest capture time, in the same format
+    most: int = 5_000  # captures per page of the response, where the archive supports a limit
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of an answer."""
+    """One page of a response."""
 
     captures: tuple[Capture, ...]
-    unread: int  # lines that couldn't be read, or lack what is needed
-    next_page: str  # what names the next page; empty at the end
+    unread: int  # lines that could not be parsed or lack required fields
+    next_page: str  # identifies the next page; empty on the last page
 
 
 class Archive(Protocol):
-    """A web archive that can be asked."""
+    """A web archive that can be queried."""
 
-    name: str  # what sightings and rows call it
-    title: str  # what members call it
-    seconds: float  # least time between two requests
+    name: str  # name in sightings and table rows
+    title: str  # name shown to members
+    seconds: float  # minimum time between two requests
 
     def captures(self, asked: Asked, page: str = "") -> Page:
-        """Ask for one page; raises :class:`crawler.searches.client.SearchRefusedError` and ``RefusedError``."""
+        """Request one page of captures.
+
+        Raises:
+            crawler.searches.client.SearchRefusedError: The archive did not return a usable page.
+            RefusedError: The network guard blocks the URL.
+        """
         ...
 
     def indexes(self, asked: Asked) -> int:
-        """How many indexes are asked for that, one after the other."""
+        """Return the number of indexes that this query searches, one after the other."""
         ...
 
 
 def stamp(at: datetime) -> str:
-    """A moment as archives write it: 14 digits, UTC."""
+    """Format a time as archives do: 14 digits, UTC."""
     return at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
 
 
 def fields_of(text: str, legend: Sequence[str]) -> Mapping[str, str]:
-    """The fields of a line by their names in :data:`LETTERS`; raises ``ValueError`` where its JSON can't be read.
+    """Return the fields of a line by their names in :data:`LETTERS`.
 
-    A line of CDXJ says itself what its fields are called, one of CDX by the letters of the legend.
+    A CDXJ line names its own fields; a CDX line is read by the letters of the legend.
+
+    Raises:
+        ValueError: The JSON of the line cannot be parsed.
     """
     begin = _JSON.search(text)
     if begin is None:
-        named = dict(zip(legend, _BLANK.split(text), strict=False))
-        return {name: named.get(letter, "") for letter, name in LETTERS.items()}
+        columns = dict(zip(legend, _BLANK.split(text), strict=False))
+        return {name: columns.get(letter, "") for letter, name in LETTERS.items()}
     try:
-        told = json.loads(text[begin.start() :])
+        data = json.loads(text[begin.start() :])
     except RecursionError as error:
         raise ValueError from error
-    found = {name: _first(told, _NAMES.get(name, (name,))) for name in LETTERS.values()}
-    found["mime"] = found["mime"] or "-"
+    fields = {name: _first(data, _NAMES.get(name, (name,))) for name in LETTERS.values()}
+    fields["mime"] = fields["mime"] or "-"
     words = text[: begin.start()].split()
-    return found if found["timestamp"] or len(words) < 2 else found | {"timestamp": words[1]}
+    return fields if fields["timestamp"] or len(words) < 2 else fields | {"timestamp": words[1]}
 
 
 def _first(told: Untyped, names: Sequence[str]) -> str:
@@ -140,7 +148,7 @@ def _text(told: Untyped, name: str) -> str:
 
 
 def stated_of(archive: str, fields: Mapping[str, str]) -> Stated | None:
-    """What a line states of a capture; ``None`` where its moment or its digest is missing, or it isn't of the web."""
+    """Return a line's capture; ``None`` if its time or digest is missing or its URL is not HTTP(S)."""
     at, digest = capture_time(fields["timestamp"]), _SHA1.fullmatch(fields["digest"].strip())
     read = read_url(fields["url"])
     if at is None or digest is None or read is None or read.protocol not in ("http:", "https:"):
@@ -150,17 +158,17 @@ def stated_of(archive: str, fields: Mapping[str, str]) -> Stated | None:
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text can be the name of a file that an archive's records lie in, below its own address."""
+    """Return True if the text is a safe relative name for an archive's record file."""
     return bool(_FILE.fullmatch(text)) and ".." not in text and not text.startswith("/")
 
 
 def earliest(captures: Iterable[Capture]) -> dict[str, Capture]:
-    """Of each picture the earliest capture, by the digest that the archive states."""
-    found: dict[str, Capture] = {}
+    """Return the earliest capture of each image, by the digest that the archive states."""
+    first: dict[str, Capture] = {}
     for one in captures:
-        if one.stated.digest not in found or one.at < found[one.stated.digest].at:
-            found[one.stated.digest] = one
-    return found
+        if one.stated.digest not in first or one.at < first[one.stated.digest].at:
+            first[one.stated.digest] = one
+    return first
 
 
 def _number(text: str) -> int:

@@ -1,8 +1,8 @@
-"""Common Crawl: an index a crawl, asked one after the other, oldest first; records lie in WARC files.
+"""Common Crawl: one index per crawl, queried one after the other from the oldest; records are stored in WARC files.
 
-https://index.commoncrawl.org names the indexes in ``collinfo.json``; each is asked as pywb's CDX server is
-(https://pywb.readthedocs.io/en/latest/manual/cdxserver_api.html), page by page. A record is a member of gzip of its own
-and can be had by a range of bytes.
+https://index.commoncrawl.org lists the indexes in ``collinfo.json``. Each index is queried like pywb's CDX server
+(https://pywb.readthedocs.io/en/latest/manual/cdxserver_api.html), page by page. A record is a separate gzip member and
+can be fetched with a byte range request.
 """
 
 import json
@@ -21,11 +21,11 @@ from exhibit.network.addresses import origin_of
 NAME: Final = "common-crawl"
 TITLE: Final = "Common Crawl"
 SECONDS = 2.0
-"""Least time between two requests to the index, which many share."""
+"""Minimum time between two requests to the index, which many clients share."""
 STATUSES: Final = Statuses(busy=(403, 429, 503), back_off=300.0)
-"""403: its content network blocks who asks too often; nothing is withheld by domain."""
+"""403: the content network blocks clients that send too many requests; no domain is withheld."""
 MAX_LINES = 100_000
-"""Lines of one page of an answer: five blocks of 3,000 are usual."""
+"""Limit for the lines of one page of a response; five blocks of 3,000 are usual."""
 _ID = re.compile(r"CC-MAIN-[0-9A-Za-z-]{1,40}")
 _DIGITS = re.compile(r"[0-9]+")
 
@@ -35,15 +35,15 @@ class Index:
     """The index of one crawl."""
 
     name: str  # such as `CC-MAIN-2019-09`
-    url: str  # where it is asked
-    begin: str  # its first and last moment, as 14 digits
+    url: str  # URL that receives queries
+    begin: str  # first and last capture time, as 14 digits
     end: str
 
 
 class CommonCrawl:
-    """The indexes at one address and the files at another. Implements ``crawler.archives.cdx.Archive``.
+    """Client for the indexes at one URL and the files at another. Implements ``crawler.archives.cdx.Archive``.
 
-    A page is named by its index, its number there, and how many that index has: ``CC-MAIN-2019-09 0 2``.
+    A page is identified by its index, its page number, and the number of pages of that index: ``CC-MAIN-2019-09 0 2``.
     """
 
     name, title = NAME, TITLE
@@ -62,20 +62,20 @@ class CommonCrawl:
         self._known: tuple[Index, ...] = ()
 
     def _of(self, asked: Asked) -> list[Index]:
-        """Those whose time overlaps what is asked for, oldest first."""
+        """Return the indexes whose period overlaps the query, oldest first."""
         if not self._known:
             self._known = tuple(sorted(self._indexes(), key=lambda one: one.begin))
         until = asked.until.ljust(14, "9") if asked.until else "9" * 14
         return [one for one in self._known if one.end >= asked.since and one.begin <= until]
 
     def captures(self, asked: Asked, page: str = "") -> Page:
-        """One page of one index; where it has none, the page is empty and names the next index's first."""
+        """Return one page of one index; if the index has no matches, an empty page that names the next index."""
         indexes = self._of(asked)
         name, _, where = page.partition(" ")
         place = next((number for number, one in enumerate(indexes) if one.name == name), None)
         if not indexes:
             return Page((), 0, "")
-        if place is None:  # it is the first question, or its index has gone
+        if place is None:  # First request, or the index no longer exists.
             place, where = 0, ""
         index, following = indexes[place], indexes[place + 1].name if place + 1 < len(indexes) else ""
         number, _, count = where.partition(" ")
@@ -87,7 +87,7 @@ class CommonCrawl:
         return Page(captures, unread, f"{index.name} {int(number) + 1} {count}" if goes_on else following)
 
     def indexes(self, asked: Asked) -> int:
-        """How many crawls' times overlap what is asked for: each has an index."""
+        """Return the number of crawls, each with an index, whose period overlaps the query."""
         return len(self._of(asked))
 
     def _indexes(self) -> Iterator[Index]:
@@ -96,15 +96,15 @@ class CommonCrawl:
         if not isinstance(value, list):
             raise self._asking.unreadable()
         for one in value:
-            told = one if isinstance(one, dict) else {}
-            name = str(told.get("id", ""))
+            entry = one if isinstance(one, dict) else {}
+            name = str(entry.get("id", ""))
             try:
-                url = urljoin(f"{self._url}/", str(told.get("cdx-api", "")))
+                url = urljoin(f"{self._url}/", str(entry.get("cdx-api", "")))
             except ValueError:
                 continue
             if not _ID.fullmatch(name) or origin_of(url) != origin_of(self._url):
-                continue  # nobody else is asked than whom the operator has set
-            begin, end = ("".join(_DIGITS.findall(str(told.get(end, ""))))[:14] for end in ("from", "to"))
+                continue  # Requests go only to the host that the operator has configured.
+            begin, end = ("".join(_DIGITS.findall(str(entry.get(end, ""))))[:14] for end in ("from", "to"))
             yield Index(name, url, begin.ljust(14, "0"), (end or "9").ljust(14, "9"))
 
     def _count(self, index: Index, asked: Asked) -> int:
@@ -119,7 +119,7 @@ class CommonCrawl:
 
     def _page(self, index: Index, asked: Asked, number: int) -> tuple[tuple[Capture, ...], int]:
         status, body = self._asking.get(index.url, [*self._parameters(asked), ("page", str(number))])
-        if status != 200:  # 404: it has nothing there; 400: its pages are fewer by now
+        if status != 200:  # 404: no captures; 400: the index has fewer pages by now
             return (), 0
         lines = [line for line in body.decode("utf-8", "replace").split("\n") if line.strip()]
         captures, are_cdx = [], False
@@ -130,8 +130,8 @@ class CommonCrawl:
                 continue
             are_cdx = are_cdx or bool(fields["url"] and fields["timestamp"])
             mime, stated = fields["mime"].lower(), stated_of(NAME, fields)
-            wanted = fields["status"] == "200" and (not asked.pictures or mime.startswith("image/"))
-            if stated is None or not stated.length or not wanted or not is_file_name(fields["filename"]):
+            is_wanted = fields["status"] == "200" and (not asked.pictures or mime.startswith("image/"))
+            if stated is None or not stated.length or not is_wanted or not is_file_name(fields["filename"]):
                 continue
             record = f"{self._data}/{fields['filename']}"
             captures.append(Capture(stated=stated, url=fields["url"], record=record, media_type=mime))

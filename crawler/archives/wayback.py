@@ -1,7 +1,7 @@
-"""The Internet Archive's Wayback Machine: its CDX server, and where it replays a capture's own bytes.
+"""The Internet Archive's Wayback Machine: its CDX server, and the URLs of the original bytes of captures.
 
-https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server names the parameters. ``id_`` behind the
-moment of an address asks for the bytes as they were captured, without the archive's own banner and rewritten links.
+The parameters are documented at https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server. ``id_``
+after the timestamp in a URL requests the bytes as captured, without the archive's banner and rewritten links.
 """
 
 import re
@@ -17,9 +17,9 @@ from crawler.archives.cdx import Asked, Capture, Page, fields_of, stated_of
 NAME: Final = "wayback"
 TITLE: Final = "Wayback Machine"
 SECONDS = 2.5
-"""Least time between two requests to the index: more often than once a second it answers 429."""
+"""Minimum time between two requests to the index, which returns 429 for more than one request a second."""
 STATUSES: Final = Statuses(withheld=(403, 451), busy=(429, 503))
-"""403: the owner of the domain asked to be left out ("Blocked Site Error")."""
+"""403: the owner of the domain asked to be excluded ("Blocked Site Error")."""
 _FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
 _LEGEND = ("N", "b", "a", "m", "s", "k", "S")
 _LINE = re.compile(r"\S+ [0-9]{14} \S+ \S+ \S+ \S+ \S+\s*$", re.ASCII)
@@ -27,7 +27,7 @@ _KEY = re.compile(r"[!-~]{1,4000}")
 
 
 class Wayback:
-    """The archive at an address, such as ``https://web.archive.org``. Implements ``crawler.archives.cdx.Archive``."""
+    """Client for an archive such as ``https://web.archive.org``. Implements ``crawler.archives.cdx.Archive``."""
 
     name, title = NAME, TITLE
 
@@ -43,7 +43,7 @@ class Wayback:
         self._asking = Asking(session, TITLE, self.seconds, STATUSES, turn)
 
     def captures(self, asked: Asked, page: str = "") -> Page:
-        """One page of the captures, by address and moment; ``page`` is the key to resume with."""
+        """Return one page of captures, sorted by URL and time; ``page`` is the resume key."""
         more = [("limit", str(asked.most)), ("showResumeKey", "true")]
         more += [("resumeKey", unquote_plus(page))] if page else []
         status, body = self._asking.get(f"{self._url}/cdx/search/cdx", [*self._parameters(asked), *more])
@@ -53,19 +53,19 @@ class Wayback:
         lines = [line for line in listed.split("\n") if line.strip()]
         key = rest.strip()
         if len(lines) == 1 and not rest and asked.most > 1 and len(lines[0].split()) == 1:
-            lines, key = [], lines[0].strip()  # the index was looked through for long, and nothing of it was wanted
-        found = list(self._read(lines, asked))
-        if (lines and not found) or len(lines) > 2 * asked.most or (key and not _KEY.fullmatch(key)):
+            lines, key = [], lines[0].strip()  # A long search of the index that returned no match, only a resume key.
+        results = list(self._read(lines, asked))
+        if (lines and not results) or len(lines) > 2 * asked.most or (key and not _KEY.fullmatch(key)):
             raise self._asking.unreadable()
-        captures = tuple(one for one in found if one is not None)
+        captures = tuple(one for one in results if one is not None)
         return Page(captures, len(lines) - len(captures), "" if key == page else key)
 
     def indexes(self, _asked: Asked) -> int:
-        """It has one index."""
+        """Return 1: the Wayback Machine has a single index."""
         return 1
 
     def _read(self, lines: list[str], asked: Asked) -> Iterator[Capture | None]:
-        """What each line states, ``None`` for one that lacks what is needed; none of lines that aren't of CDX."""
+        """Yield the capture of each CDX line, ``None`` if required fields are missing; other lines are skipped."""
         for line in lines:
             if not _LINE.match(line):
                 continue
@@ -74,8 +74,8 @@ class Wayback:
             except ValueError:
                 continue
             stated, mime = stated_of(NAME, fields), fields["mime"].lower()
-            wanted = not asked.pictures or mime.startswith("image/")
-            if stated is None or not wanted:
+            is_wanted = not asked.pictures or mime.startswith("image/")
+            if stated is None or not is_wanted:
                 yield None
                 continue
             record = f"{self._url}/web/{fields['timestamp']}id_/{fields['url']}"
@@ -83,7 +83,10 @@ class Wayback:
 
     @staticmethod
     def _parameters(asked: Asked) -> list[tuple[str, str]]:
-        """What is asked, without where to go on; of captures that follow one another with the same bytes, the first."""
+        """Return the query parameters without paging.
+
+        Of consecutive captures with the same bytes, only the first is requested.
+        """
         parameters = [("url", asked.url), ("matchType", "domain" if asked.whole_domain else "exact")]
         parameters += [("fl", ",".join(_FIELDS)), ("filter", "statuscode:200"), ("collapse", "digest")]
         parameters += [("filter", "mimetype:image/.*")] if asked.pictures else []

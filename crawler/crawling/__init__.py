@@ -1,1 +1,1 @@
-"""Running one job in this process: the spider, its settings, and sources that are files."""
+"""Run one job in this process: the Scrapy spider, its settings, and sources that are files."""

@@ -1,4 +1,4 @@
-"""Web archives as sources: each picture of their records becomes a page line, by the rules of a crawl of the web."""
+"""Web archives as sources: each image in their records becomes a page line, under the same rules as a web crawl."""
 
 import base64
 import hashlib
@@ -33,29 +33,30 @@ Outcome: TypeAlias = PageLine | RefusalLine | None
 _RECORDS = (".warc", ".warc.gz", ".warc.zst", ".arc", ".arc.gz")
 _PACKED = ".wacz"
 ARCHIVES = (*_RECORDS, _PACKED)
-"""Web archives: WARC (ISO 28500), ARC, and WACZ, which packs WARC files."""
+"""File name suffixes of web archives: WARC (ISO 28500), ARC, and WACZ, which packs WARC files."""
 POSITION = re.compile(r"[0-9]{1,18}(\+[0-9]{1,9})?")
 _END = "9" * 18
-"""The position of a file that can't be read further for another reason than its records."""
+"""Position of a file that cannot be read further for a reason other than its records."""
 UNREADABLE = Reason.UNREADABLE
-"""Why there is a line about an archive itself: some of it couldn't be read."""
+"""Reason for a line about an archive itself: part of it could not be read."""
 
 _UNTYPED = ("", "application/octet-stream", "binary/octet-stream", "application/unknown", "no-type", "unk", "unknown")
-"""What servers and crawlers call an answer of which they don't know what it is."""
+"""Media types that servers and crawlers use for content of unknown type."""
 _PAGES = ("text/html", "application/xhtml+xml")
 _MAX_KNOWN = 50_000
 _MAX_SEGMENTED = 16
-"""Records in segments that wait for their rest at one time."""
+"""Maximum number of segmented records that wait for their remaining segments at the same time."""
 _MAX_NESTED = 2
-"""Packed archives within one another: a collection packs one for each crawl."""
+"""Depth of nested packed archives: a collection packs one for each crawl."""
 _OF_PAGE = re.compile(r"(?:urn:)?(?P<what>[a-z][a-z0-9-]{0,40}):(?P<page>https?://.+)", re.IGNORECASE | re.DOTALL)
-"""What crawlers that run a browser call what they make of a page: ``urn:view:``, ``urn:pageinfo:``, ``screenshot:``."""
+"""URL schemes of browser-based crawlers for data derived from a page: ``urn:view:``, ``urn:pageinfo:``,
+``screenshot:``."""
 _SCREENSHOTS = ("view", "thumbnail", "fullpage", "screenshot")
 SCREENSHOT = "screenshot"
-"""What a sighting says of a picture that an archiving program made of a page."""
-ROOM = 1 << 20  # bytes of headers and of the framing of chunks, beside a body
+"""``found_in`` of an image that an archiving program made of a page."""
+ROOM = 1 << 20  # bytes allowed beside a body, for headers and chunk framing
 _HTTP = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})\b")
-_END_OF_HEAD = re.compile(rb"\n\r*\n")  # to look for what precedes it, too, takes the square of a run of \r
+_END_OF_HEAD = re.compile(rb"\n\r*\n")  # matching what precedes it, too, takes quadratic time on a run of \r
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _HASHES = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")}
 _MAX_PACKAGE = 8 << 20
@@ -89,18 +90,18 @@ WRONG = Sentence("The bytes don't fit the digest that the archive gives for them
 
 @dataclass(slots=True)
 class Known:
-    """What the records of the archives have told that later ones need; the oldest is forgotten."""
+    """Data from earlier records that later records need; the oldest entries are dropped."""
 
     named: OrderedDict[bytes, tuple[str, str]] = field(default_factory=OrderedDict)
-    """Addresses of pictures that pages have named, by key: the page, and the words beside it there."""
+    """Image URLs that pages have named, by key: the page, and the surrounding words."""
     kept: OrderedDict[object, tuple[Fetched, object]] = field(default_factory=OrderedDict)
-    """Pictures that revisits may refer to, and their digests as stated; by that digest, by the record's id, and by
-    address and date."""
+    """Images that revisit records may refer to, with their stated digests; by digest, by record id, and by URL and
+    date."""
     segmented: OrderedDict[str, "_Segmented"] = field(default_factory=OrderedDict)
-    """Records whose rest is still to come, by the id of the first segment."""
+    """Records whose remaining segments are pending, by the id of the first segment."""
 
     def keep(self, record: Record, seen: Fetched, digest: object) -> None:
-        """Remember a picture of a record under what a revisit may name."""
+        """Remember the image of a record under all keys that a revisit record may use."""
         address = url_key(seen.final_url)
         dated = address, stated_time(record.header("WARC-Date"))
         for key in (digest, record.header("WARC-Record-ID"), dated, (address, "")):
@@ -109,23 +110,23 @@ class Known:
         self.forget()
 
     def forget(self) -> None:
-        """Keep no more than there is room for."""
-        for known in (self.named, self.kept):
-            while len(known) > _MAX_KNOWN:
-                cast("OrderedDict[object, object]", known).popitem(last=False)
+        """Drop the oldest entries above the limit."""
+        for entries in (self.named, self.kept):
+            while len(entries) > _MAX_KNOWN:
+                cast("OrderedDict[object, object]", entries).popitem(last=False)
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name is a web archive."""
+    """Return True if a file of this name is a web archive."""
     return name.lower().endswith(ARCHIVES)
 
 
 def read_archive(
     crawl: Crawl, path: Path, name: str, last: tuple[str, str], known: Known
 ) -> Iterator[tuple[str, str, Outcome]]:
-    """What each record of an archive comes to: its position, the name of the file that holds it, and its line, if any.
+    """Yield position, file name and line, if any, of each record of an archive.
 
-    Reads from behind the ``last`` file and position on, of this archive or of one before it.
+    Reading starts after the ``last`` file and position, of this archive or of one before it.
     """
     nothing = Damage("0", is_end=True, cause=Cause.NO_ARCHIVE)
     try:
@@ -141,7 +142,7 @@ def read_archive(
         yield "0", name, _unreadable(path, name, nothing)
     yield from _read_parts(crawl, path, name, parts, last, known)
     end = (_END, parts[-1]) if parts else ("0", name)
-    if last != end[::-1]:  # else an earlier job has said it
+    if last != end[::-1]:  # otherwise an earlier job has reported it
         for sentence in missing:
             yield *end, RefusalLine(url=path.absolute().as_uri(), reason=UNREADABLE, sentence=sentence)
 
@@ -163,19 +164,19 @@ def _read_parts(
                         yield position, part, _outcome(crawl, found, known)
         except (ExhibitError, MemoryError):
             raise
-        except Exception as error:  # noqa: BLE001 - a reader that is fed hostile bytes may raise anything
+        except Exception as error:  # noqa: BLE001 - a parser that gets hostile bytes may raise anything
             blame_machine(error)
             cause = Cause.BOMB if isinstance(error, _BombError) else None
             yield _END, part, _unreadable(path, part, Damage(position, is_end=True, cause=cause))
 
 
 def _parts(path: Path, name: str, last: str) -> Iterator[str]:
-    """The archive itself, or the WARC files that it packs (WACZ 1.1.1, 4), from the last one on, each by its path."""
+    """Yield the archive itself, or the paths of the WARC files that it packs (WACZ 1.1.1, 4), from the last one on."""
     if not path.name.lower().endswith(_PACKED):
         yield name
         return
     if last == name:
-        return  # it couldn't be read
+        return  # it could not be read
     with zipfile.ZipFile(path) as packed:
         for inside in sorted(_packed_in(packed, name, _MAX_NESTED)):
             if not (last.startswith(f"{name}/") and inside < last):
@@ -183,9 +184,9 @@ def _parts(path: Path, name: str, last: str) -> Iterator[str]:
 
 
 def _packed_in(packed: zipfile.ZipFile, name: str, levels: int) -> Iterator[str]:
-    """The files with records in a packed archive and in those that it packs, each by its path.
+    """Yield the paths of the files with records in a packed archive and in nested packed archives.
 
-    A packed archive within that can't be opened comes as itself, so that opening it says so.
+    A nested archive that cannot be opened is yielded itself, so that opening it reports the error.
     """
     for member in packed.namelist():
         inside, is_packed = f"{name}/{member}", member.lower().endswith(_PACKED)
@@ -202,7 +203,7 @@ def _packed_in(packed: zipfile.ZipFile, name: str, levels: int) -> Iterator[str]
 
 
 def _missing(path: Path, name: str) -> list[Sentence]:
-    """What is said of packed archives that a collection (``multi-wacz-package``) names as parts and doesn't hold."""
+    """Return messages about archives that a collection (``multi-wacz-package``) lists as parts but does not contain."""
     if not path.name.lower().endswith(_PACKED):
         return []
     with zipfile.ZipFile(path) as packed:
@@ -212,18 +213,18 @@ def _missing(path: Path, name: str) -> list[Sentence]:
         with packed.open("datapackage.json") as stream:
             data = stream.read(_MAX_PACKAGE)
     try:
-        told = json.loads(data)
+        package = json.loads(data)
     except (ValueError, RecursionError):
         return []
-    parts = told.get("resources") if isinstance(told, dict) else None
+    parts = package.get("resources") if isinstance(package, dict) else None
     paths = [part.get("path") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    named = [one for one in paths if isinstance(one, str) and one.partition("?")[0].lower().endswith(_PACKED)]
-    missing = [one for one in named if one.partition("?")[0].rpartition("/")[2] not in held]
+    archives = [one for one in paths if isinstance(one, str) and one.partition("?")[0].lower().endswith(_PACKED)]
+    missing = [one for one in archives if one.partition("?")[0].rpartition("/")[2] not in held]
     return [Sentence(_MISSING.template, file=name, part=part) for part in missing]
 
 
 class _BombError(Exception):
-    """A file in a packed archive is made to unpack to more than anybody reads."""
+    """A file in a packed archive decompresses to far more data than any reader accepts."""
 
 
 def _opened(path: Path, name: str, part: str) -> IO[bytes]:
@@ -232,7 +233,7 @@ def _opened(path: Path, name: str, part: str) -> IO[bytes]:
     source: Path | IO[bytes] = path
     rest = part.removeprefix(f"{name}/")
     while True:
-        with zipfile.ZipFile(source) as packed:  # what was opened from it stays open
+        with zipfile.ZipFile(source) as packed:  # members opened from it stay open
             member = next(one for one in packed.namelist() if rest == one or rest.startswith(f"{one}/"))
             source, rest = _member(packed, member), rest[len(member) + 1 :]
         if not rest:
@@ -240,14 +241,14 @@ def _opened(path: Path, name: str, part: str) -> IO[bytes]:
 
 
 def _member(packed: zipfile.ZipFile, member: str) -> IO[bytes]:
-    found = packed.getinfo(member)
-    if found.file_size > MAX_PASSED + MAX_RATIO * found.compress_size:
+    info = packed.getinfo(member)
+    if info.file_size > MAX_PASSED + MAX_RATIO * info.compress_size:
         raise _BombError
-    return packed.open(found)
+    return packed.open(info)
 
 
 def _unreadable(path: Path, part: str, damage: Damage) -> RefusalLine:
-    """What is said of an archive some of which couldn't be read."""
+    """Return the line about an archive that could not be read completely."""
     place = damage.position.partition("+")[0]
     if damage.cause:
         sentence = Sentence(_CAUSES[damage.cause].template, file=part, place=place, times=MAX_RATIO)
@@ -263,9 +264,9 @@ def _unreadable(path: Path, part: str, damage: Damage) -> RefusalLine:
 
 
 def _outcome(crawl: Crawl, record: Record, known: Known) -> Outcome:
-    """The line of a record; none for what is no image and never claimed to be one: that is counted.
+    """Return the line of a record; ``None``, counted as skipped, if it is not an image and not declared as one.
 
-    What a page names is remembered: its pictures come behind it, and are shown by it.
+    Images named in a page are remembered: their records follow, and their lines name the page.
     """
     kind = record.header("WARC-Type").lower()
     if kind not in ("response", "resource", "revisit", "conversion", "continuation"):
@@ -284,16 +285,16 @@ def _outcome(crawl: Crawl, record: Record, known: Known) -> Outcome:
 
 @dataclass(slots=True)
 class _Segmented:
-    """A record in segments (WARC 1.1, 7): the first one, and what has come of the block."""
+    """A record in segments (WARC 1.1, 7): the first segment, and the block so far."""
 
     record: Record
     url: str
     block: bytearray
-    length: int  # of the block so far, the bytes beyond what is kept included
+    length: int  # length of the block so far, including bytes that were not kept
     number: int = 1
 
     def whole(self, most: int) -> "Answer":
-        """The record as if it had been written in one piece; a block digest is that of its first segment alone."""
+        """Return the record as if written in one piece, without the block digest, which covers only one segment."""
         left_out = ("warc-block-digest", "warc-segment-number")
         headers = tuple(pair for pair in self.record.headers if pair[0].lower() not in left_out)
         record = replace(self.record, headers=headers, left=self.length - len(self.block))
@@ -301,7 +302,7 @@ class _Segmented:
 
 
 def _segment(crawl: Crawl, record: Record, url: str, known: Known, most: int) -> Outcome:
-    """Take up a segment; the last one gives the line of the whole record."""
+    """Process a segment; the last one returns the line of the whole record."""
     is_first = record.header("WARC-Type").lower() != "continuation"
     name = record.header("WARC-Record-ID" if is_first else "WARC-Segment-Origin-ID").strip()
     if is_first:
@@ -309,30 +310,30 @@ def _segment(crawl: Crawl, record: Record, url: str, known: Known, most: int) ->
         known.segmented[name] = _Segmented(record, url, bytearray(data), record.length)
         dropped = known.segmented.popitem(last=False)[1] if len(known.segmented) > _MAX_SEGMENTED else None
         return None if dropped is None else _incomplete(crawl, dropped, most)
-    begun = known.segmented.get(name)
-    if begun is None or record.header("WARC-Segment-Number").strip() != str(begun.number + 1):
+    segmented = known.segmented.get(name)
+    if segmented is None or record.header("WARC-Segment-Number").strip() != str(segmented.number + 1):
         return _passed(crawl, "continuation")
-    begun.block += record.read(most + ROOM - len(begun.block))
-    is_cut = record.left and len(begun.block) < most + ROOM
-    begun.number, begun.length = begun.number + 1, begun.length + record.length
+    segmented.block += record.read(most + ROOM - len(segmented.block))
+    is_cut = record.left and len(segmented.block) < most + ROOM
+    segmented.number, segmented.length = segmented.number + 1, segmented.length + record.length
     total = record.header("WARC-Segment-Total-Length").strip()
     if not total and not is_cut:
         return None
     del known.segmented[name]
-    if is_cut or total != str(begun.length):
-        return _incomplete(crawl, begun, most)
-    return _answer_outcome(crawl, begun.whole(most), known)
+    if is_cut or total != str(segmented.length):
+        return _incomplete(crawl, segmented, most)
+    return _answer_outcome(crawl, segmented.whole(most), known)
 
 
 def _incomplete(crawl: Crawl, begun: _Segmented, most: int) -> Outcome:
-    """What is said of a record some of whose segments are missing."""
+    """Return the line about a record with missing segments."""
     if not begun.whole(most).is_picture:
         return _passed(crawl, Reason.INCOMPLETE)
     return RefusalLine(url=begun.url, reason=Reason.INCOMPLETE, sentence=_CUT_SEGMENTS)
 
 
 def unfinished(crawl: Crawl, known: Known) -> Iterator[RefusalLine]:
-    """Lines about the records whose remaining segments none of the archives held."""
+    """Yield lines about records whose remaining segments are in none of the archives."""
     limits = crawl.job.limits
     most = max(limits.max_picture_bytes, limits.max_page_bytes)
     while known.segmented:
@@ -351,12 +352,12 @@ def _answer_outcome(crawl: Crawl, answer: "Answer", known: Known) -> Outcome:
 
 
 def address_of(record: Record) -> str:
-    """The address that a record was captured at; empty where it names none."""
+    """Return the captured URL of a record; empty if it names none."""
     return record.header("WARC-Target-URI").removeprefix("<").removesuffix(">").replace(" ", "%20")
 
 
 class Answer:
-    """An answer as a record keeps it."""
+    """A response as stored in a record."""
 
     def __init__(self, record: Record, url: str, block: bytes, most: int) -> None:
         self.record, self.url, self.block, self.most = record, url, block, most
@@ -371,13 +372,17 @@ class Answer:
             self.status = int(head[1])
             self.headers = _fields(block[: end.start() if end else len(block)])
             self.sent = block[end.end() :] if end else b""
-        said = bodies.field(self.headers, "content-type") if self.is_http else record.header("Content-Type")
-        self.content_type = said
-        self.media_type = said.partition(";")[0].strip().lower()
+        content_type = bodies.field(self.headers, "content-type") if self.is_http else record.header("Content-Type")
+        self.content_type = content_type
+        self.media_type = content_type.partition(";")[0].strip().lower()
         self.is_picture = self.media_type.startswith("image/") or sniff(self.sent) is Content.IMAGE
 
     def body(self) -> bytes:
-        """Its bytes; raises ``RefusedError`` where they aren't whole, or aren't those that the archive is sure of."""
+        """Return the body.
+
+        Raises:
+            RefusedError: The body is incomplete, or does not match the archive's digest.
+        """
         record = self.record
         if record.left and len(self.block) < self.most + ROOM:
             raise RefusedError(_CUT, reason=Reason.INCOMPLETE)
@@ -398,9 +403,10 @@ class Answer:
         return bodies.field(self.headers, name)
 
     def _fits(self, body: bytes) -> bool:
-        """Whether the bytes are those whose digest the archive gives.
+        """Return True if the bytes match the archive's digest.
 
-        Writers take the digest of a payload before or behind its codings; where that can't be checked, the block's.
+        Writers compute the digest of a payload before or after its codings; if it cannot be checked, the block digest
+        is used.
         """
         if payload := _digest(self.record.header("WARC-Payload-Digest")):
             return self.has(payload, body)
@@ -408,12 +414,12 @@ class Answer:
         return block is None or hashlib.new(block[0], self.block).digest() == block[1]
 
     def has(self, digest: tuple[str, bytes], body: bytes) -> bool:
-        """Whether a digest is that of its payload, before or behind its codings."""
+        """Return True if a digest is that of the payload, before or after its codings."""
         whole = self.sent, bodies.content(self.sent, self.headers, self.most), body
         return any(hashlib.new(digest[0], data).digest() == digest[1] for data in whole)
 
     def facts(self) -> dict[str, Untyped]:
-        """What is told of it beside its bytes."""
+        """Return the facts of the response other than its bytes."""
         moment, period = stated_time(self.record.header("WARC-Date"))
         return {
             "media_type": self.media_type,
@@ -447,25 +453,25 @@ def _read(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
 
 
 def _revisit(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
-    """A record that says that its answer had the bytes of an earlier one, at this address or another."""
+    """Return the line of a revisit record, which refers to an earlier response's bytes, at the same or another URL."""
     record = answer.record
     if answer.is_http and not (answer.status == 304 or 200 <= answer.status < 300):
         return _passed(crawl, f"http-{answer.status}")
     digest, date = _stated(record), record.header("WARC-Refers-To-Date")
     target = record.header("WARC-Refers-To-Target-URI").removeprefix("<").removesuffix(">") or answer.url
-    named = record.header("WARC-Refers-To"), (url_key(target), stated_time(date) if date else "")
-    found = (known.kept[key] for key in (digest, *named) if key in known.kept)
-    seen, its = next(found, (None, ""))
+    references = record.header("WARC-Refers-To"), (url_key(target), stated_time(date) if date else "")
+    matches = (known.kept[key] for key in (digest, *references) if key in known.kept)
+    seen, its = next(matches, (None, ""))
     if seen is None or (digest and its and digest != its):
         return _passed(crawl, "revisit")
     if not crawl.budget.take("pages") or not crawl.budget.take("images"):
         return RefusalLine(url=answer.url, reason=Reason.BUDGET, sentence="The job had used up its budget.")
-    told = answer.facts()
+    facts = answer.facts()
     if not answer.is_http or answer.status == 304:
-        told["status"] = seen.status
+        facts["status"] = seen.status
     if not answer.media_type or not answer.is_http:
-        told["media_type"] = seen.media_type
-    again = replace(seen, final_url=answer.url, **told)
+        facts["media_type"] = seen.media_type
+    again = replace(seen, final_url=answer.url, **facts)
     known.keep(record, again, its)
     return _line(again, known)
 
@@ -482,14 +488,14 @@ def _line(seen: Fetched, known: Known) -> PageLine:
 
 
 def _recorded(seen: Fetched) -> tuple[SeenElsewhere, ...]:
-    """When the archive states that it recorded a picture."""
+    """Return the archive's statement of when it recorded an image."""
     moment = seen.fetched_at
     stated = seen.period if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (SeenElsewhere(kind=SeenKind.ARCHIVE_RECORDED, stated=stated),) if stated else ()
 
 
 def _remember(known: Known, crawl: Crawl, data: bytes, answer: Answer) -> None:
-    """Keep what a page names."""
+    """Remember the images that a page names."""
     if answer.media_type not in _PAGES or len(data) > crawl.job.limits.max_page_bytes:
         _passed(crawl, Reason.TOO_LARGE if answer.media_type in _PAGES else Reason.NOT_AN_IMAGE)
         return
@@ -502,20 +508,20 @@ def _remember(known: Known, crawl: Crawl, data: bytes, answer: Answer) -> None:
 
 
 def _fields(head: bytes) -> Headers:
-    """The fields of an HTTP head, without its first line."""
+    """Parse the fields of an HTTP head, without its first line."""
     text = _FOLD.sub(" ", head.decode("latin-1").replace("\0", ""))
     pairs = (line.rstrip("\r").partition(":") for line in text.split("\n")[1:])
     return tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
 
 
 def _stated(record: Record) -> object:
-    """The digest of a record's payload, the same however it is written; empty where none is stated."""
+    """Return a normalised digest of a record's payload; empty if none is stated."""
     text = record.header("WARC-Payload-Digest")
     return _digest(text) or text.lower()
 
 
 def _digest(text: str) -> tuple[str, bytes] | None:
-    """The algorithm and the value of a labelled digest (WARC 1.1, 5.8 and 5.9); ``None`` for what can't be checked."""
+    """Parse a labelled digest (WARC 1.1, 5.8 and 5.9) into algorithm and value; ``None`` if it cannot be checked."""
     name, _, value = text.strip().partition(":")
     name, value = name.lower().replace("-", ""), value.strip()
     size = _HASHES.get(name, 0)

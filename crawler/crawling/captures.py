@@ -1,7 +1,7 @@
-"""Captures of web archives: the exact bytes that an archive holds, from the archive, never from the live address.
+"""Fetch captures from web archives: the exact bytes come from the archive, never from the live URL.
 
-What a sighting tells of the exchange is that with the archive; its period is what the archive states of the capture, to
-the minute, and the picture's address the one that was captured.
+A sighting records the exchange with the archive; its period is the capture time that the archive states, to the
+minute, and its image URL is the captured one.
 """
 
 import base64
@@ -48,17 +48,22 @@ _NO_RECORD = "The archive doesn't hold this capture where it says so."
 
 
 class Captures:
-    """Fetches captures for visits; ``send`` takes a request to Scrapy's engine."""
+    """Fetches captures for visits.
+
+    Args:
+        crawl: The running crawl.
+        send: Passes a request to Scrapy's engine.
+    """
 
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
         self._crawl, self._send = crawl, send
 
     def want(self, visit: Visit) -> None:
-        """Settle the one picture of a visit, now or later."""
+        """Request the single image of a visit; its result is recorded now or later."""
         target, stated = visit.target, Stated.read(visit.target.captured)
         name = "" if stated is None else stated.archive
-        found = FoundImage(target.page_url, name, "", target.page_url, elsewhere=target.elsewhere)
-        visit.want(found)
+        image = FoundImage(target.page_url, name, "", target.page_url, elsewhere=target.elsewhere)
+        visit.want(image)
         refusal = self._refusal(target.page_url, stated)
         if refusal is None and stated is not None:
             headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
@@ -67,7 +72,7 @@ class Captures:
                 headers["Range"] = f"bytes={stated.offset}-{stated.offset + stated.length - 1}"
                 most = stated.length
             meta = {
-                CAPTURE: (visit, found, stated),
+                CAPTURE: (visit, image, stated),
                 AS_INTERFACE: True,
                 STATUSES: _statuses_of(stated),
                 "dont_redirect": True,
@@ -77,10 +82,10 @@ class Captures:
                 self._send, target.url, self._arrived, self._failed, headers=headers, meta=meta, priority=_PRIORITY
             )
         if refusal is not None:
-            visit.settle(found, refusal)
+            visit.settle(image, refusal)
 
     def _refusal(self, url: str, stated: Stated | None) -> Refusal | None:
-        """Why a capture isn't asked for at all."""
+        """Return a refusal if a capture must not be requested."""
         crawl = self._crawl
         if stated is None:
             return Refusal(url, Reason.BAD_URL, Sentence("The URL can't be read."))
@@ -103,22 +108,26 @@ class Captures:
     def _failed(self, failure: Failure) -> None:
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
         wanted: Wanted = request.meta[CAPTURE]
-        told = failure_refusal(failure.value, request.url, self._crawl.refused, shown=wanted[1].url)
-        self._settle(wanted, told)
+        refusal = failure_refusal(failure.value, request.url, self._crawl.refused, shown=wanted[1].url)
+        self._settle(wanted, refusal)
 
     def broken(self, wanted: Wanted) -> None:
-        """Handling an answer has failed."""
+        """Record that the crawler failed to handle a response."""
         self._settle(wanted, Refusal(wanted[1].url, Reason.ERROR, "The crawler couldn't handle the answer."))
 
     def _settle(self, wanted: Wanted, result: Fetched | Refusal) -> None:
-        visit, found, _ = wanted
+        visit, image, _ = wanted
         if isinstance(result, Refusal):
             self._crawl.budget.give_back("images")
         if not visit.is_over:
-            visit.settle(found, result)
+            visit.settle(image, result)
 
     def _read(self, response: Response, wanted: Wanted) -> Fetched:
-        """The picture of an answer; raises ``RefusedError`` where it isn't the one that the archive named."""
+        """Return the image in a response.
+
+        Raises:
+            RefusedError: The response is not the capture that the archive named.
+        """
         url, stated, crawl = wanted[1].url, wanted[2], self._crawl
         if 300 <= response.status < 400:
             raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
@@ -128,7 +137,7 @@ class Captures:
         if response.status == 404 or response.status in statuses.withheld:
             raise RefusedError(_EXCLUDED, reason=Reason.EXCLUDED)
         read = self._packed if _is_range(stated) else _replayed
-        body, told, status = read(response, url, stated)
+        body, content_type, status = read(response, url, stated)
         if not body:
             raise RefusedError("The server sent no bytes.", reason=Reason.EMPTY)
         if refused := unfit(body, crawl.job.limits.max_picture_bytes):
@@ -136,13 +145,13 @@ class Captures:
         if not crawl.budget.take("bytes", len(body)):
             raise RefusedError("The job had used up its budget.", reason=Reason.BUDGET)
         facts = fetched(response, crawl.spool.put(body), size=len(body))
-        stands = f"{stated.at:%Y-%m-%dT%H:%MZ}"  # no moment at which anybody here saw it
-        return replace(facts, media_type=told, status=status, fetched_at=None, period=stands)
+        stands = f"{stated.at:%Y-%m-%dT%H:%MZ}"  # the capture time; Exhibit did not observe the image at that time
+        return replace(facts, media_type=content_type, status=status, fetched_at=None, period=stands)
 
     def _packed(self, response: Response, url: str, stated: Stated) -> tuple[bytes, str, int]:
-        """Of a record of a WARC file, as a member of gzip: its body, and the type and the status it had."""
-        said = header(response, "Content-Range").lower()
-        if response.status != 206 or not said.startswith(f"bytes {stated.offset}-"):
+        """Return body, media type and status from a WARC record in a gzip member."""
+        content_range = header(response, "Content-Range").lower()
+        if response.status != 206 or not content_range.startswith(f"bytes {stated.offset}-"):
             if refusal := None if response.status == 206 else status_refusal(response, url):
                 raise RefusedError(refusal.sentence, reason=refusal.reason)
             raise RefusedError(_NO_RECORD, reason=Reason.OTHER_CAPTURE)
@@ -161,7 +170,7 @@ class Captures:
 
 
 def _replayed(response: Response, url: str, stated: Stated) -> tuple[bytes, str, int]:
-    """Of an answer that gives a capture's own bytes: its body, and the type and the status it had."""
+    """Return body, media type and status from a response with the original bytes of a capture."""
     if refusal := status_refusal(response, url):
         raise RefusedError(refusal.sentence, reason=refusal.reason)
     moment = header(response, "Memento-Datetime")

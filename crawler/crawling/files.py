@@ -1,4 +1,4 @@
-"""Sources that are files: a folder of pictures, and web archives. Nothing is asked of the network."""
+"""Sources that are files: a folder of images, and web archives. No network requests are made."""
 
 import errno
 import os
@@ -21,16 +21,21 @@ from exhibit.reasons import Reason
 from exhibit.types import Fetched, Untyped
 
 Step: TypeAlias = tuple[str, Outcome]
-"""How far a source has been read, and what that gave."""
+"""The position reached in a source, and the outcome there."""
 _ALL = 10**18
 _TOLD = 10
 
 
 def read_files(crawl: Crawl) -> ExitCode:
-    """Read the job's folders and web archives; each picture becomes a page line of one sighting.
+    """Read the job's folders and web archives; each image becomes a page line with one sighting.
 
-    At least one file or record is read, however short the time is, so that one job after the other comes to the end.
-    Returns ``INCOMPLETE`` when an archive couldn't be read whole. Raises ``WrongUseError`` when a path isn't there.
+    At least one file or record is read, regardless of the time limit, so that successive jobs make progress.
+
+    Returns:
+        ``INCOMPLETE`` if an archive could not be read completely, else ``DONE``.
+
+    Raises:
+        WrongUseError: A path does not exist.
     """
     reason, position, code = "finished", "", ExitCode.DONE
     for position, line in _read(crawl):
@@ -50,48 +55,49 @@ def read_files(crawl: Crawl) -> ExitCode:
 
 @dataclass(slots=True)
 class InFile:
-    """What a folder or a web archive holds, as far as it has been read."""
+    """Contents of a folder or web archive, as far as it has been read."""
 
     path: Path
-    pictures: int = 0  # that would be read from it
-    refused: Counter[str] = field(default_factory=Counter)  # pictures that wouldn't, and places that can't be read
-    problems: list[str] = field(default_factory=list)  # what is said of the first such places
+    pictures: int = 0  # images that would be imported
+    refused: Counter[str] = field(default_factory=Counter)  # refused images, and parts that cannot be read
+    problems: list[str] = field(default_factory=list)  # messages about the first such parts
     whole: bool = False  # whether it has been read to its end
 
 
 class _Counting(Crawl):
-    """Reads, and keeps nothing."""
+    """A crawl that reads and stores nothing."""
 
     def stored(self, data: bytes, url: str, media_type: str = "", status: int = 0, **told: Untyped) -> Fetched:
-        """What is told of the bytes."""
+        """Return the facts about the bytes without storing them."""
         facts = {"request_headers": (), "response_headers": (), "peer": "", "fetched_at": None, **told}
         digest = Digest.of(data)
         return Fetched(final_url=url, digest=digest, size=len(data), media_type=media_type, status=status, **facts)
 
 
 def count_files(kind: SourceKind, path: Path) -> Iterator[InFile]:
-    """How many pictures would be read from a source of files; one and the same account after each step.
+    """Count the images that would be imported from files; the same object is yielded after each step.
 
-    Raises ``WrongUseError`` when it isn't there.
+    Raises:
+        WrongUseError: The path does not exist.
     """
-    found = InFile(path)
-    limits = Limits(pages=_ALL, images=_ALL, bytes=_ALL, max_page_bytes=1)  # pages aren't taken apart for that
+    summary = InFile(path)
+    limits = Limits(pages=_ALL, images=_ALL, bytes=_ALL, max_page_bytes=1)  # counting does not need to parse pages
     with TemporaryDirectory() as folder:
         job = Job(bytes_dir=Path(folder), sources=(Source(kind=kind, path=path),), limits=limits)
         for _position, line in _read(_Counting(job, lambda _line: None)):
             if isinstance(line, PageLine):
-                found.pictures += 1
+                summary.pictures += 1
             elif line is not None:
-                found.refused[line.reason] += 1
-                if line.reason == UNREADABLE and len(found.problems) < _TOLD:
-                    found.problems.append(line.sentence)
-            yield found
-    found.whole = True
-    yield found
+                summary.refused[line.reason] += 1
+                if line.reason == UNREADABLE and len(summary.problems) < _TOLD:
+                    summary.problems.append(line.sentence)
+            yield summary
+    summary.whole = True
+    yield summary
 
 
 def _read(crawl: Crawl) -> Iterator[Step]:
-    """What each file or record of the sources comes to, and the position behind it."""
+    """Yield the outcome of each file or record of the sources, with the position after it."""
     for source in crawl.job.sources:
         path = source.path
         if path is None or not path.exists():
@@ -100,7 +106,7 @@ def _read(crawl: Crawl) -> Iterator[Step]:
 
 
 def _folder(crawl: Crawl, folder: Path, after: str) -> Iterator[Step]:
-    """Every file below a folder; the position is the file's path below it."""
+    """Yield the outcome of every file below a folder; the position is the file's relative path."""
     for path in _files(folder, Path(after).parts):
         if (position := _below(folder, path)) != after:
             yield position, _file(crawl, path)
@@ -111,10 +117,10 @@ def _below(folder: Path, path: Path) -> str:
 
 
 def _files(folder: Path, last: Sequence[str]) -> Iterator[Path]:
-    """The files below a folder in the order of their paths, from one on, whose parts are given; or the one file itself.
+    """Yield the files below a folder in path order, from a path given by its parts on; or the single file itself.
 
-    A folder that can't be listed and a link to a folder come like files: whoever reads them says why that can't be.
-    Each folder is listed when it comes to it: a large archive would take minutes to list as a whole.
+    A folder that cannot be listed and a link to a folder are yielded like files; reading them reports the reason. Each
+    folder is listed only when it is reached: listing a large archive as a whole would take minutes.
     """
     if folder.is_file():
         yield folder
@@ -155,9 +161,9 @@ def _unreadable(path: Path, error: OSError) -> RefusalLine:
 
 
 def _archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
-    """Every response and resource that is an image in the archives.
+    """Yield the outcome of every record in the archives.
 
-    The position is where the record begins in its file, and the file's path below the folder, also in a WACZ file.
+    The position consists of the record's position in its file and the file's path below the folder or in a WACZ file.
     """
     place, _, last = after.partition(" ")
     if after and not (last and POSITION.fullmatch(place)):

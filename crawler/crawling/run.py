@@ -1,4 +1,4 @@
-"""Running one job in this process, from its first line to its end line."""
+"""Run one job in this process, from its first line to its end line."""
 
 import logging
 import resource
@@ -41,13 +41,23 @@ _SENTENCES = {
 
 
 def run(job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | RefusalLine] = ()) -> ExitCode:
-    """Run a job to its end; once in a process, since a Twisted reactor can't start again.
+    """Run a job to its end, at most once per process, as a Twisted reactor cannot be restarted.
 
-    Lines are written when they are complete, the end line last. SIGTERM and SIGINT end it with what is complete and the
-    end line. With the ``earlier`` lines of the same job, which broke off, it goes on behind them. Returns ``DONE``,
-    also when a budget ended it; ``INCOMPLETE`` after SIGTERM or at the memory limit; ``INTERRUPTED`` after SIGINT.
-    Raises ``ServiceMissingError`` when the folder for the bytes can't be written, ``WrongUseError`` when the job's
-    authorities can't be read.
+    Lines are written as soon as they are complete, the end line last. SIGTERM and SIGINT end the job with its complete
+    lines and the end line.
+
+    Args:
+        job: The job.
+        write: Receives each line.
+        earlier: Lines of an interrupted run of the same job, which is continued.
+
+    Returns:
+        ``DONE``, also if a budget ended the job; ``INCOMPLETE`` after SIGTERM or at the memory limit; ``INTERRUPTED``
+        after SIGINT.
+
+    Raises:
+        ServiceMissingError: The folder for the bytes cannot be written.
+        WrongUseError: The certificate authorities of the job cannot be read.
     """
     if not job.follow:
         _limit_memory(job.limits.memory_mb)
@@ -86,7 +96,7 @@ class _Run:
         return ExitCode.INTERRUPTED if self._signal == signal.SIGINT else _EXIT_CODES.get(self._reason, ExitCode.DONE)
 
     def _check(self) -> None:
-        """Look at the clock and the memory now and then."""
+        """Check the time and memory limits regularly."""
         budget = self._crawl.budget
         if budget.seconds_left <= 0:
             self._stop("budget-seconds")
@@ -98,17 +108,17 @@ class _Run:
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         self._signal = number
         if helper.process is not None:
-            helper.process.kill()  # what it reads isn't wanted any more
+            helper.process.kill()  # its current document is no longer needed
         self._reactor.callFromThread(self._stop, "stopped")
 
     def _failed(self, failure: Untyped) -> None:
-        """An error of ours in a callback, such as a full disk, ends the job; all others end one visit."""
+        """End the job after an error of Exhibit in a callback, such as a full disk; other errors end only one visit."""
         if isinstance(failure.value, ExhibitError):
             self._error = failure.value
             self._reactor.callLater(0, self._stop, "error")
 
     def _stop(self, reason: str) -> None:
-        """End at once: what is under way is broken off."""
+        """End the job at once; visits in progress are interrupted."""
         if self._has_ended:
             return
         self._reason = reason
@@ -120,10 +130,11 @@ class _Run:
         self._reactor.callLater(_GRACE_SECONDS, self._leave)
 
     def _kept(self, reason: str) -> float:
-        """Before when a visit must have been begun to be written as it is.
+        """Return the start time, in seconds, before which an open visit must have started to be written as it is.
 
-        A slice leaves a late one to the next slice, which visits it whole; an early one has had its time, or it would
-        never be written. Alone, there is no next slice. Once stopped, only what is complete counts.
+        A slice leaves late visits to the next slice, which visits them completely; an early visit has had its time and
+        would
+        otherwise never be written. A stand-alone job has no next slice. After a stop, only complete visits count.
         """
         if reason == "stopped":
             return -1.0
@@ -136,21 +147,21 @@ class _Run:
     def _end(self, reason: str) -> None:
         if not self._has_ended:
             self._has_ended = True
-            of = self._crawl.novelty.left_out if self._crawl.job.follow else {}  # whose frontier it is knows how many
+            of = self._crawl.novelty.left_out if self._crawl.job.follow else {}  # the frontier's owner knows the counts
             for pattern, pages in of.items():
                 self._crawl.write(RefusalLine(url=pattern, reason=LEFT_OUT, sentence=left_out(pattern, pages)))
             self._crawl.write(EndLine(reason=reason, counts=self._crawl.counts()))
 
 
 def _limit_memory(megabytes: int) -> None:
-    """Let the system refuse far more memory than the limit, which is looked at only between two answers."""
+    """Set a system limit far above the memory limit, which is checked only between two responses."""
     most = max(2 * megabytes, _MIN_MEMORY_MB) * MIB
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
-    """The settings of the CrawlerProcess; the resolver's setting counts only there."""
+    """Return the settings of the CrawlerProcess, the only place where the resolver's setting takes effect."""
     limits, politeness = crawl.job.limits, crawl.job.politeness
     slots = {
         host: {"delay": max(delay, politeness.delay), "concurrency": politeness.concurrency_per_host, "jitter": 0}
@@ -172,7 +183,7 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
         "SPIDER_MIDDLEWARES_BASE": {},
         "EXTENSIONS_BASE": {},
         "DOWNLOAD_HANDLERS": {"https": Https, "data": None, "file": None, "ftp": None, "s3": None},
-        "CONCURRENT_ITEMS": 1,  # tasks of asyncio that Scrapy makes for each answer; nothing here waits in one
+        "CONCURRENT_ITEMS": 1,  # asyncio tasks that Scrapy creates for each response; none of them waits here
         "CONCURRENT_REQUESTS": politeness.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": politeness.concurrency_per_host,
         "DOWNLOAD_DELAY": politeness.delay,

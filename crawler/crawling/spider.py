@@ -1,4 +1,4 @@
-"""The crawl itself: visits are opened, their images fetched, their lines written, until nothing is left or allowed."""
+"""The crawl: opens visits, fetches their images and writes their lines until no URL or budget is left."""
 
 from collections.abc import AsyncIterator
 from dataclasses import fields, replace
@@ -47,7 +47,7 @@ _IMAGES_PER_LIST = 200
 class CrawlSpider(Spider):
     """Runs one crawl inside Scrapy.
 
-    Each address of the job or the frontier becomes exactly one line, a page line or a refusal line, unless the job ends
+    Each URL of the job or the frontier results in exactly one line, a page line or a refusal line, unless the job ends
     before its turn.
     """
 
@@ -70,7 +70,7 @@ class CrawlSpider(Spider):
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Untyped, **kwargs: Untyped) -> "CrawlSpider":
-        """Scrapy's way of making a spider."""
+        """Create the spider, as Scrapy requires."""
         spider = cls(*args, **kwargs)
         spider._set_crawler(crawler)
         crawler.signals.connect(spider.opened, signal=signals.spider_opened)
@@ -80,7 +80,7 @@ class CrawlSpider(Spider):
         return spider
 
     def opened(self) -> None:
-        """The downloader is there."""
+        """Create the pace now that the downloader exists."""
         self.crawl.pace = Pace(self.crawl.job.politeness, self.crawler.engine.downloader)
 
     async def start(self) -> AsyncIterator[Request]:
@@ -98,7 +98,7 @@ class CrawlSpider(Spider):
             yield request
 
     def _take_back(self, line: PageLine | RefusalLine) -> None:
-        """Go on from a line of the same job, which broke off: what it tells isn't asked again."""
+        """Continue from a line of an interrupted run of the same job; its contents are not requested again."""
         budget, novelty = self.crawl.budget, self.crawl.novelty
         if isinstance(line, RefusalLine):
             budget.refuse(line.reason)
@@ -114,19 +114,19 @@ class CrawlSpider(Spider):
                 self._frontier.add(_target(link))
 
     def idle(self) -> None:
-        """Nothing is on its way: open more visits, or let Scrapy close."""
+        """Open more visits when no request is pending, or let Scrapy close."""
         self._feed()
         if self._open:
             raise DontCloseSpider
 
     async def closing(self) -> None:
-        """Nothing more comes: the browser ends."""
+        """Close the browser at the end."""
         await self._rendering.close()
 
     def give_up(self, reason: str, sentence: str, *, keep_begun_before: float) -> None:
-        """End now: of the open visits those begun early enough are written with what they have.
+        """End now, and write the open visits that started before ``keep_begun_before`` with their results so far.
 
-        The others are left out, so that a later slice visits them whole.
+        The others are omitted, so that a later slice visits them completely.
         """
         self.is_ending = True
         for visit in sorted(self._open, key=lambda visit: visit.begun):
@@ -137,7 +137,7 @@ class CrawlSpider(Spider):
         self._open.clear()
 
     def _feed(self) -> None:
-        """Open visits while there is room. One that is over at once asks again from inside: the loop goes on then."""
+        """Open visits while there is room. A visit that ends at once calls this again; the outer loop then goes on."""
         if self._is_feeding:
             return
         self._is_feeding = True
@@ -157,7 +157,7 @@ class CrawlSpider(Spider):
             self._begin(visit)
 
     def _is_left_out(self, target: Target) -> bool:
-        """Whether other pages of its pattern have shown nothing new for long."""
+        """Return True if other pages of the target's pattern have shown nothing new for long."""
         if Kind.IMAGE not in self.crawl.job.kinds or not self.crawl.novelty.leaves_out(pattern_of_target(target)):
             return False
         self.crawl.budget.refuse(LEFT_OUT)
@@ -172,8 +172,8 @@ class CrawlSpider(Spider):
         if target.kind is Kind.IMAGE:
             found_in = target.found_in or ("list" if not target.page_url else "sitemap")
             page = target.page_url or target.url
-            found = FoundImage(target.url, found_in, target.context, page, elsewhere=target.elsewhere)
-            self._images.want(visit, found)
+            image = FoundImage(target.url, found_in, target.context, page, elsewhere=target.elsewhere)
+            self._images.want(visit, image)
             visit.release()
             return
         if not self.crawl.budget.take_host(host_of(target.url)):
@@ -186,7 +186,7 @@ class CrawlSpider(Spider):
             self._refuse(visit, refusal)
 
     def arrived(self, response: Response) -> None:
-        """The answer of a page, a sitemap or a feed has come."""
+        """Handle the response for a page, a sitemap or a feed."""
         visit: Visit = response.meta[VISIT]
         if visit.is_over:
             return
@@ -212,14 +212,14 @@ class CrawlSpider(Spider):
             self._refuse(visit, refusal)
 
     def failed(self, failure: Failure) -> None:
-        """A page, a sitemap or a feed hasn't come."""
+        """Handle a failed request for a page, a sitemap or a feed."""
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
         visit: Visit = request.meta[VISIT]
         if not visit.is_over:
             self._refuse(visit, failure_refusal(failure.value, request.url, self.crawl.refused, shown=visit.target.url))
 
     def broken(self, failure: Failure, response: Response) -> None:
-        """Handling a response has failed: the crawl goes on, and the failure is told, unless it ends the job."""
+        """Report an error in a response handler and go on with the crawl, unless the error ends the job."""
         if isinstance(failure.value, ExhibitError):
             return
         meta = response.meta if isinstance(response.meta, dict) else {}
@@ -235,11 +235,11 @@ class CrawlSpider(Spider):
             self._refuse(visit, Refusal(visit.target.url, Reason.ERROR, "The crawler couldn't handle the answer."))
 
     def _image_behind_page(self, visit: Visit, response: Response) -> None:
-        """The address of a page showed an image itself."""
+        """Record the image that was returned for a page URL."""
         visit.facts = facts_of(response, Document(), None)
-        found = FoundImage(visit.target.url, "page")
-        visit.want(found)
-        visit.settle(found, self._images.keep(response, visit.target.url))
+        image = FoundImage(visit.target.url, "page")
+        visit.want(image)
+        visit.settle(image, self._images.keep(response, visit.target.url))
         visit.release()
 
     def _read(self, visit: Visit, response: Response) -> None:
@@ -252,15 +252,15 @@ class CrawlSpider(Spider):
             self._visitors.consider(visit)
 
     def rendered(self, visit: Visit, response: Response, document: Document) -> None:
-        """A page has been rendered: its document holds what was served and what was shown then."""
+        """Process a rendered page; its document contains the served and the rendered content."""
         try:
             self._take(visit, Kind.PAGE, document, response)
-        except Exception as error:  # noqa: BLE001 - told as an error of any other callback is
-            told = {"failure": Failure(error), "response": response, "spider": self}  # type: ignore[no-untyped-call]
-            self.crawler.signals.send_catch_log(signals.spider_error, **told)
+        except Exception as error:  # noqa: BLE001 - reported like an error in any other callback
+            details = {"failure": Failure(error), "response": response, "spider": self}  # type: ignore[no-untyped-call]
+            self.crawler.signals.send_catch_log(signals.spider_error, **details)
 
     def _take(self, visit: Visit, kind: Kind, document: Document, response: Response) -> bool:
-        """Take up what a document holds; false when it reserves that."""
+        """Process the contents of a document; return False if the document reserves them."""
         job, target = self.crawl.job, visit.target
         visit.document = document
         visit.facts = facts_of(response, document, self.crawl.policy_of(response.url))
@@ -275,8 +275,8 @@ class CrawlSpider(Spider):
         found_now = self._links(visit, kind, document, images[len(fetched_here) :], response)
         visit.links = tuple({link.url: link for link in (*found_now, *visit.links)}.values())
         visit.modified = modified(document, visit.links)
-        for found in fetched_here:
-            self._images.want(visit, found)
+        for image in fetched_here:
+            self._images.want(visit, image)
         if Kind.IMAGE in job.kinds:
             self._sheets.want(visit, document.sheets)
         return True
@@ -284,7 +284,7 @@ class CrawlSpider(Spider):
     def _links(
         self, visit: Visit, kind: Kind, document: Document, images: tuple[FoundImage, ...], response: Response
     ) -> tuple[Link, ...]:
-        """What may be visited next: in scope, of a wanted kind, not deeper than the limit, each once for everybody."""
+        """Return the links to visit next: in scope, of an allowed kind, within the depth limit, deduplicated."""
         job, depth = self.crawl.job, visit.target.depth
         links: dict[str, Link] = {}
         if not (job.politeness.obey_robots and forbids_following(visit.facts.signals, job.user_agent.token)):
@@ -314,16 +314,16 @@ class CrawlSpider(Spider):
         return tuple(inside + more)
 
     def _sitemaps(self, visit: Visit, url: str) -> tuple[str, ...]:
-        """The sitemaps that the robots.txt of a source's origin names, told once."""
+        """Return the sitemaps named in the robots.txt of a source's origin, once per host."""
         policy = self.crawl.policy_of(url)
         host = host_of(url)
         if visit.target.depth or visit.target.kind is not Kind.PAGE or policy is None or host in self._sitemaps_told:
             return ()
         self._sitemaps_told.add(host)
-        return tuple(found for one in policy.sitemaps if is_visitable(found := absolute(url, one)))
+        return tuple(address for one in policy.sitemaps if is_visitable(address := absolute(url, one)))
 
     def _done(self, visit: Visit) -> None:
-        """Everything of a visit has been handled."""
+        """Write the line of a visit that has ended."""
         if visit.target.kind is Kind.IMAGE:
             self._done_image(visit)
         else:
@@ -339,7 +339,7 @@ class CrawlSpider(Spider):
             self._write_refusal(visit.refusals()[0], visit.target)
 
     def _write(self, visit: Visit) -> None:
-        """Write the line of a page, and follow its links: its pictures are here, so that they never wait for pages."""
+        """Write the line of a page and follow its links. Its images are done, so they never wait for other pages."""
         line, target, novelty = self._visitors.without_marks(visit.line()), visit.target, self.crawl.novelty
         if target.depth and Kind.IMAGE in self.crawl.job.kinds and novelty.repeats(line):
             is_missing = not self.is_ending and self._missing.sends(line)

@@ -1,4 +1,4 @@
-"""What a second question tells of a site: what tells its visitors apart, and what it sends for what it doesn't have."""
+"""Second requests to a site, which detect visitor-specific URL parameters and pages sent for missing content."""
 
 import re
 import secrets
@@ -36,14 +36,14 @@ _SESSION = re.compile(
     re.IGNORECASE,
 )
 _ID = re.compile(r"(?=\D*\d)[0-9a-z,]{16,128}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-"""What a session's value looks like: as long as nobody types it, with a digit; ``sid=4711`` names an article."""
+"""Form of a session id: long, with a digit; ``sid=4711``, by contrast, may identify an article."""
 _IN_PATH = re.compile(r";(?:jsessionid|phpsessid|sid|sessionid)=[^/?#;]*|/\(S\([0-9a-z]{24}\)\)(?=/)", re.IGNORECASE)
 _MARK = re.compile(r"(?=\D*\d)[\w,.~-]{6,128}", re.ASCII)
-"""What a mark of a visitor may look like under a name that says nothing; whether it is one, a second answer tells."""
+"""Form that a visitor mark may have under an unspecific name; a second response shows whether it is one."""
 _MIN_MARKED = 4
-_MAX_VALUES = 2  # a page that was put together of kept parts holds the marks of two visitors; more tell things apart
+_MAX_VALUES = 2  # a page assembled from cached parts may have the marks of two visitors; more are no marks
 _LOOKS = 3
-_MAX_LINKS, _MAX_FIELDS = 500, 20  # of a page, and of each link
+_MAX_LINKS, _MAX_FIELDS = 500, 20  # per page, and per link
 
 PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5"
 _ORIGIN = "exhibit_origin"
@@ -51,29 +51,33 @@ _ORIGIN = "exhibit_origin"
 
 @dataclass(slots=True)
 class _Look:
-    """A page whose links carry what may be marks of a visitor is asked for once more."""
+    """A page that is requested once more, as its links contain possible visitor marks."""
 
-    marks: Mapping[str, tuple[str, set[str]]]  # by name the value, and the links that carry it, without it
-    visits: list[Visit] = field(default_factory=list)  # those that wait for what it tells
+    marks: Mapping[str, tuple[str, set[str]]]  # by name: the value, and the links with it, without the mark
+    visits: list[Visit] = field(default_factory=list)  # visits that wait for the result
 
 
 class Visitors:
-    """Learns by which names a site tells its visitors apart; ``send`` takes a request to Scrapy's engine.
+    """Learns the names of URL parameters by which a site marks visitors.
 
-    A name is such a mark when several links of one page carry it with one value that isn't in the address of the page
-    itself, and a second answer to the same address has the same links with another value, or without any: so a page of
-    which that is thought is asked for twice, and nothing of its site is followed before the second answer.
+    A name is a mark if several links of one page have it with the same value, which is not in the page's own URL, and a
+    second response for the same URL has the same links with another value, or without it. A page with possible marks is
+    therefore requested twice, and no link of its site is followed before the second response.
+
+    Args:
+        crawl: The running crawl.
+        send: Passes a request to Scrapy's engine.
     """
 
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
         self._crawl = crawl
         self._send = send
         self._is_mark: defaultdict[str, dict[str, bool]] = defaultdict(dict)  # by origin and name
-        self._looks: dict[str, _Look] = {}  # under way, by origin
+        self._looks: dict[str, _Look] = {}  # in progress, by origin
         self._asked: Counter[str] = Counter()  # by origin
 
     def consider(self, visit: Visit) -> None:
-        """A page's links are there: they wait while it isn't known which of their fields are marks."""
+        """Hold the links of a page until it is known which of their parameters are visitor marks."""
         url = visit.facts.final_url
         origin = origin_of(url)
         fields = _fields([link.url for link in visit.links if link.kind is Kind.PAGE], origin)
@@ -100,7 +104,7 @@ class Visitors:
             _ask_again(self._crawl, self._send, url, self._arrived, self._failed)
 
     def without_marks(self, line: PageLine) -> PageLine:
-        """The line with its links as any visitor has them, as far as the marks of their sites are known."""
+        """Return the line with its links stripped of all known visitor marks."""
         cleaned = {link.url: for_anybody(link.url, self._marks_of(link.url)) for link in line.links}
         links: dict[str, Link] = {}
         for link in line.links:
@@ -126,19 +130,23 @@ class Visitors:
 
 
 class Missing:
-    """Asks each site once for an address that nobody has; ``send`` takes a request to Scrapy's engine.
+    """Requests a URL that cannot exist from each site, once, to learn its page for missing content.
 
-    A status says nothing: many send 200 (Bar-Yossef et al., "Sic transit gloria telae", WWW 2004).
+    The status is not sufficient: many sites send 200 (Bar-Yossef et al., "Sic transit gloria telae", WWW 2004).
+
+    Args:
+        crawl: The running crawl.
+        send: Passes a request to Scrapy's engine.
     """
 
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
         self._crawl, self._send = crawl, send
-        self._texts: dict[str, str] = {}  # fingerprint by origin; empty while it isn't known, or there is none
+        self._texts: dict[str, str] = {}  # fingerprint by origin; empty while unknown, or if there is none
 
     def sends(self, line: PageLine) -> bool:
-        """Whether a page that repeats another is like what its site sends for what it doesn't have.
+        """Return True if a page that repeats another resembles the site's page for missing content.
 
-        The first such page lets the site be asked, so that a site without any isn't asked.
+        The first such page triggers the request; sites without repeated pages get none.
         """
         origin = origin_of(line.final_url)
         if origin in self._texts:
@@ -151,7 +159,7 @@ class Missing:
         return False
 
     def arrived(self, response: Response) -> None:
-        """What a site sends for an address that can't exist has come."""
+        """Store the page that a site sends for a URL that cannot exist."""
         if document := _answer(self._crawl, response):
             self._texts[response.meta[_ORIGIN]] = document.text
 
@@ -168,7 +176,7 @@ def _ask_again(
 
 
 def _answer(crawl: Crawl, response: Response) -> Document | None:
-    """The page that was answered, or ``None`` where it isn't one, or no more bytes may be taken."""
+    """Parse the page in a response; ``None`` if it is not a page, or the budget is exhausted."""
     job = crawl.job
     if response.status == 200 and crawl.budget.take("bytes", len(response.body)):
         with suppress(RefusedError):
@@ -177,8 +185,8 @@ def _answer(crawl: Crawl, response: Response) -> Document | None:
 
 
 def _told(look: _Look, document: Document, origin: str) -> dict[str, bool]:
-    """What a second answer tells of each name: whether its links are the same, but for that field."""
-    urls = {found.url for found in document.links if found.kind is Kind.PAGE}
+    """Return whether each name is a visitor mark: a second response has the same links except for that field."""
+    urls = {link.url for link in document.links if link.kind is Kind.PAGE}
     fields = _fields(urls, origin)
     return {
         name: 2 * len(bare & _without(name, urls)) >= len(bare) and value not in fields[name]
@@ -187,25 +195,25 @@ def _told(look: _Look, document: Document, origin: str) -> dict[str, bool]:
 
 
 def for_anybody(url: str, marks: Collection[str] = ()) -> str:
-    """The address of a page as any visitor has it, also without fields of these names; all else stays in its order."""
+    """Remove visitor parameters, and those named in ``marks``, from a URL; everything else keeps its order."""
     if "?" not in url and ";" not in url and "/(" not in url:
         return url
     read = read_url(url)
     if read is None:
         return url
-    path, asked = _IN_PATH.sub("", read.pathname), read.search[1:]
-    kept = [one for one in asked.split("&") if not (_is_of_a_visitor(one) or one.partition("=")[0] in marks)]
-    query = "&".join(kept)
-    if (path, query) == (read.pathname, asked):
+    path, query_before = _IN_PATH.sub("", read.pathname), read.search[1:]
+    fields = [one for one in query_before.split("&") if not (_is_of_a_visitor(one) or one.partition("=")[0] in marks)]
+    query = "&".join(fields)
+    if (path, query) == (read.pathname, query_before):
         return url
     read.pathname, read.search = path, query
     return read.href
 
 
 def modified(document: Document, links: Iterable[Link]) -> dict[str, datetime]:
-    """When links changed last, of which the document says so."""
-    told = {for_anybody(found.url): found.modified for found in document.links if found.modified}
-    return {link.url: parse_rfc3339(told[link.url]) for link in links if link.url in told}
+    """Return when links last changed, for links whose date the document states."""
+    dates = {for_anybody(found.url): found.modified for found in document.links if found.modified}
+    return {link.url: parse_rfc3339(dates[link.url]) for link in links if link.url in dates}
 
 
 def _is_of_a_visitor(field: str) -> bool:
@@ -223,10 +231,10 @@ def _without(name: str, urls: Iterable[str]) -> set[str]:
 
 
 def _fields(urls: Iterable[str], origin: str) -> defaultdict[str, dict[str, set[str]]]:
-    """The fields in queries of a site's own pages, by name and value the addresses; of many links the first ones."""
-    found: defaultdict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    """Group the query parameters of a site's own links by name and value; of many links, only the first are used."""
+    fields: defaultdict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for url in islice((url for url in urls if "?" in url and url.startswith(f"{origin}/")), _MAX_LINKS):
         for text in query_of(url).split("&", _MAX_FIELDS)[:_MAX_FIELDS]:
             name, _, value = text.partition("=")
-            found[name][value].add(url)
-    return found
+            fields[name][value].add(url)
+    return fields

@@ -1,1 +1,1 @@
-"""Fetching: every request with its checks, pictures, style sheets and documents."""
+"""Checked HTTP requests for pages, images, style sheets and documents."""

@@ -1,4 +1,4 @@
-"""Requests, and what comes back: facts of a response, or the reason of a failure in one word and one sentence."""
+"""Requests and their results: facts of a response, or the reason and sentence of a failure."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -25,14 +25,14 @@ Crawler: TypeAlias = Any
 Server: TypeAlias = tuple[str, int]
 """Name and port."""
 Send: TypeAlias = Callable[[Request], None]
-"""Takes a request to Scrapy's engine."""
+"""Passes a request to Scrapy's engine."""
 
 RAW_HEADERS = "exhibit_raw_headers"
 CERTIFICATE = "exhibit_certificate"
 
 
 class Refused(IgnoreRequest):
-    """A request isn't made: a rule forbids it."""
+    """A request that is not made, as a rule forbids it."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class Refused(IgnoreRequest):
 def ask(
     send: Send, url: str, arrived: Callable[[Response], None], failed: Callable[[Failure], None], **how: Untyped
 ) -> Refusal | None:
-    """Send a request in any case, whether or not there was one like it; the refusal where the URL can't be read."""
+    """Send a request without Scrapy's duplicate filter; return a refusal if the URL cannot be parsed."""
     try:
         request = Request(url, callback=arrived, errback=failed, dont_filter=True, **how)
     except ValueError:
@@ -52,7 +52,7 @@ def ask(
 
 
 def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool = False) -> Fetched:
-    """The facts of a response whose bytes are kept or known; the connection adds the Host header to what is sent."""
+    """Return the facts of a response whose bytes are stored or known, including the Host header that was sent."""
     return Fetched(
         final_url=response.url,
         digest=digest,
@@ -69,7 +69,7 @@ def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool
 
 
 def _sent(response: Response) -> Headers:
-    """The headers of a request; HTTP/2 has another word for the host, and small letters (RFC 9113, 8.2 and 8.3.1)."""
+    """Return the sent headers; HTTP/2 uses ``:authority`` for the host, and lower case (RFC 9113, 8.2 and 8.3.1)."""
     host, headers = origin_of(response.url).partition("//")[2], pairs(response.request.headers)
     if response.protocol != "h2":
         return ("Host", host), *headers
@@ -77,22 +77,22 @@ def _sent(response: Response) -> Headers:
 
 
 def header(response: Response, name: str) -> str:
-    """One header as text, empty when absent; several fields of one name joined as RFC 9110, 5.3 allows."""
+    """Return a header as text, empty if absent; several fields of one name are joined as RFC 9110, 5.3 allows."""
     return ", ".join(header_fields(response, name))
 
 
 def header_fields(response: Response, name: str) -> tuple[str, ...]:
-    """Each field of one name as text."""
+    """Return each field of a name as text."""
     return tuple(value.decode("latin-1").replace("\0", "") for value in response.headers.getlist(name))
 
 
 def media_type(response: Response) -> str:
-    """The declared media type without parameters, in lower case."""
+    """Return the declared media type without parameters, in lower case."""
     return header(response, "Content-Type").partition(";")[0].strip().lower()
 
 
 def pairs(headers: Untyped) -> Headers:
-    """Headers as pairs of text; several fields of one name stay apart."""
+    """Return headers as pairs of text; several fields of one name stay separate."""
     return tuple(
         (name.decode("latin-1"), value.decode("latin-1").replace("\0", ""))
         for name, values in headers.items()
@@ -101,7 +101,7 @@ def pairs(headers: Untyped) -> Headers:
 
 
 def peer(response: Response) -> str:
-    """Address and port of the server that answered, or empty."""
+    """Return the address and port of the server that responded, or an empty string."""
     if response.ip_address is None:
         return ""
     address, (_, port) = str(response.ip_address), server_of(response.url)
@@ -109,15 +109,16 @@ def peer(response: Response) -> str:
 
 
 def server_of(url: str) -> Server:
-    """Name and port of the server that a URL names."""
+    """Return the host name and port of a URL."""
     return host_of(url), port_of(url)
 
 
 def referer_of(url: str, page: str) -> str:
-    """What a request for a picture tells of the page that shows it: some servers send nothing without; else empty.
+    """Return the Referer for an image request, which some servers require, or an empty string.
 
-    The whole address goes to the same origin, the origin alone to another one of the party, nothing to anybody else
-    nor from https to http (Referrer Policy, 3.7 and 3.8).
+    The whole page URL is sent to the same origin, only the origin to another origin of the same site, and nothing to
+    other
+    sites or from https to http (Referrer Policy, 3.7 and 3.8).
     """
     if page == url or not same_domain(url, page) or (page.startswith("https:") and not url.startswith("https:")):
         return ""
@@ -128,7 +129,7 @@ def referer_of(url: str, page: str) -> str:
 
 
 def status_refusal(response: Response, url: str) -> Refusal | None:
-    """The refusal that a status means, or ``None`` for a success."""
+    """Return the refusal that a status means, or ``None`` for a success."""
     status = response.status
     problem = bodies.status_problem(status, header(response, "Content-Range"))
     if problem is None:
@@ -144,7 +145,7 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
 def failure_refusal(
     error: BaseException | None, url: str, refused: dict[str, RefusedError], *, shown: str = ""
 ) -> Refusal:
-    """The refusal that what Scrapy raised for a URL means; ``shown`` is the address as found, before redirects."""
+    """Return the refusal for an error of Scrapy; ``shown`` is the URL as found, before redirects."""
     return Refusal(shown or url, *_failure(error, host_of(url), refused))
 
 
@@ -170,7 +171,7 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
 
 
 def _ignored(message: str) -> tuple[str, str]:
-    """What Scrapy's own middlewares say only in words."""
+    """Return reason and sentence of errors that Scrapy's middlewares distinguish only by their text."""
     if "redirect" in message:
         return Reason.REDIRECTS, Sentence("The server redirects too often.")
     return Reason.TOO_LARGE, "The server sent more bytes than are taken once unpacked."

@@ -1,12 +1,12 @@
-"""What servers offer over TLS: certificates, written down beside each picture, no reason not to visit, and HTTP/2.
+"""TLS certificates of servers, recorded with each image but no reason for refusal, and HTTP/2.
 
-Scrapy takes whatever certificate a server shows. So each one that it met is checked once in a crawl, in a handshake of
-its own with the server that answered: its chain against the authorities that ``certifi`` lists, as OpenSSL does (RFC
-5280, 6), its names as RFC 9525 says. Nothing is sent there besides the handshake. Revocation isn't looked at.
+Scrapy accepts any certificate. Exhibit therefore checks each one once per crawl, in a separate handshake with the
+server that responded: its chain against the authorities that ``certifi`` lists, as OpenSSL does (RFC 5280, 6), and its
+names according to RFC 9525. Only the handshake is sent. Revocation is not checked.
 
-HTTP/2 (RFC 9113) is spoken, as Scrapy speaks it, to servers that offer it; Scrapy alone would choose it for all or for
-none. The first answers of a server come by HTTP/1.1. Whether it offers HTTP/2 is learnt from that handshake (ALPN, RFC
-7301). Where its HTTP/2 fails, HTTP/1.1 is spoken again until the crawl ends.
+HTTP/2 (RFC 9113) is used, with Scrapy's implementation, for servers that offer it; Scrapy alone would use it for all
+or for none. The first responses of a server use HTTP/1.1, and the handshake shows whether it offers HTTP/2 (ALPN, RFC
+7301). If its HTTP/2 fails, HTTP/1.1 is used until the crawl ends.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from exhibit.network.addresses import literal_address
 
 _SECONDS = 5.0
 _MAX_CHECKS = 200
-"""Certificates that are checked in one crawl; those of further ones are named, and not checked."""
+"""Certificates checked in one crawl; further ones are recorded without a check."""
 NOT_CHECKED = "not-checked"
 _CODES = {
     9: "not-yet-valid",
@@ -39,13 +39,13 @@ _CODES = {
     **dict.fromkeys((18, 19), "self-signed"),
     **dict.fromkeys((2, 20, 21), "unknown-issuer"),
 }
-"""Words for ``X509_V_ERR_…`` of OpenSSL (X509_STORE_CTX_get_error(3)); all others are ``invalid``."""
+"""Words for OpenSSL's ``X509_V_ERR_…`` (X509_STORE_CTX_get_error(3)); all other codes become ``invalid``."""
 PROTOCOLS = [b"h2", b"http/1.1"] if find_spec("h2") and find_spec("priority") else [b"http/1.1"]
-"""What is offered in a handshake: HTTP/2 where the optional part ``http2`` is installed."""
+"""Protocols offered in a handshake: HTTP/2 if the optional dependency ``http2`` is installed."""
 
 
 class Certificates:
-    """The downloader middleware that notes for each answer over TLS what its certificate was."""
+    """Downloader middleware that records the certificate of each TLS response."""
 
     def __init__(self, crawl: Crawl) -> None:
         self._authorities, self._http2 = crawl.authorities, crawl.http2
@@ -53,18 +53,18 @@ class Certificates:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> "Certificates":
-        """Scrapy's way of making a middleware."""
+        """Create the middleware, as Scrapy requires."""
         return cls(crawler.spider.crawl)
 
     async def process_response(self, request: Request, response: Response) -> Response:
-        """Note the certificate of the server that answered this hop."""
+        """Record the certificate of the server that responded."""
         request.meta[CERTIFICATE] = ""
         if response.certificate is not None and response.ip_address is not None:
             request.meta[CERTIFICATE] = await self._noted(response)
         return response
 
     async def _noted(self, response: Response) -> str:
-        """What is wrong with the certificate, or ``valid``, and its SHA-256."""
+        """Return the problems of the certificate, or ``valid``, and its SHA-256."""
         shown = _digest(response.certificate)
         server = server_of(response.url)
         key = *server, shown
@@ -77,7 +77,11 @@ class Certificates:
 
 
 def authorities_of(ca_bundle: Path | None) -> SSL.Context:
-    """The authorities of a file (PEM), or those that certifi lists; raises ``WrongUseError`` for anything else."""
+    """Load the certificate authorities of a file (PEM), or those of certifi.
+
+    Raises:
+        WrongUseError: The file contains no certificates in PEM.
+    """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_alpn_protos(PROTOCOLS)
     try:
@@ -89,17 +93,23 @@ def authorities_of(ca_bundle: Path | None) -> SSL.Context:
 
 
 def check_certificate(server: Server, address: str, shown: str, authorities: SSL.Context, http2: set[Server]) -> str:
-    """``valid``, or what is wrong with a server's certificate, its words joined by commas.
+    """Return ``valid``, or the problems of a server's certificate, joined by commas.
 
-    ``not-checked`` where the server can't be reached once more, or shows another certificate (SHA-256, hexadecimal)
-    than it had shown. One that offers HTTP/2 joins ``http2``.
+    The result is ``not-checked`` if the server cannot be reached again, or presents another certificate than before.
+
+    Args:
+        server: Name and port.
+        address: IP address that responded.
+        shown: SHA-256 of the certificate presented before, in hexadecimal.
+        authorities: Trusted certificate authorities.
+        http2: Servers that offer HTTP/2; the server is added if it does.
     """
     host, port = server
-    found: set[str] = set()
+    problems: set[str] = set()
 
     def judged(_: SSL.Connection, __: crypto.X509, code: int, ___: int, holds: int) -> bool:
         if not holds:
-            found.add(_CODES.get(code, "invalid"))
+            problems.add(_CODES.get(code, "invalid"))
         return True
 
     try:
@@ -115,19 +125,19 @@ def check_certificate(server: Server, address: str, shown: str, authorities: SSL
             try:
                 (verify_hostname if literal_address(host) is None else verify_ip_address)(connection, host)
             except (CertificateError, VerificationError):
-                found.add("other-name")
-    except (OSError, SSL.Error, ValueError):  # the last for a name that no certificate can have
+                problems.add("other-name")
+    except (OSError, SSL.Error, ValueError):  # ValueError: a name that no certificate can have
         return NOT_CHECKED
-    return ",".join(sorted(found)) or "valid"
+    return ",".join(sorted(problems)) or "valid"
 
 
 def _digest(certificate: Any) -> str:  # noqa: ANN401 - pyOpenSSL's and Twisted's
-    """SHA-256 of the DER, hexadecimal."""
+    """Return the SHA-256 of the DER encoding in hexadecimal."""
     return certificate.digest("sha256").decode("ascii").replace(":", "").lower()  # type: ignore[no-any-return]
 
 
 def _greet(plain: socket.socket, connection: SSL.Connection, host: str) -> None:
-    """The handshake, which is cut off when it takes too long, however slowly a server drips."""
+    """Perform the handshake, and abort it after a time limit, however slowly a server sends."""
     if literal_address(host) is None:
         connection.set_tlsext_host_name(host.encode("ascii"))
     connection.set_connect_state()
@@ -142,7 +152,7 @@ def _greet(plain: socket.socket, connection: SSL.Connection, host: str) -> None:
 
 
 class Https(HTTP11DownloadHandler):
-    """Scrapy's download handler of ``https``, by either protocol."""
+    """Scrapy download handler for ``https``, with HTTP/1.1 or HTTP/2."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -150,14 +160,14 @@ class Https(HTTP11DownloadHandler):
         self._http2: Any = None
 
     async def download_request(self, request: Request) -> Response:
-        """Answer a request; raises what Scrapy's handlers raise."""
+        """Download a response; raises the errors of Scrapy's handlers."""
         server = server_of(request.url)
         if server in self._servers:
             try:
                 return await self._by_http2(request)
             except (DownloadCancelledError, DownloadTimeoutError):
-                raise  # too large, or too slow: HTTP/1.1 would bring no other bytes
-            except Exception:  # noqa: BLE001 - whatever a stranger's frames bring about
+                raise  # too large or too slow: HTTP/1.1 would not help
+            except Exception:  # noqa: BLE001 - an untrusted server's frames may cause any error
                 self._servers.discard(server)
         return await super().download_request(request)
 

@@ -1,4 +1,4 @@
-"""Cookies within one crawl, as a visitor's browser keeps them; they are forgotten with it."""
+"""Cookies within one crawl, as a browser keeps them; they are discarded at its end."""
 
 from collections import OrderedDict
 from contextlib import suppress
@@ -20,10 +20,11 @@ _Key: TypeAlias = tuple[str, str, str]
 
 
 class Cookies:
-    """Keeps what servers set, and sends it back to them: some answer nobody without a cookie (RFC 6265).
+    """Stores cookies and sends them back to their servers, as some serve nothing without a cookie (RFC 6265).
 
-    One that finds none of its own redirects without end. Each party has few and small
-    ones, so that no server fills the memory.
+    Such a server redirects endlessly if its cookie is missing. The number and size of cookies per site are limited, so
+    that
+    no server fills the memory.
     """
 
     def __init__(self) -> None:
@@ -31,38 +32,39 @@ class Cookies:
         self._jar = policy.jar = CookieJar(policy)
 
     def process_request(self, request: Request) -> None:
-        """Send what belongs to this address; a redirect brings the header of the address before."""
+        """Send the cookies for this URL; after a redirect, this replaces the header of the previous URL."""
         request.headers.pop("Cookie", None)
         self._jar.add_cookie_header(request)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Keep what the server sets."""
+        """Store the cookies that the server sets."""
         if "Set-Cookie" in response.headers:
             self._jar.extract_cookies(response, request)
         return response
 
 
 class _Policy(DefaultCookiePolicy):
-    """Refuses cookies for a whole public suffix and large ones, and over http those that are for https alone.
+    """Rejects cookies for public suffixes, large cookies, and cookies over http that conflict with https-only ones.
 
-    The source is RFC 6265bis, 5.7 (draft 20), its steps "public suffix" and "leave secure cookies alone". The oldest
-    give way to new ones.
+    The source is RFC 6265bis, 5.7 (draft 20), steps "public suffix" and "leave secure cookies alone". New cookies
+    replace
+    the oldest.
     """
 
     jar: CookieJar
 
     def __init__(self) -> None:
-        super().__init__(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)  # to no host below
+        super().__init__(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)  # not sent to subdomains
         self._kept: OrderedDict[str, OrderedDict[_Key, None]] = OrderedDict()
 
     def set_ok(self, cookie: Cookie, request: Untyped) -> bool:
-        """Whether a cookie is kept."""
+        """Return True if a cookie is accepted."""
         domain = cookie.domain.strip(".")
         below = f"x.{domain}"
         host = host_of(request.get_full_url())
         if cookie.domain_specified and domain == host and registrable_domain(below) == below:
-            cookie.domain_specified, cookie.domain_initial_dot = False, False  # a single host: nobody is below it
-            cookie.domain = host if "." in host else f"{host}.local"  # as the jar names such a host
+            cookie.domain_specified, cookie.domain_initial_dot = False, False  # a single host: it has no subdomains
+            cookie.domain = host if "." in host else f"{host}.local"  # the jar's name for such a host
         if cookie.domain_specified and registrable_domain(below) == below:
             return False
         if len(cookie.name) + len(cookie.value or "") + len(cookie.path) > _MAX_SIZE:
@@ -71,17 +73,17 @@ class _Policy(DefaultCookiePolicy):
             return False
         if not super().set_ok(cookie, request):
             return False
-        kept = self._kept.setdefault(registrable_domain(domain), OrderedDict())
-        kept[cookie.domain, cookie.path, cookie.name] = None
-        if len(kept) > _MAX_EACH:
-            self._forget(kept.popitem(last=False)[0])
+        keys = self._kept.setdefault(registrable_domain(domain), OrderedDict())
+        keys[cookie.domain, cookie.path, cookie.name] = None
+        if len(keys) > _MAX_EACH:
+            self._forget(keys.popitem(last=False)[0])
         if len(self._kept) > _MAX_PARTIES:
             for key in self._kept.popitem(last=False)[1]:
                 self._forget(key)
         return True
 
     def _hides_secure(self, cookie: Cookie) -> bool:
-        """Whether a cookie of this name that is for https alone lies where this one would be sent to."""
+        """Return True if an https-only cookie of this name exists where this one would be sent."""
         domain, path = cookie.domain.strip("."), cookie.path.rstrip("/")
         return any(
             kept.secure
@@ -92,5 +94,5 @@ class _Policy(DefaultCookiePolicy):
         )
 
     def _forget(self, key: _Key) -> None:
-        with suppress(KeyError):  # the server has taken it back
+        with suppress(KeyError):  # the server has deleted it
             self.jar.clear(*key)

@@ -1,4 +1,4 @@
-"""From the response of a page, a sitemap or a feed to what it holds, and what it says to machines."""
+"""Parse the response for a page, a sitemap or a feed, with its signals to crawlers."""
 
 import re
 
@@ -18,13 +18,15 @@ from exhibit.reasons import Reason
 _YEAR = 31_536_000
 _AI_WORDS = ("noai", "noimageai", "noml")
 _FOR = re.compile(r"\s*(?!unavailable_after\b|max-)(?P<name>[\w.-]+(?:/[\w.-]+)?|\*)\s*:", re.IGNORECASE | re.ASCII)
-"""Whom a part of ``X-Robots-Tag`` is for, with those behind it; rules that have values only look like it."""
+"""Start of a part of ``X-Robots-Tag`` that names a crawler, for this part and later ones; rules with values look
+similar."""
 
 
 def read_document(response: Response, kind: Kind, max_bytes: int, token: str) -> tuple[Kind, Document]:
-    """Read a response as what it is: sitemaps and feeds are recognised by their content, whatever was expected.
+    """Read a response according to its content: sitemaps and feeds are detected, whatever kind was expected.
 
-    Raises ``RefusedError`` with reason ``not-a-page`` or ``unreadable``, or ``too-large`` once unpacked.
+    Raises:
+        RefusedError: ``not-a-page``, ``unreadable``, or ``too-large`` for the uncompressed size.
     """
     kind = kind_of(response.body) or kind
     if kind not in (Kind.SITEMAP, Kind.FEED) and not _is_text(response):
@@ -36,12 +38,12 @@ def read_document(response: Response, kind: Kind, max_bytes: int, token: str) ->
 
 
 def facts_of(response: Response, document: Document, policy: SitePolicy | None) -> Facts:
-    """The facts of a response, with everything that was said to machines as it was observed."""
+    """Return the facts of a response, with all machine-readable signals as observed."""
     x_robots = header_fields(response, "X-Robots-Tag")
     ai = [word for word in _AI_WORDS if any(word in text.lower() for text in (*x_robots, *document.robots))]
     usage = header(response, "Content-Usage")
     rule = policy.reservation(response.url) if policy is not None else None
-    said = header(response, "tdm-reservation").strip() or document.tdm_reservation
+    reservation = header(response, "tdm-reservation").strip() or document.tdm_reservation
     return Facts(
         final_url=response.url,
         status=response.status,
@@ -50,7 +52,7 @@ def facts_of(response: Response, document: Document, policy: SitePolicy | None) 
         fresh_seconds=fresh_seconds(header(response, "Cache-Control"), header(response, "Age")),
         not_modified=response.status == 304,
         signals=Signals(
-            tdm_reservation=said or (str(int(rule.reserved)) if rule is not None else ""),
+            tdm_reservation=reservation or (str(int(rule.reserved)) if rule is not None else ""),
             tdm_policy=header(response, "tdm-policy") or document.tdm_policy or (rule.policy if rule else ""),
             robots=document.robots,
             x_robots_tag=x_robots,
@@ -60,41 +62,41 @@ def facts_of(response: Response, document: Document, policy: SitePolicy | None) 
 
 
 def fresh_seconds(cache_control: str, age: str) -> int:
-    """For how long a server says that its answer stays as it is; 0 where it doesn't say (RFC 9111, 4.2; RFC 8246).
+    """Return the seconds for which a response stays fresh; 0 if not stated (RFC 9111, 4.2; RFC 8246).
 
-    What caches between have kept already (``Age``) counts; a year at most.
+    The time in caches (``Age``) is subtracted; the maximum is a year.
     """
-    said = dict(field.strip().lower().partition("=")[::2] for field in cache_control.split(","))
-    if "no-cache" in said or "no-store" in said:
+    directives = dict(field.strip().lower().partition("=")[::2] for field in cache_control.split(","))
+    if "no-cache" in directives or "no-store" in directives:
         return 0
-    seconds = said.get("max-age", "").strip('"')
+    seconds = directives.get("max-age", "").strip('"')
     if not seconds:
-        return _YEAR if "immutable" in said else 0
+        return _YEAR if "immutable" in directives else 0
     fresh = int(seconds[:12]) if seconds.isascii() and seconds.isdecimal() else 0
-    kept = int(age[:12]) if age.isascii() and age.isdecimal() else 0
-    return max(0, min(fresh, _YEAR) - kept)
+    age_seconds = int(age[:12]) if age.isascii() and age.isdecimal() else 0
+    return max(0, min(fresh, _YEAR) - age_seconds)
 
 
 def forbids_following(signals: Signals, token: str) -> bool:
-    """Whether a page asks everybody, or the crawler of this product token, that its links aren't followed."""
+    """Return True if a page asks all crawlers, or the one with this product token, not to follow its links."""
     return bool(_said(signals, token) & {"nofollow", "none"})
 
 
 def keeps_ai_out(signals: Signals, token: str) -> bool:
-    """Whether ``noai`` or ``noimageai`` stands in ``meta name=robots`` or ``X-Robots-Tag``, for everybody or for us."""
+    """Return True if ``noai`` or ``noimageai`` is set for all crawlers or this one, in HTML or ``X-Robots-Tag``."""
     return bool(_said(signals, token) & {"noai", "noimageai"})
 
 
 def _said(signals: Signals, token: str) -> set[str]:
     heard = [*signals.robots]
     for value in signals.x_robots_tag:
-        concerns_us = True  # until a part begins with the name of another crawler
+        concerns_us = True  # until a part starts with the name of another crawler
         for part in value.split(","):
-            named = _FOR.match(part)
-            if named is not None:
-                concerns_us = named["name"].lower().partition("/")[0] in ("*", token.lower())
+            agent = _FOR.match(part)
+            if agent is not None:
+                concerns_us = agent["name"].lower().partition("/")[0] in ("*", token.lower())
             if concerns_us:
-                heard.append(part[named.end() :] if named is not None else part)
+                heard.append(part[agent.end() :] if agent is not None else part)
     return set(" ".join(heard).lower().replace(",", " ").split())
 
 

@@ -1,4 +1,4 @@
-"""The downloader middlewares: every request passes here, also each hop of a redirect and each robots.txt."""
+"""Downloader middlewares that every request passes, including each redirect hop and each robots.txt."""
 
 import asyncio
 
@@ -18,21 +18,21 @@ from exhibit.reasons import Reason
 FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
 AS_INTERFACE = "exhibit_as_interface"
-"""Marks a request to an interface for programs that an operator has set: robots.txt isn't asked, as for a search."""
+"""Marks a request to an API that the operator has configured: robots.txt is not requested, as for a search."""
 STATUSES = "exhibit_statuses"
-"""What the statuses of the service mean that a request goes to (:class:`crawler.archives.asking.Statuses`)."""
+"""Meaning of the status codes of the requested service (:class:`crawler.archives.asking.Statuses`)."""
 RAW_BODY = "exhibit_raw_body"
 _TRIES = "exhibit_tries"
 _MAX_TRIES = 2
 _SLICE_WAIT = 15.0
-"""Seconds that a slice waits for a robots.txt; a job that follows links itself has no later one, and waits longer."""
+"""Seconds that a slice waits for a robots.txt; a job that follows links has no later slice and waits longer."""
 _BRIEF = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.INCOMPLETE})
-"""Failures of a server that is there, which may be over a moment later."""
+"""Failures of an existing server, which may be over a moment later."""
 _PRIORITY = 1_000
 
 
 class Gate:
-    """Refuses what a rule forbids: the network guard, the deny list, the scope, robots.txt, TDMRep.
+    """Refuses requests that a rule forbids: the network guard, the deny list, the scope, robots.txt, TDMRep.
 
     Raises ``Refused`` into Scrapy, so that the request ends in its errback with a reason.
     """
@@ -43,11 +43,15 @@ class Gate:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> "Gate":
-        """Scrapy's way of making a middleware."""
+        """Create the middleware, as Scrapy requires."""
         return cls(crawler, crawler.spider.crawl)
 
     async def process_request(self, request: Request) -> None:
-        """Let a request pass, or raise."""
+        """Allow a request.
+
+        Raises:
+            Refused: A rule forbids it.
+        """
         url, crawl = request.url, self._crawl
         try:
             crawl.guard.check_url(url)
@@ -74,7 +78,7 @@ class Gate:
             raise Refused(Reason.TDM_RESERVED, f"The tdmrep.json of {host} reserves text and data mining.")
 
     async def _policy(self, origin: str, host: str) -> SitePolicy:
-        """The policy of an origin, asked for once."""
+        """Return the policy of an origin, requested once."""
         if origin not in self._loading:
             self._loading[origin] = asyncio.ensure_future(self._load(origin, host))
         policy = await asyncio.shield(self._loading[origin])
@@ -112,7 +116,7 @@ class Gate:
         return policy
 
     def _unavailable(self, host: str, why: str, token: str) -> SitePolicy:
-        """Visit nothing of a host whose rules can't be had in the meantime (RFC 9309, 2.3.1.4)."""
+        """Refuse all visits to a host whose rules are temporarily unavailable (RFC 9309, 2.3.1.4)."""
         self._crawl.pace.put_off(host)
         sentence = f"The robots.txt of {host} can't be had now, and nothing is visited without it. {why}"
         return SitePolicy(refusal=(Reason.ROBOTS_UNAVAILABLE, sentence), token=token)
@@ -122,7 +126,7 @@ class Gate:
         request = Request(url, priority=_PRIORITY, meta=meta, headers=self._crawl.headers("text/plain, */*;q=0.1"))
         try:
             return await self._crawler.engine.download_async(request)
-        except Exception as error:  # noqa: BLE001 - Scrapy raises what its handlers and middlewares raise; it is the answer
+        except Exception as error:  # noqa: BLE001 - Scrapy raises its handlers' and middlewares' errors; they are the result
             return error
 
 
@@ -131,10 +135,11 @@ def _later(host: str) -> Refused:
 
 
 class Encodings:
-    """Undoes content encodings, and keeps the headers as they came for the record.
+    """Decodes content encodings, and keeps the original headers for the record.
 
-    Images are asked for with ``identity``. A server that wraps them all the same is unwrapped, since nobody else would
-    see the picture either; its Content-Encoding stays in the recorded headers.
+    Images are requested with ``identity``. A response that is encoded nevertheless is decoded, as browsers would do to
+    show
+    the image; its Content-Encoding stays in the recorded headers.
     """
 
     def __init__(self, most: int) -> None:
@@ -142,70 +147,74 @@ class Encodings:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> "Encodings":
-        """Scrapy's way of making a middleware."""
+        """Create the middleware, as Scrapy requires."""
         return cls(crawler.settings.getint("DOWNLOAD_MAXSIZE"))
 
     def process_request(self, request: Request) -> None:
-        """Offer what can be undone."""
+        """Offer the supported encodings."""
         request.headers.setdefault("Accept-Encoding", ", ".join(bodies.CODINGS))
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Undo what the server did."""
+        """Decode the body."""
         codings = bodies.codings_of(header(response, "Content-Encoding"))
         if not codings:
             return response
         request.meta[RAW_HEADERS] = pairs(response.headers)
         if AS_INTERFACE in request.meta:
-            request.meta[RAW_BODY] = response.body  # a digest may be of that
+            request.meta[RAW_BODY] = response.body  # a digest may be of the encoded body
         try:
             body = bodies.undone(response.body, codings, request.meta.get("download_maxsize", self._most))
         except RefusedError as error:
             if bodies.status_problem(response.status, "") is None:
                 raise Refused(error.reason, error.message) from error
-            body = b""  # its status says enough
+            body = b""  # the status is sufficient
         headers = response.headers.copy()
         del headers["Content-Encoding"]
         return response.replace(headers=headers, body=body)
 
 
 class Redirects(RedirectMiddleware):
-    """Follows redirects; the page that shows a picture is told to its own party only."""
+    """Follows redirects; the page that shows an image is disclosed only to its own site."""
 
     def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
-        """Read where a redirect leads as browsers do, before Scrapy reads it."""
-        told = (response.headers.get("Location") or b"").decode("latin-1")
-        if told and 300 <= response.status < 400 and (target := joined(request.url, mended(told))):
+        """Parse the target of a redirect as browsers do, before Scrapy does."""
+        location = (response.headers.get("Location") or b"").decode("latin-1")
+        if location and 300 <= response.status < 400 and (target := joined(request.url, mended(location))):
             response.headers["Location"] = target
         return super().process_response(request, response)
 
     def handle_referer(self, request: Request, response: Response) -> None:  # noqa: ARG002 - Scrapy's call
-        """Tell the new address no more than it would have been told at once."""
-        told = (request.headers.pop("Referer", None) or [b""])[0].decode("latin-1")
-        if told and (referer := referer_of(request.url, told)):
+        """Send the new URL only the Referer that a direct request to it would contain."""
+        page = (request.headers.pop("Referer", None) or [b""])[0].decode("latin-1")
+        if page and (referer := referer_of(request.url, page)):
             request.headers["Referer"] = referer
 
 
 class Patience:
-    """Waits where a server says 429 or 503, to a request for robots.txt too, and tells the pace of every answer."""
+    """Waits after 429 or 503, for robots.txt requests too, and reports every response to the pace."""
 
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> "Patience":
-        """Scrapy's way of making a middleware."""
+        """Create the middleware, as Scrapy requires."""
         patience = cls(crawler.spider.crawl)
         crawler.signals.connect(patience.answered, signal=signals.response_downloaded)
         return patience
 
     def answered(self, response: Response, request: Request) -> None:
-        """Follow the latency of a host."""
+        """Adapt the pace to the latency of a host."""
         host, latency = request.meta.get("download_slot"), request.meta.get("download_latency")
         if host is not None and latency is not None:
             self._crawl.pace.answered(host, latency, success=response.status == 200)
 
     def process_response(self, request: Request, response: Response) -> Response | Request:
-        """Send a request again after the time that the server asks for; raises where another job has to."""
+        """Retry a request after the time that the server states.
+
+        Raises:
+            Refused: The wait is too long for this job.
+        """
         statuses = request.meta.get(STATUSES)
         if response.status not in (statuses.busy if statuses else (429, 503)):
             return response
@@ -214,7 +223,7 @@ class Patience:
         host = host_of(request.url)
         left = self._crawl.budget.seconds_left
         if FOR_POLICY in request.meta and not self._crawl.job.follow:
-            left = min(left, _SLICE_WAIT)  # all that is asked of the host waits with it, and a later slice may ask
+            left = min(left, _SLICE_WAIT)  # all requests to the host wait for it, and a later slice may retry
         if tries >= _MAX_TRIES:
             return response
         if not self._crawl.pace.pause(host, after, tries, left):

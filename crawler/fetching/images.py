@@ -1,4 +1,4 @@
-"""Fetching images: each address once in a job, whoever shows it, and its exact bytes into the spool."""
+"""Fetch images, each URL once per job whatever pages show it, and store their exact bytes in the spool."""
 
 import asyncio
 import base64
@@ -45,7 +45,12 @@ _SPENT = "The job had used up its budget."
 
 
 class Images:
-    """Fetches images for visits; ``send`` takes a request to Scrapy's engine."""
+    """Fetches images for visits.
+
+    Args:
+        crawl: The running crawl.
+        send: Passes a request to Scrapy's engine.
+    """
 
     def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
         self._crawl, self._send = crawl, send
@@ -54,7 +59,7 @@ class Images:
         self._askers: dict[str, list[asyncio.Future[Fetched | Refusal]]] = {}
 
     def want(self, visit: Visit, found: FoundImage) -> None:
-        """Settle an image of a visit, now or later; a second time on the same page is nothing new."""
+        """Request an image of a visit; its result is recorded now or later. A repeat on the same page has no effect."""
         if not visit.want(found):
             return
         url = found.url
@@ -72,7 +77,7 @@ class Images:
             self._waiting[url] = [(visit, found)]
 
     async def fetched(self, url: str, page: str) -> Fetched | Refusal:
-        """What an address gives, for a page that is being rendered; visits that want it later ask nothing more."""
+        """Fetch an image for a page that is being rendered; visits that need it later share the result."""
         if url in self._results:
             return self._results[url]
         if url not in self._waiting:
@@ -84,13 +89,13 @@ class Images:
         return await asker
 
     def take(self, response: Response) -> None:
-        """Keep what a script has asked for if it is an image, for the visits that want it."""
+        """Store a response to a script's request if it is an image, for the visits that need it."""
         url = response.request.url
         if url not in self._results and url not in self._waiting and self._crawl.budget.take("images"):
             self._settle(url, self.keep(response, url))
 
     def take_back(self, line: PageLine) -> None:
-        """What a line of the same job tells of its images counts as asked."""
+        """Restore results from a line of the same job, so that its images are not requested again."""
         for sighting in line.sightings:
             if sighting.image_url not in self._results and sighting.image_url[:5] != "data:":
                 self._crawl.budget.take("images")
@@ -117,22 +122,22 @@ class Images:
         return refusal
 
     def arrived(self, response: Response) -> None:
-        """A response has come for an image."""
+        """Handle the response for an image."""
         url = response.meta[IMAGE]
         self._settle(url, self.keep(response, url))
 
     def failed(self, failure: Failure) -> None:
-        """A request for an image has failed."""
+        """Handle a failed request for an image."""
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
         url = request.meta[IMAGE]
         self._settle(url, failure_refusal(failure.value, request.url, self._crawl.refused, shown=url))
 
     def broken(self, url: str) -> None:
-        """Handling the response of an image has failed."""
+        """Record that the crawler failed to handle a response."""
         self._settle(url, Refusal(url, Reason.ERROR, "The crawler couldn't handle the answer."))
 
     def keep(self, response: Response, url: str) -> Fetched | Refusal:
-        """Keep the bytes of a response if they are an image within the limits."""
+        """Store the bytes of a response if they are an image within the limits."""
         crawl = self._crawl
         known = crawl.known_image(url)
         unchanged = known.digest if response.status == 304 and known is not None else None
@@ -171,12 +176,12 @@ class Images:
         for asker in self._askers.pop(url, ()):
             if not asker.done():
                 asker.set_result(result)
-        for visit, found in self._waiting.pop(url, ()):
+        for visit, image in self._waiting.pop(url, ()):
             if not visit.is_over:
-                visit.settle(found, result)
+                visit.settle(image, result)
 
     def _inlined(self, url: str, facts: Facts) -> Fetched | Refusal:
-        """A ``data:`` address carries its bytes (RFC 2397)."""
+        """Return the image that a ``data:`` URL contains (RFC 2397)."""
         shown, budget = url[:40], self._crawl.budget
         media_type, data = _decoded(url)
         if not media_type.startswith("image/"):
@@ -191,7 +196,7 @@ class Images:
 
 
 def _decoded(url: str) -> tuple[str, bytes | None]:
-    """The media type of a ``data:`` address and its bytes; ``None`` when they can't be decoded."""
+    """Return the media type and bytes of a ``data:`` URL; the bytes are ``None`` if they cannot be decoded."""
     match = _DATA.match(url)
     if match is None:
         return "", None

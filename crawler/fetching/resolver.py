@@ -1,4 +1,4 @@
-"""Names become addresses here, and only checked addresses leave: what is checked is what is connected to."""
+"""DNS resolver that returns only checked addresses, so that the checked address is the one connected to."""
 
 from scrapy.resolver import CachingHostnameResolver, HostResolution
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -14,10 +14,9 @@ _MAX_NAMES = 10_000
 
 
 def resolver_for(guard: Guard, refused: dict[str, RefusedError]) -> type:
-    """A class for the setting ``TWISTED_DNS_RESOLVER`` of a CrawlerProcess; elsewhere Scrapy ignores that setting.
+    """Return a class for the setting ``TWISTED_DNS_RESOLVER`` of a CrawlerProcess; Scrapy ignores it elsewhere.
 
-    ``refused`` receives the refusal of each refused host, by its ASCII name; to the connection, it simply has no
-    address.
+    ``refused`` receives the error for each refused host, by its ASCII name; to the connection, the host has no address.
     """
 
     class Resolver(CachingHostnameResolver):
@@ -41,7 +40,7 @@ def resolver_for(guard: Guard, refused: dict[str, RefusedError]) -> type:
 
 @provider(IResolutionReceiver)
 class _Checked:
-    """Hands a host's addresses on when all of them have been checked."""
+    """Passes on the addresses of a host after all have been checked."""
 
     def __init__(self, receiver: Untyped, guard: Guard, refused: dict[str, RefusedError], host: str, port: int) -> None:
         self._receiver, self._guard, self._refused, self._host, self._port = receiver, guard, refused, host, port

@@ -1,4 +1,4 @@
-"""Fetching style sheets that pages link and that those import: each once in a job."""
+"""Fetch linked and imported style sheets, each once per job."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from exhibit.network.addresses import host_of, registrable_domain
 SHEET = "exhibit_sheet"
 
 _GONE = (404, 410)
-"""What isn't there has no pictures for anybody."""
+"""Statuses of missing sheets, which have no images for any visitor."""
 _PRIORITY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """What a style sheet names, as far as it could be read."""
+    """Images and imports of a style sheet, as far as it could be read."""
 
     images: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
@@ -36,9 +36,14 @@ _UNREAD = _Sheet(is_unread=True)
 
 
 class Sheets:
-    """Fetches style sheets for visits, and wants their images; ``send`` takes a request to Scrapy's engine.
+    """Fetches style sheets for visits, and requests their images.
 
-    Sheets beyond the limits and sheets that can't be read are counted with the visit that met them first.
+    Sheets beyond the limits and unreadable sheets are counted for the first visit that names them.
+
+    Args:
+        crawl: The running crawl.
+        images: Fetches the images.
+        send: Passes a request to Scrapy's engine.
     """
 
     def __init__(self, crawl: Crawl, images: Images, send: Callable[[Request], None]) -> None:
@@ -48,7 +53,7 @@ class Sheets:
         self._left_out: set[str] = set()
 
     def want(self, visit: Visit, urls: Iterable[str]) -> None:
-        """Await the images of the sheets that a page links: those of its own host first, then those of its site."""
+        """Request the images of the sheets that a page links, first those on its own host, then those of its site."""
         own = host_of(visit.facts.final_url)
         site = registrable_domain(own)
         new = sorted(
@@ -75,28 +80,28 @@ class Sheets:
             self.settle(url)
 
     def arrived(self, response: Response) -> None:
-        """A sheet has come."""
+        """Handle the response for a sheet."""
         url, body = response.meta[SHEET], response.body
         if response.status != 200 or not self._crawl.budget.take("bytes", len(body)):
             self.settle(url, _Sheet() if response.status in _GONE else _UNREAD)
             return
         try:
-            named, called = sheet_of(body, header(response, "Content-Type"))
+            image_addresses, import_addresses = sheet_of(body, header(response, "Content-Type"))
         except RefusedError:
             self.settle(url)
             return
-        found = (absolute(response.url, address) for address in named)
-        imported = (absolute(response.url, address) for address in called)
-        images = tuple(dict.fromkeys(address for address in found if address))
-        imports = tuple(dict.fromkeys(address for address in imported if is_visitable(address)))
+        image_urls = (absolute(response.url, address) for address in image_addresses)
+        import_urls = (absolute(response.url, address) for address in import_addresses)
+        images = tuple(dict.fromkeys(address for address in image_urls if address))
+        imports = tuple(dict.fromkeys(address for address in import_urls if is_visitable(address)))
         self.settle(url, _Sheet(images, imports))
 
     def failed(self, failure: Failure) -> None:
-        """A sheet hasn't come."""
+        """Handle a failed request for a sheet."""
         self.settle(failure.request.meta[SHEET])  # type: ignore[attr-defined] # Scrapy adds it
 
     def settle(self, url: str, sheet: _Sheet = _UNREAD) -> None:
-        """What is known of a sheet now; without anything it couldn't be read."""
+        """Record the contents of a sheet; by default, that it could not be read."""
         self._sheets[url] = sheet
         for visit in self._waiting.pop(url, ()):
             if not visit.is_over:
@@ -119,7 +124,7 @@ class Sheets:
                 self._want(visit, address)
 
     def _leave_out(self, visit: Visit, urls: Iterable[str], what: LeftOut) -> None:
-        """Count sheets once in a job, however many pages name them."""
+        """Count omitted sheets, each once per job, however many pages name them."""
         new = set(urls) - self._left_out
         self._left_out |= new
         visit.leave_out({what: len(new)})

@@ -1,1 +1,1 @@
-"""What goes in and what comes out: the job, and lines of JSON, read strictly."""
+"""Input and output formats: the job and the JSON lines, with strict parsing."""

@@ -1,4 +1,4 @@
-"""Reading JSON into frozen dataclasses and writing it back: nothing guessed, and every refusal names its field."""
+"""Strict conversion between JSON and frozen dataclasses: nothing is guessed, and every error names its field."""
 
 import dataclasses
 import difflib
@@ -17,11 +17,11 @@ from exhibit.types import Untyped
 
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[object, str], Any]
-"""Reads a value; raises ``WrongUseError``, which names the place that it is told."""
+"""Converts a value; raises ``WrongUseError``, which names the given location."""
 
 
 def parse(text: str | bytes, what: str) -> object:
-    """Parse JSON text; raises ``WrongUseError``, which begins with ``what``."""
+    """Parse JSON text; raises ``WrongUseError``, whose message starts with ``what``."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -29,15 +29,18 @@ def parse(text: str | bytes, what: str) -> object:
 
 
 def read(cls: type[T], value: object, where: str) -> T:
-    """Read a JSON object into a dataclass: every field of its type, no field that the class doesn't have.
+    """Convert a JSON object to a dataclass; types must match, and unknown fields are errors.
 
     Fields are strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other dataclasses,
-    or anything.
-    Raises ``WrongUseError``, which names the field below ``where`` and what it should be.
+    or
+    anything.
+
+    Raises:
+        WrongUseError: The message names the field below ``where`` and the expected type.
     """
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object", value)
-    readers, required = _shape(cast("Hashable", cls))  # mypy doesn't see that classes are
+    readers, required = _shape(cast("Hashable", cls))  # mypy does not see that classes are hashable
     for name in value:
         if name not in readers:
             raise _unknown(f"{where}.{name}", str(name), list(readers))
@@ -48,13 +51,13 @@ def read(cls: type[T], value: object, where: str) -> T:
 
 
 def write(value: object) -> str:
-    """One line of JSON; the inverse of :func:`read` for the types that it reads."""
+    """Serialise as one line of JSON; the inverse of :func:`read` for the types that it supports."""
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
 @lru_cache(maxsize=64)
 def _shape(cls: type[Any]) -> tuple[dict[str, Reader], tuple[str, ...]]:
-    """What reads each field of a dataclass, and the fields that have no default."""
+    """Return the readers of a dataclass's fields, and the fields without a default."""
     hints, absent = get_type_hints(cls), dataclasses.MISSING
     fields = [field for field in dataclasses.fields(cls) if field.init]
     required = (field.name for field in fields if field.default is absent and field.default_factory is absent)
@@ -62,7 +65,7 @@ def _shape(cls: type[Any]) -> tuple[dict[str, Reader], tuple[str, ...]]:
 
 
 def _reader(hint: Any) -> Reader:  # noqa: ANN401 - a type
-    """What reads a value of a type; made once a field, since a crawl reads millions of values."""
+    """Return the reader of a type; created once per field, as a crawl reads millions of values."""
     origin: object = get_origin(hint)
     hints = get_args(hint)
     if origin in (Union, types.UnionType):

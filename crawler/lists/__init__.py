@@ -1,1 +1,1 @@
-"""Lists of addresses in bulk, line by line: Parquet, CSV, WAT and CDX. Nothing named in them is fetched here."""
+"""Line-by-line readers for bulk URL lists: Parquet, CSV, WAT and CDX. Listed URLs are not fetched here."""

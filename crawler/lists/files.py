@@ -1,4 +1,4 @@
-"""Files of lists: which ones lie in a folder or a bucket, and the lines of each, however much of it can be read."""
+"""List files: finds them in folders and buckets, and reads their lines as far as possible."""
 
 import gzip
 import os
@@ -30,7 +30,7 @@ CDX = (".cdx", ".cdx.gz", ".cdx.zst", ".cdxj", ".cdxj.gz", ".cdxj.zst")
 TABLES = (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst")
 LISTS = (*PARQUET, *WAT, *CDX, *TABLES)
 _CDX = re.compile(r"cdx-[0-9]+(\.gz)?")
-"""How Common Crawl calls the parts of its index."""
+"""Names of the parts of Common Crawl's index."""
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 PIECE = 8 << 20
 
@@ -42,12 +42,12 @@ LEFT_OUT_REASONS = {
     "not-a-file": "It isn't a file.",
     "unreadable": "The folder can't be read: change its permissions.",
 }
-"""Why a file or a folder below a named folder is not read."""
+"""Reasons why a file or folder below a given folder is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A file or a folder below a named folder that is not read, and why: one of :data:`LEFT_OUT_REASONS`."""
+    """A skipped file or folder below a given folder, with one of :data:`LEFT_OUT_REASONS`."""
 
     path: Path
     reason: str
@@ -55,46 +55,47 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What lies where somebody pointed to."""
+    """Lists and archives found in the given paths."""
 
     lists: tuple[Path, ...]  # each once, in order
-    archives: tuple[Path, ...]  # WARC, ARC and WACZ files, and folders with some
-    left_out: tuple[LeftOut, ...] = ()  # what of folders is not read
+    archives: tuple[Path, ...]  # WARC, ARC and WACZ files, and folders that contain some
+    left_out: tuple[LeftOut, ...] = ()  # skipped parts of folders
 
 
 def find(paths: Sequence[Path]) -> Found:
-    """The lists and web archives among files and below folders; hidden files are left out, and links aren't followed.
+    """Find lists and web archives among files and below folders; hidden files and links are skipped.
 
-    Raises ``RefusedError`` for a file that is neither, and for a folder without any.
+    Raises:
+        RefusedError: A file is neither, or a folder contains none.
     """
     lists: dict[Path, None] = {}
     archives: dict[Path, None] = {}
     left_out: dict[Path, LeftOut] = {}
-    for path in (given.resolve() for given in paths):
+    for path in (source.resolve() for source in paths):
         below = list(_below(path)) if path.is_dir() else [path]
         files = [one for one in below if isinstance(one, Path)]
         left_out |= {one.path: one for one in below if isinstance(one, LeftOut)}
         left_out |= {
             file: LeftOut(file, "format") for file in files if not (is_list(file.name) or is_archive(file.name))
         }
-        found = [file for file in files if is_list(file.name)]
+        list_files = [file for file in files if is_list(file.name)]
         packed = any(is_archive(file.name) for file in files)
-        if not (found or packed):
+        if not (list_files or packed):
             what = "holds no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
             hint = f"Known by their names: {', '.join((*LISTS, *ARCHIVES))}"
             raise RefusedError(f"{path.name} {what}.", reason=Reason.UNREADABLE, hint=hint)
-        lists |= dict.fromkeys(found)
+        lists |= dict.fromkeys(list_files)
         archives |= {path: None} if packed else {}
     return Found(tuple(lists), tuple(archives), tuple(left_out.values()))
 
 
 def is_list(name: str) -> bool:
-    """Whether a file of this name is a list."""
+    """Return True if a file of this name is a list."""
     return name.lower().endswith(LISTS) or bool(_CDX.fullmatch(name))
 
 
 def _below(folder: Path) -> Iterator[Path | LeftOut]:
-    """The files below a folder, and what of it is not looked into."""
+    """Yield the files below a folder, and its skipped parts."""
     unreadable: list[OSError] = []
     for here, folders, names in os.walk(folder, onerror=unreadable.append):
         for name in sorted(folders):
@@ -119,15 +120,19 @@ def _below(folder: Path) -> Iterator[Path | LeftOut]:
 
 @dataclass(slots=True)
 class ListFile:
-    """One list."""
+    """A list file."""
 
     path: Path
-    column: str = ""  # names the column of addresses of a table
-    kind: str = IMAGE  # what a table's addresses are
-    share: Callable[[], float] = field(default=lambda: 0.0)  # how much of it has been read, from 0 to 1
+    column: str = ""  # name of the column with URLs, in a table
+    kind: str = IMAGE  # kind of the URLs in a table
+    share: Callable[[], float] = field(default=lambda: 0.0)  # returns the share that has been read, from 0 to 1
 
     def lines(self, after: int = 0) -> Iterator[Line]:
-        """Its lines behind the first ones; raises ``RefusedError`` where it can't be read, or not further."""
+        """Yield the lines after the first ``after`` lines.
+
+        Raises:
+            RefusedError: The file cannot be read, or not to its end.
+        """
         try:
             with self.path.open("rb") as file:
                 yield from self._lines(file, after)
@@ -136,7 +141,7 @@ class ListFile:
         except PermissionError as error:
             hint = "Let the user of this command read it."
             raise RefusedError("It may not be read.", reason=Reason.UNREADABLE, hint=hint) from error
-        except Exception as error:  # a reader that is fed hostile bytes may raise anything
+        except Exception as error:  # a parser that gets hostile bytes may raise anything
             blame_machine(error)
             sentence = "It ends early." if isinstance(error, EOFError) else f"It can't be read further: {error}."
             hint = "What was read stands; fetch it again for the rest."
@@ -173,17 +178,20 @@ class ListFile:
 
 
 def folder_for(url: str, below: Path) -> Path:
-    """Where the files of a bucket's URL are put."""
+    """Return the folder for the files of a bucket URL."""
     parts = urlsplit(url)
     return below.joinpath(parts.netloc or "files", *_steps(parts.path))
 
 
 def fetch(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, int]]:
-    """Fetch what of a bucket is a list or a web archive; tells the name and bytes of each file before it is fetched.
+    """Download the lists and web archives of a bucket; yield the name and bytes of each file before its download.
 
-    A file that is here with the size and time of its object isn't fetched again, and none appears before it is whole.
-    Raises ``RefusedError`` where the optional part is missing, and ``StorageError`` for a bucket that isn't there,
-    refuses or doesn't answer.
+    A file that exists with the size and time of its object is not downloaded again, and files appear only when
+    complete.
+
+    Raises:
+        RefusedError: The optional dependency is missing.
+        StorageError: The bucket does not exist, denies access or does not respond.
     """
     try:
         import obstore  # noqa: PLC0415 - an optional part
@@ -195,24 +203,24 @@ def fetch(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, int]]:
     store = open_store(url, keys)
     folder.mkdir(parents=True, exist_ok=True)
     with Bucket(lambda: store, owner="", made=folder).told():
-        for found in (each for some in obstore.list(store) for each in some):
-            steps, when = _steps(found["path"]), int(found["last_modified"].timestamp())
+        for item in (each for some in obstore.list(store) for each in some):
+            steps, when = _steps(item["path"]), int(item["last_modified"].timestamp())
             path = folder.joinpath(*steps)
             is_wanted = is_list(path.name) or is_archive(path.name)
-            if not (steps and is_wanted) or _is(path, found["size"], when):
+            if not (steps and is_wanted) or _is(path, item["size"], when):
                 continue
-            yield found["path"], found["size"]
+            yield item["path"], item["size"]
             path.parent.mkdir(parents=True, exist_ok=True)
             partly = path.with_name(f".{path.name}.part")
             with partly.open("wb") as file:
-                for piece in obstore.get(store, found["path"]).stream(min_chunk_size=PIECE):
+                for piece in obstore.get(store, item["path"]).stream(min_chunk_size=PIECE):
                     file.write(piece)
             os.utime(partly, (when, when))
             partly.replace(path)
 
 
 def _is(path: Path, size: int, when: int) -> bool:
-    """Whether a file is here as it was fetched."""
+    """Return True if the file has already been downloaded, by size and time."""
     if not path.is_file():
         return False
     state = path.stat()
@@ -220,5 +228,5 @@ def _is(path: Path, size: int, when: int) -> bool:
 
 
 def _steps(path: str) -> list[str]:
-    """The folders and the name in a path, without what would lead out of a folder."""
+    """Split a path into its folders and name, without steps that would lead out of a folder."""
     return [step for step in path.replace("\0", "").split("/") if step.strip(".")]

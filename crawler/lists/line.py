@@ -1,4 +1,4 @@
-"""A line of a list, which of them are wanted, and what is said of those that are left out."""
+"""Lines of a list, filters for them, and the reasons why lines are skipped."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from exhibit.network.addresses import host_of, names_of, path_of
 from exhibit.network.guard import Guard
 
 MAX_LINE = 1 << 20
-"""Bytes of a line of text; a longer one is passed over."""
+"""Maximum bytes of a line of text; longer lines are skipped."""
 IMAGE, PAGE = "image", "page"
 
 REASONS: Mapping[str, str] = MappingProxyType(
@@ -41,12 +41,12 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "known": "The address is in already.",
     }
 )
-"""Why a line is left out, in words that say what to do about it."""
+"""Reasons why a line is skipped, with the steps to take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a line names; sizes are 0 where the list doesn't state them."""
+    """A line of a list; sizes are 0 if the list does not state them."""
 
     url: str
     kind: str = IMAGE
@@ -54,23 +54,23 @@ class Line:
     context: str = ""  # its caption
     width: int = 0  # pixels
     height: int = 0  # pixels
-    problem: str = ""  # one of :data:`REASONS`, when it can't be taken as it is
+    problem: str = ""  # one of :data:`REASONS`, if the line cannot be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which lines are taken. What is empty or 0 leaves nothing out."""
+    """Filters for lines. Empty values and 0 skip nothing."""
 
-    hosts: tuple[str, ...] = ()  # these, with all hosts below
-    without_hosts: tuple[str, ...] = ()  # not these, nor any below
-    words: tuple[str, ...] = ()  # one of them stands in the caption or the address; case-folded
+    hosts: tuple[str, ...] = ()  # only these hosts, with all hosts below
+    without_hosts: tuple[str, ...] = ()  # none of these hosts, nor any below
+    words: tuple[str, ...] = ()  # one of them is in the caption or the URL; case-folded
     min_width: int = 0  # pixels, of images whose size the list states
     min_height: int = 0
-    suffixes: tuple[str, ...] = ()  # how an image's path ends, in lower case
+    suffixes: tuple[str, ...] = ()  # suffixes of an image's path, in lower case
     only: str = ""  # ``image`` or ``page``
 
     def refusal(self, line: Line, guard: Guard) -> str:
-        """Why a line isn't taken, as one of :data:`REASONS`; empty when it is. Nothing is resolved or fetched."""
+        """Return why a line is skipped, from :data:`REASONS`, or an empty string. Nothing is resolved or fetched."""
         if line.problem:
             return line.problem
         if len(line.url) > MAX_ADDRESS:

@@ -1,6 +1,6 @@
-"""Lists that are tables, as img2dataset takes and writes them (CSV, TSV, Parquet), and those that web archives publish.
+"""Readers for tables as img2dataset reads and writes them (CSV, TSV, Parquet), and for lists that web archives publish.
 
-WAT says what their pages link to, CDX what they hold.
+WAT files list the links of pages; CDX files list captures.
 """
 
 import io
@@ -31,29 +31,30 @@ _NAMES: Mapping[str, Sequence[str]] = MappingProxyType(
         "height": ("height", "original_height"),
     }
 )
-"""What columns are called, by what they say."""
+"""Recognised column names, by meaning."""
 _ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
 _ROWS = 10_000
-_MIN_PARQUET = 12  # bytes: its name, what it holds, the size of that, and its name again
+_MIN_PARQUET = 12  # bytes: magic number, metadata, size of the metadata, and magic number
 MAX_RECORD = 32 << 20
-"""Bytes of a WAT record; a longer one is passed over."""
+"""Maximum bytes of a WAT record; longer ones are skipped."""
 
 T = TypeVar("T")
 _LEGEND = "N b a m s k r M S V g"
 _PAGES = ("text/html", "application/xhtml+xml")
 _LEGEND_BEGINS = re.compile(r"CDX[ \t]")
 _UNSTATED = ("-", "unk", "warc/revisit")
-"""What stands for a type that the index doesn't state; the address says then whether it is an image."""
+"""Values for an unknown media type; the URL then decides whether it is an image."""
 
 
 def places_of(names: Sequence[str], column: str) -> dict[str, int]:
-    """Where a table says what: numbers of columns, found by their names, in capitals or not.
+    """Return the positions of columns by meaning, found by their names, regardless of case.
 
-    Raises ``RefusedError`` where none has addresses.
+    Raises:
+        RefusedError: No column contains URLs.
     """
     lower = [name.strip().lower() for name in names]
-    known = {**_NAMES, **({"url": [column.lower()]} if column else {})}
-    found = {what: [lower.index(name) for name in candidates if name in lower] for what, candidates in known.items()}
+    columns = {**_NAMES, **({"url": [column.lower()]} if column else {})}
+    found = {what: [lower.index(name) for name in candidates if name in lower] for what, candidates in columns.items()}
     if not found["url"]:
         listed = ", ".join(name[:40] for name in names[:12])
         hint = "Name the column of addresses: --column NAME"
@@ -63,7 +64,7 @@ def places_of(names: Sequence[str], column: str) -> dict[str, int]:
 
 
 def line_of(cells: Mapping[str, Untyped], kind: str) -> Line:
-    """What a row says."""
+    """Convert a row to a line."""
     url, page, caption = (_text(cells.get(what)) for what in ("url", "page", "caption"))
     if not url:
         return Line("", problem="no-address")
@@ -78,10 +79,12 @@ def line_of(cells: Mapping[str, Untyped], kind: str) -> Line:
 
 
 def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
-    """The rows of a table as text (RFC 4180), whose first line names the columns, or is a row: it has an address.
+    """Read a table in text form (RFC 4180); its first line names the columns, or is a row if it contains a URL.
 
-    Read as :class:`exhibit.files.delimited.Delimited` reads; a line that is no row names its number. Raises
-    ``RefusedError`` where the first line isn't text or names no addresses.
+    :class:`exhibit.files.delimited.Delimited` parses the file. A line that is not a valid row states its number.
+
+    Raises:
+        RefusedError: The first line is not text or names no column of URLs.
     """
     names = {name for candidates in _NAMES.values() for name in candidates} | {column.lower()}
     table = Delimited(stream, known=lambda head: head.lower() in names, begins=_begins)
@@ -100,12 +103,12 @@ def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
 
 
 def _begins(_heads: Sequence[str], cells: Sequence[str]) -> bool:
-    """Whether fields begin a row of their own: they have an address."""
+    """Return True if fields start a new row: one of them is a URL."""
     return any(_ADDRESS.match(cell) for cell in cells)
 
 
 def text_lines(stream: BinaryIO) -> Iterator[bytes | None]:
-    """The lines of a text; ``None`` for one that is longer than :data:`MAX_LINE`."""
+    """Yield the lines of a text; ``None`` for a line longer than :data:`MAX_LINE`."""
     while line := stream.readline(MAX_LINE):
         if len(line) < MAX_LINE or line.endswith(b"\n"):
             yield line
@@ -116,7 +119,7 @@ def text_lines(stream: BinaryIO) -> Iterator[bytes | None]:
 
 
 class ParquetRows:
-    """The rows of a Parquet file, row group by row group; raises ``RefusedError`` for what is none."""
+    """Rows of a Parquet file, row group by row group; raises ``RefusedError`` for any other file."""
 
     def __init__(self, stream: BinaryIO, column: str) -> None:
         try:
@@ -141,7 +144,7 @@ class ParquetRows:
         self.count: int = self._file.metadata.num_rows
 
     def lines(self, after: int, kind: str) -> Iterator[Line]:
-        """The lines behind the first ones, whose row groups aren't read."""
+        """Yield the lines after the first ``after`` rows, whose row groups are not read."""
         says, names = list(self._columns), list(self._columns.values())
         for group in range(self._file.num_row_groups):
             rows = self._file.metadata.row_group(group).num_rows
@@ -157,7 +160,7 @@ class ParquetRows:
 
 
 def is_whole(stream: BinaryIO) -> bool:
-    """Whether a file begins and ends as Parquet does."""
+    """Return True if a file starts and ends like a Parquet file."""
     if stream.seek(0, io.SEEK_END) < _MIN_PARQUET:
         return False
     stream.seek(0)
@@ -167,9 +170,9 @@ def is_whole(stream: BinaryIO) -> bool:
 
 
 def _cells(column: Untyped) -> list[Untyped]:
-    """The cells of a column of Parquet. Text comes as bytes: some writers call text what isn't UTF-8.
+    """Return the cells of a Parquet column. Text is returned as bytes, as some writers store text that is not UTF-8.
 
-    Times, lists and the like say nothing here, and one that can't be read takes no other cell with it.
+    Times, lists and similar types become ``None``, and an unreadable cell does not affect others.
     """
     from pyarrow import large_binary, types  # noqa: PLC0415 - an optional part
 
@@ -184,7 +187,7 @@ def _cells(column: Untyped) -> list[Untyped]:
 
 
 def _text(value: Untyped) -> str:
-    """A cell as text; bytes are UTF-8, in a column of fixed width filled up with zeros."""
+    """Return a cell as text; bytes are UTF-8, padded with zeros in a fixed-width column."""
     text = value.decode("utf-8", "replace").rstrip("\0") if isinstance(value, bytes) else value
     return text.strip() if isinstance(text, str) else ""
 
@@ -197,7 +200,7 @@ def _pixels(value: Untyped) -> int:
 
 
 def read_cdx(stream: BinaryIO) -> Iterator[Line]:
-    """The lines of a CDX file with its legend, or of a CDXJ file, whose last field is JSON.
+    """Read a CDX file with its legend, or a CDXJ file, whose last field is JSON.
 
     Formats: https://archive.org/web/researcher/cdx_legend.php and https://specs.webrecorder.net/cdxj/0.1.0/.
     """
@@ -214,10 +217,10 @@ def read_cdx(stream: BinaryIO) -> Iterator[Line]:
 
 def _capture(text: str, legend: list[str]) -> Line:
     try:
-        told = fields_of(text, legend)
+        fields = fields_of(text, legend)
     except ValueError:
         return Line(text[:80], problem="not-json")
-    url, mime = told["url"], told["mime"]
+    url, mime = fields["url"], fields["mime"]
     if not url or not mime:
         return Line(text[:80], problem="not-cdx")
     mime = mime.partition(";")[0].strip().lower()
@@ -226,21 +229,23 @@ def _capture(text: str, legend: list[str]) -> Line:
     else:
         kind = IMAGE if mime.startswith("image/") else PAGE
         problem = "" if kind == IMAGE or mime in _PAGES else "other-kind"
-    return Line(url, kind, problem=problem if _brought(told["status"]) else "status")
+    return Line(url, kind, problem=problem if _brought(fields["status"]) else "status")
 
 
 def _brought(status: str) -> bool:
-    """Whether an archive got something whole, as far as its index says."""
+    """Return True if the archive has a complete response, according to its index."""
     return status in ("", "-") or (
         status.isascii() and status.isdecimal() and status_problem(int(status[:4]), "") is None
     )
 
 
 def read_wat(stream: BinaryIO) -> Iterator[Line]:
-    """The images and links of each page of a WAT file, as Common Crawl writes it: metadata records of JSON.
+    """Read the images and links of each page in a WAT file, as Common Crawl writes it: JSON metadata records.
 
-    An image has the page that shows it, and its ``alt`` as caption. The file may be packed as web archives are. Raises
-    ``EOFError`` for one that ends early.
+    An image has the page that shows it, and its ``alt`` text as caption. The file may be compressed like web archives.
+
+    Raises:
+        EOFError: The file is truncated.
     """
     for record in records(stream):
         if isinstance(record, Damage):
@@ -250,7 +255,7 @@ def read_wat(stream: BinaryIO) -> Iterator[Line]:
         elif record.header("WARC-Type").lower() == "metadata":
             data = record.read(MAX_RECORD + 1)
             if len(data) < min(record.length, MAX_RECORD):
-                continue  # the next one is damage
+                continue  # the next item is a Damage
             page = record.header("WARC-Target-URI")
             try:
                 yield from _links(json.loads(data), page)
@@ -273,5 +278,5 @@ def _links(told: Json, page: str) -> Iterator[Line]:
 
 
 def _of(told: Untyped, name: str, kind: type[T]) -> T:
-    found = told.get(name) if isinstance(told, dict) else None
-    return found if isinstance(found, kind) else kind()
+    value = told.get(name) if isinstance(told, dict) else None
+    return value if isinstance(value, kind) else kind()

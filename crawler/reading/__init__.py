@@ -1,1 +1,1 @@
-"""Reading what strangers serve: HTML, CSS, feeds, sitemaps, rules for crawlers. Nothing is fetched here."""
+"""Parsers for untrusted content: HTML, CSS, feeds, sitemaps and crawler rules. Nothing is fetched here."""

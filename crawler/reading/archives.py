@@ -1,7 +1,7 @@
-"""The records of web archives: WARC (ISO 28500:2017) and ARC files, packed by gzip, by zstd, or not.
+"""Reader for web archive records: WARC (ISO 28500:2017) and ARC files, compressed with gzip or zstd, or uncompressed.
 
-Of zstd: https://iipc.github.io/warc-specifications/specifications/warc-zstd/, with a dictionary in the first frame or
-without one. An error belongs to its record: behind what is damaged, reading goes on at the next record that is found.
+For zstd, see https://iipc.github.io/warc-specifications/specifications/warc-zstd/; a dictionary in the first frame is
+optional. An error affects only its record: after damaged data, reading continues at the next record found.
 """
 
 import re
@@ -25,37 +25,37 @@ _PIECE, _MIN_PORTION = 1 << 16, 512
 _MAX_HEAD = 1 << 20
 _GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 _DICTIONARY = b"\x5d\x2a\x4d\x18"
-"""How the frame begins that brings the dictionary; zstd passes over it, as over others of its kind."""
-_MAX_DICTIONARY = 8 << 20  # bytes, packed or not: what the specification asks of readers
-_WINDOW_LOG = 27  # 128 MiB to unpack a frame, as the command zstd takes
+"""Start of the frame that contains the dictionary; zstd skips it, like all skippable frames."""
+_MAX_DICTIONARY = 8 << 20  # bytes, compressed or not: what the specification requires of readers
+_WINDOW_LOG = 27  # 128 MiB to decompress a frame, the default of the zstd command
 MAX_WINDOW: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
 MAX_PASSED, MAX_RATIO = 256 << 20, 200
-"""What isn't taken may unpack to so many bytes, and to more where it isn't that many times smaller as packed."""
+"""Decompression limits for skipped data: size in bytes, and ratio to the compressed size above that."""
 _VERSION = re.compile(rb"WARC/\d+\.\d+[ \t]*\r*\n")
 _ARC = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) ([^ \n]*)(?: |$)")
-"""The line without its length. Its type may be missing, or have a blank in it; version 2 has more fields behind it."""
+"""An ARC header line without its length. The type may be missing or contain a space; version 2 adds more fields."""
 _ARC_BEGINS = rb"[a-z]{3,20}:[^ \n]{1,2000} [0-9a-f.:]{3,40} \d{14} "
 _MARK = re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|(?<=\n)(?:WARC/\d|" + _ARC_BEGINS + rb")")
 _NO_ZERO = re.compile(rb"[^\0]")
 _OVERLAP = 2100
-_HEAD, _BLOCK = 4096, (1 << 17) + 64  # bytes that begin a member, and a frame: its first block at least
+_HEAD, _BLOCK = 4096, (1 << 17) + 64  # bytes at the start of a member, and of a frame: at least its first block
 _FRAME_HEAD = 18
-_MAX_TRIES = 100_000  # places of a file that look like a record's beginning and are none: by chance few a gigabyte
-_MAX_EMPTY = 10_000  # members in a row that hold nothing: to begin with one takes longer than to unpack it
+_MAX_TRIES = 100_000  # places in a file that look like the start of a record but are not: few per gigabyte by chance
+_MAX_EMPTY = 10_000  # consecutive empty members: starting one takes longer than decompressing it
 
 
 class Cause(Enum):
-    """Why a place can't be read, where it isn't merely damaged."""
+    """Reason why data cannot be read, if it is not merely damaged."""
 
-    NO_ARCHIVE = auto()  # it begins with no record, and none was found behind
-    NO_DICTIONARY = auto()  # it is packed with one that the file doesn't bring along
-    BAD_DICTIONARY = auto()  # the one that it brings along can't be used
-    WINDOW = auto()  # unpacking it takes more memory than is given
-    BOMB = auto()  # it is made to unpack to more than anybody reads
+    NO_ARCHIVE = auto()  # it does not start with a record, and no record was found later
+    NO_DICTIONARY = auto()  # it needs a dictionary that the file does not contain
+    BAD_DICTIONARY = auto()  # the dictionary in the file cannot be used
+    WINDOW = auto()  # decompression needs more memory than allowed
+    BOMB = auto()  # it decompresses to far more data than any reader accepts
 
 
 class _DamagedError(Exception):
-    """What comes next isn't a record, or not a whole one."""
+    """The next data is not a record, or not a complete one."""
 
     def __init__(self, cause: Cause | None = None) -> None:
         super().__init__()
@@ -64,22 +64,22 @@ class _DamagedError(Exception):
 
 @dataclass(slots=True)
 class Record:
-    """A record whose block hasn't been read yet; it can be until the next one is asked for."""
+    """A record whose block can be read until the next record is requested."""
 
     position: str
-    """Where it begins: bytes from the file's beginning, and its number behind a ``+`` in a member of gzip that holds
-    several."""
-    headers: Headers  # of WARC; those of an ARC record are given the same names
+    """Start of the record: offset in the file in bytes and, in a gzip member with several records, ``+`` and the number
+    of the record in the member."""
+    headers: Headers  # WARC headers; those of an ARC record are renamed to match
     length: int  # of the block, as declared
     source: "_Unpacked"
-    left: int = 0  # of it, unread
+    left: int = 0  # unread bytes of the block
 
     def header(self, name: str) -> str:
-        """One of its headers, empty where there is none."""
+        """Return a header's value, or an empty string if it is missing."""
         return field(self.headers, name)
 
     def read(self, most: int) -> bytes:
-        """The next bytes of the block; fewer than asked for at its end, or where the file breaks off."""
+        """Return the next bytes of the block; fewer than ``most`` at its end, or if the file is truncated."""
         data = self.source.read(min(most, self.left))
         self.left -= len(data)
         return data
@@ -87,15 +87,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A place that couldn't be read."""
+    """A part of the file that could not be read."""
 
     position: str
-    is_end: bool  # whether nothing of the file was found behind it
+    is_end: bool  # whether no further record was found after it
     cause: Cause | None = None
 
 
 def records(stream: IO[bytes], after: str = "") -> Iterator[Record | Damage]:
-    """The records of a file, and the places that can't be read; all of it, or what lies behind a position."""
+    """Yield the records of a file and its damaged parts, from the start or after a position."""
     begin, _, number = after.partition("+")
     place, skipped = int(begin or 0), int(number or 0) + 1 if after else 0
     try:
@@ -128,8 +128,8 @@ def _records(source: "_Unpacked") -> Iterator[Record]:
     while line := source.begin():
         if _VERSION.fullmatch(line):
             headers = _headers(source)
-        elif told := _of_arc(line):
-            headers = told
+        elif arc_headers := _of_arc(line):
+            headers = arc_headers
         else:
             raise _DamagedError
         declared = field(headers, "content-length")
@@ -144,7 +144,7 @@ def _records(source: "_Unpacked") -> Iterator[Record]:
 
 
 def _headers(source: "_Unpacked") -> Headers:
-    """Named fields until an empty line; a line that begins with a blank goes on with the one before."""
+    """Read named fields until an empty line; a line that starts with white space continues the previous field."""
     found: list[tuple[str, str]] = []
     size = 0
     while (line := source.line()).strip():
@@ -162,10 +162,10 @@ def _headers(source: "_Unpacked") -> Headers:
 
 
 def _of_arc(data: bytes) -> Headers:
-    """The one line of an ARC record (https://archive.org/web/researcher/ArcFileFormat.php) in the words of WARC.
+    """Convert the header line of an ARC record (https://archive.org/web/researcher/ArcFileFormat.php) to WARC headers.
 
-    Empty where the data doesn't begin with such a line. The length is taken first: to look for it from within the
-    expression takes the square of the line's length.
+    Empty if the data does not start with such a line. The length is split off first, as searching for it within the
+    regular expression would take quadratic time.
     """
     head, _, size = data.partition(b"\n")[0].rstrip(b"\r").rpartition(b" ")
     match = _ARC.match(head) if len(head) <= _PIECE and size.isdigit() and len(size) <= 18 else None
@@ -174,36 +174,36 @@ def _of_arc(data: bytes) -> Headers:
     parts = (*match.groups(), size)
     url, peer, date, media_type, length = (part.decode("utf-8", "replace").replace("\0", "") for part in parts)
     kind = "warcinfo" if url.startswith("filedesc://") else "response"
-    told = {"WARC-Type": kind, "WARC-Target-URI": url, "WARC-IP-Address": peer, "WARC-Date": date}
-    return (*told.items(), ("Content-Type", media_type), ("Content-Length", length))
+    headers = {"WARC-Type": kind, "WARC-Target-URI": url, "WARC-IP-Address": peer, "WARC-Date": date}
+    return (*headers.items(), ("Content-Type", media_type), ("Content-Length", length))
 
 
 class _Gzip:
-    """Unpacks a member of gzip."""
+    """Decompresses one gzip member."""
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        self.rest = b""  # what was given, and not unpacked
+        self.rest = b""  # input that has not been decompressed
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the member has come."""
+        """True if the member is complete."""
         return self._inflater.eof
 
     @property
     def wants_more(self) -> bool:
-        """Whether nothing comes without more of the file."""
+        """True if no output is available without more input."""
         return not self.rest
 
     def unpack(self, data: bytes) -> bytes:
-        """The next bytes, no more than a piece."""
+        """Return the next bytes, at most one piece."""
         plain = self._inflater.decompress(self.rest + data, _PIECE)
         self.rest = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
         return plain
 
 
 class _Zstd:
-    """Unpacks a frame of zstd; one that is to be passed over holds nothing."""
+    """Decompresses one zstd frame; a skippable frame has no content."""
 
     def __init__(self, dictionary: zstd.ZstdDict | None) -> None:
         self._decoder = zstd.ZstdDecompressor(zstd_dict=dictionary, options=MAX_WINDOW)
@@ -211,35 +211,35 @@ class _Zstd:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of the frame has come."""
+        """True if the frame is complete."""
         return self._decoder.eof
 
     @property
     def wants_more(self) -> bool:
-        """Whether nothing comes without more of the file."""
+        """True if no output is available without more input."""
         return self._decoder.needs_input
 
     def unpack(self, data: bytes) -> bytes:
-        """The next bytes, no more than a piece."""
+        """Return the next bytes, at most one piece."""
         plain = self._decoder.decompress(data, _PIECE)
         self.rest = self._decoder.unused_data
         return plain
 
 
 class _Unpacked:
-    """The bytes of a file from a place on, unpacked member by member where they are gzip's, frame by frame of zstd."""
+    """The bytes of a file from an offset on, decompressed one gzip member or zstd frame after the other."""
 
     def __init__(self, stream: IO[bytes], place: int, skipped: int, dictionary: zstd.ZstdDict | None) -> None:
         stream.seek(place)
-        self.skipped = skipped  # so many records aren't wanted
+        self.skipped = skipped  # number of records to skip
         self._stream, self._dictionary = stream, dictionary
-        self._packed, self._at = self._stream.read(_PIECE), 0  # what was read, and how far it has been unpacked
+        self._packed, self._at = self._stream.read(_PIECE), 0  # compressed data, and the offset of its unread part
         self._plain, self._empty = bytearray(), 0
         self._is_zstd = _is_zstd(self._packed)
         self.is_packed = self._is_zstd or self._packed[:2] == _GZIP[:2]
         self._unpacker: _Gzip | _Zstd = self._new_unpacker()
-        self.member, self.number = place, -1  # where it begins, and the number of the record in it that has begun last
-        self.begun = place  # where the record begins that is being read; of its member where that is packed
+        self.member, self.number = place, -1  # offset of the member, and number of the current record in it
+        self.begun = place  # start of the current record; if compressed, of its member
         if not self.is_packed:
             self._plain, self._packed = bytearray(self._packed), b""
 
@@ -249,11 +249,11 @@ class _Unpacked:
 
     @property
     def position(self) -> str:
-        """Where the record is that has begun last."""
+        """Position of the record that started last."""
         return f"{self.begun}+{self.number}" if self.is_packed and self.number > 0 else str(self.begun)
 
     def begin(self) -> bytes:
-        """The first line of the next record; empty lines before it are passed over."""
+        """Return the first line of the next record; empty lines before it are skipped."""
         empty = 0
         while True:
             if not self._plain and not self._fill():
@@ -269,7 +269,7 @@ class _Unpacked:
         return line
 
     def line(self) -> bytes:
-        """One line; empty at the end."""
+        """Return one line; empty at the end."""
         while (end := self._plain.find(b"\n")) < 0 and len(self._plain) <= _MAX_HEAD:
             if not self._fill():
                 break
@@ -278,15 +278,19 @@ class _Unpacked:
         return self._taken(end + 1 or len(self._plain))
 
     def read(self, most: int) -> bytes:
-        """Bytes; fewer at the end."""
+        """Return the next bytes; fewer at the end."""
         whole = bytearray()
-        with suppress(_DamagedError, zlib.error):  # the next record won't be there either
+        with suppress(_DamagedError, zlib.error):  # the next record will not be found either
             while len(whole) < most and (self._plain or self._fill()):
                 whole += self._taken(most - len(whole))
         return bytes(whole)
 
     def pass_over(self, record: Record) -> None:
-        """Leave the rest of a record's block unread; raises ``_DamagedError`` where it breaks off, or has no end."""
+        """Skip the rest of a record's block.
+
+        Raises:
+            _DamagedError: The block is truncated, or decompresses to too much data.
+        """
         place, passed = self._stream.tell(), 0
         while record.left:
             if not (piece := record.read(_PIECE)):
@@ -301,7 +305,13 @@ class _Unpacked:
         return data
 
     def _fill(self) -> bool:
-        """Have more bytes; false at the end. Raises ``_DamagedError`` where a member breaks off, or its library's."""
+        """Read more bytes; return False at the end.
+
+        Raises:
+            _DamagedError: A member is truncated.
+            zlib.error: A gzip member is damaged.
+            zstd.ZstdError: A zstd frame is damaged.
+        """
         if not self.is_packed:
             self._plain += (data := self._stream.read(_PIECE))
             return bool(data)
@@ -316,7 +326,7 @@ class _Unpacked:
         return False
 
     def _next_portion(self) -> bytes:
-        """The next packed bytes: few of a member's first, for what lies behind its end is copied each time."""
+        """Return the next compressed bytes: only few of a member's first, as data after its end is copied each time."""
         if self._at == len(self._packed):
             self._packed, self._at = self._stream.read(_PIECE), 0
         data = self._packed[self._at : self._at + self._portion]
@@ -325,7 +335,7 @@ class _Unpacked:
         return data
 
     def _following(self) -> bool:
-        """Go on with the next member, of which there may be none; some writers fill up with zeros."""
+        """Start the next member, if there is one; zero bytes that some writers use as padding are skipped."""
         self._empty += 1
         if self._empty > _MAX_EMPTY:
             raise _DamagedError
@@ -341,12 +351,18 @@ class _Unpacked:
 
 
 def _is_zstd(data: bytes) -> bool:
-    """Whether a frame of zstd begins here, or one that is to be passed over (RFC 8878, 3.1)."""
+    """Return True if a zstd frame or a skippable frame starts here (RFC 8878, 3.1)."""
     return data.startswith(_ZSTD) or (data[1:4] == _DICTIONARY[1:] and data[0] >> 4 == 5)
 
 
 def _dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
-    """What a file brings along to unpack it; raises ``_DamagedError``, ``ZstdError``, ``ValueError``."""
+    """Read the zstd dictionary that a file contains.
+
+    Raises:
+        _DamagedError: The dictionary is incomplete or too large.
+        zstd.ZstdError: The dictionary cannot be decompressed or used.
+        ValueError: The data is not a dictionary.
+    """
     stream.seek(0)
     head = stream.read(8)
     if not head.startswith(_DICTIONARY):
@@ -361,26 +377,26 @@ def _dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
         if not decoder.eof:
             raise _DamagedError
     dictionary = zstd.ZstdDict(data)
-    zstd.ZstdDecompressor(zstd_dict=dictionary)  # only that looks at all of it
+    zstd.ZstdDecompressor(zstd_dict=dictionary)  # only this validates the whole dictionary
     return dictionary
 
 
 def _cause(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> Cause | None:
-    """Why a frame of zstd can't be unpacked, where its head tells it (RFC 8878, 3.1.1.1)."""
+    """Return the reason why a zstd frame cannot be decompressed, if its header shows it (RFC 8878, 3.1.1.1)."""
     stream.seek(place)
     head = stream.read(_FRAME_HEAD)
     try:
-        found = zstd.get_frame_info(head)
+        frame = zstd.get_frame_info(head)
     except zstd.ZstdError:
         return None
-    if found.dictionary_id and (dictionary is None or found.dictionary_id != dictionary.dict_id):
+    if frame.dictionary_id and (dictionary is None or frame.dictionary_id != dictionary.dict_id):
         return Cause.NO_DICTIONARY
     is_single, window = head[4] & 0x20, (8 + (head[5] & 7)) << 7 + (head[5] >> 3)
-    return Cause.WINDOW if (found.decompressed_size or 0 if is_single else window) > 1 << _WINDOW_LOG else None
+    return Cause.WINDOW if (frame.decompressed_size or 0 if is_single else window) > 1 << _WINDOW_LOG else None
 
 
 def _next(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None, tries: Iterator[int]) -> int | None:
-    """Where a record begins that can be told from what lies around it; ``None`` when there is none up to the end."""
+    """Find the next offset where a record starts; ``None`` if there is none before the end."""
     stream.seek(place)
     held = b""
     while data := stream.read(_PIECE):
@@ -402,14 +418,14 @@ def _is_record(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) 
     if not data.startswith((_GZIP, _ZSTD)):
         return before == b"\n" and _is_head(data)
     unpacker = _Zstd(dictionary) if data.startswith(_ZSTD) else _Gzip()
-    begins, left = b"", _BLOCK
+    begins, rest = b"", _BLOCK
     with suppress(zlib.error, zstd.ZstdError):
-        while not (begins := begins or unpacker.unpack(data).lstrip()) and data and left > 0 and not unpacker.is_whole:
+        while not (begins := begins or unpacker.unpack(data).lstrip()) and data and rest > 0 and not unpacker.is_whole:
             data = stream.read(_HEAD)
-            left -= len(data)
+            rest -= len(data)
     return _is_head(begins)
 
 
 def _is_head(data: bytes) -> bool:
-    """Whether data begin as a record of either form."""
+    """Return True if the data starts with a WARC or ARC record."""
     return _VERSION.match(data) is not None or bool(_of_arc(data))

@@ -1,4 +1,4 @@
-"""Images that attributes name: those of lazy loaders, of light boxes and page builders, of microdata and RDFa."""
+"""Images named in HTML attributes: lazy loading, light boxes, page builders, microdata and RDFa."""
 
 import re
 from collections.abc import Iterator
@@ -15,28 +15,28 @@ _ANY_ADDRESS = frozenset({
     "data-cfsrc", "data-ezsrc", "data-flickity-lazyload", "data-splide-lazy", "data-pagespeed-lazy-src",
     "data-lazy-load", "data-lazysrc", "data-ll-src", "data-src-retina", "data-deferred-src", "file", "zoomfile",
 })  # fmt: skip
-"""Where lazy loaders keep the address of an ``img``, whatever it looks like."""
+"""Attributes in which lazy loaders store the URL of an ``img``, whatever the URL looks like."""
 _NOT_ADDRESSES = re.compile(
     r"^(?:href|src|alt|title|id|class|name|value|type|content|itemprop|property|download|accept|placeholder|resource|"
     r"longdesc|about|srcdoc|aria-.*|[:@*[].*|v-.*|x-.*)$|title|caption|tooltip|"
     r"(?:^|-)(?:alt|name|filename|label|desc(?:ription)?|text|width|height|size|index|count|id|href|link)$",
     re.IGNORECASE,
 )
-"""Attributes that hold words, numbers, code or pages, and those that are read by the element that they stand at."""
+"""Attributes that contain words, numbers, code or page URLs, and those that their element's own reader handles."""
 _PROPERTIES = frozenset(
     {"image", "thumbnail", "thumbnailurl", "contenturl", "photo", "primaryimageofpage", "img", "depiction"}
 )
 _NOT_IMAGES = re.compile(r"\.(?:html?|php\d?|aspx?|jsp|js|css|json|xml|svgz?|mp[34]|webm|m4[av]|pdf|zip|woff2?)$")
 _SEPARATORS = re.compile(r"[\s,|;]+")
 _WIDTH = "1024"
-"""Of a picture whose address leaves its width open, as shops do."""
+"""Width used for image URLs with a width placeholder, as shops have them."""
 _CANDIDATE = re.compile(r"[\s,]*(?P<url>\S+)")
 _DESCRIPTORS = re.compile(r"(?:\([^)]*(?:\)|\Z)|[^,(])*")
 _SIZE = re.compile(r"(?<!\d)(?P<number>\d+(?:\.\d+)?)(?P<unit>[wx])")
 
 
 def images_of(tag: str, name: str, value: str, element: Untyped) -> list[str]:
-    """Addresses of images in an attribute of an element, as written; none in those that its own element reads."""
+    """Return image URLs in an attribute, as written; skips attributes that the element's own reader handles."""
     if name == "style":
         return css.read_sheet(value)[0] if "(" in value else []
     if name in ("itemprop", "property"):
@@ -49,7 +49,7 @@ def images_of(tag: str, name: str, value: str, element: Untyped) -> list[str]:
 
 
 def _named(tag: str, name: str, value: str) -> Iterator[str]:
-    """What an attribute says that no standard knows: one address, a ``srcset``, a list, JSON, CSS or HTML."""
+    """Yield image URLs from a non-standard attribute: a single URL, a ``srcset``, a list, JSON, CSS or HTML."""
     if "url(" in value:
         yield from css.read_sheet(value)[0]
     elif value[:1] in "[{<" and value:
@@ -66,13 +66,13 @@ def _named(tag: str, name: str, value: str) -> Iterator[str]:
 
 
 def _speaks(name: str, value: str) -> bool:
-    """Whether an attribute's name promises an image, and its value may be the address of one."""
+    """Return True if an attribute's name suggests an image and its value may be an image URL."""
     is_other = _NOT_IMAGES.search(value.partition("?")[0].lower())
     return bool(scripts.IMAGE_WORDS.search(name)) and scripts.is_address(value) and not is_other
 
 
 def _property(element: Untyped, names: str) -> list[str]:
-    """The address of an image in microdata (HTML, 5.2.4) or RDFa (RDFa Core 1.1, 7.5) of an element."""
+    """Return the image URL in microdata (HTML, 5.2.4) or RDFa (RDFa Core 1.1, 7.5) of an element."""
     if not _PROPERTIES & {name.rpartition(":")[2].rpartition("/")[2].lower() for name in names.split()}:
         return []
     values = (element.get(name) or "" for name in ("content", "resource", "href", "src", "data"))
@@ -80,11 +80,11 @@ def _property(element: Untyped, names: str) -> list[str]:
 
 
 def candidates_of(srcset: str) -> list[tuple[str, float]]:
-    """All candidates with their width or density (1 where none is given), after the HTML standard, 4.8.4.2.
+    """Return all ``srcset`` candidates with width or density (1 if not given), after the HTML standard, 4.8.4.2.
 
-    Junk between candidates is stepped over; the addresses are as written.
+    Invalid text between candidates is skipped. URLs are returned as written.
     """
-    found: list[tuple[str, float]] = []
+    candidates: list[tuple[str, float]] = []
     place = 0
     while match := _CANDIDATE.match(srcset, place):
         url, place = match["url"], match.end()
@@ -97,11 +97,11 @@ def candidates_of(srcset: str) -> list[tuple[str, float]]:
         url = url.rstrip(",")
         if url:
             size = _SIZE.search(descriptors)
-            found.append((url, float(size["number"]) if size else 1.0))
-    return found
+            candidates.append((url, float(size["number"]) if size else 1.0))
+    return candidates
 
 
 def largest_of(srcset: str) -> str:
-    """The address of the largest candidate, or empty: by the standard all of them show the same picture."""
+    """Return the URL of the largest candidate, or an empty string; per the standard, all show the same image."""
     candidates = candidates_of(srcset)
     return max(candidates, key=lambda candidate: candidate[1])[0] if candidates else ""

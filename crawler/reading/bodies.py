@@ -1,8 +1,8 @@
-"""From an answer to the bytes that it brings, for what is crawled and for what lies in archives alike.
+"""Response bodies, from crawled pages and from archives: status, codings and completeness.
 
-What a status says, transfer and content codings (RFC 9110, 8.4; RFC 9112, 6 and 7), and whether the body is whole.
-Nothing is unpacked beyond a limit. ``Content-Digest``, ``Repr-Digest`` and ``Digest`` aren't looked at: browsers show
-what doesn't fit them, and a wrong one would hide a picture from a crawl alone.
+Handles transfer and content codings (RFC 9110, 8.4; RFC 9112, 6 and 7) and decompresses only up to a limit.
+``Content-Digest``, ``Repr-Digest`` and ``Digest`` are ignored: browsers show bodies that do not match them, and an
+incorrect digest would hide an image only from the crawler.
 """
 
 import re
@@ -24,7 +24,7 @@ else:
     from backports import zstd
 
 CODINGS = ("gzip", "deflate", "br", "zstd")
-"""Content codings that can be undone, as a request offers them; besides the old name ``x-gzip``."""
+"""Supported content codings, as offered in requests; the old name ``x-gzip`` is supported as well."""
 
 _PIECE = 1 << 16
 _MAX_CODINGS = 4
@@ -34,15 +34,15 @@ _RANGE = re.compile(r"bytes\s+0-(\d{1,18})/(\d{1,18})\s*", re.IGNORECASE)
 
 
 def field(headers: Headers, name: str) -> str:
-    """A header's value; several fields of the name joined (RFC 9110, 5.3), empty where there is none."""
+    """Return a header's value, or an empty string; several fields of the name are joined (RFC 9110, 5.3)."""
     name = name.lower()
     return ", ".join(value.strip() for one, value in headers if one.lower() == name)
 
 
 def status_problem(status: int, content_range: str) -> tuple[str, str] | None:
-    """Why an answer of a status brings nothing whole, in a word and a sentence; ``None`` where it does.
+    """Return why a response with this status has no complete body, as reason and sentence, or ``None`` if it does.
 
-    A part (206) that says that it is everything counts as whole.
+    A partial response (206) counts as complete if its range covers the whole body.
     """
     if status == 206 and not _is_everything(content_range):
         return Reason.INCOMPLETE, Sentence("The answer is a part, and doesn't say that it is everything.")
@@ -52,10 +52,12 @@ def status_problem(status: int, content_range: str) -> tuple[str, str] | None:
 
 
 def whole_body(sent: bytes, headers: Headers, most: int) -> bytes:
-    """The body of an answer as it was sent, with its codings undone.
+    """Return the body of a response with all codings decoded.
 
-    What a writer of archives has undone before it wrote is taken as it lies, though the headers still name the coding.
-    Raises ``RefusedError`` with reason ``incomplete``, ``bad-encoding``, or ``too-large`` beyond ``most`` bytes.
+    If an archive stored the body decoded although the headers still name the coding, it is returned as stored.
+
+    Raises:
+        RefusedError: ``incomplete``, ``bad-encoding``, or ``too-large`` for more than ``most`` bytes.
     """
     body = content(sent, headers, most)
     missing = None if field(headers, "transfer-encoding") else _missing(len(body), headers)
@@ -65,7 +67,7 @@ def whole_body(sent: bytes, headers: Headers, most: int) -> bytes:
     except RefusedError:
         if not _is_plain(body):
             raise
-        plain, missing = body, None  # the length is that of the packed body
+        plain, missing = body, None  # the declared length is that of the compressed body
     if missing:
         raise missing
     if len(plain) > most:
@@ -74,24 +76,24 @@ def whole_body(sent: bytes, headers: Headers, most: int) -> bytes:
 
 
 def content(sent: bytes, headers: Headers, most: int) -> bytes:
-    """The body of an answer with its transfer codings undone alone; raises as :func:`whole_body`."""
+    """Return the body with only its transfer codings decoded; raises as :func:`whole_body`."""
     codings = codings_of(field(headers, "transfer-encoding"))
     body = _unchunked(sent) if "chunked" in codings else sent
     return undone(body, [one for one in codings if one != "chunked"], most)
 
 
 def codings_of(text: str) -> list[str]:
-    """The codings that a header names, in the order in which they were applied; none where one is unknown.
+    """Return the codings that a header names, in the order of application; empty if one is unknown.
 
-    Browsers take such a body as it is, too.
+    Browsers also use such a body unchanged.
     """
-    named = [one.strip().lower().removeprefix("x-") for one in text.split(",")]
-    codings = [one for one in named if one not in ("", "identity")]
+    names = [one.strip().lower().removeprefix("x-") for one in text.split(",")]
+    codings = [one for one in names if one not in ("", "identity")]
     return codings if all(one in (*CODINGS, "chunked") for one in codings) else []
 
 
 def undone(body: bytes, codings: Sequence[str], most: int) -> bytes:
-    """A body with its codings undone, the last one first; raises as :func:`whole_body`."""
+    """Decode the codings of a body, the last one first; raises as :func:`whole_body`."""
     if len(codings) > _MAX_CODINGS:
         raise _bad_encoding()
     for coding in reversed(codings):
@@ -104,7 +106,7 @@ def undone(body: bytes, codings: Sequence[str], most: int) -> bytes:
 
 
 def _missing(size: int, headers: Headers) -> RefusedError | None:
-    """What says that more bytes belong to a body than came; more of them than declared are no loss."""
+    """Return an error if the headers declare more bytes than arrived; surplus bytes are no error."""
     declared = [one.strip() for one in field(headers, "content-length").split(",")]
     declared += [match[2]] if (match := _RANGE.fullmatch(field(headers, "content-range"))) else []
     if any(one.isascii() and one.isdecimal() and int(one[:19]) > size for one in declared):
@@ -122,7 +124,7 @@ def _is_plain(body: bytes) -> bool:
 
 
 def _unchunked(sent: bytes) -> bytes:
-    """Chunks put together (RFC 9112, 7.1); what doesn't begin with one was put together before."""
+    """Join the chunks of a body (RFC 9112, 7.1); a body that does not start with a chunk is returned unchanged."""
     pieces: list[bytes] = []
     place = 0
     while match := _CHUNK.match(sent, place):
@@ -140,7 +142,7 @@ def _unchunked(sent: bytes) -> bytes:
 
 
 def _gunzip(body: bytes, most: int) -> bytes:
-    """Every member (RFC 1952, 2.2). The sums behind the data aren't asked for, nor what lies behind: browsers don't."""
+    """Decompress every gzip member (RFC 1952, 2.2). Like browsers, ignores checksums and trailing data."""
     whole = bytearray()
     place, inflater = 0, None
     while place < len(body):
@@ -156,7 +158,7 @@ def _gunzip(body: bytes, most: int) -> bytes:
 
 
 def _gzip_data(body: bytes, place: int) -> int | None:
-    """Where the data of a gzip member begins (RFC 1952, 2.3); ``None`` where there is no whole header."""
+    """Return the offset of a gzip member's data (RFC 1952, 2.3); ``None`` if its header is incomplete."""
     if body[place : place + 3] != b"\x1f\x8b\x08" or len(body) < place + 10:
         return None
     flags, begin = body[place + 3], place + 10
@@ -170,7 +172,7 @@ def _gzip_data(body: bytes, place: int) -> int | None:
 
 
 def _inflate(body: bytes, most: int) -> bytes:
-    """What servers call deflate: within zlib's format (RFC 1950), whose sum isn't asked for, or bare (RFC 1951)."""
+    """Decompress deflate as servers use it: in zlib format (RFC 1950), with its checksum ignored, or raw (RFC 1951)."""
     if int.from_bytes(body[:2]) % 31 == 0 and body[0] & 15 == 8:
         try:
             return _inflated(zlib.decompressobj(-zlib.MAX_WBITS), body[2:], most)
@@ -202,7 +204,7 @@ def _unbrotli(body: bytes, most: int) -> bytes:
 
 
 def _unzstd(body: bytes, most: int) -> bytes:
-    """Every frame (RFC 8878, 3.1)."""
+    """Decompress every zstd frame (RFC 8878, 3.1)."""
     whole = bytearray()
     while body:
         decoder = zstd.ZstdDecompressor(options=_MAX_WINDOW)

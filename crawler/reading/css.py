@@ -1,4 +1,4 @@
-"""Images and sheets that style sheets name."""
+"""Images and imported sheets that style sheets name."""
 
 import re
 
@@ -22,16 +22,16 @@ _FONTS = (".woff", ".woff2", ".ttf", ".otf", ".eot")
 
 
 def read_sheet(text: str) -> tuple[list[str], list[str]]:
-    """The images in ``url()`` and ``image-set()`` of a sheet or of declarations, and the sheets that it imports.
+    """Return the images in ``url()`` and ``image-set()`` of a sheet or declarations, and the imported sheets.
 
-    Addresses are as written, each once; fonts are left out. The tokens that can name something are cut out in one pass,
-    as CSS Syntax Module Level 3 tells them apart, and tinycss2 reads those: for a whole framework it takes a second.
+    URLs are returned as written, each once; fonts are omitted. One pass cuts out the tokens that can contain URLs, as
+    CSS Syntax Module Level 3 defines them, and tinycss2 parses only those, as it takes a second for a whole framework.
     """
     images: dict[str, None] = {}
     imports: dict[str, None] = {}
     if not _HINT.search(text):
         return [], []
-    at, inside = "", 0  # the at-rule that is open; brackets that are open since the image-set began
+    at, inside = "", 0  # the open at-rule; number of open brackets since the start of the image-set
     for match in _TOKEN.finditer(text):
         kind, cut = match.lastgroup, match[0]
         if kind == "at":
@@ -50,7 +50,7 @@ def read_sheet(text: str) -> tuple[list[str], list[str]]:
 
 
 def _address(token: str) -> str:
-    """What a string or a ``url()`` means, its escapes undone."""
+    """Return the value of a string or ``url()`` token, unescaped."""
     nodes = tinycss2.parse_component_value_list(token)
     if nodes and nodes[0].type == "function":
         nodes = [part for part in nodes[0].arguments if part.type != "whitespace"]

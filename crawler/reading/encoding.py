@@ -1,4 +1,4 @@
-"""In which encoding a page is written, and how its addresses are encoded."""
+"""Character encodings of pages and of their URLs."""
 
 import re
 from contextlib import suppress
@@ -11,9 +11,9 @@ _GUESSED = (
     "cp1252", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874", "shift_jis", "euc_jp", "iso2022_jp", "gb18030",
     "big5", "euc_kr", "utf_16_le", "utf_16_be",
 )  # fmt: skip
-"""What is guessed: of the encodings for Latin letters only the most frequent, because short texts don't part them."""
+"""Candidate encodings. For Latin letters only the most frequent is included, as short texts do not tell them apart."""
 _NO_PAGE = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf_7"})
-"""Codecs of Python that no page is written in, some of which are slow."""
+"""Python codecs that no page uses, some of which are slow."""
 _SAMPLE = 16_384
 _MIN_SIGNS = 20
 _OUTSIDE = re.compile(rb"[\x80-\xff]")
@@ -21,24 +21,25 @@ _QUERY = re.compile(r"[^\x00-\x7f]+")
 
 
 def decoded(data: bytes, content_type: str, *, is_html: bool = True) -> tuple[str, str]:
-    """The encoding of a page or a style sheet, and its text.
+    """Return the encoding and the text of a page or style sheet.
 
-    As the byte order mark, the header or the page says (WHATWG HTML, 13.2.3.2), else as charset-normalizer guesses it.
+    The encoding comes from the byte order mark, the header or the page (WHATWG HTML, 13.2.3.2); otherwise
+    charset-normalizer guesses it.
     """
     marked, _ = read_bom(data)
     declared = [marked, http_content_type_encoding(content_type), html_body_declared_encoding(data) if is_html else ""]
     for encoding in declared:
         if encoding and encoding.replace("-", "_").lower() not in _NO_PAGE:
-            with suppress(LookupError, ValueError):  # no encoding of texts
+            with suppress(LookupError, ValueError):  # not a text encoding
                 return encoding, to_unicode(data, encoding)
     encoding = guess_encoding(data) if is_html else "utf-8"
     return encoding, to_unicode(data, encoding)
 
 
 def guess_encoding(data: bytes) -> str:
-    """The encoding of a page that declares none: UTF-8 though a sign or two of it are broken, or what fits best.
+    """Guess the encoding of a page that declares none: UTF-8, even with a few broken characters, or the best match.
 
-    A few signs say nothing: then it is what most of the old pages in Latin letters are written in.
+    Too few non-ASCII characters prove nothing; the result is then that of most old pages in Latin letters.
     """
     text = data.decode("utf-8", "replace")
     broken = text.count("\N{REPLACEMENT CHARACTER}")
@@ -53,9 +54,10 @@ def guess_encoding(data: bytes) -> str:
 
 
 def encoded(address: str, encoding: str) -> str:
-    """An address of a page in another encoding, as browsers ask for it: its query in that encoding (WHATWG URL, 4.4).
+    """Encode the query of a URL in the encoding of its page, as browsers do (WHATWG URL, 4.4).
 
-    What the encoding can't write becomes a reference, as in forms. The path is UTF-8 in any page, and left alone.
+    Characters outside the encoding become character references, as in forms. The path is UTF-8 on any page and
+    unchanged.
     """
     path, mark, query = address.partition("?")
     if not mark or query.isascii() or encoding.lower().startswith("utf"):

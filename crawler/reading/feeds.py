@@ -1,4 +1,4 @@
-"""Reading sitemaps and feeds (RSS, Atom, Media RSS, JSON Feed) from bytes: nothing is fetched here."""
+"""Parsers for sitemaps and feeds (RSS, Atom, Media RSS, JSON Feed). Nothing is fetched here."""
 
 import json
 import re
@@ -37,26 +37,26 @@ _FEED_CLOSED = re.compile(r"</(?:[\w.-]{1,60}:)?(?:rss|feed|rdf|channel)\s{0,60}
 _ADDRESS_TAG = re.compile(r"<(?:[\w.-]{1,60}:)?loc[\s>]", re.IGNORECASE)
 _NAME_LENGTH = 100
 _FIRST_YEAR = 1990
-"""No date on the web is older; one that is was left empty."""
+"""Earliest plausible year on the web; an earlier date means that none was set."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _JSON_FEED = re.compile(r"https?://(?:www\.)?jsonfeed\.org/version/\S+|1(?:\.[01])?")
-"""What a JSON Feed says as its version; some say the bare number."""
+"""Version values of a JSON Feed; some feeds state only the number."""
 
 
 def read_sitemap(data: bytes, url: str, max_bytes: int, content_type: str = "") -> Document:
-    """Read a sitemap, an index of sitemaps, either of them gzipped, or a plain list of addresses (sitemaps.org 0.9).
+    """Read a sitemap, a sitemap index, either of them gzipped, or a plain list of URLs (sitemaps.org 0.9).
 
-    Images come from the extensions for images and videos, each with the page that its entry names. One that breaks off
-    gives what it holds, and is said to be cut; entries without a usable address are counted.
+    Images come from the extensions for images and videos, each with the page that its entry names. A truncated sitemap
+    returns its readable part and is marked as cut; entries without a usable URL are counted.
 
     Args:
         data: The bytes as served.
-        url: Where they were served; relative addresses start there.
-        max_bytes: Largest size once unpacked.
-        content_type: The header, of which only the character set counts.
+        url: URL of the sitemap, to which relative URLs are resolved.
+        max_bytes: Largest uncompressed size.
+        content_type: The header, of which only the character set is used.
 
     Raises:
-        RefusedError: ``too-large`` when unpacking gives more, ``unreadable`` when it is not a sitemap.
+        RefusedError: ``too-large`` if the uncompressed size is larger, ``unreadable`` if it is not a sitemap.
     """
     data, is_whole = unpack(data, max_bytes)
     text = _decode(data, content_type)
@@ -88,13 +88,13 @@ def read_sitemap(data: bytes, url: str, max_bytes: int, content_type: str = "") 
                 unread += 1
             elif room.takes(image.url):
                 images.setdefault((image.page_url, image.url), image)
-    is_cut = len(parser.error_log) > 0 and _CLOSED.search(text) is None  # whatever becomes of the end of a packed file
+    is_cut = len(parser.error_log) > 0 and _CLOSED.search(text) is None  # even if the compressed file is truncated
     left_out = counts_of({LeftOut.ENTRIES: unread, LeftOut.ADDRESSES: room.refused})
     return Document(images=tuple(images.values()), links=tuple(links.values()), is_cut=is_cut, left_out=left_out)
 
 
 def _sitemap_root(text: str, parser: etree.XMLParser) -> Untyped:
-    """Parse a sitemap as far as its XML allows; whatever a server printed before the root element is skipped."""
+    """Parse a sitemap as far as its XML allows; output that a server printed before the root element is skipped."""
     begin = _SITEMAP_ROOT.search(text)
     for part in (text, text[begin.start() :] if begin else ""):
         try:
@@ -107,10 +107,10 @@ def _sitemap_root(text: str, parser: etree.XMLParser) -> Untyped:
 
 
 def _more_complete(root: Untyped, text: str, parser: etree.XMLParser) -> tuple[Untyped, int]:
-    """Return the tree that holds more addresses, and how many of the text it lacks.
+    """Return the tree that contains more URLs, and the number of URLs in the text that it lacks.
 
-    XML's recovery leaves out everything behind an unquoted attribute or a second root element; HTML's does not. So the
-    HTML parser reads what is not well-formed, too.
+    XML's recovery drops everything after an unquoted attribute or a second root element; HTML's does not. Sitemaps that
+    are not well-formed are therefore parsed as HTML, too.
     """
     if not any(error.level == etree.ErrorLevels.FATAL for error in parser.error_log):
         return root, 0
@@ -127,30 +127,30 @@ def _count_addresses(root: Untyped) -> int:
 
 
 def _without_cdata(text: str) -> str:
-    """The text with the content of its CDATA sections escaped instead."""
+    """Return the text with the content of CDATA sections escaped instead."""
     first, *others = text.split("<![CDATA[")
     parts = (part.partition("]]>") for part in others)
     return first + "".join(escape(inside) + rest for inside, _, rest in parts)
 
 
 def _without_comments(text: str) -> str:
-    """The text without its comments; one that is never closed is none."""
+    """Return the text without comments; an unclosed comment is kept as text."""
     first, *others = text.split("<!--")
     parts = (part.partition("-->") for part in others)
     return first + "".join(rest if end else inside for inside, end, rest in parts)
 
 
 def _decode(data: bytes, content_type: str) -> str:
-    """The text of XML, JSON or a list: what its bytes show counts before what they are said to be.
+    """Decode XML, JSON or a list; evidence in the bytes takes precedence over the declared encoding.
 
-    Valid UTF-8 beyond ASCII is UTF-8. Else the declared character set counts where the bytes fit it.
+    Valid UTF-8 with non-ASCII characters is UTF-8. Otherwise the declared character set is used if the bytes fit it.
     """
     marked = marked_encoding(data)
     if not marked:
         declared = (html_body_declared_encoding(data), http_content_type_encoding(content_type))
         is_wide = ("utf-16", "utf-32", "ucs")  # the declaration was read byte by byte, so it is none of these
-        named = [name for name in declared if name and not name.lower().startswith(is_wide)]
-        for encoding in (*(() if data.isascii() else ("utf-8",)), *named, "utf-8"):
+        encodings = [name for name in declared if name and not name.lower().startswith(is_wide)]
+        for encoding in (*(() if data.isascii() else ("utf-8",)), *encodings, "utf-8"):
             with suppress(LookupError, ValueError):
                 return data.decode(encoding).lstrip("\ufeff \t\r\n")
         marked = guess_encoding(data)
@@ -158,24 +158,24 @@ def _decode(data: bytes, content_type: str) -> str:
 
 
 def read_feed(data: bytes, url: str, max_bytes: int, content_type: str = "") -> Document:
-    """Read RSS, Atom, Media RSS or JSON Feed 1.1: entries as links; media, enclosures and pictures in texts as images.
+    """Read RSS, Atom, Media RSS or JSON Feed 1.1: entries as links; media, enclosures and embedded pictures as images.
 
-    The pictures of the feed itself, its logo for one, are images too.
+    The images of the feed itself, such as its logo, are included.
 
     Args:
         data: The bytes as served, gzipped or not.
-        url: Where they were served; relative addresses start there.
-        max_bytes: Largest size once unpacked.
-        content_type: The header, of which only the character set counts.
+        url: URL of the feed, to which relative URLs are resolved.
+        max_bytes: Largest uncompressed size.
+        content_type: The header, of which only the character set is used.
 
     Raises:
-        RefusedError: ``unreadable`` when it is not a feed, ``too-large`` when unpacking gives more.
+        RefusedError: ``unreadable`` if it is not a feed, ``too-large`` if the uncompressed size is larger.
     """
     data, is_whole = unpack(data, max_bytes)
     text = _decode(data, content_type)
     feed = _json_feed(text)
     if feed is None:
-        # a stream, never text: feedparser would fetch a text that looks like an address
+        # Pass a stream, never text: feedparser would fetch text that looks like a URL.
         headers = {"content-location": url, "content-type": "application/xml; charset=utf-8"}
         stream = BytesIO(escape_ampersands(text).encode("utf-8"))
         feed = feedparser.parse(stream, response_headers=headers, sanitize_html=False)
@@ -195,10 +195,10 @@ def read_feed(data: bytes, url: str, max_bytes: int, content_type: str = "") -> 
         page = page if is_visitable(page) else url
         if page != url and room.takes(page):
             links.setdefault(page, FoundLink(page, Kind.PAGE, _modified_entry(entry)))
-        told = _published(entry, url, plain(str(about.get("title") or ""), _NAME_LENGTH))
+        dates = _published(entry, url, plain(str(about.get("title") or ""), _NAME_LENGTH))
         for image in _images_of(entry, page):
             if room.takes(image.url):
-                images.setdefault((image.page_url, image.url), replace(image, elsewhere=told))
+                images.setdefault((image.page_url, image.url), replace(image, elsewhere=dates))
     return Document(
         images=tuple(images.values()),
         links=tuple(links.values()),
@@ -210,7 +210,11 @@ def read_feed(data: bytes, url: str, max_bytes: int, content_type: str = "") -> 
 
 
 def _check_root(text: str) -> None:
-    """Let a feed pass that has no entries and tells no version, as CDF and RSS 0.90 do; say what everything else is."""
+    """Accept a feed without entries and version, such as CDF and RSS 0.90; name the format of anything else.
+
+    Raises:
+        RefusedError: The document is not a feed.
+    """
     name = root_name(text)
     if name.lower() in ("channel", "rdf"):
         return
@@ -224,7 +228,11 @@ def _check_root(text: str) -> None:
 
 
 def _json_feed(text: str) -> Untyped | None:
-    """A JSON Feed (jsonfeed.org, 1.1) under the names that feedparser gives; ``None`` when it is none."""
+    """Return a JSON Feed (jsonfeed.org, 1.1) with feedparser's field names; ``None`` if the text is not JSON.
+
+    Raises:
+        RefusedError: The JSON is broken, or is not a JSON Feed.
+    """
     if not text.startswith("{"):
         return None
     try:
@@ -241,7 +249,7 @@ def _json_feed(text: str) -> Untyped | None:
 
 
 def _texts(value: dict[str, Any]) -> dict[str, str]:
-    """What of an object is text: the names that count have nothing else."""
+    """Return the fields of an object that are text, as all used fields are."""
     return {name: text for name, text in value.items() if isinstance(text, str)}
 
 
@@ -249,11 +257,11 @@ def _json_item(item: dict[str, Any]) -> dict[str, Any]:
     parts = map(_texts, _parts(item, "attachments"))
     attached = [{"url": part.get("url"), "type": part.get("mime_type")} for part in parts if part.get("url")]
     item = _texts(item)
-    named = [item.get(name) for name in ("image", "banner_image")]
+    addresses = [item.get(name) for name in ("image", "banner_image")]
     return {
         "title": item.get("title"),
         "link": item.get("url") or item.get("external_url"),
-        "media_thumbnail": [{"url": address} for address in named if address],
+        "media_thumbnail": [{"url": address} for address in addresses if address],
         "media_content": attached,
         "content": [{"value": item.get("content_html")}],
         "published": item.get("date_published"),
@@ -262,16 +270,16 @@ def _json_item(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _images_of(entry: Untyped, page: str) -> Iterator[FoundImage]:
-    """The images of an entry, or of the feed itself."""
+    """Yield the images of an entry, or of the feed itself."""
     title = str(entry.get("title") or "")
     words = plain(f"{title} {entry.get('media_description') or ''} {entry.get('media_credit') or ''}")
-    named = [(part, part.get("type") or "", part.get("medium") or "") for part in _parts(entry, "media_content")]
-    named += [(part, "image/", "") for part in _parts(entry, "media_thumbnail")]
-    named += [(part, part.get("type") or "", "") for part in _parts(entry, "links") if part.get("rel") == "enclosure"]
-    image = entry.get("image")  # of RSS, and of iTunes
-    named += [(image if isinstance(image, dict) else {}, "image/", "")]
-    named += [({"url": entry.get("logo")}, "image/", "")]
-    for part, media_type, medium in named:
+    items = [(part, part.get("type") or "", part.get("medium") or "") for part in _parts(entry, "media_content")]
+    items += [(part, "image/", "") for part in _parts(entry, "media_thumbnail")]
+    items += [(part, part.get("type") or "", "") for part in _parts(entry, "links") if part.get("rel") == "enclosure"]
+    image = entry.get("image")  # of RSS and iTunes
+    items += [(image if isinstance(image, dict) else {}, "image/", "")]
+    items += [({"url": entry.get("logo")}, "image/", "")]
+    for part, media_type, medium in items:
         address = absolute(page, str(part.get("url") or part.get("href") or ""))
         if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
             yield FoundImage(address, "feed", words, page)
@@ -284,25 +292,25 @@ def _images_of(entry: Untyped, page: str) -> Iterator[FoundImage]:
 
 
 def _parts(entry: Untyped, name: str) -> list[dict[str, Any]]:
-    """The parts of an entry; an element of this very name stands there as text."""
-    found = entry.get(name)
-    return [image for image in found if isinstance(image, dict)] if isinstance(found, list) else []
+    """Return the parts of an entry; an XML element of that name would be text and is ignored."""
+    parts = entry.get(name)
+    return [image for image in parts if isinstance(image, dict)] if isinstance(parts, list) else []
 
 
 def _images(entry: Untyped, page: str) -> Iterator[FoundImage]:
-    """What the extensions for images and videos name: ``image:loc``, ``video:thumbnail_loc``."""
+    """Yield the images named by the image and video extensions: ``image:loc``, ``video:thumbnail_loc``."""
     for image in entry:
         if _name(image) not in _MEDIA:
             continue
         texts = _values(image)
-        named = texts.get("loc" if _name(image) == "image" else "thumbnail_loc", "")
-        if named.strip():
-            address = absolute(page, named)
+        address_text = texts.get("loc" if _name(image) == "image" else "thumbnail_loc", "")
+        if address_text.strip():
+            address = absolute(page, address_text)
             yield FoundImage(address, "sitemap", plain(" ".join(texts.get(name, "") for name in _CAPTIONS)), page)
 
 
 def _read_list(text: str, url: str) -> Document:
-    """One address a line (sitemaps.org, "Text file"); lines without one are counted."""
+    """Read one URL per line (sitemaps.org, "Text file"); lines without a URL are counted."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     addresses = [absolute(url, line) for line in lines if is_visitable(line)]
     links = tuple(FoundLink(address, Kind.PAGE) for address in dict.fromkeys(filter(None, addresses)))
@@ -312,7 +320,7 @@ def _read_list(text: str, url: str) -> Document:
 
 
 def _modified(text: str) -> str:
-    """A date of the W3C's form (sitemaps.org, ``lastmod``), a bare day by its end; empty when it is none."""
+    """Parse a W3C date (sitemaps.org, ``lastmod``), a day as its end; return an empty string if it is not valid."""
     text = text.strip()
     try:
         moment = datetime.fromisoformat(text)
@@ -324,31 +332,31 @@ def _modified(text: str) -> str:
 
 
 def _modified_entry(entry: Untyped) -> str:
-    """When an entry of a feed was changed last, or published; empty when it doesn't say."""
-    names = entry.keys()  # asked for a date that isn't there, feedparser warns and gives another
-    told = next((entry[name] for name in ("updated_parsed", "published_parsed") if name in names and entry[name]), None)
-    if told is not None:
-        return _modified(datetime.fromtimestamp(timegm(told), UTC).isoformat())
+    """Return when a feed entry was last updated, or published; empty if it does not say."""
+    names = entry.keys()  # For a missing date, feedparser would warn and return another.
+    date = next((entry[name] for name in ("updated_parsed", "published_parsed") if name in names and entry[name]), None)
+    if date is not None:
+        return _modified(datetime.fromtimestamp(timegm(date), UTC).isoformat())
     return _modified(str(entry["updated"] or "")) if "updated" in names else ""
 
 
 def _published(entry: Untyped, url: str, name: str) -> tuple[SeenElsewhere, ...]:
-    """When an entry of a feed was published, as the feed states it; nothing where it doesn't."""
+    """Return the publication date of a feed entry as the feed states it; empty if it does not."""
     names = entry.keys()
     stated = as_stated(entry["published"]) if "published" in names else ""
     if not stated and "published_parsed" in names and entry["published_parsed"]:
         stated = as_stated(timegm(entry["published_parsed"]))
-    told = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by=name, stated=stated, where=url)
-    return (told,) if stated else ()
+    statement = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by=name, stated=stated, where=url)
+    return (statement,) if stated else ()
 
 
 def _name(element: Untyped) -> str:
-    """The name of an element without its namespace or undeclared prefix, both of which many sitemaps get wrong."""
+    """Return an element's name without namespace or undeclared prefix, both of which many sitemaps get wrong."""
     return _PREFIX.split(element.tag)[-1].lower() if isinstance(element.tag, str) else ""
 
 
 def _values(element: Untyped) -> dict[str, str]:
-    """The texts of an element's children by name; the first of a name counts."""
+    """Return the texts of an element's children by name; the first of a name is used."""
     values: dict[str, str] = {}
     for child in element:
         values.setdefault(_name(child), child.text or "")

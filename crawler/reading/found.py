@@ -1,4 +1,4 @@
-"""What reading a document gives: images and links as absolute addresses, and what the document says of itself."""
+"""Results of reading a document: images and links as absolute URLs, and the document's statements about itself."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,87 +16,88 @@ _SHINGLE = 3
 _MIN_WORDS = 10
 _MAX_WORDS = 20_000
 _LANES = [sum((byte >> bit & 1) << (32 * bit) for bit in range(8)) for byte in range(256)]
-"""Of each byte, its bits as eight counters of 32 bits side by side, so that one addition counts them all."""
+"""For each byte, its bits as eight adjacent 32-bit counters, so that one addition counts all bits."""
 _VISITED = ("http", "https")
 _NOT_ADDRESSES = ("about", "blob", "chrome", "cid", "javascript", "mailto", "sms", "tel", "vbscript")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """An image that a document names: its absolute address, where it stands, the words around it, the page of it."""
+    """An image named in a document: absolute URL, kind of place, surrounding words, and page."""
 
     url: str
     found_in: str
     context: str = ""
     page_url: str = ""
     is_aside: bool = False
-    """Whether it is no content, as far as a page tells: in its header, navigation or footer, or a logo, an icon or what
-    holds a place by its name."""
+    """Whether the image is probably not content: in the header, navigation or footer of the page, or a logo, an icon or
+    a placeholder by its name."""
     elsewhere: tuple[SeenElsewhere, ...] = ()
-    """When it was there, as whoever names it states: a feed of its entry, a search of its result."""
+    """Publication dates stated by the source that names the image: a feed entry or a search result."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundLink:
-    """A document that a document names."""
+    """A link from a document to another document."""
 
     url: str
     kind: Kind
-    modified: str = ""  # when it changed last, as the document that names it says: RFC 3339
+    modified: str = ""  # last change as stated by the linking document: RFC 3339
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a page, a sitemap or a feed holds, each address once, in the order of the document."""
+    """Contents of a page, a sitemap or a feed; each URL appears once, in document order."""
 
     images: tuple[FoundImage, ...] = ()
     links: tuple[FoundLink, ...] = ()  # other documents
     sheets: tuple[str, ...] = ()  # style sheets, absolute
-    is_cut: bool = False  # whether a sitemap or a feed breaks off: what lies behind is missing
+    is_cut: bool = False  # whether a sitemap or a feed is truncated
     left_out: Mapping[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.LeftOut`
     title: str = ""  # of the document
-    published: str = ""  # when that was, as the page itself states it: as much of ISO 8601 as it says
+    published: str = ""  # publication date as the page states it: ISO 8601, possibly incomplete
     language: str = ""  # as declared
     text: str = ""  # fingerprint of the visible words
-    words: int = 0  # how many these are
-    robots: tuple[str, ...] = ()  # contents of the robots metas
-    tdm_reservation: str = ""  # of the TDMRep meta, or empty
-    tdm_policy: str = ""  # of the TDMRep meta, or empty
+    words: int = 0  # number of visible words
+    robots: tuple[str, ...] = ()  # contents of robots meta elements
+    tdm_reservation: str = ""  # of the TDMRep meta element, or empty
+    tdm_policy: str = ""  # of the TDMRep meta element, or empty
     scripts: int = 0  # elements that run a script
-    script_urls: tuple[str, ...] = ()  # where those of them lie that aren't in the page, absolute
-    scripts_show: bool = False  # whether one of those in the page may show pictures, by what it says
-    characters: int = 0  # of its text
+    script_urls: tuple[str, ...] = ()  # absolute URLs of external scripts
+    scripts_show: bool = False  # whether the text of an inline script suggests that it adds images
+    characters: int = 0  # number of characters of its text
     needs_scripts: bool = False
-    """Whether it says that it is nothing without them, has an empty place for an app, or holds scripts or templates
-    that write pictures."""
+    """Whether the page says that it requires scripts, has an empty root for an app, or contains scripts or templates
+    that write images."""
 
     @property
     def runs_scripts(self) -> bool:
-        """Whether a browser may show other pictures than the document names."""
+        """True if a browser may show images that the document does not name."""
         return bool(self.scripts or self.needs_scripts)
 
 
 class Room:
-    """How much one document may name in characters, some more for each address.
+    """Limit for the characters of all URLs that one document may name, with an extra charge per URL.
 
-    A base address stands once in a document and in each of its addresses: without an end they would fill any memory.
+    A base URL appears once in a document and is repeated in each absolute URL: without a limit, these could fill any
+    memory.
     """
 
     def __init__(self) -> None:
         self._left = DOCUMENT_CHARACTERS
-        self.refused = 0  # addresses that there was no room for
+        self.refused = 0  # URLs that exceeded the limit
 
     def takes(self, address: str) -> bool:
-        """Whether there is room for one more address; takes it, or counts it as refused."""
+        """Reserve room for one more URL; return False, and count the URL as refused, if the limit is exceeded."""
         self._left -= len(address) + _EACH
         self.refused += self._left < 0
         return self._left >= 0
 
 
 def absolute(base: str, address: str) -> str:
-    """An address as a document means it, made absolute, without its fragment; empty when it isn't one, or far too long.
+    """Resolve a URL of a document and remove its fragment; return an empty string if it is invalid or far too long.
 
-    ``data:`` and schemes that aren't visited come back too: the reader decides, and the guard refuses.
+    ``data:`` URLs and schemes that are not visited are returned too: the reader decides, and the guard refuses.
     """
     address = address.strip(" \t\r\n\f\0")
     if not address or address[0] == "#":
@@ -113,12 +114,12 @@ def absolute(base: str, address: str) -> str:
 
 
 def is_visitable(url: str) -> bool:
-    """Whether a URL is of the web."""
+    """Return True if the scheme of a URL is HTTP or HTTPS."""
     return url.partition(":")[0].lower() in _VISITED
 
 
 def plain(text: str, length: int = CONTEXT_LENGTH) -> str:
-    """Words with single spaces between them and no control characters, cut at a length in characters."""
+    """Normalise white space, remove control characters, and cut the text to a length in characters."""
     words = " ".join(text[: 4 * length].split())
     if not words.isprintable():
         words = "".join(character for character in words if character.isprintable())
@@ -126,10 +127,10 @@ def plain(text: str, length: int = CONTEXT_LENGTH) -> str:
 
 
 def fingerprint(texts: Iterable[str]) -> str:
-    """The 64-bit simhash of a text's shingles of three words, 16 hexadecimal digits; empty for less than ten words.
+    """Return the 64-bit simhash of a text's three-word shingles as 16 hexadecimal digits; empty for under ten words.
 
-    Each bit is the majority's among the hashes of the shingles (Charikar, "Similarity estimation techniques from
-    rounding algorithms", STOC 2002), so that texts which share nearly all of them differ in few bits.
+    Each bit is the majority among the hashes of the shingles (Charikar, "Similarity estimation techniques from rounding
+    algorithms", STOC 2002), so that texts that share nearly all shingles differ in few bits.
     """
     words = " ".join(texts).lower().split()[:_MAX_WORDS]
     if len(words) < _MIN_WORDS:

@@ -1,7 +1,8 @@
-"""``python -m crawler.reading.helper``: reads strangers' documents within limits; :func:`documents` asks it.
+"""``python -m crawler.reading.helper``: child process that parses untrusted documents within limits.
 
-Parsers of HTML, XML, feeds and style sheets are fast for what people write, and can be made to work for hours, deaf to
-signals. In a process of its own a document that takes too much time or memory is refused, and the crawl goes on.
+Parsers of HTML, XML, feeds and style sheets are fast for normal documents, but crafted ones can keep them busy for
+hours without reacting to signals. In a separate process, a document that takes too much time or memory is refused, and
+the crawl goes on. Callers use :func:`document_of`, :func:`sheet_of` and :func:`statements_of`.
 """
 
 from collections.abc import Mapping
@@ -29,36 +30,41 @@ _DEATHS = {
 
 
 def document_of(data: bytes, kind: Kind, **about: object) -> Document:
-    """What a page, a sitemap or a feed holds; raises ``RefusedError`` when it can't be read within the limits."""
+    """Parse a page, a sitemap or a feed in the child process.
+
+    Raises:
+        RefusedError: The document cannot be read within the limits.
+    """
     return read(Document, _asked({"what": str(kind), **about}, data)["document"], "document")
 
 
 def sheet_of(data: bytes, content_type: str) -> tuple[list[str], list[str]]:
-    """Images and imported sheets that a style sheet names, as written; raises as :func:`document_of`."""
-    told = _asked({"what": "sheet", "content_type": content_type}, data)
-    return told["images"], told["imports"]
+    """Return the images and imported sheets of a style sheet, as written; raises as :func:`document_of`."""
+    answer = _asked({"what": "sheet", "content_type": content_type}, data)
+    return answer["images"], answer["imports"]
 
 
 def statements_of(data: bytes, picture_url: str) -> PageStatements:
-    """What a page states, read as :func:`crawler.reading.page_statements.read_statements` does.
+    """Return the statements of a page, as :func:`crawler.reading.page_statements.read_statements` reads them.
 
-    Raises ``RefusedError`` when it can't be read within the limits.
+    Raises:
+        RefusedError: The page cannot be read within the limits.
     """
     return read(PageStatements, _asked({"what": "statements", "url": picture_url}, data)["statements"], "statements")
 
 
 def _asked(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
     try:
-        told, _ = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
+        reply, _ = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError as died:
         raise RefusedError(_DEATHS[died.reason], reason=Reason.UNREADABLE) from died
-    if "reason" in told:
-        raise RefusedError(told["sentence"], reason=told["reason"])
-    return told
+    if "reason" in reply:
+        raise RefusedError(reply["sentence"], reason=reply["reason"])
+    return reply
 
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
-    """Read one document."""
+    """Read one document, in the child process."""
     from crawler.reading.encoding import decoded  # noqa: PLC0415 - the asking side needs no parsers
     from crawler.reading.feeds import read_feed, read_sitemap  # noqa: PLC0415
     from crawler.reading.page_statements import read_statements  # noqa: PLC0415

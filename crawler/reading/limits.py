@@ -1,7 +1,7 @@
-"""How much of one document is read: every limit of the reader and the crawler on what a page may name.
+"""Limits of the reader and the crawler for the content of a single document.
 
-Real pages stay below these numbers; pages that were made to exhaust a crawler don't. Whatever a limit leaves out is
-counted by :class:`LeftOut` and shown with the run.
+Real pages stay below these numbers; pages made to exhaust a crawler exceed them. Everything that a limit omits is
+counted by :class:`LeftOut` and shown with the crawl.
 """
 
 from collections.abc import Mapping
@@ -10,41 +10,41 @@ from enum import StrEnum
 MIB = 1024 * 1024
 
 ADDRESS_CHARACTERS = 8_192
-"""The longest address that is visited."""
+"""Maximum length of a visited URL."""
 DOCUMENT_CHARACTERS = 64 * MIB
-"""Characters of all addresses that one document may name; each counts 200 more."""
+"""Total characters of all URLs that one document may name; each counts 200 more."""
 SITEMAP_BYTES = 52_428_800
-"""The largest sitemap once unpacked (sitemaps.org 0.9)."""
+"""Maximum uncompressed size of a sitemap (sitemaps.org 0.9)."""
 REDIRECTS = 10
-"""Redirects of one request; RFC 9309, 2.3.1.2 asks for at least five."""
+"""Redirects of one request; RFC 9309, 2.3.1.2 requires at least five."""
 
 STYLE_SHEETS = 64
-"""Style sheets that one page links; those of its own host come first."""
+"""Style sheets linked by one page; those of its own host come first."""
 IMPORTED_SHEETS = 64
-"""Style sheets that those of one page import, at any depth."""
+"""Style sheets imported by those of one page, at any depth."""
 STYLE_SHEET_BYTES = 4 * MIB
 
 FRAMES_DEEP = 8
-"""Pages within one another that stand in ``srcdoc``."""
+"""Depth of nested ``srcdoc`` frames."""
 SCRIPTS = 200
-"""Addresses of a page's scripts that are remembered to decide whether it is rendered."""
+"""URLs of a page's scripts that are remembered to decide whether to render it."""
 SCRIPT_PICTURES = 20_000
-"""Addresses of pictures that the scripts of one page name."""
+"""Image URLs named by the scripts of one page."""
 SCRIPT_CHARACTERS = 16 * MIB
-"""Characters of one script or attribute that are searched for addresses; a page has at most ``max_page_bytes``."""
+"""Characters of one script or attribute that are searched for URLs; a page has at most ``max_page_bytes``."""
 JSON_NODES = 500_000
-"""Values of one JSON or JSON-LD script that are looked at."""
+"""Values examined in one JSON or JSON-LD script."""
 
 RENDERED_ELEMENTS = 50_000
-"""Elements of a rendered page whose style is looked at."""
+"""Elements of a rendered page whose style is examined."""
 STYLED_PICTURES = 10_000
-"""Addresses of pictures that the styles of a rendered page name."""
+"""Image URLs named by the styles of a rendered page."""
 CANVASES, CANVAS_PIXELS = 32, 8_000_000
-"""Canvases of a rendered page that are kept, and the pixels of the largest one."""
+"""Canvases stored of a rendered page, and the pixels of the largest."""
 
 
 class LeftOut(StrEnum):
-    """What a limit left out, or what of a list couldn't be read. Their words: ``desk/texts/crawl_refusals.py``."""
+    """Items omitted because of a limit, or unreadable entries of a list. Labels: ``desk/texts/crawl_refusals.py``."""
 
     ADDRESSES = "addresses"
     CANVASES = "canvases"
@@ -58,5 +58,5 @@ class LeftOut(StrEnum):
 
 
 def counts_of(numbers: Mapping[LeftOut, int]) -> dict[str, int]:
-    """Return those of the counts that aren't zero, by the word of each."""
+    """Return the non-zero counts by name."""
     return {str(name): number for name, number in numbers.items() if number}

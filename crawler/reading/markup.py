@@ -1,4 +1,4 @@
-"""XML and JSON as sites serve them: packed, mislabelled, or slightly broken. Only bounded, cheap steps; no parser."""
+"""Cheap, bounded repair of XML and JSON as sites serve them: compressed, mislabelled or slightly broken. No parser."""
 
 import codecs
 import re
@@ -11,7 +11,7 @@ from exhibit.reasons import Reason
 
 _GZIP = b"\x1f\x8b"
 _PACKINGS = 2
-"""A packed file, sent by a server that packs what it sends and doesn't say so."""
+"""Layers of gzip: a compressed file, from a server that compresses its responses without saying so."""
 _PROLOG_BYTES = 16_384
 """Bytes in which the root element must start: style sheets, comments and a document type may precede it."""
 _MARKS = (
@@ -41,17 +41,17 @@ _NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def unpack(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """Unpack gzip by content, whatever the name and the media type say.
+    """Decompress gzip, which is detected by content, regardless of the name and the media type.
 
     Args:
-        data: The bytes as served, packed or not.
-        max_bytes: Largest size once unpacked.
+        data: The bytes as served, compressed or not.
+        max_bytes: Largest uncompressed size.
 
     Returns:
         The bytes and whether the last gzip member is complete.
 
     Raises:
-        RefusedError: ``too-large`` beyond ``max_bytes``, ``unreadable`` for broken gzip data.
+        RefusedError: ``too-large`` for more than ``max_bytes``, ``unreadable`` for broken gzip data.
     """
     is_whole = True
     for _ in range(_PACKINGS):
@@ -62,7 +62,7 @@ def unpack(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
 
 
 def kind_of(data: bytes) -> Kind | None:
-    """Tell sitemaps and feeds by their root element or JSON version; ``None`` for anything else."""
+    """Detect sitemaps and feeds by their root element or JSON version; return ``None`` for anything else."""
     text = _prolog(data)
     if text.startswith("{"):
         return Kind.FEED if _JSON_FEED in text else None
@@ -70,22 +70,23 @@ def kind_of(data: bytes) -> Kind | None:
 
 
 def root_name(text: str) -> str:
-    """Return the root element's name without its prefix, empty where none is found."""
+    """Return the root element's name without its prefix, or an empty string if there is none."""
     match = _ROOT.search(_ASIDE.sub("", text[:_PROLOG_BYTES]))
     return match["name"] if match else ""
 
 
 def marked_encoding(data: bytes) -> str:
-    """Return the encoding that a byte order mark or the first two bytes show, empty where they show none."""
-    found = next((name for mark, name in _MARKS if data.startswith(mark)), "")
-    return found or next((name for begin, name in _BARE_UTF16 if data.startswith(begin)), "")
+    """Return the encoding shown by a byte order mark or the first two bytes, or an empty string."""
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "")
+    return encoding or next((name for begin, name in _BARE_UTF16 if data.startswith(begin)), "")
 
 
 def escape_ampersands(text: str) -> str:
-    """Make XML of text whose ampersands mean themselves, and drop characters that XML doesn't allow.
+    """Escape literal ampersands to make the text valid XML, and drop characters that XML does not allow.
 
-    ``?id=1&lang=de`` keeps both parameters: neither XML's recovery nor HTML's names without a semicolon apply. Names
-    of HTML become the characters that they stand for; names that the document declares stay.
+    ``?id=1&lang=de`` keeps both parameters: neither XML's recovery nor HTML's names without a semicolon apply. HTML
+    entity
+    names become the characters that they stand for; entity names that the document declares stay.
     """
     declares = "<!ENTITY" in text[:_PROLOG_BYTES]
 
@@ -101,7 +102,7 @@ def escape_ampersands(text: str) -> str:
 
 
 def _prolog(data: bytes) -> str:
-    """The first characters, in small letters and unpacked where they are packed."""
+    """Return the first characters in lower case, decompressed if necessary."""
     for _ in range(_PACKINGS):
         if data.startswith(_GZIP):
             try:
@@ -113,9 +114,9 @@ def _prolog(data: bytes) -> str:
 
 
 def _unpack_members(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """What a gzip file holds, all of its members (RFC 1952, 2.2), and whether the last one is whole.
+    """Decompress all members of a gzip file (RFC 1952, 2.2); return the data and whether the last member is complete.
 
-    What stands behind them counts for nothing.
+    Data after the members is ignored.
     """
     unpacked, rest, is_whole = bytearray(), data, True
     while rest.startswith(_GZIP):

@@ -1,7 +1,7 @@
-"""Which picture of a page its words are about, by where both stand in its HTML or in the JSON of its scripts.
+"""Associates a page's statements with its images, by their positions in the HTML or in the JSON of scripts.
 
-The page is parsed by lxml and written out again, element after element. Places in that text are what everything here is
-measured by: it has no comments, no styles and no broken tags, and each of its parts is looked at once.
+lxml parses the page and writes it out again, element by element. All positions refer to that text: it has no comments,
+no styles and no broken tags, and each part is examined once.
 """
 
 import re
@@ -16,22 +16,22 @@ from lxml import etree
 from crawler.reading.webpage import Element, parse_html
 
 NEAR = 1_500
-"""Characters between a statement and the picture that it is about."""
+"""Maximum distance between a statement and its image, in characters."""
 CAPTION = 300
-"""The same for another picture, where only their order tells which words are about which."""
+"""The same for another image, where only the order shows which words belong to which image."""
 MAX_PARTS = 100_000
-"""Of a page: elements and pictures that are looked at."""
+"""Elements and images of a page that are examined."""
 MAX_DEPTH = 100
-"""Elements around a statement that are looked at."""
+"""Elements around a statement that are examined."""
 _MAX_ADDRESS = 2_000
-_MAX_NAME = 100  # characters of a picture's name that are compared: its end
+_MAX_NAME = 100  # characters of an image's name that are compared: its end
 _SUFFIX = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|bmp|tiff?|jxl|heic)(?![\w-])", re.IGNORECASE)
 _ENDS_ADDRESS = " \t\n\r\f\v\"'<>(){},="
 _BADGE = re.compile(r"creativecommons|88x31|(?<![a-z])cc[-_ ]?(?:by|0|zero)|publicdomain", re.IGNORECASE)
 _BRACES = re.compile(r"[{}]")
 _SHOWS = frozenset(("img", "image", "source", "amp-img", "video", "picture"))
 _WHOLE = frozenset(["html", "head", "body", "main", "header", "footer", "nav", "aside"])
-"""Elements whose words are about the page rather than about a picture that stands in them, too."""
+"""Elements whose words concern the whole page, even if they contain an image."""
 _WHOLE_NAMES = ("footer", "header", "navbar", "contentinfo")
 _NAMING = ("class", "id", "role")
 _NO_MARKUP = str.maketrans("<>", "  ")
@@ -44,13 +44,13 @@ class _Part:
     begin: int
     end: int
     above: "_Part | None"
-    whole: bool = False  # what stands in it is about all of the page
+    whole: bool = False  # its words concern the whole page
     figure: bool = False
     name: str = ""
 
 
 class Layout:
-    """A page's elements and pictures, one of which is looked for by the end of its address."""
+    """Elements and images of a page; the image in question is found by the end of its URL."""
 
     def __init__(self, html: str, picture_url: str) -> None:
         """Parse a page; raises ``RefusedError`` as :func:`crawler.reading.webpage.parse_html`."""
@@ -63,7 +63,7 @@ class Layout:
         for root in parse_html(html):
             self._read(root)
         self.text = "".join(self._written)
-        """The page as it is measured: markup, words and scripts, without comments and styles."""
+        """The text to which positions refer: markup, words and scripts, without comments and styles."""
         self._top.end = len(self.text)
         self._pictures = self._as_one(sorted(self._shown))
         self._begins = [part.begin for part in self._parts]
@@ -72,7 +72,7 @@ class Layout:
         self._others = [(begin, end) for begin, end, ours in self._pictures if not ours]
 
     def _read(self, root: Element) -> None:
-        """Write a tree out, and note its elements and pictures."""
+        """Write a tree as text, and record its elements and images."""
         stack = [self._top]
         for event, element in etree.iterwalk(root, events=("start", "end")):
             kind = element.tag if isinstance(element.tag, str) else ""
@@ -85,11 +85,11 @@ class Layout:
                 self._write((element.tail or "").translate(_NO_MARKUP))
 
     def _begin(self, kind: str, element: Element, above: "_Part") -> "_Part":
-        """Write the start tag of an element, and what stands before its first child."""
+        """Write the start tag of an element, and the text before its first child."""
         attributes = {name: value.translate(_NO_MARKUP) for name, value in element.attrib.items()}
         words = "".join(f' {name}="{value}"' for name, value in attributes.items())
-        named = " ".join(attributes.get(name, "")[:_MAX_NAME] for name in _NAMING).lower()
-        whole = kind in _WHOLE or any(word in named for word in _WHOLE_NAMES)
+        labels = " ".join(attributes.get(name, "")[:_MAX_NAME] for name in _NAMING).lower()
+        whole = kind in _WHOLE or any(word in labels for word in _WHOLE_NAMES)
         part = _Part(self._length, self._length, above, whole, kind == "figure", kind)
         self._write(f"<{kind}{words}>")
         if len(self._parts) < MAX_PARTS:
@@ -108,7 +108,7 @@ class Layout:
         self._length += len(text)
 
     def _read_script(self, text: str, above: "_Part") -> None:
-        """Note the objects of a script, as elements, and the pictures that it names."""
+        """Record the objects of a script like elements, and the images that it names."""
         begin, stack = self._length, [above]
         for brace in islice(_BRACES.finditer(text), MAX_PARTS):
             if brace[0] == "{" and len(self._parts) < MAX_PARTS:
@@ -120,29 +120,31 @@ class Layout:
             self._shown.append((begin + at, begin + end, self._is_ours(text[at:end])))
 
     def _is_ours(self, words: str) -> bool:
-        """Whether an element's words name the picture, however they write its address."""
+        """Return True if an element's text names the image, however its URL is written."""
         return self._name is not None and self._name.search(unquote(words)) is not None
 
     def _as_one(self, shown: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
-        """Pictures in the order of the page, where what stands in one ``picture`` element or one link is one."""
+        """Return images in page order; those in the image's own ``picture`` element or link count as the image."""
         frames = [(part.begin, part.end) for part in self._parts if part.name in ("picture", "a")]
         mine = [begin for begin, _end, own in shown if own]
         around = [(begin, end) for begin, end in frames if _any_within(mine, begin, end)]
         begins = [begin for begin, _end in around]
-        made = []
+        merged = []
         for begin, end, own in shown:
             at = bisect_right(begins, begin) - 1
-            made.append((begin, end, own or (at >= 0 and begin < around[at][1])))
-        return made
+            merged.append((begin, end, own or (at >= 0 and begin < around[at][1])))
+        return merged
 
     def is_near(self, at: int) -> bool | None:
-        """Whether what stands at a place of the text is about the picture; ``None`` where it is about another one.
+        """Return True if the text at a position is about the image, ``None`` if it is about another one.
 
-        What stands in the address or the description of a picture is about that one, as is what stands in the same
-        figure, or in the innermost element with one picture only. Among several, words are about the one before them,
-        or the first, if none is before. Everything else is about the page.
+        Text in the URL or the description of an image is about that image, as is text in the same figure, or in the
+        innermost
+        element with only one image. Among several images, words belong to the one before them, or to the first if none
+        is
+        before. Everything else is about the page (False).
         """
-        if not self._ours:  # it isn't told where it stands
+        if not self._ours:  # the position of the image is unknown
             return False
         if _within(self._ours, at) or _within(self._others, at):
             return _within(self._ours, at) or None
@@ -159,7 +161,7 @@ class Layout:
         return False
 
     def _among(self, at: int, part: _Part) -> bool | None:
-        """The same within an element that has this picture and others, and none of them with the words alone."""
+        """Decide as :meth:`is_near` within an element that contains this image and others."""
         first, after = self._within(part)
         place = max(first, min(bisect_right(self._picture_begins, at), after) - 1)
         begin, end, ours = self._pictures[place]
@@ -168,16 +170,16 @@ class Layout:
             return distance <= NEAR
         row = next((each for each in self._above(begin) if each.above is part), part)
         row_first, row_after = self._within(row)
-        alone = row_after - row_first == 1  # words behind a strip are none of its pictures'
+        alone = row_after - row_first == 1  # words after a strip of images belong to none of them
         return None if alone and distance <= CAPTION else False
 
     def _within(self, part: _Part) -> tuple[int, int]:
-        """Which pictures begin in an element: the first of them, and the one behind the last."""
+        """Return the range of images that start in an element: the first, and the one after the last."""
         begins = self._picture_begins
         return bisect_left(begins, part.begin), bisect_left(begins, part.end)
 
     def _above(self, at: int) -> Iterator[_Part]:
-        """The parts in which a place stands, the innermost first."""
+        """Yield the parts that contain a position, the innermost first."""
         place = bisect_right(self._begins, at) - 1
         part: _Part | None = self._parts[place] if place >= 0 else self._top
         while part is not None:
@@ -192,7 +194,7 @@ class Layout:
 
 
 def _named(picture_url: str) -> re.Pattern[str] | None:
-    """What an element that shows the picture has in it: the name of its file, or what is asked of one that has none."""
+    """Return a pattern for an image's file name, or for its query if it has none; ``None`` if it is too short."""
     path, _, query = picture_url.partition("?")
     name = path.rpartition("/")[2]
     name = unquote(name if "." in name or not query else f"{name}?{query}").translate(_NO_MARKUP)
@@ -201,7 +203,7 @@ def _named(picture_url: str) -> re.Pattern[str] | None:
 
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
-    """Where a script names pictures: each run of characters that an address may have, up to its last image suffix."""
+    """Yield the positions of image URLs in a script: each run of URL characters, up to its last image suffix."""
     begin = end = 0
     for suffix in _SUFFIX.finditer(text):
         gap = max(text.rfind(sign, end, suffix.start()) for sign in _ENDS_ADDRESS)
@@ -225,6 +227,6 @@ def _any_within(begins: list[int], begin: int, end: int) -> bool:
 
 
 def _holds(spans: list[tuple[int, int]], part: _Part) -> bool:
-    """Whether a picture begins in an element."""
+    """Return True if an image starts in an element."""
     place = bisect_left(spans, (part.begin, 0))
     return place < len(spans) and spans[place][0] < part.end

@@ -1,4 +1,4 @@
-"""What a page states of a picture, and the mail addresses that it names. It parses HTML: only the helper imports it."""
+"""Statements of a page about an image, and its email addresses. Parses HTML: import it only in the helper process."""
 
 import re
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from crawler.reading.page_layout import Layout
 from crawler.reading.statements import PageStatements, squashed, stated_in, without_tags
 
 MAX_BYTES = 512 * 1024
-"""Of a page that are read."""
+"""Bytes read of a page."""
 MAX_WORDS = 100_000
-"""Letters and digits of a page that are kept to look for names in them."""
+"""Letters and digits of a page that are kept to search for names."""
 MAX_ADDRESSES = 80
-"""Mail addresses of a page."""
+"""Email addresses kept of a page."""
 _MAILTO = re.compile(r"mailto:([^\"'?#<>\s]{3,300})", re.IGNORECASE)
 _SIGN = re.compile("@")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9._%+-]{1,64}")
@@ -22,17 +22,18 @@ _MAIL_HOST = re.compile(r"[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
 
 
 def read_statements(data: bytes, picture_url: str) -> PageStatements:
-    """Read the HTML of a page, comments and styles left out, for what it states of a picture or of all of the page.
+    """Read statements about an image or the whole page from HTML, without comments and styles.
 
-    What it states of another picture, by words in that one's address or description or beside it, is left out: it says
-    nothing of this one. The rest of a page that is longer than the limit isn't read.
+    Statements about another image, by words in its URL or description or beside it, are omitted, as they say nothing
+    about
+    this one. Of a page longer than the limit, the rest is not read.
 
     Args:
-        data: The page as it was served, or as a browser left it.
-        picture_url: The picture, whose name is looked for in the page.
+        data: The page as served, or as a browser rendered it.
+        picture_url: URL of the image, whose name is searched for in the page.
 
     Raises:
-        RefusedError: A tag has more attributes than the parser should get.
+        RefusedError: A tag has more attributes than the parser can safely handle.
     """
     layout = Layout(decoded(data[:MAX_BYTES], "")[1], picture_url)
     statements = stated_in(layout.text, layout.is_near)
@@ -41,7 +42,7 @@ def read_statements(data: bytes, picture_url: str) -> PageStatements:
 
 
 def _mails(text: str) -> Iterator[str]:
-    """Mail addresses of a page: those that links lead to, then those among its words; of many only the first ones."""
+    """Yield the email addresses of a page, first those of links, then those in its text, each up to a limit."""
     for link in islice(_MAILTO.finditer(text), MAX_ADDRESSES // 2):
         yield unquote(link[1]).strip().lower()
     for sign in islice(_SIGN.finditer(text), 10 * MAX_ADDRESSES):

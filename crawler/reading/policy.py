@@ -1,4 +1,4 @@
-"""What a site asks of crawlers: robots.txt (RFC 9309) and TDMRep (a W3C community report), as observed."""
+"""Rules of a site for crawlers, as observed: robots.txt (RFC 9309) and TDMRep (a W3C community report)."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from crawler.reading.markup import marked_encoding
 from exhibit.network.addresses import path_of, query_of
 
 ROBOTS_BYTES = 500 * 1024
-"""RFC 9309, 2.5: a crawler reads at least this much."""
+"""RFC 9309, 2.5: a crawler must read at least this much."""
 
 _CONTENT_SIGNAL = re.compile(r"(?im)^[ \t]*content-signal[ \t]*:[ \t]*([^#\r\n]{1,300})")
 _MAX_RULES = 10_000
@@ -27,23 +27,23 @@ _NO_RULE = "Disallow:"
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A rule of ``/.well-known/tdmrep.json``; in ``location``, ``*`` stands for anything, a final ``$`` for the end."""
+    """A rule of ``/.well-known/tdmrep.json``; in ``location``, ``*`` matches anything and a final ``$`` the end."""
 
     location: str
     reserved: bool
     policy: str
 
     def covers(self, path: str) -> bool:
-        """Whether the rule is about this path; in linear time, whatever the rule."""
+        """Return True if the rule applies to this path; takes linear time for any rule."""
         first, *others = self.location.removesuffix("$").split("*")
         if not path.startswith(first):
             return False
         place = len(first)
         for part in others:
-            found = path.find(part, place)
-            if found < 0:
+            position = path.find(part, place)
+            if position < 0:
                 return False
-            place = found + len(part)
+            place = position + len(part)
         if not self.location.endswith("$"):
             return True
         return path.endswith(others[-1]) if others else place == len(path)
@@ -51,38 +51,38 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class SitePolicy:
-    """What one origin asks for."""
+    """Crawling rules of one origin."""
 
     rules: Protego | None = None  # the parsed robots.txt, or `None`
-    disallows_all: bool = False  # robots.txt couldn't be had because of a fault on the other side (RFC 9309, 2.3.1.4)
-    refusal: tuple[str, str] | None = None  # reason and sentence, when the origin can't be reached at all
-    token: str = ""  # whose rules count
+    disallows_all: bool = False  # robots.txt is unavailable because of a server error (RFC 9309, 2.3.1.4)
+    refusal: tuple[str, str] | None = None  # reason and sentence, if the origin is unreachable
+    token: str = ""  # product token whose rules apply
     reservations: tuple[Reservation, ...] = ()  # from TDMRep, in the order of the file
     ai: tuple[str, ...] = ()  # Content-Signal lines of robots.txt
 
     def allows(self, url: str) -> bool:
-        """Whether robots.txt lets this address be visited: the longest match counts, Allow wins a tie."""
+        """Return True if robots.txt allows a URL: the longest match counts, Allow wins a tie."""
         if self.rules is None:
             return not self.disallows_all
         return bool(self.rules.can_fetch(url, self.token))
 
     @property
     def crawl_delay(self) -> float:
-        """Seconds between two requests that robots.txt asks for; 0 when it says nothing."""
+        """Seconds between two requests that robots.txt requests; 0 if it does not say."""
         delay = self.rules.crawl_delay(self.token) if self.rules is not None else None
         return float(delay or 0.0)
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
-        """Addresses of sitemaps that robots.txt names."""
+        """URLs of sitemaps that robots.txt names."""
         return tuple(dict.fromkeys(self.rules.sitemaps)) if self.rules is not None else ()
 
     def with_reservations(self, reservations: tuple[Reservation, ...]) -> "SitePolicy":
-        """The same with the rules of TDMRep."""
+        """Return a copy with the rules of TDMRep."""
         return replace(self, reservations=reservations)
 
     def reservation(self, url: str) -> Reservation | None:
-        """The first TDMRep rule for this address (TDM Reservation Protocol, 6.3)."""
+        """Return the first TDMRep rule that applies to a URL (TDM Reservation Protocol, 6.3)."""
         if not self.reservations:
             return None
         query = query_of(url)
@@ -91,9 +91,9 @@ class SitePolicy:
 
 
 def robots_policy(status: int, body: bytes, token: str) -> SitePolicy:
-    """The policy that an answer for ``/robots.txt`` means (RFC 9309, 2.3.1).
+    """Return the rules that follow from a response for ``/robots.txt`` (RFC 9309, 2.3.1).
 
-    2xx is read, up to 500 KiB and a whole line; 429 and 5xx disallow everything, everything else allows everything.
+    A 2xx body is read, up to 500 KiB and a whole line; 429 and 5xx disallow everything, all else allows everything.
     """
     if status == 429 or status >= 500:
         return SitePolicy(disallows_all=True, token=token)
@@ -108,12 +108,12 @@ def robots_policy(status: int, body: bytes, token: str) -> SitePolicy:
 
 
 def _regrouped(lines: Iterable[str], token: str) -> Iterator[str]:
-    """The lines of robots.txt so that Protego forms the groups of RFC 9309, 2.2.1, and matches whole product tokens.
+    """Regroup robots.txt so that Protego forms the groups of RFC 9309, 2.2.1, and matches whole product tokens.
 
     Only rules end a list of user agents. Any other record between them, such as ``Crawl-delay``, belongs to the agents
-    before it and moves to a group of its own behind all others, where Protego merges groups of the same agent.
+    before it and moves to its own group at the end, where Protego merges groups of the same agent.
     """
-    agents: dict[str, None] = {}  # three at most
+    agents: dict[str, None] = {}  # at most three
     moved: list[str] = []
     has_rules = False
     for line in lines:
@@ -136,7 +136,7 @@ def _regrouped(lines: Iterable[str], token: str) -> Iterator[str]:
 
 
 def _agent_of(value: str, token: str) -> str:
-    """Whom a line names: this crawler, with or without a version or a wildcard, everybody, or somebody else."""
+    """Return the agent that a line names: this crawler's token (version and wildcards allowed), ``*``, or another."""
     value, own = value.strip().lower(), token.lower()
     if value == "*":
         return value
@@ -150,7 +150,7 @@ def _agent_of(value: str, token: str) -> str:
 
 
 def reservations_of(body: bytes) -> tuple[Reservation, ...]:
-    """The rules of a ``tdmrep.json``; none when it can't be read."""
+    """Parse the rules of a ``tdmrep.json``; empty if it cannot be read."""
     try:
         entries = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Images that scripts, embedded JSON, JSON-LD and attributes name: text that hardly a standard says how to read."""
+"""Images named in scripts, embedded JSON, JSON-LD and attributes, most of which no standard defines."""
 
 import html
 import json
@@ -19,12 +19,12 @@ IMAGE_WORDS = re.compile(
     r"pics?|hi-?res|coverimage|cover-?src)(?:url|src|uri|path)?(?=$|[-_.:]|(?-i:[A-Z]))",
     re.IGNORECASE,
 )
-"""Names of attributes and keys that speak of a picture: ``data-bg``, ``full_image_url``, ``heroImage``."""
+"""Names of attributes and keys that suggest an image: ``data-bg``, ``full_image_url``, ``heroImage``."""
 _SAID = re.compile(rf"\.(?:{'|'.join(suffix[1:] for suffix in IMAGE_SUFFIXES)})\b", re.IGNORECASE)
 _QUOTED = re.compile(r"""(?P<quote>["'`])(?P<text>[^"'`<>(){}\[\]\s\\|^]{1,2000}+)(?P=quote)""")
 _ESCAPE = re.compile(r"(?<!\\)\\++(?:u(?P<four>[0-9a-fA-F]{4})|x(?P<two>[0-9a-fA-F]{2})|(?P<sign>[/\"'`&]))")
 _WORDS = re.compile(r"(?:alt|title|name|file|caption|label|uri|key|id)[\"']?\s*[:=]\s*\Z", re.IGNORECASE)
-"""Keys behind which a file's name is no address."""
+"""Keys whose value is a file name rather than a URL."""
 _OPEN, _CLOSED = re.compile(r"[\[(,:={]\s*\Z"), re.compile(r"\s*[\]),};\n]")
 _PART, _MORE = re.compile(r"\+\s*\Z"), re.compile(r"\s*\+")
 _FILLED_IN = re.compile(r"%[sd]|/:\w|[*$]")
@@ -33,12 +33,12 @@ _SHOWS = re.compile(
     r"<img\b|[\"'`]img[\"'`]|\bnew\s{1,9}Image\b|\.(?:jpe?g|png|gif|webp|avif)\b|background-?image|srcset",
     re.IGNORECASE,
 )
-"""What is said by scripts that make pictures, in a page's own words or in those of the usual frameworks."""
+"""Code that suggests that a script creates images, in its own terms or in those of common frameworks."""
 _LOADS = re.compile(
     r"\bfetch\s{0,9}\(|XMLHttpRequest|\.(?:get|getJSON|ajax|load|post)\s{0,9}\(|\bimport\s{0,9}\(|\baxios\b|document\.write",
     re.IGNORECASE,
 )
-"""What is said by scripts that ask for more of a page; every library says it, too."""
+"""Code that requests further content; every library contains it, too."""
 _SHORT = 32_768
 _JSON_TYPES = ("application/json", "text/json", "application/manifest+json", "text/x-magento-init")
 _IMAGE_KEYS = frozenset({"image", "images", "photo", "photos", "thumbnail", "thumbnailUrl", "primaryImageOfPage"})
@@ -47,25 +47,25 @@ _IMAGE_TYPES = ("ImageObject", "Photograph", "http://schema.org/ImageObject", "h
 
 
 def images_of(root: Untyped) -> tuple[list[str], int]:
-    """Addresses of images in the scripts of a parsed page, as written, and how many more there were than are taken.
+    """Return image URLs in the scripts of a parsed page, as written, and the number of URLs above the limit.
 
-    JSON is searched by its keys, all else for quoted addresses that end like a picture and aren't put together.
+    JSON is searched by its keys, everything else for quoted URLs that have an image suffix and are not concatenated.
     JSON-LD is left to :func:`in_json_ld`.
     """
-    found: dict[str, None] = {}
+    addresses: dict[str, None] = {}
     for script in root.iter("script", "textarea"):
         kind = (script.get("type") or "").partition(";")[0].strip().lower()
         text = script.text or ""
         if not text or kind == "application/ld+json":
             continue
         if kind in _JSON_TYPES:
-            found.update(dict.fromkeys(in_json(text)))
-        found.update(dict.fromkeys(in_text(text)))
-    return list(islice(found, SCRIPT_PICTURES)), max(0, len(found) - SCRIPT_PICTURES)
+            addresses.update(dict.fromkeys(in_json(text)))
+        addresses.update(dict.fromkeys(in_text(text)))
+    return list(islice(addresses, SCRIPT_PICTURES)), max(0, len(addresses) - SCRIPT_PICTURES)
 
 
 def in_text(text: str) -> Iterator[str]:
-    """Quoted addresses with the suffix of a picture; bare names only where they are a whole element or value."""
+    """Yield quoted URLs with an image suffix; bare file names only if they are a whole element or value."""
     if not _SAID.search(text[:SCRIPT_CHARACTERS]):
         return
     plain = _ESCAPE.sub(_unescaped, text[:SCRIPT_CHARACTERS])
@@ -81,7 +81,7 @@ def in_text(text: str) -> Iterator[str]:
 
 
 def _is_whole(address: str, before: str, behind: str) -> bool:
-    """Whether what stands around a quoted text leaves it an address: it isn't put together with anything."""
+    """Return True if a quoted text is a complete URL: the surrounding code does not concatenate it with anything."""
     if _PART.search(before) or _MORE.match(behind):
         return False
     if "/" in address.partition("?")[0]:
@@ -90,7 +90,7 @@ def _is_whole(address: str, before: str, behind: str) -> bool:
 
 
 def in_json(text: str) -> Iterator[str]:
-    """Strings of JSON that end like a picture, or are addresses under a key that speaks of one."""
+    """Yield JSON strings that have an image suffix, or are URLs under a key that suggests an image."""
     try:
         value: Json = json.loads(text)
     except (ValueError, RecursionError):
@@ -109,12 +109,12 @@ def in_json(text: str) -> Iterator[str]:
 
 
 def may_show_pictures(script: str) -> bool:
-    """Whether a script says anything of pictures, or is a page's own, shorter than libraries are, and asks for more."""
+    """Return True if a script mentions images, or is short enough to be a page's own and requests content."""
     return bool(_SHOWS.search(script[:SCRIPT_CHARACTERS]) or (len(script) <= _SHORT and _LOADS.search(script)))
 
 
 def is_address(text: str) -> bool:
-    """Whether a text may be an address with a path: rooted or absolute, and on one line."""
+    """Return True if a text may be a URL with a path: rooted or absolute, and on one line."""
     text = text.strip()
     return 3 < len(text) < 2_000 and text.isprintable() and text.startswith(("/", "./", "../", "http://", "https://"))
 
@@ -124,15 +124,15 @@ def _speaks(key: str, *, inside: bool) -> bool:
 
 
 def has_name(address: str) -> bool:
-    """Whether there is a name before the suffix: ``.jpg`` and ``_thumb.jpg`` are what scripts put behind one."""
+    """Return True if there is a name before the suffix: scripts append ``.jpg`` or ``_thumb.jpg`` to a name."""
     return address.partition("?")[0].partition("#")[0].rpartition("/")[2][:1] not in ".-_"
 
 
 def _of_html(text: str) -> str:
-    """Text with its references undone, as far as they are any."""
+    """Unescape HTML character references; invalid ones are left as they are."""
     try:
         return html.unescape(text)
-    except ValueError:  # a number of thousands of digits
+    except ValueError:  # a number with thousands of digits
         return text
 
 
@@ -142,31 +142,32 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
-    """Addresses and captions of images in the JSON-LD scripts of a parsed page, as written, and dates of publication.
+    """Return URLs and captions of images in the JSON-LD of a parsed page, as written, and publication dates.
 
-    extruct reads the scripts; here the objects are searched. A script that can't be read is left out: pages are full of
-    broken ones.
+    extruct parses the scripts; this function searches the objects. Scripts that cannot be read are skipped, as broken
+    ones
+    are common.
     """
-    found: list[tuple[str, str]] = []
+    images: list[tuple[str, str]] = []
     published: set[str] = set()
     said = [one for one in root.iter("script") if (one.get("type") or "").strip().lower() == "application/ld+json"]
     if not said:
-        return found, published
+        return images, published
     from extruct.jsonld import JsonLdExtractor  # noqa: PLC0415 - takes 0.7 s to load, and few pages need it
 
     extractor = JsonLdExtractor()
     for script in said:
         script.set("type", "application/ld+json")
         try:
-            items = extractor.extract_items(script)  # one by one: it stops at the first broken script
+            items = extractor.extract_items(script)  # one by one, as it stops at the first broken script
         except (ValueError, TypeError, AttributeError, RecursionError, LxmlError):
             continue
-        found += _search(items, published)
-    return found, published
+        images += _search(items, published)
+    return images, published
 
 
 def _search(items: list[Any], published: set[str]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    images: list[tuple[str, str]] = []
     waiting: list[Any] = list(reversed(items))
     for _ in range(JSON_NODES):
         if not waiting:
@@ -177,14 +178,14 @@ def _search(items: list[Any], published: set[str]) -> list[tuple[str, str]]:
         elif isinstance(node, dict):
             kinds = node.get("@type")
             if any(kind in _IMAGE_TYPES for kind in (kinds if isinstance(kinds, list) else [kinds])):
-                found += _addresses(node)
+                images += _addresses(node)
             for key, value in node.items():
                 if key in _IMAGE_KEYS:
-                    found += _addresses(value)
+                    images += _addresses(value)
             if stated := as_stated(node.get("datePublished")):
                 published.add(stated)
             waiting += [value for value in reversed(node.values()) if isinstance(value, dict | list)]
-    return found
+    return images
 
 
 def _addresses(value: Json) -> list[tuple[str, str]]:

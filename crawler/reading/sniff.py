@@ -1,4 +1,4 @@
-"""What bytes are, by their first few: enough to tell a picture from an error page. Nothing is decoded here."""
+"""Content detection by the first bytes: enough to tell an image from an error page. Nothing is decoded here."""
 
 import re
 from enum import StrEnum
@@ -9,7 +9,7 @@ from exhibit.reasons import Reason
 
 SNIFFED = 1024
 _ANYWHERE = "http://anywhere.invalid/"
-"""Within which an address may be that isn't absolute."""
+"""Base for URLs that are not absolute."""
 VECTOR_SENTENCE = "Vector drawings aren't compared."
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jxl",
@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = (
 
 
 class Content(StrEnum):
-    """What the first bytes say."""
+    """Kind of content that the first bytes indicate."""
 
     IMAGE = "image"
     VECTOR = "vector"
@@ -27,7 +27,7 @@ class Content(StrEnum):
 
 
 _IMAGES = (
-    *(magic for magic in PICTURE_MAGICS if magic != b"BM"),  # which begins many a text, too
+    *(magic for magic in PICTURE_MAGICS if magic != b"BM"),  # starts many texts, too
     b"II+\x00",  # BigTIFF
     b"MM\x00+",
     b"\xff\x0a",  # JPEG XL codestream
@@ -62,9 +62,9 @@ _TEXT = re.compile(rb"[\t\n\f\r\x20-\x7e\x80-\xff]+")
 
 
 def sniff(data: bytes) -> Content:
-    """What these bytes are, after WHATWG MIME Sniffing, 6 and 7, widened by the formats of photographs.
+    """Detect the kind of content, after WHATWG MIME Sniffing, 6 and 7, extended by formats of photographs.
 
-    ``UNKNOWN`` is a doubt: only decoding tells.
+    ``UNKNOWN`` means that only decoding can decide.
     """
     head = data[:SNIFFED]
     if head.startswith(_IMAGES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or _is_bitmap(head):
@@ -77,7 +77,7 @@ def sniff(data: bytes) -> Content:
 
 
 def unfit(data: bytes, most: int) -> tuple[str, str] | None:
-    """Why bytes aren't kept as a picture, in a word and a sentence."""
+    """Return why bytes are not stored as an image, as reason and sentence, or ``None`` if they are."""
     if len(data) > most:
         return Reason.TOO_LARGE, "There are more bytes than are taken."
     content = sniff(data)
@@ -87,12 +87,12 @@ def unfit(data: bytes, most: int) -> tuple[str, str] | None:
 
 
 def has_image_suffix(url: str) -> bool:
-    """Whether the path of a URL ends like an image file."""
+    """Return True if the path of a URL has an image suffix."""
     return _path(url).endswith(IMAGE_SUFFIXES)
 
 
 def has_vector_suffix(url: str) -> bool:
-    """Whether the path of a URL ends like a vector drawing, which isn't compared."""
+    """Return True if the path of a URL has the suffix of a vector drawing; these are not compared."""
     return _path(url).endswith((".svg", ".svgz"))
 
 
@@ -102,7 +102,7 @@ def _path(url: str) -> str:
 
 
 def _is_bitmap(head: bytes) -> bool:
-    """The reserved fields of the header must be empty, too."""
+    """Return True for a BMP header, in which the reserved fields must also be empty."""
     return head[:2] == b"BM" and head[6:10] == b"\x00\x00\x00\x00"
 
 

@@ -1,4 +1,4 @@
-"""What a text states of a licence, a credit or a permission. It is the party's own word: found there, and no more."""
+"""Statements about licences, credits and permissions in a text. They are the site's own claims and are not verified."""
 
 import re
 import tomllib
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from crawler.reading.found import plain
 
-MAX_STATED, MAX_HITS = 5, 200  # statements of a text; hits of a pattern
-AROUND = 150  # characters that are shown beside a statement
+MAX_STATED, MAX_HITS = 5, 200  # statements per text; matches per pattern
+AROUND = 150  # characters shown on each side of a statement
 
 
 class What(StrEnum):
-    """What is stated."""
+    """Kind of statement."""
 
     CREATIVE_COMMONS = "creative-commons"
     PUBLIC_DOMAIN = "public-domain"
@@ -30,23 +30,23 @@ class Stated:
     """One statement on a page."""
 
     what: What
-    name: str  # ``BY-SA 4.0``, of a reseller its name; else empty
-    words: str  # with those around it, as plain text
-    near: bool  # beside the picture, rather than somewhere on the page
+    name: str  # such as ``BY-SA 4.0``, or the name of a reseller; else empty
+    words: str  # plain text with its context
+    near: bool  # whether it is beside the image, rather than elsewhere on the page
 
 
 @dataclass(frozen=True, slots=True)
 class PageStatements:
-    """What was read of a page once, to be kept."""
+    """Statements of a page, read once and stored."""
 
     statements: tuple[Stated, ...] = ()
-    words: str = ""  # all letters and digits of a page that states something, to look for names in them
-    addresses: tuple[str, ...] = ()  # mail addresses, as written in lower case: links first, then those among the words
+    words: str = ""  # all letters and digits of a page with statements, to search for names
+    addresses: tuple[str, ...] = ()  # email addresses in lower case: links first, then those in the text
 
 
 @cache
 def resellers() -> dict[str, str]:
-    """Who is known to pass licences on: names by domain."""
+    """Return the known licence resellers: names by domain."""
     return dict(tomllib.loads(Path(__file__).with_name("resellers.toml").read_text(encoding="utf-8"))["resellers"])
 
 
@@ -65,9 +65,11 @@ _READ = {what: re.compile(pattern, re.IGNORECASE) for what, pattern in _PATTERNS
 
 
 def stated_in(text: str, is_near: Callable[[int], bool | None] = lambda _at: True) -> list[Stated]:
-    """What a text states, what is beside the picture first.
+    """Return the statements of a text, those beside the image first.
 
-    ``is_near`` says whether a place in the text is about the picture, and ``None`` where it is about another one.
+    Args:
+        text: Text or markup to search.
+        is_near: Returns True if a position in the text is about the image, ``None`` if it is about another one.
     """
     found: dict[tuple[What, str], Stated] = {}
     for what, pattern in _READ.items():
@@ -80,12 +82,12 @@ def stated_in(text: str, is_near: Callable[[int], bool | None] = lambda _at: Tru
             if known is None or (near and not known.near):
                 found[what, name] = Stated(what, name, _around(text, hit), near)
     if any(what is What.CREATIVE_COMMONS for what, _name in found):
-        found.pop((What.LICENCE, ""), None)  # the same, said less exactly
+        found.pop((What.LICENCE, ""), None)  # the same statement, less exact
     return sorted(found.values(), key=lambda stated: not stated.near)[:MAX_STATED]
 
 
 def without_tags(text: str) -> str:
-    """The words of a piece of markup."""
+    """Return the text of a piece of markup without its tags."""
     return _TAGS.sub(" ", text)
 
 
@@ -96,5 +98,5 @@ def _around(text: str, hit: re.Match[str]) -> str:
 
 
 def squashed(text: str) -> str:
-    """A text as names are looked for in it: letters and digits alone, without case."""
+    """Reduce a text to case-folded letters and digits, to search for names."""
     return "".join(filter(str.isalnum, text.casefold()))

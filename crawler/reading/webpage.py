@@ -1,4 +1,4 @@
-"""Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
+"""HTML page parser: finds images with the words around them, links, and signals to crawlers, in one pass."""
 
 import re
 from collections import Counter
@@ -30,7 +30,7 @@ _ASIDE = re.compile(
     r"<!--.*?(?:-->|\Z)|(?P<tag><(?P<name>script|style|textarea|title|xmp)\b[^<>]*+>).*?(?:(?=</(?P=name))|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-"""What holds no tags: comments, and the text of scripts and the like."""
+"""Content without tags: comments, and the text of scripts and similar elements."""
 _ATTRIBUTE = r"""[\s/]++[^\s=/>]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+"""
 _CROWDED = re.compile(rf"<[a-z][^\s>/]{{0,100}}+(?:{_ATTRIBUTE}){{{_MAX_ATTRIBUTES + 1}}}", re.IGNORECASE)
 _IMAGE_METAS = {
@@ -60,29 +60,36 @@ _NO_CONTENT = re.compile(
     r"(?:\b|[_\d])(?:logo|logotype|icon|favicon|spinner|loading|loader|placeholder|blank|spacer|pixel|sprite)s?(?:\b|[_\d])",
     re.IGNORECASE,
 )
-"""Names of pictures that pages carry beside their content, or until it comes."""
+"""Names of images beside the content, or shown until it loads."""
 _APP_ROOTS = frozenset(
     {"root", "app", "react-root", "__next", "__nuxt", "___gatsby", "svelte", "q-app", "main-app", "app-root"}
 )
-"""Ids under which the usual frameworks put what their scripts make."""
+"""Ids of the elements in which common frameworks put their output."""
 _MAX_WAIT = 60
 _ASKS_TO_WAIT = re.compile(
     r"load|wait|moment|l[aä]d[et]|charg|carg|caric|загруз|加载|載入|载入|稍候|読み込|로딩", re.IGNORECASE
 )
-"""What stands there until they have."""
+"""Text shown while an app loads."""
 
 
 def read_page(
     text: str, url: str, token: str = "", encoding: str = "utf-8", *, refresh: str = "", link: str = ""
 ) -> Document:
-    """Read a page, which came from this URL after redirects; broken HTML is read as far as it goes.
+    """Parse a page; broken HTML is read as far as possible.
 
-    ``refresh`` and ``link`` are the headers of that name: what they lead to comes behind what the page itself names.
+    Images and links are in document order, followed by those that only scripts name; of a ``srcset`` only the largest
+    candidate is used.
 
-    Images and links come in the order of the document, what only scripts name behind them; of a ``srcset`` only the
-    largest candidate is taken. A robots meta may be for the crawler's product token alone; the encoding is the one that
-    the page is written in, and counts for its addresses. Raises ``RefusedError`` when a tag has more attributes than
-    anybody writes: the parser compares each with all others.
+    Args:
+        text: The HTML.
+        url: URL of the page after redirects.
+        token: Product token of the crawler, for robots meta elements that address it by name.
+        encoding: Encoding of the page, in which the queries of its URLs are encoded.
+        refresh: The ``Refresh`` header; its target comes after the links of the page.
+        link: The ``Link`` header; its targets come after the links of the page.
+
+    Raises:
+        RefusedError: A tag has an implausible number of attributes; the parser compares each with all others.
     """
     roots = parse_html(text)
     reader = _Reader(_base(roots[0], url), url, token.lower(), encoding)
@@ -94,7 +101,7 @@ def read_page(
 
 
 def parse_html(text: str) -> list[Element]:
-    """The trees of HTML: what stands behind ``</html>`` becomes one of its own. Raises as :func:`read_page`."""
+    """Parse HTML into trees; content after ``</html>`` becomes a separate tree. Raises as :func:`read_page`."""
     if _CROWDED.search(_ASIDE.sub(lambda match: match["tag"] or "", text)):
         sentence = Sentence("A tag of the page has more than %(most)s attributes.", most=_MAX_ATTRIBUTES)
         raise RefusedError(sentence, reason=Reason.UNREADABLE)
@@ -110,10 +117,12 @@ def parse_html(text: str) -> list[Element]:
 
 
 def refresh_address(content: str) -> str | None:
-    """The address that a refresh leads to, as written; empty for the page itself, ``None`` where nothing is refreshed.
+    """Return the target of a refresh, as written; empty for the page itself, ``None`` if there is no refresh.
 
-    ``content`` is that of a ``meta`` or of the header ``Refresh``: both take the shared declarative refresh steps of
-    the HTML standard (4.2.5.3). ``url=`` may be left out, and blanks, a semicolon or a comma part time and address.
+    ``content`` is that of a ``meta`` element or of the header ``Refresh``: both follow the shared declarative refresh
+    steps of the HTML standard (4.2.5.3). ``url=`` is optional, and white space, a semicolon or a comma separates time
+    and
+    URL.
     """
     time = _TIME.match(content)
     if time is None:
@@ -124,8 +133,8 @@ def refresh_address(content: str) -> str | None:
         if parted is None:
             return None
         address = address[parted.end() :]
-    if named := _URL_IS.match(address):
-        address = address[named.end() :]
+    if prefix := _URL_IS.match(address):
+        address = address[prefix.end() :]
     elif address[:1] in ("u", "U"):
         return address
     if address[:1] in ("'", '"'):
@@ -134,46 +143,46 @@ def refresh_address(content: str) -> str | None:
 
 
 def _links_of(header: str, url: str) -> Iterator[Mapping[str, str]]:
-    """What a ``Link`` header says (RFC 8288, 3), each as the attributes of an element ``link``; of this page alone."""
+    """Yield the links of a ``Link`` header (RFC 8288, 3) from this page, as attributes of a ``link`` element."""
     for match in _LINK.finditer(header):
-        told: dict[str, str] = {}
+        attributes_of_link: dict[str, str] = {}
         for name, quoted, bare in _PARAMETER.findall(match["parameters"]):
-            told.setdefault(name.lower(), quoted or bare)
-        if absolute(url, told.get("anchor", "")) in ("", url):
-            yield {**told, "href": absolute(url, match["url"])}
+            attributes_of_link.setdefault(name.lower(), quoted or bare)
+        if absolute(url, attributes_of_link.get("anchor", "")) in ("", url):
+            yield {**attributes_of_link, "href": absolute(url, match["url"])}
 
 
 def _base(root: Element, url: str) -> str:
-    """What addresses are relative to: the first base that has an address of the web (HTML, 4.2.3)."""
+    """Return the base URL: that of the first ``base`` element with an HTTP(S) URL (HTML, 4.2.3)."""
     element = next((element for element in root.iter("base") if element.get("href")), None)
     base = "" if element is None else absolute(url, element.get("href"))
     return base if found.is_visitable(base) else url
 
 
 class _Reader:
-    """Walks over the elements once. ``words`` grows along the document; an image remembers where it stood."""
+    """Walks over the elements once. ``words`` grows along the document; an image remembers its position in it."""
 
     def __init__(self, base: str, own: str, token: str, encoding: str) -> None:
         self.base, self.own, self.token, self.encoding = base, own, token, encoding
         self.room = found.Room()
         self.words: list[str] = []
         self.images: dict[str, tuple[str, list[str], int]] = {}
-        self.asides: set[str] = set()  # of the images, those that are no content
+        self.asides: set[str] = set()  # images that are not content
         self.script_urls: dict[str, None] = {}
         self.links: dict[str, Kind] = {}
         self.sheets: dict[str, None] = {}
         self.robots: list[str] = []
         self.tdm: dict[str, str] = {}
-        self.published, self.dates = "", set[str]()  # of the page by its meta, and in its JSON-LD
+        self.published, self.dates = "", set[str]()  # date from the page's meta element, and dates from JSON-LD
         self.silent = self.scripts = self.pictures = self.parts = self.contents = 0
         self.needs_scripts = self.scripts_show = False
         self.figures: list[list[list[str]]] = []
         self.caption: list[str] | None = None
-        self.frames = 0  # around what is read now
+        self.frames = 0  # depth of frames around the current content
         self.left_out: Counter[LeftOut] = Counter()
 
     def read(self, roots: Sequence[Element]) -> None:
-        """Read the trees of a page, or of what it shows in a frame."""
+        """Read the trees of a page, or of a frame in it."""
         for tree in roots:
             self.walk(tree)
             images, published = scripts.in_json_ld(tree)
@@ -186,9 +195,9 @@ class _Reader:
             self.left_out[LeftOut.SCRIPTS] += left_out
 
     def frame(self, text: str) -> None:
-        """Read the page that stands in a frame's ``srcdoc`` (HTML, 4.8.5): its addresses count from this page's base.
+        """Read the page in a frame's ``srcdoc`` (HTML, 4.8.5); its URLs are relative to the base of this page.
 
-        Frames within frames are read to a few levels; deeper ones and one that no parser should get are counted.
+        Nested frames are read to a few levels; deeper ones, and one that is unsafe to parse, are counted.
         """
         if not text:
             return
@@ -242,7 +251,7 @@ class _Reader:
                 words = plain(" ".join(self.caption))
                 for context in self.figures[-1]:
                     context.append(words)
-                self.figures[-1] = []  # a figure has one caption; more of them are for what stands between
+                self.figures[-1] = []  # a figure has one caption; further ones apply to the content between them
             self.caption = None
         elif tag == "figure" and self.figures:
             self.figures.pop()
@@ -258,7 +267,7 @@ class _Reader:
         return absolute(self.base, encoded(address, self.encoding))
 
     def image(self, address: str, found_in: str, *words: str) -> None:
-        """Take up an image as written; the first place that names it counts, words of later ones are kept too."""
+        """Add an image URL as written; its first place in the document counts, words of later ones are added."""
         url = self._absolute(address)
         if not url or url == self.own:
             return
@@ -275,7 +284,7 @@ class _Reader:
             self.figures[-1].append(context)
 
     def link(self, address: str, kind: Kind) -> None:
-        """Take up a link as written."""
+        """Add a link as written."""
         url = self._absolute(address)
         if url in self.links or not found.is_visitable(url) or url.partition("?")[0].lower().endswith(_NOT_PAGES):
             return
@@ -283,19 +292,19 @@ class _Reader:
             self.links[url] = kind
 
     def sheet(self, address: str) -> None:
-        """Take up a style sheet as written."""
+        """Add a style sheet as written."""
         url = self._absolute(address)
         if url not in self.sheets and found.is_visitable(url) and self.room.takes(url):
             self.sheets[url] = None
 
     def script(self, address: str) -> None:
-        """Take up the address of a script as written."""
+        """Add the URL of a script as written."""
         url = self._absolute(address)
         if found.is_visitable(url) and len(self.script_urls) < SCRIPTS and self.room.takes(url):
             self.script_urls[url] = None
 
     def _attributes(self, tag: str, element: Element) -> None:
-        """What any attribute of any element names."""
+        """Add the images that the attributes of an element name."""
         words = ""
         for name, value in element.items():
             for address in attributes.images_of(tag, name, value, element):
@@ -303,7 +312,7 @@ class _Reader:
                 self.image(address, _PLACES.get(name, "lazy"), words)
 
     def document(self, root: Element) -> Document:
-        """Everything that was found."""
+        """Return everything found on the page."""
         title = next((plain("".join(title.itertext()), _TITLE_LENGTH) for title in root.iter("title")), "")
         return Document(
             images=tuple(
@@ -314,7 +323,7 @@ class _Reader:
             sheets=tuple(self.sheets),
             left_out=counts_of({**self.left_out, LeftOut.ADDRESSES: self.room.refused}),
             title=title,
-            published=self.published or (next(iter(self.dates)) if len(self.dates) == 1 else ""),  # many: of a list
+            published=self.published or (next(iter(self.dates)) if len(self.dates) == 1 else ""),  # many: a list
             language=plain(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or "", 35),
             text=found.fingerprint(self.words),
             words=sum(len(text.split()) for text in self.words),
@@ -337,7 +346,7 @@ class _Reader:
 
 
 def _nearest(texts: list[str]) -> list[str]:
-    """The first of some texts, as far as they are needed."""
+    """Return the first texts, as many as the context needs."""
     lengths = accumulate((len(text) for text in texts), initial=0)
     return [text for text, before in zip(texts, lengths, strict=False) if before <= _AROUND]
 
@@ -348,7 +357,7 @@ def _described(element: Element) -> str:
 
 
 def _is_no_content(address: str) -> bool:
-    """Whether a picture is a logo, an icon or what holds a place, by the name of its file."""
+    """Return True if an image is a logo, an icon or a placeholder by its file name."""
     return bool(_NO_CONTENT.search(address.partition("?")[0].rpartition("/")[2]))
 
 
@@ -449,8 +458,8 @@ def _read_app(reader: _Reader, element: Element) -> None:
     is_root = element.tag == "app-root" or (element.get("id") or "") in _APP_ROOTS
     if is_root:
         text = "".join(element.itertext()).strip()
-        shown = (image.get("src") or "" for image in element.iter("img"))
-        is_bare = all(address[:5].lower() == "data:" or _is_no_content(address) for address in shown)
+        images_shown = (image.get("src") or "" for image in element.iter("img"))
+        is_bare = all(address[:5].lower() == "data:" or _is_no_content(address) for address in images_shown)
         reader.needs_scripts |= is_bare and (not text or (len(text) <= _MAX_WAIT and bool(_ASKS_TO_WAIT.search(text))))
 
 

@@ -1,1 +1,1 @@
-"""Pages whose pictures their scripts make: which are rendered, and a browser that is given what the crawl fetches."""
+"""Browser rendering: selects pages whose scripts add images, and passes the crawl's responses to the browser."""

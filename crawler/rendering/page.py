@@ -1,4 +1,4 @@
-"""One page in the browser: loaded, scrolled through, and asked for what it shows then."""
+"""One page in the browser: load it, scroll through it, and collect what it shows."""
 
 import asyncio
 import json
@@ -17,9 +17,9 @@ from exhibit.browser.loading import keep_alone, page_height, scroll_through, set
 from exhibit.types import Untyped
 
 WIDTH, HEIGHT = 1280, 1600
-ROUNDS = 3  # how often a page that has grown by scrolling is scrolled through again
+ROUNDS = 3  # how often a page that grows by scrolling is scrolled again
 GATHER_SECONDS = 5.0
-SMALLEST_CANVAS = 64  # pixels of a side
+SMALLEST_CANVAS = 64  # pixels per side
 
 GATHER = """
 ([length, most, pictures, canvases, side, pixels]) => {
@@ -66,21 +66,21 @@ GATHER = """
 
 @dataclass(slots=True)
 class Shown:
-    """What a page shows once it is rendered; nothing when it gave no answer in its time."""
+    """Contents of a rendered page; empty if it did not respond in time."""
 
     html: str = ""
-    base: str = ""  # what its addresses are relative to
-    styled: list[str] = field(default_factory=list)  # addresses of background pictures and the like
-    drawn: list[str] = field(default_factory=list)  # canvases, as `data:` addresses
-    tiny: set[str] = field(default_factory=set)  # addresses of pictures of a pixel or two
-    asked: list[str] = field(default_factory=list)  # addresses under which pictures were asked for
-    moves: list[str] = field(default_factory=list)  # where the page wanted to go
-    signs: list[str] = field(default_factory=list)  # of a wall
+    base: str = ""  # base of relative URLs
+    styled: list[str] = field(default_factory=list)  # URLs of background images and the like
+    drawn: list[str] = field(default_factory=list)  # canvases, as `data:` URLs
+    tiny: set[str] = field(default_factory=set)  # URLs of images of one or two pixels
+    asked: list[str] = field(default_factory=list)  # URLs of requested images
+    moves: list[str] = field(default_factory=list)  # navigation targets of the page
+    signs: list[str] = field(default_factory=list)  # signs of a login or bot check
     left_out: dict[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.LeftOut`
 
 
 async def show(browser: Browser, *, url: str, job: Job, limits: PageLimits, traffic_of: "partial[Traffic]") -> Shown:
-    """Render a page that the crawl has fetched; what its time doesn't allow is left out."""
+    """Render a page that the crawl has fetched; content that exceeds the time limit is omitted."""
     shown = Shown()
     async with visitors_page(browser, job.user_agent.header(), WIDTH, HEIGHT) as page:
         traffic = traffic_of(page=page)
@@ -99,7 +99,7 @@ async def show(browser: Browser, *, url: str, job: Job, limits: PageLimits, traf
 
 async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> None:
     end = time.monotonic() + limits.load_seconds
-    with suppress(Error):  # a page that goes on to another at once is told by its moves
+    with suppress(Error):  # an immediate redirect is recorded in the moves
         await page.goto(url, wait_until="domcontentloaded", timeout=limits.load_seconds * 1000)
     await settle(traffic, limits, end - time.monotonic())
     for _ in range(ROUNDS):
@@ -114,14 +114,14 @@ async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> N
 async def _gather(page: Page, max_bytes: int) -> Shown:
     signs = await wall_signs(page)
     given = json.dumps([max_bytes, RENDERED_ELEMENTS, STYLED_PICTURES, CANVASES, SMALLEST_CANVAS, CANVAS_PIXELS])
-    told = await _asked_apart(page, f"({GATHER})({given})")
-    return Shown(**{**told, "tiny": set(told["tiny"])}, signs=signs)
+    values = await _asked_apart(page, f"({GATHER})({given})")
+    return Shown(**{**values, "tiny": set(values["tiny"])}, signs=signs)
 
 
 async def _asked_apart(page: Page, expression: str) -> Untyped:
-    """The value of an expression in a world of its own: the page's scripts can change nothing that it calls."""
+    """Evaluate an expression in an isolated world, in which the page's scripts cannot change the functions called."""
     session = await page.context.new_cdp_session(page)
     frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
     world = await session.send("Page.createIsolatedWorld", {"frameId": frame})
-    asked = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
-    return (await session.send("Runtime.evaluate", asked))["result"].get("value")
+    question = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
+    return (await session.send("Runtime.evaluate", question))["result"].get("value")

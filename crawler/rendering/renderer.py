@@ -1,4 +1,4 @@
-"""Rendering within a crawl: which pages are worth it, whose turn it is, in one browser, and what it adds to a page."""
+"""Rendering within a crawl: selects pages, queues them for one browser, and adds the results to the page."""
 
 import asyncio
 import logging
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from crawler.rendering.traffic import Download
     from exhibit.browser.running import SteeredBrowser
 
-AT_ONCE = 2  # pages in the browser
-TRIES = 2  # a page whose browser is lost is rendered once more
+AT_ONCE = 2  # pages in the browser at the same time
+TRIES = 2  # a page is rendered once more if the browser crashes
 QUIET_SECONDS = 0.3
 MEMORY_BYTES = 2 << 30  # of the browser with all its processes
 RENDERED = "rendered"
@@ -44,18 +44,26 @@ WALLS = {
     Reason.LOGIN: Sentence("The page asks for a login. What lies behind it wasn't seen."),
 }
 LOGGER = logging.getLogger(__name__)
-FEW_PICTURES = 3  # with fewer a page that needs scripts is one of few pictures
-MANY_SCRIPTS = 4  # with so many a page is one of scripts
-LITTLE_TEXT = 400  # characters; a page of less that runs any script is made by it
-TRIED = 3  # so many pages of a host are rendered before what they gained decides for the others
-WEAKLY_TRIED = 1  # the same of pages that scripts may make, though nothing in them says so
-SCRIPTS_READ = 12  # of a page that nothing but its looks speaks for
+FEW_PICTURES = 3  # a page that needs scripts and shows fewer images has few images
+MANY_SCRIPTS = 4  # a page with at least as many scripts is script-heavy
+LITTLE_TEXT = 400  # characters; a page with less text that runs any script is built by scripts
+TRIED = 3  # pages of a host that are rendered before their gains decide about the others
+WEAKLY_TRIED = 1  # the same for pages that scripts may build, though their content does not say so
+SCRIPTS_READ = 12  # scripts read of a page for which only its appearance suggests rendering
 _NOT_SHOWN = frozenset({"og:image", "twitter:image", "meta", "link", "data-uri"})
-"""Places that name a picture for others, and placeholders. What a page draws itself, a chart for one, doesn't count."""
+"""Places that name an image for other sites, and placeholders. Content that a page draws itself, such as charts, is
+excluded as well."""
 
 
 class Rendering:
-    """Renders pages of a crawl. ``rendered`` takes what a page shows then, beside what was read as served."""
+    """Renders pages of a crawl.
+
+    Args:
+        crawl: The running crawl.
+        images: Fetches and stores images.
+        download: Makes a request with Scrapy's downloader.
+        rendered: Receives visit, response, and document with the served and the rendered content.
+    """
 
     def __init__(
         self, crawl: Crawl, images: Images, download: "Download", rendered: Callable[[Visit, Response, Document], None]
@@ -93,7 +101,7 @@ class Rendering:
         return SteeredBrowser(found.path, self._limits)
 
     def consider(self, visit: Visit, response: Response, document: Document) -> None:
-        """Render a page in its turn if the job wants that; the visit waits for it."""
+        """Queue a page for rendering if the job requires it; the visit waits for the result."""
         if not self._is_wanted(response, document):
             return
         if self._browser is None:
@@ -105,7 +113,7 @@ class Rendering:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Break off what is under way, and end the browser."""
+        """Cancel renderings in progress, and stop the browser."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -122,9 +130,9 @@ class Rendering:
     async def _in_turn(self, visit: Visit, response: Response, document: Document) -> None:
         host = host_of(response.url)
         try:
-            # one after the other, until a page of the host has shown that they are worth it
+            # Render one page at a time until a page of the host shows that rendering is worthwhile.
             async with nullcontext() if self._pasts[host].gained else self._probes[host], self._turns:
-                # the pages before may have shown meanwhile that this host isn't worth it
+                # Earlier pages may meanwhile have shown that rendering is not worthwhile for this host.
                 if visit.is_over or not self._is_wanted(response, document):
                     return
                 if await self._promises(response, document) and self._crawl.budget.begin_rendering():
@@ -133,7 +141,7 @@ class Rendering:
             visit.release()
 
     async def _promises(self, response: Response, document: Document) -> bool:
-        """Whether there is more reason to render a page than how it looks: its scripts are asked, where need be."""
+        """Return True if more than a page's appearance suggests rendering; fetches its scripts if necessary."""
         is_known = document.needs_scripts or self._pasts[host_of(response.url)].gained
         if self._crawl.job.render is Render.ALWAYS or is_known or document.scripts_show:
             return True
@@ -141,8 +149,8 @@ class Rendering:
 
         for url in document.script_urls[:SCRIPTS_READ]:
             ask = partial(fetched, self._crawl, self._images, self._download, url, response.url, {})
-            given = await self._lasting.get(url, ask)
-            if given is not None and may_show_pictures(given.body.decode("utf-8", "replace")):
+            script = await self._lasting.get(url, ask)
+            if script is not None and may_show_pictures(script.body.decode("utf-8", "replace")):
                 return True
         return False
 
@@ -170,7 +178,7 @@ class Rendering:
             self._rendered(visit, response, whole)
 
     async def _show(self, response: Response) -> "tuple[Shown | None, str]":
-        """What the browser shows of a page; else nothing, and why in a word."""
+        """Return the rendered contents of a page, or ``None`` and a reason."""
         from crawler.rendering.page import show  # noqa: PLC0415 - Playwright may not be installed
         from crawler.rendering.traffic import Traffic  # noqa: PLC0415
         from exhibit.browser.running import BrowserLostError  # noqa: PLC0415
@@ -186,7 +194,7 @@ class Rendering:
             except ServiceMissingError as error:
                 self._tell(str(error))
                 return None, "no-browser"
-            except Exception:  # whatever a page has brought this program to, what was served is kept
+            except Exception:  # whatever a page causes here, the served content is kept
                 LOGGER.exception("%s can't be rendered.", response.url)
                 return None, "error"
         return None, "browser-lost"
@@ -211,7 +219,7 @@ class Rendering:
 
 
 def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Document:
-    """The page as served, with what its rendering alone shows."""
+    """Return the page as served, with additional content from its rendering."""
     images = {image.url: image for image in served.images}
     for image in read.images:
         place = image.found_in if image.found_in == "data-uri" else RENDERED
@@ -220,11 +228,11 @@ def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Docume
     for address in [*shown.asked, *(one for one in styled if one), *shown.drawn]:
         place = "data-uri" if address in styled and address[:5].lower() == "data:" else RENDERED
         images.setdefault(address, FoundImage(address, place))
-    kept = {image.url for image in served.images} | images.keys() - shown.tiny
+    urls = {image.url for image in served.images} | images.keys() - shown.tiny
     moves = [FoundLink(address, Kind.PAGE) for address in shown.moves if is_visitable(address)]
     return replace(
         served,
-        images=tuple(image for address, image in images.items() if address in kept),
+        images=tuple(image for address, image in images.items() if address in urls),
         links=tuple(dict.fromkeys((*served.links, *read.links, *moves))),
         title=served.title or read.title,
         published=served.published or read.published,
@@ -238,31 +246,31 @@ def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Docume
 
 @dataclass(slots=True)
 class Past:
-    """What the renderings of a host have come to."""
+    """Results of rendering pages of a host."""
 
     rendered: int = 0
-    gained: int = 0  # those that showed pictures which static reading hadn't named
+    gained: int = 0  # pages that showed images not named in the served page
 
 
 def is_worth(document: Document, past: Past) -> bool:
-    """Whether a page is worth rendering, by what it holds as served and by what the pages of its host have gained."""
+    """Return True if a page is worth rendering, by its served content and the gains of earlier pages of its host."""
     if not document.runs_scripts:
         return False
     if past.rendered >= TRIED:
         return past.gained >= WORTH * past.rendered
     if past.gained:
         return True
-    shown = pictures_of(replace(document, images=tuple(one for one in document.images if not one.is_aside)))
+    pictures = pictures_of(replace(document, images=tuple(one for one in document.images if not one.is_aside)))
     if document.needs_scripts:
-        return shown < FEW_PICTURES
+        return pictures < FEW_PICTURES
     is_little = document.characters < LITTLE_TEXT
-    may_be_made = not shown and (is_little or document.scripts >= MANY_SCRIPTS)
-    may_be_filled = shown < FEW_PICTURES and is_little and document.script_urls
+    may_be_made = not pictures and (is_little or document.scripts >= MANY_SCRIPTS)
+    may_be_filled = pictures < FEW_PICTURES and is_little and document.script_urls
     return bool(may_be_made or may_be_filled) and past.rendered < WEAKLY_TRIED
 
 
 def pictures_of(document: Document) -> int:
-    """How many pictures a page shows, as far as its document tells."""
+    """Count the images that a page shows, as far as its document tells."""
     return sum(
         image.found_in not in _NOT_SHOWN and image.url[:5] != "data:" and not has_vector_suffix(image.url)
         for image in document.images

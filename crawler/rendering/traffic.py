@@ -1,7 +1,7 @@
-"""The requests of a rendered page: each is made by the crawl, through its gate, and the browser is given the answer.
+"""Requests of a rendered page: the crawl makes each one, through its gate, and passes the response to the browser.
 
-Pictures, scripts, style sheets and what scripts fetch are asked for, with GET alone. Frames, other windows, fonts,
-films, streams, beacons and whatever else sends something are refused.
+Images, scripts, style sheets and requests of scripts are allowed, with GET only. Frames, other windows, fonts, videos,
+streams, beacons and everything that sends data are refused.
 """
 
 import asyncio
@@ -23,24 +23,24 @@ from exhibit.network.addresses import without_fragment
 from exhibit.types import Headers
 
 Download: TypeAlias = Callable[[Request], Awaitable[Any]]
-"""Makes a request with Scrapy's downloader; raises what its middlewares raise."""
+"""Makes a request with Scrapy's downloader; raises the errors of its middlewares."""
 
 SCRIPTED = frozenset({"xhr", "fetch"})
 LASTING = frozenset({"script", "stylesheet"})
-"""What other pages of the job ask for again."""
+"""Resource types that other pages of the job request again."""
 _KEPT_BYTES = 32 << 20
 _SMALLEST = 200
-"""Bytes: what is smaller and only asked for, not shown, counts visitors."""
-_MOVES = 5  # of those that a page tries
+"""Bytes; a smaller image that is requested but not shown is a tracking pixel."""
+_MOVES = 5  # stored navigation attempts of a page
 _PASSED_ON = frozenset({"content-type", "content-security-policy", "cross-origin-resource-policy"})
 _ASKED_WITH = frozenset({"accept", "origin", "x-requested-with"})
 _BLANK = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\0\0\0!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
-"""A transparent picture of one pixel (GIF89a), where the bytes of a known one aren't here."""
+"""A transparent one-pixel image (GIF89a), used if the bytes of a known image are not available."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the browser is answered."""
+    """Response passed to the browser."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -48,53 +48,53 @@ class Given:
 
 
 class Lasting:
-    """Scripts and style sheets that the job has fetched: each is asked for once, until there are too many bytes."""
+    """Cache of scripts and style sheets: each is requested once per job, up to a limit in bytes."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[Given | None]] = {}
         self._sizes: OrderedDict[str, int] = OrderedDict()
 
     async def get(self, url: str, fetch: Callable[[], Awaitable[Given | None]]) -> Given | None:
-        """What an address gives; a page that goes away leaves the request to those that come."""
+        """Return the response for a URL; if the requesting page closes, the request continues for later pages."""
         task = self._tasks.get(url)
         if task is None:
             task = self._tasks[url] = asyncio.ensure_future(self._counted(url, fetch))
         return await asyncio.shield(task)
 
     async def _counted(self, url: str, fetch: Callable[[], Awaitable[Given | None]]) -> Given | None:
-        given = await fetch()
-        self._sizes[url] = len(given.body) if given else 0
+        result = await fetch()
+        self._sizes[url] = len(result.body) if result else 0
         while sum(self._sizes.values()) > _KEPT_BYTES:
             del self._tasks[self._sizes.popitem(last=False)[0]]
-        return given
+        return result
 
 
 @dataclass(eq=False, repr=False)
 class Traffic(PageTraffic):
-    """All requests of one page, whose own answer is there already. Nobody waits for its pictures."""
+    """All requests of one page, whose own response is already available. The page does not wait for its images."""
 
     crawl: Crawl
     images: Images
     download: Download
     lasting: Lasting
-    document: Response | None  # the page's own answer, until it is asked for
+    document: Response | None  # the page's own response, until requested
     url: str
-    pictures: dict[str, None] = field(default_factory=dict)  # addresses under which images were asked for
-    moves: list[str] = field(default_factory=list)  # where the page wanted to go
-    asked: int = 0  # requests
+    pictures: dict[str, None] = field(default_factory=dict)  # URLs of requested images
+    moves: list[str] = field(default_factory=list)  # navigation targets of the page
+    asked: int = 0  # number of requests
 
     def _is_awaited(self, request: Asked) -> bool:
         return request.resource_type != "image"
 
     async def _answer(self, route: Route) -> None:
-        given = await self._given(route.request)
-        if given is None or self._closed:
+        result = await self._given(route.request)
+        if result is None or self._closed:
             await route.abort("blockedbyclient")
         else:
-            await route.fulfill(status=given.status, headers=dict(given.headers), body=given.body)
+            await route.fulfill(status=result.status, headers=dict(result.headers), body=result.body)
 
     async def _given(self, asked: Asked) -> Given | None:
-        """The answer to a request; ``None`` when it is refused."""
+        """Return the response for a request; ``None`` to refuse it."""
         kind, url = asked.resource_type, without_fragment(asked.url)
         if self._closed or asked.method != "GET" or not self._is_of_page(asked):
             return None
@@ -108,10 +108,10 @@ class Traffic(PageTraffic):
         headers = {name: value for name, value in asked.headers.items() if name in _ASKED_WITH}
         if kind in LASTING:
             return await self.lasting.get(url, lambda: self._fetch(url, headers))
-        given = await self._fetch(url, headers)
-        if given is not None and given.status == 200 and sniff(given.body) is Content.IMAGE:
+        result = await self._fetch(url, headers)
+        if result is not None and result.status == 200 and sniff(result.body) is Content.IMAGE:
             self.pictures[url] = None
-        return given
+        return result
 
     def _navigated(self, asked: Asked, url: str) -> Given | None:
         if asked.frame.parent_frame is not None:
@@ -140,7 +140,7 @@ class Traffic(PageTraffic):
 async def fetched(
     crawl: Crawl, images: Images, download: Download, url: str, page: str, headers: Mapping[str, str]
 ) -> Given | None:
-    """What an address gives that a page asks for; ``None`` where nothing comes, or no more bytes may be taken."""
+    """Fetch a URL that a page requests; ``None`` if there is no response or the budget is exhausted."""
     sent = crawl.headers(headers.get("accept", "*/*")) | {
         name.title(): value for name, value in headers.items() if name != "accept"
     }
@@ -149,7 +149,7 @@ async def fetched(
     meta = {"download_maxsize": crawl.job.limits.max_page_bytes}
     try:
         response = await download(Request(url, headers=sent, meta=meta, dont_filter=True))
-    except Exception:  # noqa: BLE001 - Scrapy raises what its handlers and middlewares raise; the page goes without
+    except Exception:  # noqa: BLE001 - Scrapy raises the errors of its handlers and middlewares; the page goes without
         return None
     if response.status == 200 and sniff(response.body) is Content.IMAGE:
         images.take(response)
@@ -159,6 +159,6 @@ async def fetched(
 
 
 def _passed_on(headers: Headers) -> dict[str, str]:
-    """What the browser has to know of an answer; cookies stay with the crawl."""
+    """Return the headers that the browser needs; cookies stay in the crawl."""
     lower = [(name.lower(), value) for name, value in headers]
     return {name: value for name, value in lower if name in _PASSED_ON or name.startswith("access-control-")}

@@ -1,1 +1,1 @@
-"""Image searches and marketplaces: a TOML file for each; what such a file may say, and how it is asked."""
+"""Image search and marketplace clients, each configured by a TOML mapping file."""

@@ -1,7 +1,6 @@
-"""Asking an image search or a marketplace by its mapping (:mod:`crawler.searches.mapping`).
+"""Client for image searches and marketplaces, configured by a mapping (:mod:`crawler.searches.mapping`).
 
-One request gives one page of an answer: addresses of pictures with the pages that show them. Nothing of them is
-fetched here.
+One request returns one page of results: URLs of images and of the pages that show them. These are not fetched here.
 """
 
 import base64
@@ -31,7 +30,7 @@ from exhibit.types import Json, SeenElsewhere, SeenKind, Untyped
 MAX_BYTES = 8_000_000
 REQUEST_SECONDS = 60.0
 MAX_WAIT = 3_600.0
-TOKEN_SECONDS = 300.0  # how long a token is kept that doesn't say when it expires
+TOKEN_SECONDS = 300.0  # lifetime of a token that does not state when it expires
 _EARLY = 60.0
 _WORD = re.compile(r"\w+")
 _PATH = re.compile(r"\{([^{}]+)\}")
@@ -39,44 +38,45 @@ _MAX_RESULTS = 5_000
 _MAX_TOKEN = 4_000
 _MAX_NAME = 100
 _tokens: dict[bytes, tuple[str, float]] = {}
-"""Access tokens of this process, by a digest of what they were asked with, and until when each is good."""
+"""Access tokens of this process with their expiry, by a digest of the request that obtained them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a picture is shown, as a search says: the address of the picture, of the page, and words about it."""
+    """A search result: URL of the image, URL of the page that shows it, and its title."""
 
-    image: str  # empty where a page alone is named
+    image: str  # empty if only a page is named
     page: str
     title: str
-    elsewhere: tuple[SeenElsewhere, ...] = ()  # when it was there, as the service states it
+    elsewhere: tuple[SeenElsewhere, ...] = ()  # dates stated by the service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is asked for: a picture's bytes or words, and which page of the answer."""
+    """A query: the bytes of an image, or words, and a page number."""
 
-    picture: bytes = b""  # a JPEG, for a service that takes pictures
-    words: str = ""  # for all others
-    page: str = ""  # what the answer before named as the next page, or its address; empty for the first
-    offset: int = 0  # results that came before
+    picture: bytes = b""  # a JPEG, for a service that searches by image
+    words: str = ""  # for all other services
+    page: str = ""  # next page or its URL, from the previous response; empty for the first
+    offset: int = 0  # number of earlier results
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of an answer."""
+    """One page of results."""
 
-    places: tuple[Place, ...]  # where pictures are shown
-    results: int  # how many results it had, usable or not
+    places: tuple[Place, ...]  # where images are shown
+    results: int  # number of results, usable or not
     next_page: str  # for `Asked.page`; empty at the end, and where offsets or pages are counted
-    more: bool  # whether another page may be asked for
+    more: bool  # whether another page can be requested
 
 
 class SearchRefusedError(RefusedError):
-    """A search gave no answer; its reason is ``key``, ``quota``, ``busy``, ``unsearchable`` or ``failed``.
+    """A failed search, with the reason ``key``, ``quota``, ``busy``, ``unsearchable`` or ``failed``.
 
-    The message tells neither the key nor the address that was asked. ``wait`` has the seconds after which it may be
-    asked again, where the service says so.
+    The message contains neither the key nor the requested URL. ``wait`` is the number of seconds before the next
+    attempt,
+    if the service states it.
     """
 
     def __init__(self, message: str, *, reason: str, wait: float | None = None) -> None:
@@ -85,21 +85,33 @@ class SearchRefusedError(RefusedError):
 
 
 def ask(service: Service, key: str, asked: Asked, guard: Guard, before: Callable[[], None] = lambda: None) -> Found:
-    """Ask for one page. Redirects aren't followed: the key goes nowhere else.
+    """Request one page of results. Redirects are not followed, so that the key is sent to no other host.
 
-    Where a token is needed, it is kept until it expires; one that was kept and isn't accepted is asked for anew, once.
-    ``before`` is called before each request that may cost money; what it raises, nothing is sent after.
-    Raises ``SearchRefusedError``, which never tells the key, and ``RefusedError`` when the guard forbids the endpoint.
+    An access token is cached until it expires; if the service rejects a cached token, a new one is requested once.
+
+    Args:
+        service: Mapping of the service.
+        key: The member's key.
+        asked: Query and page.
+        guard: Network guard for all requests.
+        before: Called before each request that may cost money. If it raises an error, nothing is sent.
+
+    Returns:
+        One page of results.
+
+    Raises:
+        SearchRefusedError: The search failed. The message never contains the key.
+        RefusedError: The network guard blocks the endpoint.
     """
     session = guarded_session(guard, timeout=REQUEST_SECONDS)
     try:
         while True:
-            token, kept = _token(session, service, key)
+            token, token_name = _token(session, service, key)
             before()
             try:
                 return _page(session, service, _values(service, key, token, asked), asked)
             except SearchRefusedError as error:
-                if error.reason != "key" or _tokens.pop(kept, None) is None:
+                if error.reason != "key" or _tokens.pop(token_name, None) is None:
                     raise
     finally:
         session.close()
@@ -119,10 +131,10 @@ def _page(session: requests.Session, service: Service, values: dict[str, str], a
     value = _parsed(body)
     _check(service, response, value)
     following = response.links.get("next", {}).get("url", "") if service.answer.link_header else _next(service, value)
-    found = _found(service, value, asked, following)
-    if any(part and part in unquote_plus(found.next_page) for part in (values["key"], values["secret"])):
-        return replace(found, next_page="", more=False)  # it would lie in a row, where no key belongs
-    return found
+    page = _found(service, value, asked, following)
+    if any(part and part in unquote_plus(page.next_page) for part in (values["key"], values["secret"])):
+        return replace(page, next_page="", more=False)  # It would be stored in a database row, where no key belongs.
+    return page
 
 
 def _request(
@@ -131,29 +143,29 @@ def _request(
     try:
         response = session.request(method, url, allow_redirects=False, **sent)
         return response, read_limited(response, MAX_BYTES, REQUEST_SECONDS)
-    except (requests.RequestException, UnicodeError, ValueError):  # which names the address with the key
+    except (requests.RequestException, UnicodeError, ValueError):  # whose message contains the URL with the key
         raise _failed(Sentence("%(name)s couldn't be reached.", name=service.name)) from None
 
 
 def _token(session: requests.Session, service: Service, key: str) -> tuple[str, bytes]:
-    """What ``{key}`` becomes: the key, or a token for it (RFC 6749, 4.4 and 2.3.1); and the name it was kept by."""
+    """Return the value of ``{key}``, the key or its access token (RFC 6749, 4.4 and 2.3.1), and its cache key."""
     if service.token is None:
         return key, b""
-    wanted, name = service.token, hashlib.sha256(f"{service.token} {key}".encode()).digest()
-    known, until = _tokens.get(name, ("", 0.0))
+    token_request, name = service.token, hashlib.sha256(f"{service.token} {key}".encode()).digest()
+    cached, until = _tokens.get(name, ("", 0.0))
     if time.monotonic() < until:
-        return known, name
+        return cached, name
     ident, _colon, secret = key.partition(":")
-    form = {"grant_type": "client_credentials"} | ({"scope": wanted.scope} if wanted.scope else {})
+    form = {"grant_type": "client_credentials"} | ({"scope": token_request.scope} if token_request.scope else {})
     login = (quote_plus(ident), quote_plus(secret))
-    response, body = _request(session, service, "POST", wanted.url, data=form, auth=login)
+    response, body = _request(session, service, "POST", token_request.url, data=form, auth=login)
     if response.status_code in (429, 503):
         raise busy(service.name, response)
     if 400 <= response.status_code < 500:
         raise SearchRefusedError(f"{service.name} gives no access token for the key.", reason="key")
     answer = _parsed(body)
-    said: Mapping[str, object] = answer if isinstance(answer, dict) else {}
-    token, lives = said.get("access_token"), said.get("expires_in")
+    fields: Mapping[str, object] = answer if isinstance(answer, dict) else {}
+    token, lives = fields.get("access_token"), fields.get("expires_in")
     if response.status_code != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise _failed(Sentence("%(name)s gave no access token that could be read.", name=service.name))
     seconds = float(lives) if isinstance(lives, int | float) else TOKEN_SECONDS
@@ -162,7 +174,7 @@ def _token(session: requests.Session, service: Service, key: str) -> tuple[str, 
 
 
 def _values(service: Service, key: str, token: str, asked: Asked) -> dict[str, str]:
-    """What belongs in each placeholder."""
+    """Return the values of all placeholders."""
     first, size = service.request.first_page, service.pace.size
     ident, _colon, secret = key.partition(":")
     return {
@@ -180,12 +192,12 @@ def _values(service: Service, key: str, token: str, asked: Asked) -> dict[str, s
 
 
 def _tags(words: str) -> list[str]:
-    """The tags that words are: what stands between commas, else each word."""
+    """Split words into tags: at commas if there are any, otherwise at white space."""
     return [tag for tag in map(str.strip, words.split(",") if "," in words else words.split()) if tag]
 
 
 def _sent(service: Service, values: dict[str, str], asked: Asked, *, linked: bool) -> dict[str, Any]:
-    """What is sent besides headers; the address of a next page has its parameters already."""
+    """Return the request arguments besides headers; the URL of a next page already contains its parameters."""
     request = service.request
     parameters = {name: _filled(text, values) for name, text in request.parameters.items() if _is_said(text, values)}
     if request.body == "multipart":
@@ -204,25 +216,25 @@ def _is_said(text: Json, values: dict[str, str]) -> bool:
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
-    """A value with what belongs in its placeholders; what was filled in is never taken for a placeholder itself."""
+    """Fill the placeholders of a text; inserted values are never treated as placeholders."""
     return PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def _filled_json(service: Service, value: Json, values: dict[str, str]) -> Json:
-    """The same of a whole body; a text that is nothing but a number's placeholder becomes that number."""
+    """Fill the placeholders of a JSON body; a text that is only the placeholder of a number becomes that number."""
     if isinstance(value, str):
         only = PLACEHOLDER.fullmatch(value)
         numbers = ("offset", "size") if service.request.first_page is None else ("offset", "size", "page")
         filled = _filled(value, values)
         return int(filled) if only is not None and only[1] in numbers else filled
     if isinstance(value, Mapping):
-        said = {name: inner for name, inner in value.items() if _is_said(inner, values)}
-        return {name: _filled_json(service, inner, values) for name, inner in said.items()}
+        fields = {name: inner for name, inner in value.items() if _is_said(inner, values)}
+        return {name: _filled_json(service, inner, values) for name, inner in fields.items()}
     return [_filled_json(service, inner, values) for inner in value] if isinstance(value, list) else value
 
 
 def _parsed(body: bytes) -> object:
-    """The answer as JSON; ``None`` when it isn't any."""
+    """Parse the response as JSON; return ``None`` if it is not valid."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -232,8 +244,8 @@ def _parsed(body: bytes) -> object:
 def _check(service: Service, response: requests.Response, value: object) -> None:
     status, errors = response.status_code, service.errors
     if service.answer.code:
-        told = next(iter(_at(value, service.answer.code)), None)
-        status = told if isinstance(told, int) and not isinstance(told, bool) else status
+        code = next(iter(_at(value, service.answer.code)), None)
+        status = code if isinstance(code, int) and not isinstance(code, bool) else status
     if status in errors.key and service.key_form:
         raise SearchRefusedError(f"{service.name} doesn't accept the key.", reason="key")
     if status in errors.quota:
@@ -249,10 +261,10 @@ def _check(service: Service, response: requests.Response, value: object) -> None
 
 
 def _next(service: Service, value: object) -> str:
-    """What an answer names as its next page, or that page's address; empty where it names none."""
+    """Return the next page, or its URL, that the response names; empty if there is none."""
     path = service.answer.next or service.answer.link
-    found = next(iter(_at(value, path)), "") if path else ""
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    page = next(iter(_at(value, path)), "") if path else ""
+    return str(page) if isinstance(page, str | int) and not isinstance(page, bool) else ""
 
 
 def _found(service: Service, value: object, asked: Asked, next_page: str) -> Found:
@@ -272,43 +284,43 @@ def _found(service: Service, value: object, asked: Asked, next_page: str) -> Fou
 
 
 def _places(service: Service, shape: Results, result: object) -> Iterator[Place]:
-    """Where a result shows pictures, or the page that it names; nothing where no address could be visited."""
+    """Yield the images of a result with their page, or the page alone; skips URLs that cannot be visited."""
     base = service.request.url
     page, title = absolute(base, _text(result, shape.page)), plain(_text(result, shape.title))
     page = page if is_visitable(page) and len(page) <= MAX_ADDRESS else ""
     if not shape.image and page:
         yield Place("", page, title)
     images = [_text(result, shape.image)] if "{" in shape.image else _at(result, shape.image)
-    for found in images if shape.image else ():
-        image = absolute(base, found) if isinstance(found, str) else ""
+    for address in images if shape.image else ():
+        image = absolute(base, address) if isinstance(address, str) else ""
         if is_visitable(image) and len(image) <= MAX_ADDRESS:
             yield Place(image, page or image, title, _elsewhere(service, shape, result))
 
 
 def _elsewhere(service: Service, shape: Results, result: object) -> tuple[SeenElsewhere, ...]:
-    """When a picture was seen or published, as far as a result states it."""
-    told = []
+    """Return when an image was seen or published, if the result states it."""
+    dates = []
     for kind, path in ((SeenKind.SEARCH_SAW, shape.seen), (SeenKind.SEARCH_PUBLISHED, shape.published)):
         if stated := as_stated(next(iter(_at(result, path)), None)) if path else "":
             where = origin_of(service.request.url)
-            told.append(SeenElsewhere(kind=kind, by=service.name[:_MAX_NAME], stated=stated, where=where))
-    return tuple(told)
+            dates.append(SeenElsewhere(kind=kind, by=service.name[:_MAX_NAME], stated=stated, where=where))
+    return tuple(dates)
 
 
 def _text(value: object, path: str) -> str:
-    """The text at a path, or one with such texts where paths stand in braces; empty where one of them isn't there."""
+    """Return the text at a path, or a template with the texts of paths in braces; empty if one of them is missing."""
     if "{" in path:
         inner = [next(iter(_at(value, one)), None) for one in _PATH.findall(path)]
         texts = iter([quote(str(one), safe="") if isinstance(one, str | int) else "" for one in inner])
         return _PATH.sub(lambda _match: next(texts), path) if all(inner) else ""
-    found = next(iter(_at(value, path)), "") if path else ""
-    return found if isinstance(found, str) else ""
+    text = next(iter(_at(value, path)), "") if path else ""
+    return text if isinstance(text, str) else ""
 
 
 def _at(value: object, path: str) -> Iterator[object]:
-    """What lies at a path: names between dots, ``[]`` for each element of a list, a number for one of them.
+    """Yield the values at a path: names separated by dots, ``[]`` for each list element, a number for one element.
 
-    At the end, ``/`` takes what stands behind a text's last slash.
+    A trailing ``/`` returns the part of a text after its last slash.
     """
     if path.endswith("/"):
         yield from (found.rpartition("/")[2] for found in _at(value, path[:-1]) if isinstance(found, str))
@@ -332,7 +344,7 @@ def _at(value: object, path: str) -> Iterator[object]:
 
 
 def busy(name: str, response: requests.Response) -> SearchRefusedError:
-    """What is raised for a service that asks to be asked later; the answer isn't read any further."""
+    """Return the error for a service that asks to retry later, and close the response unread."""
     response.close()
     wait = response.headers.get("Retry-After", "")
     seconds = min(float(wait), MAX_WAIT) if wait.isascii() and wait.isdecimal() else None

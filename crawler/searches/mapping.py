@@ -1,6 +1,6 @@
-"""How an image search or a marketplace is asked: a mapping that says what its JSON interface looks like.
+"""Mappings that describe the JSON interfaces of image searches and marketplaces.
 
-A mapping is a small TOML file; docs/searches.md explains it, and :mod:`crawler.searches.client` asks by it.
+A mapping is a small TOML file, documented in docs/searches.md and used by :mod:`crawler.searches.client`.
 """
 
 import re
@@ -15,7 +15,7 @@ from exhibit.network.addresses import host_of
 from exhibit.types import Json, Price
 
 WORDS = ("words", "tag", "tags")
-"""What stands for what is searched for: as it was written, as one tag, or as tags with commas between."""
+"""Placeholders for the search words: as entered, as one tag, or as tags separated by commas."""
 PLACEHOLDERS = ("key", "id", "secret", *WORDS, "page", "offset", "size", "picture")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _HOLE = re.compile(r"[{}]")
@@ -25,19 +25,19 @@ _BODIES = ("query", "form", "json", "multipart")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """How to ask."""
+    """Description of the search request."""
 
     url: str  # the endpoint; its path may hold `{words}` or `{tag}`
     method: str = "GET"  # `GET` or `POST`
     body: str = "query"  # where the parameters go: `query`, `form`, `json` or `multipart`
     headers: Mapping[str, str] = field(default_factory=dict)  # with `{key}` where the member's key belongs
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """:data:`PLACEHOLDERS` are filled in, except `{picture}`; one whose `{page}` is empty is left out."""
+    """:data:`PLACEHOLDERS` are filled in, except `{picture}`; a parameter with an empty `{page}` is omitted."""
     json: Mapping[str, Any] = field(default_factory=dict)
-    """The body in JSON, nested as the service wants it, whose texts are filled in; parameters then go to the address.
-    A text that is nothing but a number's placeholder becomes that number."""
-    picture: str = ""  # takes the picture: a file in `multipart`, Base64 elsewhere; empty where words are sent
-    first_page: int | None = None  # the first page's number, where `{page}` counts pages; else `answer` names the next
+    """JSON body, nested as the service requires, whose texts are filled in; parameters are then sent in the URL. A text
+    that is only the placeholder of a number becomes that number."""
+    picture: str = ""  # field for the image: a file in `multipart`, Base64 elsewhere; empty where words are sent
+    first_page: int | None = None  # number of the first page, if `{page}` counts pages; else `answer` names the next
 
     def __post_init__(self) -> None:
         if self.method not in ("GET", "POST"):
@@ -61,7 +61,7 @@ class Request:
 
     @property
     def placeholders(self) -> set[str]:
-        """What is filled in."""
+        """Names of the placeholders that the request uses."""
         return {name for _where, text in self._texts() for name in PLACEHOLDER.findall(text)}
 
     def _texts(self) -> Iterator[tuple[str, str]]:
@@ -70,10 +70,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """How an access token is had for a key ``id:secret``: client credentials of OAuth 2.0, by HTTP Basic."""
+    """Access token request for a key ``id:secret``: OAuth 2.0 client credentials with HTTP Basic authentication."""
 
     url: str  # the token endpoint
-    scope: str = ""  # what the token is asked for, or empty
+    scope: str = ""  # requested scope of the token, or empty
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -82,17 +82,18 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Where results lie. A path has names between dots; ``[]`` takes each element of a list, a number one of them.
+    """Paths of results in a response.
 
-    A path that ends with ``/`` takes what stands behind the last slash of a text there.
+    A path consists of names separated by dots; ``[]`` selects each element of a list, a number selects one of them. A
+    trailing ``/`` selects the part of a text after its last slash.
     """
 
     results: str  # path of the results, such as `results.matches[].backlinks[]`
-    image: str = ""  # path of the pictures' addresses in a result, or an address with paths in braces; empty: none
-    page: str = ""  # path of the page's address, or one with paths in braces; empty: the picture's own
-    title: str = ""  # path of words about it, or empty
-    seen: str = ""  # path of when the service saw the picture there, a date or a time, or empty
-    published: str = ""  # path of when what shows the picture was published, as the service says, or empty
+    image: str = ""  # path of the image URLs in a result, or a URL with paths in braces; empty: none
+    page: str = ""  # path of the page URL, or a URL with paths in braces; empty: the URL of the image
+    title: str = ""  # path of the title, or empty
+    seen: str = ""  # path of the date or time when the service saw the image there, or empty
+    published: str = ""  # path of the date when the page or image was published, per the service, or empty
 
     def __post_init__(self) -> None:
         if not (self.image or self.page):
@@ -101,34 +102,34 @@ class Results:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Results):
-    """Where things lie in the answer."""
+    """Paths in the response."""
 
     also: tuple[Results, ...] = ()  # more lists of results
-    total: str = ""  # path of how many results there are, for counting on by `{offset}` or `{page}`; or
-    next: str = ""  # path of what `{page}` becomes for the next page; or
-    link: str = ""  # path of the next page's address, of the same host, which is asked as it is; or
-    link_header: bool = False  # whether the header `Link` names that address as `rel="next"` (RFC 8288)
-    code: str = ""  # path of a status in the answer that counts instead of the one of HTTP, or empty
+    total: str = ""  # path of the number of results, for counting on by `{offset}` or `{page}`; or
+    next: str = ""  # path of the value of `{page}` for the next page; or
+    link: str = ""  # path of the URL of the next page, on the same host, which is requested unchanged; or
+    link_header: bool = False  # whether the header `Link` names that URL as `rel="next"` (RFC 8288)
+    code: str = ""  # path of a status in the response that replaces the HTTP status, or empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errors:
-    """Which statuses mean what."""
+    """Meaning of HTTP status codes."""
 
-    key: tuple[int, ...] = (401, 403)  # the key isn't accepted
-    quota: tuple[int, ...] = (402,)  # the key's searches are used up
-    busy: tuple[int, ...] = (429, 503)  # ask again later, after `Retry-After` where it is said
-    unsearchable: tuple[int, ...] = (400, 413, 415, 422)  # this can't be searched for; other pictures and words can
+    key: tuple[int, ...] = (401, 403)  # the key is not accepted
+    quota: tuple[int, ...] = (402,)  # the searches of the key are used up
+    busy: tuple[int, ...] = (429, 503)  # retry later, after `Retry-After` if present
+    unsearchable: tuple[int, ...] = (400, 413, 415, 422)  # this query is not supported; other images and words may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How much is asked."""
+    """Limits of requests to the service."""
 
-    size: int = 50  # results that a page has, as `{size}`
-    pages: int = 1  # pages that are asked for of one picture or one set of words
-    seconds: float = 1.0  # least time between two requests
-    searches: int = 50  # pictures or sets of words that a run asks about, unless the watch says otherwise
+    size: int = 50  # results per page, as `{size}`
+    pages: int = 1  # pages requested for one image or one set of words
+    seconds: float = 1.0  # minimum time between two requests
+    searches: int = 50  # images or sets of words that a run searches for, unless the watch sets another number
 
     def __post_init__(self) -> None:
         if not (1 <= self.size <= 1_000 and 1 <= self.pages <= 100 and 1 <= self.searches <= 100_000):
@@ -139,29 +140,29 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What asking it means, in words for members."""
+    """Conditions of using the service, in words for members."""
 
-    costs: str = ""  # the vendor's public price, and when it was looked up
-    sends: str = ""  # what leaves the house
-    terms: str = ""  # the address of the terms that bind
+    costs: str = ""  # public price of the vendor, and when it was looked up
+    sends: str = ""  # data that is sent to the service
+    terms: str = ""  # URL of the terms of service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A mapping: an image search or a marketplace as it is asked."""
+    """Mapping of an image search or a marketplace."""
 
-    name: str  # what members call it
-    request: Request  # how to ask
-    answer: Answer  # where things lie in the answer
-    about: str = ""  # a sentence for members: what it searches, and what it is sent
-    about_in: Mapping[str, str] = field(default_factory=dict)  # the same by other languages' tags, such as `zh-hans`
-    keys: str = ""  # a page where a key can be had, or empty
-    token: Token | None = None  # how a token is had for the key, where one is needed
-    conditions: Conditions = field(default_factory=Conditions)  # what asking it means
-    conditions_in: Mapping[str, Conditions] = field(default_factory=dict)  # the same by other languages' tags
-    price: Price | None = None  # the public one, where one was found
-    errors: Errors = field(default_factory=Errors)  # which statuses mean what
-    pace: Pace = field(default_factory=Pace)  # how much is asked
+    name: str  # name shown to members
+    request: Request  # the search request
+    answer: Answer  # paths in the response
+    about: str = ""  # sentence for members: what the service searches, and what it receives
+    about_in: Mapping[str, str] = field(default_factory=dict)  # the same in other languages, by tag such as `zh-hans`
+    keys: str = ""  # URL of a page that provides keys, or empty
+    token: Token | None = None  # how to get an access token, if one is needed
+    conditions: Conditions = field(default_factory=Conditions)  # conditions of use
+    conditions_in: Mapping[str, Conditions] = field(default_factory=dict)  # the same in other languages, by tag
+    price: Price | None = None  # public price, if one was found
+    errors: Errors = field(default_factory=Errors)  # meaning of status codes
+    pace: Pace = field(default_factory=Pace)  # limits of requests
 
     def __post_init__(self) -> None:
         ways = (self.request.first_page is not None, self.answer.next, self.answer.link, self.answer.link_header)
@@ -171,36 +172,40 @@ class Service:
 
     @property
     def takes(self) -> str:
-        """What it is asked for: ``pictures``, ``words``, or ``nothing`` where it lists all that it has."""
+        """Kind of query: ``pictures``, ``words``, or ``nothing`` if the service lists all that it has."""
         if self.request.picture or "picture" in self.request.placeholders:
             return "pictures"
         return "words" if self.request.placeholders & {*WORDS} else "nothing"
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether pictures are sent."""
+        """True if the service searches by image."""
         return self.takes == "pictures"
 
     @property
     def key_form(self) -> str:
-        """What a key for it is: ``key``, ``id:secret``, or empty where none is needed."""
+        """Form of the key: ``key``, ``id:secret``, or empty if no key is needed."""
         if self.token is not None or self.request.placeholders & {"id", "secret"}:
             return "id:secret"
         return "key" if "key" in self.request.placeholders else ""
 
     @property
     def host(self) -> str:
-        """The host that is asked."""
+        """Host of the endpoint."""
         return host_of(self.request.url)
 
     @property
     def links(self) -> bool:
-        """Whether an answer names the address of the next page."""
+        """True if a response contains the URL of the next page."""
         return bool(self.answer.link) or self.answer.link_header
 
 
 def read_service(text: str) -> Service:
-    """Read a mapping; raises ``WrongUseError``, which names the field that can't be used."""
+    """Parse a mapping.
+
+    Raises:
+        WrongUseError: A field cannot be used; the message names it.
+    """
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -209,7 +214,11 @@ def read_service(text: str) -> Service:
 
 
 def _texts(value: Json, where: str = "") -> Iterator[tuple[str, str]]:
-    """Every text of a value, and where it stands; raises ``WrongUseError`` for what JSON doesn't have."""
+    """Yield every text of a value with its path.
+
+    Raises:
+        WrongUseError: The value contains a type that JSON does not have.
+    """
     if isinstance(value, str):
         yield where, value
     elif isinstance(value, Mapping):

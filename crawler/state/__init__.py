@@ -1,1 +1,1 @@
-"""What a running crawl keeps: its budget, frontier, pace, open visits, and the spool of exact bytes."""
+"""State of a running crawl: budget, frontier, pace, open visits, and the spool of exact bytes."""

@@ -1,4 +1,4 @@
-"""What a job may still spend, and what it did."""
+"""Limits of a job, and counts of the work done."""
 
 import os
 import resource
@@ -13,12 +13,12 @@ _STATM = Path("/proc/self/statm")
 
 
 class Budget:
-    """Counts of one job against its limits. ``spent`` names the first limit that held something back."""
+    """Counts the work of one job against its limits. ``spent`` names the first limit that was exceeded."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._begun = time.monotonic()
-        self._taken: Counter[str] = Counter()  # pages that were begun, images that were begun, and bytes
+        self._taken: Counter[str] = Counter()  # started pages, started images, and bytes
         self._hosts: set[str] = set()
         self._pages = 0
         self._images = 0
@@ -33,7 +33,7 @@ class Budget:
         self.spent = ""
 
     def take(self, what: str, amount: int = 1) -> bool:
-        """Ask to visit ``pages`` (sitemaps, feeds and single images too), to fetch ``images``, or to keep ``bytes``."""
+        """Reserve ``pages`` (also sitemaps, feeds, single images), ``images`` or ``bytes``; False if none is left."""
         if self._taken[what] + amount > getattr(self._limits, what):
             self.spent = self.spent or f"budget-{what}"
             return False
@@ -42,22 +42,22 @@ class Budget:
 
     @property
     def has_visits(self) -> bool:
-        """Whether one more page could be taken."""
+        """True if another page can be reserved."""
         return self._taken["pages"] < self._limits.pages
 
     def give_back(self, what: str) -> None:
-        """One of what was taken gave no page line, or no image that was kept."""
+        """Return one unit that produced no page line or no stored image."""
         self._taken[what] -= 1
 
     def take_host(self, host: str) -> bool:
-        """Ask for a host whose pages are visited."""
+        """Reserve a host to visit; return False if the limit of hosts is reached."""
         if host not in self._hosts and len(self._hosts) >= self._limits.hosts:
             return False
         self._hosts.add(host)
         return True
 
     def begin_rendering(self) -> bool:
-        """Ask for one more page to be rendered; without any left the crawl goes on without."""
+        """Reserve the rendering of one page; return False if the limit is reached and the page is used unrendered."""
         limits = self._limits
         if self._rendered >= limits.render_pages or self._render_seconds >= limits.render_seconds:
             self._unrendered["budget"] += 1
@@ -66,20 +66,20 @@ class Budget:
         return True
 
     def end_rendering(self, host: str, seconds: float, gained: int) -> None:
-        """Count what the rendering of a page of a host took, and how many addresses of pictures it gave."""
+        """Record the time that the rendering of a host's page took, and the number of image URLs that it added."""
         self._render_seconds += seconds
         self._gained += gained
         before = self._rendered_of.get(host, Rendered())
         self._rendered_of[host] = Rendered(pages=before.pages + 1, gained=before.gained + (gained > 0))
 
     def drop_rendering(self, reason: str, seconds: float) -> None:
-        """Give back what :meth:`begin_rendering` took: the page wasn't rendered. The time is spent all the same."""
+        """Release what :meth:`begin_rendering` reserved: the page was not rendered. The time still counts as spent."""
         self._rendered -= 1
         self._render_seconds += seconds
         self.leave_unrendered(reason)
 
     def leave_unrendered(self, reason: str) -> None:
-        """Count a page that was to be rendered and isn't."""
+        """Count a page that should have been rendered and was not."""
         self._unrendered[reason] += 1
 
     def line(self, line: PageLine) -> None:
@@ -95,23 +95,23 @@ class Budget:
         self._refused[reason] += 1
 
     def pass_over(self, reason: str) -> None:
-        """Count a record of an archive that has no line."""
+        """Count an archive record that was skipped without a line of its own."""
         self._refused[reason] += 1
         self._passed[reason] += 1
 
     @property
     def seconds(self) -> float:
-        """Wall time since the beginning."""
+        """Wall time since the start."""
         return time.monotonic() - self._begun
 
     @property
     def seconds_left(self) -> float:
-        """Wall time until the limit; negative behind it."""
+        """Wall time until the limit; negative after it."""
         return self._limits.seconds - self.seconds
 
     @property
     def memory_spent(self) -> bool:
-        """Whether the process holds more memory than it may; by its peak where the system doesn't tell the present."""
+        """True if the process uses more memory than allowed; its peak counts where current usage is unavailable."""
         try:
             held = int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
         except OSError:
@@ -119,7 +119,7 @@ class Budget:
         return held > self._limits.memory_mb * 1024 * 1024
 
     def counts(self) -> Counts:
-        """What was done so far."""
+        """Return the counts so far."""
         return Counts(
             pages=self._pages,
             images=self._images,

@@ -1,4 +1,4 @@
-"""What all parts of one running crawl share: the job, the addresses still to visit, the folder of exact bytes."""
+"""Shared state of one running crawl: the job, the frontier of URLs, and the folder of exact bytes."""
 
 import os
 from collections import Counter, deque
@@ -29,52 +29,56 @@ if TYPE_CHECKING:
 
 
 class Crawl:
-    """One running crawl, which begins now; raises ``ServiceMissingError`` when its folder can't be written."""
+    """One running crawl, which starts when the object is created.
 
-    pace: "Pace"  # set once Scrapy's downloader is there
-    authorities: "SSL.Context"  # whose certificates are trusted; set where servers are asked
+    Raises:
+        ServiceMissingError: The folder cannot be written.
+    """
+
+    pace: "Pace"  # set when Scrapy's downloader exists
+    authorities: "SSL.Context"  # trusted certificate authorities; set if servers are contacted
 
     def __init__(self, job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | RefusalLine] = ()) -> None:
         self.job = job
-        self.earlier = earlier  # lines that the same job had written when it broke off
+        self.earlier = earlier  # lines that an interrupted run of the same job wrote
         self.write = write
         self.spool = Spool(job.bytes_dir)
         self.guard = Guard(allowed_networks=job.allowed_networks)
         self.budget = Budget(job.limits)
         self.novelty = Novelty()
         self.scope = job.whole_scope()
-        self.refused: dict[str, RefusedError] = {}  # by the resolver, by host
-        self.policies: dict[str, SitePolicy] = {}  # what origins ask for, by origin
-        self.http2: set[tuple[str, int]] = set()  # servers that offered it, by name and port
+        self.refused: dict[str, RefusedError] = {}  # errors of the resolver, by host
+        self.policies: dict[str, SitePolicy] = {}  # crawling rules, by origin
+        self.http2: set[tuple[str, int]] = set()  # servers that offered HTTP/2, by name and port
         self.known = {normalise(url): known for url, known in job.known.items()}
         self._agent = job.user_agent.header()
         self._denied = {host.lower().strip("."): reason for host, reason in job.denied_hosts.items()}
 
     def counts(self) -> Counts:
-        """What was done so far, and which hosts are left to a later job."""
+        """Return the counts so far, and the hosts that are left to a later job."""
         return replace(self.budget.counts(), waiting=self.pace.waiting() if hasattr(self, "pace") else {})
 
     @property
     def asks_policies(self) -> bool:
-        """Whether sites are asked for their rules."""
+        """True if the crawler requests the rules of sites (robots.txt or reservations)."""
         return self.job.politeness.obey_robots or self.job.politeness.obey_reservations
 
     def denied(self, host: str) -> str:
-        """Why a host isn't visited, or empty."""
+        """Return the reason why a host is denied, or an empty string."""
         return next((self._denied[name] for name in names_of(host) if name in self._denied), "")
 
     def headers(self, accept: str) -> dict[str, str]:
-        """The headers of every request."""
+        """Return the headers of every request."""
         return {"User-Agent": self._agent, "Accept": accept}
 
     def stored(self, data: bytes, url: str, media_type: str = "", status: int = 0, **told: Untyped) -> Fetched:
-        """Keep the bytes of an image that no request of ours has brought, with what else is told of it."""
+        """Store the bytes of an image from a file or a ``data:`` URL, with further facts for the result."""
         facts = {"request_headers": (), "response_headers": (), "peer": "", "fetched_at": now(), **told}
         digest, size = self.spool.put(data), len(data)
         return Fetched(final_url=url, digest=digest, size=size, media_type=media_type, status=status, **facts)
 
     def unkept(self, data: bytes) -> tuple[str, str] | None:
-        """Why bytes of a file aren't kept as a picture, in a word and a sentence; else the budget is charged."""
+        """Charge the budget for an image from a file; return reason and sentence if it is refused, else ``None``."""
         if not data:
             return Reason.EMPTY, "There are no bytes."
         if refused := unfit(data, self.job.limits.max_picture_bytes):
@@ -85,16 +89,16 @@ class Crawl:
         return None
 
     def policy_of(self, url: str) -> SitePolicy | None:
-        """What the origin of a URL asks for, where it has been asked."""
+        """Return the rules of a URL's origin, or ``None`` if they have not been requested."""
         return self.policies.get(origin_of(url))
 
     def known_image(self, url: str) -> Known | None:
-        """The earlier visit to an image, where its bytes are known."""
+        """Return the earlier visit to an image if its bytes are known."""
         known = self._known(url)
         return known if known.digest else None
 
     def conditions(self, url: str) -> dict[str, str]:
-        """The headers that make a request conditional, where an earlier visit is known (RFC 9110, 13.1)."""
+        """Return conditional request headers if an earlier visit is known (RFC 9110, 13.1)."""
         known = self._known(url)
         fields = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
         return {name: value for name, value in fields.items() if value}
@@ -104,10 +108,13 @@ class Crawl:
 
 
 class Spool:
-    """Writes files that are whole or not there, whatever happens to the process, into a folder that is made.
+    """Writes files atomically into a folder, which is created if necessary.
 
-    Names that end in ``.part`` are remains of a process that was killed, and can be removed. A file is written again
-    when it has been taken away since. Raises ``ServiceMissingError`` when the folder can't be made or written.
+    Files that end in ``.part`` are left by killed processes and can be deleted. A file that has since been removed is
+    written again.
+
+    Raises:
+        ServiceMissingError: The folder cannot be created or written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -121,7 +128,11 @@ class Spool:
             raise _unwritable(folder, error) from error
 
     def put(self, data: bytes) -> Digest:
-        """Keep bytes; a second time changes nothing. Raises ``ServiceMissingError`` when the disk is full or gone."""
+        """Store bytes; storing them twice has no effect.
+
+        Raises:
+            ServiceMissingError: The disk is full or missing.
+        """
         digest = Digest.of(data)
         path = self._folder / digest.hex
         if path.exists():
@@ -134,7 +145,7 @@ class Spool:
         return digest
 
     def get(self, digest: Digest) -> bytes | None:
-        """Bytes that were kept; ``None`` when they have been taken away since."""
+        """Return stored bytes; ``None`` if the file has been removed."""
         try:
             return (self._folder / digest.hex).read_bytes()
         except OSError:
@@ -147,10 +158,10 @@ def _unwritable(folder: Path, error: OSError) -> ServiceMissingError:
 
 
 class Frontier:
-    """Each address once, by its 128-bit key; few are open at one host, so that a slow one holds up nobody else.
+    """Queue of URLs, each visited once (by a 128-bit key), with few open visits per host so slow hosts don't block.
 
-    At one distance from the source pictures come first, and patterns of addresses take turns: an endless calendar
-    doesn't starve the rest.
+    At the same distance from the source, images come first, and URL patterns take turns, so that an endless calendar
+    does not starve other pages.
     """
 
     def __init__(self, per_host: int) -> None:
@@ -165,7 +176,7 @@ class Frontier:
         return sum(map(len, self._waiting.values()))
 
     def add(self, target: Target) -> bool:
-        """Take up an address; false when it was here before."""
+        """Add a URL; return False if it was added before."""
         key = url_key(target.url)
         if key in self._seen:
             return False
@@ -181,11 +192,11 @@ class Frontier:
         return True
 
     def skip(self, url: str) -> None:
-        """Never visit an address: it was worked off before."""
+        """Never visit a URL, as it was processed before."""
         self._seen.add(url_key(url))
 
     def pop(self) -> Target | None:
-        """The next address, which is open until :meth:`close`; ``None`` when nothing can be begun now."""
+        """Return the next URL, which stays open until :meth:`close`; ``None`` if none can be started now."""
         for _ in range(len(self._turns)):
             host = self._turns.popleft()
             if self._open[host] >= self._per_host:
@@ -201,5 +212,5 @@ class Frontier:
         return None
 
     def close(self, target: Target) -> None:
-        """The visit is over."""
+        """Mark the visit of a URL as finished."""
         self._open -= Counter((host_of(target.url),))

@@ -1,4 +1,4 @@
-"""What a crawl has seen before, so that pages which show nothing new don't eat its budget."""
+"""Images, texts and URL patterns seen so far, so that pages without new content do not use up the budget."""
 
 import re
 from collections import Counter, defaultdict
@@ -15,22 +15,24 @@ from exhibit.sentences import Sentence
 
 MIN_PAGES = 50
 MAX_IDLE = 20
-"""So many pages of a pattern are visited in any case, and so many in a row may show nothing new before the rest is
-left out. Tried on the made sites of ``tests/crawler/state/test_novelty.py``: 5 in a row lost 255 of 2,000 pictures of a
-shop with facets, and 157 of 222 of an archive of reprints; 10, 20 and 40 lost none, and cost the shop 330, 340 and 360
-of its 960 pages. 20 is twice what was needed. A shop of 5,000 goods is visited whole. 50 is what a calendar costs."""
+"""Pages of a pattern that are always visited, and consecutive pages without new images after which the rest is skipped.
+
+Tried on the synthetic sites of ``tests/crawler/state/test_novelty.py``: a limit of 5 consecutive pages lost 255 of
+2,000 images of a shop with facets, and 157 of 222 of an archive of reprints; 10, 20 and 40 lost none, and visited 330,
+340 and 360 of the shop's 960 pages. 20 is twice the required value. A shop of 5,000 goods is visited completely. 50 is
+what a calendar costs."""
 
 WAITING = frozenset({Reason.RETRY_AFTER, Reason.ROBOTS_UNAVAILABLE})
-"""Refusals of a host as a whole, which may be asked again later."""
+"""Refusals that concern a whole host, which can be tried again later."""
 
 PASSING = WAITING | {Reason.BUDGET, Reason.TIMEOUT}
-"""Refusals that say nothing about the address: asked another time, it may show what nobody has seen."""
+"""Temporary refusals, which say nothing about the URL: a later visit may find new content."""
 
 LEFT_OUT = Reason.REPETITIVE
-"""Why pages of a pattern are left out: the reason of the refusal that tells it."""
+"""Refusal reason for skipped pages of a pattern."""
 
 MIN_WORDS = 50
-"""With fewer, pages with the same words may be a list's, whose links are nothing but pictures or numbers."""
+"""Minimum words for comparing texts: shorter pages with the same words may be lists of images or numbers."""
 
 _MAX_BITS = 3
 _BLOCK = 16
@@ -39,9 +41,9 @@ _ID = re.compile(r"(?=[^/]*\d)(?=[^/]*[a-z])[\w-]{20,}", re.IGNORECASE)
 
 
 def pattern_of(url: str) -> str:
-    """What addresses of one template have in common, such as ``example.org/calendar/#/#?view``.
+    """Return the pattern that URLs of one template share, such as ``example.org/calendar/#/#?view``.
 
-    Digits and long ids in the path become ``#``, parameters lose their values and their order.
+    Digits and long ids in the path become ``#``; parameters lose their values and are sorted.
     """
     read = read_url(url)
     if read is None:
@@ -55,27 +57,27 @@ def pattern_of(url: str) -> str:
 
 
 def pattern_of_target(target: Link | PageLine) -> str:
-    """The pattern of a page that was found; empty where no other can share it.
+    """Return the pattern of a discovered page; empty if no other page can share it.
 
-    It is also empty for what somebody named himself, and for what isn't a page.
+    It is also empty for URLs that the job names itself, and for targets that are not pages.
     """
     pattern = pattern_of(target.url) if target.depth and target.kind is Kind.PAGE else ""
     return pattern if "#" in pattern or "?" in pattern else ""
 
 
 def shows_new(line: PageLine, seen: Collection[Digest]) -> bool:
-    """Whether a page shows a picture that isn't among these, or may: it or one of them wasn't sent this time."""
+    """Return True if a page shows an image not in ``seen``, or might: the page or an image was not sent this time."""
     may = line.not_modified or any(refusal.reason in PASSING for refusal in line.refusals)
     return may or any(sighting.digest not in seen for sighting in line.sightings)
 
 
 def leads_on(pattern: str, links: Iterable[Link]) -> bool:
-    """Whether a page's new links name a page of another pattern: a list may show no picture, but its items do."""
+    """Return True if new links lead to a page of another pattern: a list may show no image, but its items do."""
     return any(link.kind is Kind.PAGE and pattern_of_target(link) != pattern for link in links)
 
 
 def left_out(pattern: str, pages: int) -> Sentence:
-    """What is told of a pattern whose pages are left out."""
+    """Return the message about a pattern whose remaining pages are skipped."""
     return Sentence(
         "%(pages)s pages of the pattern %(pattern)s were left out: the last %(idle)s showed nothing new.",
         pages=pages,
@@ -85,7 +87,7 @@ def left_out(pattern: str, pages: int) -> Sentence:
 
 
 class Novelty:
-    """Pictures, texts and patterns that the pages of one job have shown so far."""
+    """Images, texts and patterns that the pages of one job have shown so far."""
 
     def __init__(self) -> None:
         self.left_out: Counter[str] = Counter()  # pages by pattern
@@ -96,7 +98,7 @@ class Novelty:
         self._told: set[bytes] = set()
 
     def leaves_out(self, pattern: str) -> bool:
-        """Whether the next page of a pattern is left out, which is counted then."""
+        """Return True, and count the page, if the next page of a pattern is to be skipped."""
         if is_idle := self._is_idle(pattern):
             self.left_out[pattern] += 1
         return is_idle
@@ -105,12 +107,13 @@ class Novelty:
         return self._pages[pattern] >= MIN_PAGES and self._idle[pattern] >= MAX_IDLE
 
     def repeats(self, line: PageLine) -> bool:
-        """Whether a page shows no new picture, and its text differs from an earlier one in 3 bits at most.
+        """Return True if a page shows no new image and its text differs from an earlier one in at most 3 bits.
 
-        A text of few words says so only where no link is new, too: the pages of a list may share all their words.
+        For texts with few words, the page must also have no new link, as the pages of a list may share all their words.
 
-        Three bits of 64, found by the blocks of 16 of which one is the same then (Manku, Jain and Das Sarma, "Detecting
-        near-duplicates for web crawling", WWW 2007).
+        The text fingerprints have 64 bits. They are found by blocks of 16 bits, one of which must be equal if 3 bits
+        differ
+        (Manku, Jain and Das Sarma, "Detecting near-duplicates for web crawling", WWW 2007).
         """
         if not line.text or shows_new(line, self._pictures):
             return False
@@ -120,7 +123,7 @@ class Novelty:
         return any(is_near(text, other) for block in _blocks(text) for other in self._texts.get(block, ()))
 
     def take(self, line: PageLine, pattern: str) -> None:
-        """Remember what a page has shown, with new links only; a pattern that is empty is never left out."""
+        """Remember the content of a page, whose links must be new ones; an empty pattern is never skipped."""
         if pattern:
             fresh = (link for link in line.links if not self._is_idle(pattern_of_target(link)))
             is_new = shows_new(line, self._pictures) or leads_on(pattern, fresh)
@@ -134,7 +137,7 @@ class Novelty:
                     self._texts[block].append(text)
 
     def untold(self, line: PageLine) -> PageLine:
-        """The line without links and refusals that one before has told, unless they will be asked again."""
+        """Return the line without links and refusals already reported, except refusals that may be tried again."""
         links = tuple(link for link in line.links if self._is_first(_fact_of(link)))
         refusals = tuple(
             refusal
@@ -158,7 +161,7 @@ def _hash(fact: str) -> bytes:
 
 
 def is_near(one: int, other: int) -> bool:
-    """Whether two fingerprints are those of nearly the same text."""
+    """Return True if two fingerprints belong to nearly the same text."""
     return (one ^ other).bit_count() <= _MAX_BITS
 
 

@@ -1,4 +1,4 @@
-"""How fast a host is asked: a least delay, what robots.txt and Retry-After say, and slower where it answers slowly."""
+"""Request rate for each host: minimum delay, robots.txt, Retry-After, and adaptation to slow responses."""
 
 import time
 from email.utils import parsedate_to_datetime
@@ -8,7 +8,7 @@ from crawler.formats.job import Politeness
 from exhibit.clock import now
 
 Downloader: TypeAlias = Any
-"""Scrapy's downloader; its slots, one a host, hold delay, concurrency and the time of the last request."""
+"""Scrapy's downloader; it has one slot per host with delay, concurrency and the time of the last request."""
 
 _MAX_DELAY = 60.0
 _FIRST_WAIT = 5.0
@@ -16,16 +16,16 @@ _MIN_DELAY = 0.01
 
 
 class Pace:
-    """Sets the slots of Scrapy's downloader."""
+    """Adjusts the slots of Scrapy's downloader."""
 
     def __init__(self, politeness: Politeness, downloader: Downloader) -> None:
         self._politeness, self._downloader = politeness, downloader
         self._floors: dict[str, float] = dict(politeness.host_delays)
         self._resting: set[str] = set()
-        self._later: dict[str, float] = {}  # moment of a monotonic clock, by host
+        self._later: dict[str, float] = {}  # monotonic time, by host
 
     def obey(self, host: str, crawl_delay: float) -> None:
-        """Leave at least this time between two requests to a host, one at a time."""
+        """Set a minimum delay, in seconds, between two requests to a host, and allow only one request at a time."""
         if crawl_delay <= self._floor(host):
             return
         self._floors[host] = crawl_delay
@@ -35,21 +35,22 @@ class Pace:
             slot.delay, slot.concurrency, slot.jitter = crawl_delay, 1, 0
 
     def is_resting(self, host: str) -> bool:
-        """Whether a host has asked to be left alone for longer than the job waits."""
+        """Return True if a host requested a pause longer than the job waits."""
         return host in self._resting
 
     def put_off(self, host: str) -> None:
-        """Leave a host to a later job: what it asks of its visitors can't be had in this one."""
+        """Leave a host to a later job, as its crawling rules cannot be fetched in this one."""
         self._later.setdefault(host, time.monotonic())
 
     def waiting(self) -> dict[str, float]:
-        """Hosts that are left to a later job, and how many seconds each asks to be left alone; 0 if it doesn't."""
+        """Return hosts left to a later job, with the pause in seconds that each requests; 0 if it requests none."""
         return {host: round(max(0.0, until - time.monotonic()), 1) for host, until in sorted(self._later.items())}
 
     def pause(self, host: str, retry_after: str, tries: int, seconds_left: float) -> bool:
-        """Ask nothing of a host for as long as it says (RFC 9110, 10.2.3), or for 5, 10, 20 … s when it doesn't say.
+        """Pause a host for the time of its Retry-After header (RFC 9110, 10.2.3), or else for 5, 10, 20 … s.
 
-        Returns whether to try again; when not, the host rests until the end of the job.
+        Returns:
+            True if the request should be tried again; if False, the host rests until the end of the job.
         """
         wait = _seconds(retry_after)
         if wait is None:
@@ -65,7 +66,7 @@ class Pace:
         return True
 
     def answered(self, host: str, latency: float, *, success: bool) -> None:
-        """Follow a host's answers: Scrapy's AutoThrottle, with a least delay for each host."""
+        """Adapt the delay to a response as Scrapy's AutoThrottle does, with a minimum delay for each host."""
         slot = self._downloader.slots.get(host)
         if slot is None or not self._politeness.autothrottle:
             return

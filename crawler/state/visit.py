@@ -1,4 +1,4 @@
-"""One address that is being worked off: what is still awaited, and the line that it becomes."""
+"""A visit to one URL: its pending images, and the line that it becomes."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ from exhibit.types import Fetched, SeenElsewhere, SeenKind, Sighting
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the response of a visit told."""
+    """Facts from the response to a visit."""
 
     final_url: str
-    status: int  # 0 until the address itself has answered
+    status: int  # 0 until the URL has responded
     fetched_at: datetime = field(default_factory=now)
     etag: str = ""
     last_modified: str = ""
@@ -27,9 +27,14 @@ class Facts:
 
 
 class Visit:
-    """Collects the images of one address, begun so many seconds after the job.
+    """Collects the images of one URL.
 
-    It is done when nothing is awaited any more after :meth:`release` of its own hold: ``done`` is called then, once.
+    The visit ends when nothing is pending after :meth:`release` of its own hold; ``done`` is then called, once.
+
+    Args:
+        target: URL to visit.
+        done: Called with the visit when it ends.
+        begun: Seconds since the start of the job.
     """
 
     def __init__(self, target: Target, done: Callable[["Visit"], None], begun: float) -> None:
@@ -39,8 +44,8 @@ class Visit:
         self.links: tuple[Link, ...] = ()
         self.modified: dict[str, datetime] = {}
         self.render_seconds = 0.0
-        self.sheets: set[str] = set()  # addresses of style sheets that it has wanted
-        self.imported_sheets = 0  # those of them that other sheets import
+        self.sheets: set[str] = set()  # URLs of requested style sheets
+        self.imported_sheets = 0  # how many of these are imported by other sheets
         self.is_over = False
         self._done = done
         self._awaited = 1
@@ -49,22 +54,22 @@ class Visit:
         self._left_out: Counter[str] = Counter()
 
     def hold(self) -> None:
-        """One more thing is awaited."""
+        """Add one pending item."""
         self._awaited += 1
 
     def release(self) -> None:
-        """One thing less is awaited."""
+        """Remove one pending item."""
         self._awaited -= 1
         if self._awaited == 0 and not self.is_over:
             self.is_over = True
             self._done(self)
 
     def has(self, found: FoundImage) -> bool:
-        """Whether this page, or a style sheet of it, has named an image."""
+        """Return True if this page, or one of its style sheets, has named an image."""
         return (found.page_url, found.url) in self._wanted
 
     def want(self, found: FoundImage) -> bool:
-        """Await an image; false when this page has named it before."""
+        """Add an image as pending; return False if this page has named it before."""
         place = (found.page_url, found.url)
         if place in self._wanted:
             return False
@@ -73,47 +78,47 @@ class Visit:
         return True
 
     def settle(self, found: FoundImage, result: Fetched | Refusal, image_url: str = "") -> None:
-        """An image is done with."""
+        """Record the result for an image."""
         place = (found.page_url, found.url)
         if isinstance(result, Fetched):
             shown_on = found.page_url or self.facts.final_url
-            told = self._elsewhere(found)
-            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context, told)
+            dates = self._elsewhere(found)
+            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context, dates)
         else:
             self._outcomes[place] = result
         self.release()
 
     def _elsewhere(self, found: FoundImage) -> tuple[SeenElsewhere, ...]:
-        """What is stated of when an image was there, by whoever names it and by the page that shows it."""
+        """Return dates of an image's publication elsewhere, stated by the source that names it and by the page."""
         published = "" if found.page_url else self.document.published
         own = SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated=published)
         return (*found.elsewhere, own) if published else found.elsewhere
 
     def leave_out(self, counts: Mapping[str, int]) -> None:
-        """Count what limits left out beside the document's own counts."""
+        """Add counts of items omitted because of limits, besides the document's own counts."""
         self._left_out.update(counts)
 
     def refuse(self, refusal: Refusal) -> None:
-        """Note a refusal that isn't an image's."""
+        """Record a refusal that does not concern an image."""
         self._outcomes["", refusal.url] = refusal
 
     def give_up(self, reason: str, sentence: str) -> None:
-        """Refuse every image that is still awaited; the visit is over."""
-        for place, found in self._wanted.items():
+        """Refuse every pending image and end the visit."""
+        for place, image in self._wanted.items():
             if place not in self._outcomes:
-                self._outcomes[place] = Refusal(_shown(found.url), reason, sentence)
+                self._outcomes[place] = Refusal(_shown(image.url), reason, sentence)
         self.is_over = True
 
     def sightings(self) -> tuple[Sighting, ...]:
-        """The images that were kept, in the order of the document."""
+        """Return the stored images, in document order."""
         return tuple(sighting for sighting in self._ordered() if isinstance(sighting, Sighting))
 
     def refusals(self) -> tuple[Refusal, ...]:
-        """The images that weren't."""
+        """Return the refusals."""
         return tuple(refusal for refusal in self._ordered() if isinstance(refusal, Refusal))
 
     def line(self) -> PageLine:
-        """The line of this visit."""
+        """Return the output line of this visit."""
         return PageLine(
             url=self.target.url,
             kind=self.target.kind,
@@ -133,7 +138,7 @@ class Visit:
         )
 
     def image_line(self, sighting: Sighting) -> PageLine:
-        """The line of a visit to a single image."""
+        """Return the output line of a visit to a single image."""
         headers = {name.lower(): value for name, value in sighting.response_headers}
         return PageLine(
             url=self.target.url,
@@ -155,5 +160,5 @@ class Visit:
 
 
 def _shown(url: str) -> str:
-    """A ``data:`` address without its bytes."""
+    """Shorten a ``data:`` URL for display."""
     return f"{url[:40]}..." if url[:5].lower() == "data:" and len(url) > 43 else url

@@ -1,1 +1,1 @@
-"""Measuring a calibration, and how well a network finds edited copies."""
+"""Calibration of the comparison, and the recall of networks on edited copies."""

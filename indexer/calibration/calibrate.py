@@ -1,4 +1,4 @@
-"""A calibration from a folder of photographs: measured, fitted, bounded, and told."""
+"""Calibration from a folder of photographs: measure, fit, compute bounds, and report."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,50 +28,51 @@ from indexer.search.search import compare_alone
 
 KEPT = "kept"
 SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
-"""About what a photograph, and an edit of one, cost a core."""
+"""Approximate processor time, in seconds, for a photograph and for an edit of one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to calibrate with."""
+    """Inputs of a calibration."""
 
-    folder: Path  # photographs, each of another picture
-    scratch: Path  # for what is measured; a later run with the same photographs goes on with it
+    folder: Path  # photographs, each of a different subject
+    scratch: Path  # folder for measurements; a later run with the same photographs continues with them
     name: str
-    data: str  # what the photographs are, in words; their number and the day are added
+    data: str  # description of the photographs; their number and the day are added
     plan: Plan = field(default_factory=Plan)
     same: tuple[tuple[str, ...], ...] = ()  # groups of files that show the same picture
     jobs: int = 1
-    network: DescriptorFile | None = None  # the one that serves, where it isn't the one that comes along
+    network: DescriptorFile | None = None  # the configured network, if it is not the built-in one
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it."""
+    """Result of a calibration."""
 
     calibration: Calibration
-    photographs: tuple[Photograph, ...]  # what was searched for
-    skipped: tuple[Skipped, ...]  # what couldn't be read
-    samples: tuple[Sample, ...]  # every pair that was measured
-    kept: tuple[Sample, ...] = ()  # pairs that persons filed, which nothing above is reckoned from
+    photographs: tuple[Photograph, ...]  # the photographs that were searched for
+    skipped: tuple[Skipped, ...]  # files that could not be read
+    samples: tuple[Sample, ...]  # all measured pairs
+    kept: tuple[Sample, ...] = ()  # pairs filed by users, which are not part of the calibration
 
     def alarms(self, decision: Decision) -> list[Sample]:
-        """Different photographs that were decided so when one was searched for."""
+        """Return false alarms: different photographs for which a search ended with this decision."""
         return [
             sample for sample in self.samples if sample.kind == NEAREST and sample.verification.decision is decision
         ]
 
     @property
     def misjudged(self) -> list[Sample]:
-        """Kept copies that aren't found, and different pictures that are."""
+        """Filed copies that are not found, and filed different pictures that are."""
         return [sample for sample in self.kept if sample.copy is (sample.verification.decision is Decision.NONE)]
 
 
 def calibrate(order: Order, progress: Progress) -> Outcome:
-    """Measure, fit and bound.
+    """Measure the photographs, fit the calibration and compute its bounds.
 
-    Raises ``WrongUseError`` when the folder can't be used, or holds too few photographs, ``ServiceMissingError`` when a
-    process died, of memory most likely.
+    Raises:
+        WrongUseError: The folder cannot be used, or has too few photographs.
+        ServiceMissingError: A process died, most likely because of memory.
     """
     descriptor = BUILT_IN if order.network is None else order.network.descriptor()
     photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
@@ -83,13 +84,13 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
     day = now().date().isoformat()
     edited = len({sample.photograph for sample in samples if sample.copy})
     data = f"{order.data.rstrip('.')}: {searched:,} photographs searched for, {edited:,} of them edited, {day}."
-    made = fit(samples, name=order.name, made=day, data=data, bounds=(bounds[0], bounds[1]))
-    made = replace(made, network=descriptor.space.id)
-    return Outcome(made, tuple(photographs), tuple(skipped), tuple(samples))
+    calibration = fit(samples, name=order.name, made=day, data=data, bounds=(bounds[0], bounds[1]))
+    calibration = replace(calibration, network=descriptor.space.id)
+    return Outcome(calibration, tuple(photographs), tuple(skipped), tuple(samples))
 
 
 def measure_kept(pairs: KeptPairs) -> Iterator[Sample]:
-    """What this version makes of the pairs that persons filed."""
+    """Compare the pairs filed by users with this version."""
     for pair in pairs.pairs():
         original, copy = pairs.files_of(pair)
         compared = compare_alone(extract(copy), lambda copy=copy: copy, extract(original))  # type: ignore[misc]
@@ -97,7 +98,11 @@ def measure_kept(pairs: KeptPairs) -> Iterator[Sample]:
 
 
 def foretold(order: Order) -> str:
-    """What would be measured, and about how long that takes; raises ``WrongUseError`` for too few files."""
+    """Describe what would be measured, and the approximate time.
+
+    Raises:
+        WrongUseError: There are too few files.
+    """
     refuse_too_few(order.folder, files := len(files_below(order.folder)))
     edited = min(files, order.plan.edited)
     edits = edited * (order.plan.edits_each + 2)
@@ -109,9 +114,10 @@ def foretold(order: Order) -> str:
 
 
 def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
-    """Groups of files that show the same picture: a line each, paths below the folder with tabs or ``;`` between.
+    """Read groups of files that show the same picture: one per line, with paths separated by tabs or ``;``.
 
-    Raises ``WrongUseError`` when it can't be read, or names a file twice.
+    Raises:
+        WrongUseError: The file cannot be read, or names a file twice.
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
@@ -125,7 +131,7 @@ def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
 
 
 def told(outcome: Outcome) -> list[tuple[str, str]]:
-    """The outcome as names with values."""
+    """Return the outcome as names with values."""
     copies = [sample for sample in outcome.samples if sample.copy]
     overlaid = [sample for sample in outcome.samples if sample.kind.startswith(OVERLAY)]
     filed = [[sample for sample in outcome.kept if sample.copy is copy] for copy in (True, False)]

@@ -1,7 +1,7 @@
-"""Pairs that persons have filed: what the present version makes of each is told beside a calibration.
+"""Pairs filed by users: the results of the current version for them are reported beside a calibration.
 
-They were chosen because of what came of them, not drawn, so they say nothing of how often the comparison is wrong, and
-no bound takes them in.
+They were chosen because of their results rather than drawn at random, so they do not show how often the comparison is
+wrong, and no bound includes them.
 """
 
 import csv
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from indexer.search.why import Explanation
 
 FOLDER = "benchmark"
-"""Of the data folder: ``pairs.csv``, and ``files`` by digest."""
+"""Folder in the data folder, with ``pairs.csv``, and ``files`` by digest."""
 
 
 class Said(StrEnum):
-    """What a person says of a pair."""
+    """A user's judgement of a pair."""
 
     COPY = "copy"
     DIFFERENT = "different"
 
 
 class KeptPair(NamedTuple):
-    """A line of the table."""
+    """A row of the table."""
 
     kept_at: str
     by: str
     said: str
-    decision: str  # what came of it then
-    original: str  # hexadecimal digest, as is the next
+    decision: str  # the decision at that time
+    original: str  # hexadecimal digest, as is the next field
     copy: str
-    about: str  # the names of both
+    about: str  # names of both pictures
 
 
 class KeptPairs:
@@ -52,9 +52,10 @@ class KeptPairs:
     def keep(
         self, original: bytes, copy: bytes, said: Said, explained: "Explanation[Any]", *, about: str, by: str
     ) -> None:
-        """File a pair, also a second time: the newest word on it counts.
+        """File a pair; if it was filed before, the newest judgement counts.
 
-        Raises ``RefusedError`` where one of them can't be read.
+        Raises:
+            RefusedError: One of the pictures cannot be read.
         """
         if explained.examined is None:
             raise RefusedError(Sentence("Only pictures that can be read are kept for measuring."), reason="unreadable")
@@ -62,14 +63,23 @@ class KeptPairs:
         self._add(KeptPair(rfc3339(now()), by, said, explained.decision, named, filed, one_line(about)))
 
     def pairs(self) -> list[KeptPair]:
-        """What is kept, the newest word on each pair; raises ``RefusedError`` for a line that is no row."""
+        """Return the filed pairs, each with its newest judgement.
+
+        Raises:
+            RefusedError: A line is not a valid row.
+        """
         if not self._table.exists():
             return []
         rows = [KeptPair(**row) for row in records(self._table)]
         return [*{(row.original, row.copy): row for row in rows}.values()]
 
     def files_of(self, pair: KeptPair) -> tuple[bytes, bytes]:
-        """The original and the copy; raises ``NotFoundError`` or ``IntegrityError`` where that can't be."""
+        """Return the bytes of the original and of the copy.
+
+        Raises:
+            NotFoundError: A file does not exist.
+            IntegrityError: A file has other contents than its name says.
+        """
         original, copy = (self._files().get(Digest.from_hex(name)) for name in (pair.original, pair.copy))
         return original, copy
 

@@ -1,8 +1,8 @@
-"""Measuring a folder of photographs for a calibration: edits of each are its copies, the other photographs are not.
+"""Measure photographs for a calibration: edits of a photograph are its copies, other photographs are not.
 
-Every photograph is searched for among all the others, exactly as a found picture is searched for among works: what
-comes near it are the hardest strangers there are. Some photographs are edited besides and compared with themselves; and
-two that came near one another are compared once more under the same overlay.
+Every photograph is searched for among all others, exactly as a found picture is searched for among works; its nearest
+matches are the hardest negatives available. In addition, some photographs are edited and compared with themselves, and
+each of these and its nearest neighbour are compared under the same overlay.
 """
 
 import dataclasses
@@ -38,33 +38,33 @@ from indexer.votes.index import VoteIndex
 
 NEAREST, OVERLAY = "nearest", "overlay"
 SHOWN_BESIDE = 2
-"""Other photographs that stand beside or behind an edited one."""
+"""Other photographs placed beside or behind an edited one."""
 EDITED_SIDE = 1280
-"""Long side, in pixels, at which a photograph is read to be edited."""
+"""Long side, in pixels, at which a photograph is decoded for editing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured."""
+    """Numbers of edited photographs and edits."""
 
-    edited: int = 300  # at most so many photographs are edited; all are searched for
-    edits_each: int = 8  # so many edits of each; over all photographs every edit has its turn
-    seed: int = 1  # of the edits
+    edited: int = 300  # maximum number of edited photographs; all are searched for
+    edits_each: int = 8  # edits of each; all edits are used in turn over the photographs
+    seed: int = 1  # seed of the edits
 
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A file of the folder. Files that show the same picture are of one group, and count once."""
+    """A file of the folder. Files that show the same picture belong to one group, and count once."""
 
-    path: str  # below the folder
+    path: str  # relative to the folder
     digest: Digest  # of its bytes
-    group: str  # identity of the picture: the digest of the first of its files, hexadecimal
-    hash: bytes  # perceptual, 32 bytes
+    group: str  # identity of the picture: hexadecimal digest of the first of its files
+    hash: bytes  # perceptual hash, 32 bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a process needs to measure photographs."""
+    """Data that a process needs to measure photographs."""
 
     folder: Path
     scratch: Path
@@ -74,12 +74,12 @@ class Scene:
 
     @property
     def descriptor(self) -> Descriptor:
-        """The network that serves: the one that comes along, where no other is named."""
+        """The configured network, or the built-in one."""
         return BUILT_IN if self.network is None else self.network.descriptor()
 
     @property
     def identity(self) -> str:
-        """Changes with everything that the measurements depend on, the text of what measures and edits, too."""
+        """Identity of all inputs of the measurements, including the source of the measuring and editing code."""
         listed = [[photograph.digest.hex, photograph.group] for photograph in self.photographs]
         edited = sorted(Path(edits.__file__).parent.glob("*.py"))
         sources = Digest.of(b"".join(path.read_bytes() for path in (Path(__file__), *edited)))
@@ -87,7 +87,7 @@ class Scene:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def edited(self) -> frozenset[int]:
-        """Which photographs are edited: the first of each group, in the order of their digests, so that any may be."""
+        """Return the edited photographs: the first of each group, ordered by digest, so that any may be among them."""
         first = {photograph.group: number for number, photograph in reversed(list(enumerate(self.photographs)))}
         chosen = sorted(first.values(), key=lambda number: self.photographs[number].digest.hex)
         return frozenset(chosen[: self.plan.edited])
@@ -96,11 +96,20 @@ class Scene:
 def read_photographs(
     folder: Path, scratch: Path, same: Sequence[Sequence[str]], descriptor: Descriptor, progress: Progress
 ) -> tuple[list[Photograph], list[Skipped]]:
-    """Read every picture of a folder once and keep its features, which a later run uses again.
+    """Read every picture of a folder once and store its features, which later runs reuse.
 
-    Gives the photographs, each file's bytes once, in the order of their paths, and what couldn't be read. ``same`` has
-    groups of paths that show the same picture. Raises ``WrongUseError`` when it isn't a folder, a group names a file
-    that isn't there, or there are too few photographs.
+    Args:
+        folder: Folder of photographs.
+        scratch: Folder that stores the features.
+        same: Groups of paths that show the same picture.
+        descriptor: The network.
+        progress: Receives the progress.
+
+    Returns:
+        The photographs, each file's bytes once, sorted by path, and the files that could not be read.
+
+    Raises:
+        WrongUseError: It is not a folder, a group names a file that does not exist, or there are too few photographs.
     """
     paths = files_below(folder)
     if unknown := sorted({path for group in same for path in group} - set(paths)):
@@ -126,14 +135,14 @@ def read_photographs(
 
 
 def refuse_too_few(folder: Path, found: int) -> None:
-    """Raise ``WrongUseError`` where so many photographs don't make a calibration."""
+    """Raise ``WrongUseError`` if there are too few photographs for a calibration."""
     if found < MIN_PHOTOGRAPHS:
         hint = f"At least {MIN_PHOTOGRAPHS} are needed; some thousand make a useful calibration."
         raise WrongUseError(f"{folder} holds {found} different photographs.", hint=hint)
 
 
 def measure(scene: Scene, jobs: int, progress: Progress) -> list[Sample]:
-    """Measure every photograph in so many processes, or go on where an earlier run was interrupted."""
+    """Measure every photograph with ``jobs`` processes, or continue an interrupted run."""
     path = scene.scratch / f"measured-{scene.identity}.jsonl"
     done = _kept(path)
     left = [number for number in range(len(scene.photographs)) if number not in done]
@@ -155,7 +164,7 @@ def _measured(bench: "Bench", number: int) -> tuple[int, list[Sample]]:
 
 
 class Bench:
-    """The photographs as one process searches them."""
+    """The photographs, with indexes for one process."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -179,31 +188,31 @@ class Bench:
         self.votes.upsert(np.array(every, np.int64), sets)
 
     def index_without(self, space: Space, hidden: NDArray[np.int64]) -> FaissIndex:
-        """An index, in memory alone, of the vectors in a space but those in the hidden rows."""
+        """Return an in-memory index of the vectors in a space, without those in the hidden rows."""
         index = FaissIndex(space, self.scene.scratch / space.name)
-        kept = np.setdiff1d(np.arange(len(self.vectors[space.id])), hidden)
-        index.upsert(kept, self.vectors[space.id][kept])
+        rows = np.setdiff1d(np.arange(len(self.vectors[space.id])), hidden)
+        index.upsert(rows, self.vectors[space.id][rows])
         return index
 
     def data(self, number: int) -> bytes:
-        """The bytes of a photograph."""
+        """Return the bytes of a photograph."""
         return (self.scene.folder / self.scene.photographs[number].path).read_bytes()
 
     def features(self, number: int) -> Features:
-        """What was measured of a photograph."""
+        """Return the features of a photograph."""
         return self.cache.get(self.scene.photographs[number].digest, lambda: self.data(number))
 
     def measure(self, number: int) -> list[Sample]:
-        """Search for a photograph among the others and, if it is one of those, edit it."""
+        """Search for a photograph among the others and, if it is selected, compare its edits."""
         photograph = self.scene.photographs[number]
-        found = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
+        matches = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
         samples = [
             Sample(photograph.group, False, NEAREST, compared, (photograph.path, self.scene.photographs[other].path))
-            for other, compared in found
+            for other, compared in matches
         ]
         if number not in self.chosen:
             return samples
-        return [*samples, *self._edited(number), *self._overlaid(number, [other for other, _ in found])]
+        return [*samples, *self._edited(number), *self._overlaid(number, [other for other, _ in matches])]
 
     def _edited(self, number: int) -> Iterator[Sample]:
         plan, names = self.scene.plan, tuple(edits.EDITS)
@@ -212,11 +221,11 @@ class Bench:
         for place in range(plan.edits_each):
             name = names[(turn * plan.edits_each + place) % len(names)]
             data = edits.apply(name, self._picture(number), self._neighbours(number), plan.seed + turn).data
-            found = compare(extract(data), self.features(number))
-            yield Sample(group, True, name, found, (self.scene.photographs[number].path,))
+            comparison = compare(extract(data), self.features(number))
+            yield Sample(group, True, name, comparison, (self.scene.photographs[number].path,))
 
     def _overlaid(self, number: int, nearest: Sequence[int]) -> Iterator[Sample]:
-        """The photograph and the one nearest to it, under the same words or marks."""
+        """Compare the photograph and its nearest neighbour under the same words or marks."""
         if not nearest:
             return
         group = self.scene.photographs[number].group
@@ -240,8 +249,8 @@ class Bench:
 class Others:
     """All photographs that show another picture. Implements ``indexer.search.search.Works``.
 
-    Those that show the same one are hidden while the indexes are searched: they would take the places of strangers
-    among the nearest.
+    Photographs of the same picture are hidden while the indexes are searched, as they would displace others among the
+    nearest.
     """
 
     def __init__(self, bench: Bench, group: str) -> None:
@@ -252,16 +261,16 @@ class Others:
         self.votes = bench.votes.without(rows[ROOTSIFT.id])
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
-        """Whose vector each candidate is."""
+        """Return the photograph to which each candidate's vector belongs."""
         return owners_of(candidates, self._bench.owners)
 
     def features(self, work: int) -> Features:
-        """What was measured of a photograph."""
+        """Return the features of a photograph."""
         return self._bench.features(work)
 
 
 def _kept(path: Path) -> dict[int, list[Sample]]:
-    """What an earlier run has measured, a line for each photograph; a last line that was cut off is removed."""
+    """Read the measurements of an earlier run, a line per photograph; an incomplete last line is removed."""
     if not path.exists():
         return {}
     *lines, rest = path.read_bytes().split(b"\n")
@@ -272,16 +281,16 @@ def _kept(path: Path) -> dict[int, list[Sample]]:
 
 _PLACING = {"transform", "further", "pieces", "probability", "calibration"}
 _MEASURED = {field.name for field in dataclasses.fields(Verification)} - _PLACING
-"""What is kept of a comparison: its figures, not where the one lies on the other."""
+"""Stored fields of a comparison: its measurements, without transforms."""
 
 
 def _plain(sample: Sample) -> dict[str, Any]:
-    measured = {name: getattr(sample.verification, name) for name in sorted(_MEASURED)}
-    return {**dataclasses.asdict(sample), "verification": measured}
+    figures = {name: getattr(sample.verification, name) for name in sorted(_MEASURED)}
+    return {**dataclasses.asdict(sample), "verification": figures}
 
 
 def _sample(plain: dict[str, Any]) -> Sample:
-    measured = plain.pop("verification")
-    measured |= {"decision": Decision(measured["decision"]), "reasons": tuple(measured["reasons"])}
-    compared = Verification(**measured, transform=None, probability=None)
+    figures = plain.pop("verification")
+    figures |= {"decision": Decision(figures["decision"]), "reasons": tuple(figures["reasons"])}
+    compared = Verification(**figures, transform=None, probability=None)
     return Sample(**{**plain, "files": tuple(plain["files"])}, verification=compared)

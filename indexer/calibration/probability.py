@@ -1,4 +1,4 @@
-"""Fitting a calibration: a logistic model on figures of pairs, then an isotonic one on photographs it hasn't seen."""
+"""Calibration fit: a logistic model on the measurements of pairs, then an isotonic one on other photographs."""
 
 import hashlib
 from collections import Counter
@@ -14,10 +14,10 @@ from exhibit.types import Decision, Verification
 
 PRIOR = 0.5
 MIN_PHOTOGRAPHS = 20
-"""Fewer say nothing: with 20 photographs and no false alarm the bound is 140,000 in a million."""
+"""Fewer photographs are useless: with 20 and no false alarm, the bound is 140,000 in a million."""
 RIDGE = 1.0
-"""Penalty on the squared weights, as if one photograph spoke against them: figures that separate copies perfectly would
-otherwise have no finite weights."""
+"""Penalty on the squared weights, equivalent to one contrary photograph: measurements that separate copies perfectly
+would otherwise have no finite weights."""
 NEWTON_STEPS = 50
 
 Floats = NDArray[np.float64]
@@ -25,21 +25,34 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One pair that was measured, and what it is."""
+    """A measured pair, with its true kind."""
 
-    photograph: str  # identity of the photograph that was changed or searched with; splits are by this
+    photograph: str  # identity of the photograph that was edited or searched for; splits are by this
     copy: bool  # whether the pair is one picture and a copy of it
-    kind: str  # how the pair came about, such as `nearest` or the name of an edit
+    kind: str  # origin of the pair, such as `nearest` or the name of an edit
     verification: Verification
-    files: tuple[str, ...] = ()  # what was compared, for a reader: two paths, or one that was edited
+    files: tuple[str, ...] = ()  # compared files, for readers: two paths, or one that was edited
 
 
 def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: tuple[Bound, Bound]) -> Calibration:
     """Fit weights on one half of the photographs, and knots on the other.
 
-    Every photograph counts the same, however many edits of it were measured; copies and others together have the
-    weights of the prior. The day is ISO 8601; bounds are of what was called certain, and of what was put up for review.
-    Raises ``WrongUseError`` for too few photographs, or when the pairs are all of one kind.
+    Every photograph has the same weight, however many of its edits were measured; copies and others have the total
+    weights
+    of the prior.
+
+    Args:
+        samples: Measured pairs.
+        name: Name of the calibration.
+        made: Day, ISO 8601.
+        data: Description of the photographs.
+        bounds: Bounds on false alarms of the decisions ``certain`` and ``review``.
+
+    Returns:
+        The calibration.
+
+    Raises:
+        WrongUseError: There are too few photographs, or all pairs are of one kind.
     """
     samples = [sample for sample in samples if is_measurable(sample.verification)]
     photographs = {sample.photograph for sample in samples}
@@ -70,7 +83,7 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
 
 
 def false_alarms(samples: Sequence[Sample], decision: Decision, photographs: int) -> Bound:
-    """In how many photographs some other picture was decided so."""
+    """Return the number of photographs for which another picture got this decision."""
     failed = {sample.photograph for sample in samples if not sample.copy and sample.verification.decision is decision}
     return Bound(photographs, len(failed))
 
@@ -78,8 +91,9 @@ def false_alarms(samples: Sequence[Sample], decision: Decision, photographs: int
 def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
     """Weighted logistic regression with a ridge, by Newton's method (iteratively reweighted least squares).
 
-    P. McCullagh, J. A. Nelder, "Generalized Linear Models", 1989, chapter 4. Of rows (n, figures) and outcomes 0 or 1,
-    it gives the intercept, which isn't penalised, and the weight of each figure.
+    P. McCullagh, J. A. Nelder, "Generalized Linear Models", 1989, chapter 4. For rows of shape (n, figures) and
+    outcomes 0
+    or 1, returns the intercept, which is not penalised, and the weight of each figure.
     """
     design = np.column_stack([np.ones(len(rows)), rows])
     ridge = np.diag([0.0] + [RIDGE] * rows.shape[1])
@@ -96,8 +110,8 @@ def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
 
 
 def _knots(scores: Floats, samples: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
-    """The ends of the steps of the isotonic fit, held within what the number of photographs allows."""
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - takes a while, and few ask
+    """Return the ends of the steps of the isotonic fit, limited to what the number of photographs supports."""
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - slow to load, and rarely needed
 
     outcomes, weights = _copies(samples), _weights(samples)
     distinct, place = np.unique(np.round(scores, 6), return_inverse=True)
@@ -111,7 +125,7 @@ def _knots(scores: Floats, samples: Sequence[Sample]) -> tuple[tuple[float, floa
 
 
 def _extremes(samples: Sequence[Sample]) -> tuple[float, float]:
-    """The least and the largest probability that so many photographs can show, by Laplace's rule of succession."""
+    """Return the lowest and highest probability that the photographs support, by Laplace's rule of succession."""
     copies = len({sample.photograph for sample in samples if sample.copy})
     others = len({sample.photograph for sample in samples if not sample.copy})
     return 1 / (copies + 2), 1 - 1 / (others + 2)
@@ -126,7 +140,7 @@ def _copies(samples: Sequence[Sample]) -> Floats:
 
 
 def _weights(samples: Sequence[Sample]) -> Floats:
-    """Each photograph has the same weight among copies, and among others; together they weigh as many as there are."""
+    """Weight photographs equally among copies and among others; the weights add up to the number of photographs."""
     of_photograph = Counter((sample.copy, sample.photograph) for sample in samples)
     photographs = Counter(copy for copy, _ in of_photograph)
     share = {True: PRIOR, False: 1 - PRIOR}
@@ -140,5 +154,5 @@ def _weights(samples: Sequence[Sample]) -> Floats:
 
 
 def _half(photograph: str) -> int:
-    """Which half of the split a photograph belongs to; the same on every machine."""
+    """Return the half of the split to which a photograph belongs, the same on every machine."""
     return hashlib.sha256(photograph.encode()).digest()[0] & 1

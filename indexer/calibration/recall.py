@@ -1,7 +1,7 @@
-"""How well a network finds edited copies: recall over the edits of :mod:`indexer.edits`, among pictures of one's own.
+"""Recall of a network on edited copies, over the edits of :mod:`indexer.edits`, with the user's own photographs.
 
-Each photograph that is registered here is looked for in every edit. A query is the picture and its middle, a registered
-picture is described as a whole; the larger cosine counts.
+Each registered photograph is searched for with every edit. A query consists of the picture and its centre, a registered
+picture is described as a whole; the larger cosine similarity counts.
 """
 
 import time
@@ -25,44 +25,44 @@ from indexer.picture.perceptual_hash import orientation_hashes, shrink
 
 MIN_PHOTOS = 12
 STAND_BESIDE = 8
-"""Photographs that only stand beside and behind others in collages and on backgrounds."""
+"""Photographs used only beside and behind others, in collages and on backgrounds."""
 NEAR_SAME = 40
-"""Bits of the hash within which two photographs count as the same picture: they are no negatives of each other."""
+"""Maximum hash distance, in bits, at which two photographs count as the same picture and not as negatives."""
 FIRST, FEW = 1, 10
 RARE = 1e-4
 Progress = Callable[[int, int], None]
-"""Told how many queries are done, and of how many."""
+"""Receives the number of finished queries, and their total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Shares of the queries that find their work."""
+    """Shares of queries that find their work."""
 
-    first: float  # as the nearest
+    first: float  # as the nearest match
     few: float  # among the ten nearest
-    rare: float  # above the nearness that 1 in 10,000 strange pairs reach
-    never: float  # above the nearness of every strange pair
+    rare: float  # with a similarity above that of all but 1 in 10,000 unrelated pairs
+    never: float  # with a similarity above that of all unrelated pairs
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What was measured of one network."""
+    """Measurements of one network."""
 
     overall: Figures  # means over the edits
     by_edit: Mapping[str, Figures]  # by the edit's name
-    milliseconds: float  # to describe one picture or part, with its preparation
-    photos: int  # registered photographs that were looked for
-    references: int  # photographs that were registered
-    pairs: int  # strange pairs that were compared
+    milliseconds: float  # time to describe one picture or part, including its preparation
+    photos: int  # registered photographs that were searched for
+    references: int  # registered photographs
+    pairs: int  # unrelated pairs that were compared
 
 
 def as_plain(recall: Recall) -> dict[str, Any]:
-    """A measurement as JSON keeps it."""
+    """Convert a measurement to JSON-compatible data."""
     return {**asdict(recall), "by_edit": {name: asdict(measured) for name, measured in recall.by_edit.items()}}
 
 
 def recall_of(plain: Mapping[str, Any]) -> Recall:
-    """What :func:`as_plain` made."""
+    """Restore a measurement from the data of :func:`as_plain`."""
     by_edit = {name: Figures(**shares) for name, shares in plain["by_edit"].items()}
     return Recall(**{**plain, "overall": Figures(**plain["overall"]), "by_edit": by_edit})
 
@@ -75,10 +75,21 @@ def measure(
     progress: Progress | None = None,
     edits: Sequence[str] = tuple(EDITS),
 ) -> list[Recall]:
-    """Measure networks on the same edited pictures, looking for at most so many of the photographs.
+    """Measure networks on the same edited pictures.
 
-    The others are registered too, but for some that stand in collages; what can't be read is left out. Raises
-    ``WrongUseError`` when there are too few photographs, or all show the same picture.
+    Args:
+        descriptors: The networks.
+        photos: Functions that return the bytes of the photographs; unreadable ones are skipped.
+        most: Maximum number of photographs to search for; the others are registered too, except for some in collages.
+        seed: Seed of order and edits.
+        progress: Receives the number of finished queries, and their total.
+        edits: Names of edits.
+
+    Returns:
+        The measurements of each network.
+
+    Raises:
+        WrongUseError: There are too few photographs, or all show the same picture.
     """
     shuffled = [photos[index] for index in np.random.default_rng(seed).permutation(len(photos))]
     trials = [_Trial(descriptor) for descriptor in descriptors]
@@ -98,9 +109,9 @@ def measure(
             hint="Name a folder: --photos DIR",
         )
     for done, (number, edit) in enumerate(product(range(len(works)), edits), start=1):
-        made = decode(apply(edit, works[number], beside, seed + number).data, DEFAULT_LIMITS, at_least=512).pixels
+        edited = decode(apply(edit, works[number], beside, seed + number).data, DEFAULT_LIMITS, at_least=512).pixels
         for trial in trials:
-            trial.ask(edit, number, made)
+            trial.ask(edit, number, edited)
         if progress is not None:
             progress(done, len(works) * len(edits))
     strange = _strange(np.stack(hashes))[: len(works)]
@@ -110,7 +121,7 @@ def measure(
 
 
 class _Trial:
-    """One network, the vectors of what is registered, and how near each query came."""
+    """One network with the registered vectors, and the similarities of each query."""
 
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
@@ -122,15 +133,15 @@ class _Trial:
         self._registered.append(self._descriptor.vectors([pixels])[0])
 
     def ask(self, edit: str, work: int, pixels: NDArray[np.uint8]) -> None:
-        begun = time.process_time()
+        start = time.process_time()
         vectors = self._descriptor.vectors([pixels, centre(pixels)])
-        self._seconds += time.process_time() - begun
+        self._seconds += time.process_time() - start
         self._described += 2
         self._near.setdefault(edit, {})[work] = (vectors @ self._matrix.T).max(0)
 
     @cached_property
     def _matrix(self) -> NDArray[np.float32]:
-        """What is registered, once all of it is."""
+        """Matrix of the registered vectors, once all have been added."""
         return np.stack(self._registered)
 
     def recall(self, strange: NDArray[np.bool_]) -> Recall:
@@ -139,12 +150,12 @@ class _Trial:
         unlike = strange[works]
         own = near[np.arange(len(near)), works]
         others = np.where(unlike, near, -np.inf)
-        rank = (others >= own[:, None]).sum(1)  # one that gives all pictures the same vector finds nothing
+        rank = (others >= own[:, None]).sum(1)  # a network that gives all pictures the same vector finds nothing
         negatives = near[unlike]
         rare = np.quantile(negatives, 1 - RARE, method="higher")
-        found = np.stack([rank < FIRST, rank < FEW, own > rare, own > negatives.max()], 1)
+        successes = np.stack([rank < FIRST, rank < FEW, own > rare, own > negatives.max()], 1)
         counts = [len(rows) for rows in self._near.values()]
-        parts = np.split(found, np.cumsum(counts)[:-1])
+        parts = np.split(successes, np.cumsum(counts)[:-1])
         by_edit = {edit: _figures(part) for edit, part in zip(self._near, parts, strict=True)}
         overall = _figures(np.stack([part.mean(0) for part in parts]))
         milliseconds = 1000 * self._seconds / self._described
@@ -166,7 +177,7 @@ def _read(photos: Sequence[Callable[[], bytes]]) -> Iterator[Image.Image]:
 
 
 def _strange(hashes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which photographs aren't nearly the same, in any orientation: bool, shape (n, n), from hashes (n, 8, 32)."""
+    """Return pairs that are not nearly the same in any orientation: bool, shape (n, n), from hashes (n, 8, 32)."""
     bits = np.unpackbits(hashes, axis=2).astype(np.int16)
     upright = bits[:, 0]
     least = np.full((len(hashes), len(hashes)), bits.shape[2], np.int64)

@@ -1,4 +1,4 @@
-"""The calibration that comes with this version. Loads no library of pictures: every command asks for it."""
+"""The calibration of this version. Loads no image library, as every command requests it."""
 
 from functools import cache
 from pathlib import Path
@@ -10,5 +10,5 @@ SHIPPED = Path(__file__).parents[1] / "models" / "calibration.json"
 
 @cache
 def shipped_calibration() -> Calibration | None:
-    """The calibration that was fitted for this version, or ``None`` when there is none."""
+    """Return the calibration fitted for this version, or ``None`` if there is none."""
     return Calibration.from_json(SHIPPED.read_bytes()) if SHIPPED.exists() else None

@@ -1,1 +1,1 @@
-"""The decision about one pair: geometry, dense check, rules, and what is said of it."""
+"""Decision about one pair: geometry, dense check, rules and wording."""

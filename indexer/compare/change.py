@@ -1,4 +1,4 @@
-"""What was done to a picture when it was copied, as the transform tells it, apart from any language."""
+"""Changes made to a picture when it was copied, derived from the transform, independent of language."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,22 +7,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 POINTS_ALONG = 100
-"""Points along each side of the registered picture that are looked for in the found one."""
+"""Points along each side of the registered picture that are mapped to the found one."""
 MISSING_UNTOLD = 0.02
-"""Share of a side that may be missing without being told."""
+"""Share of a side that may be missing without being reported."""
 NEARER = 3.0
-"""A part lies at a side when the margin on the other is so many times wider."""
+"""A part is reported at a side if the opposite margin is this many times wider."""
 STRETCH = 0.03
-"""By how much width and height may have been scaled differently without being told."""
+"""Difference in scale between width and height that is not reported."""
 PERSPECTIVE = 0.05
-"""By how much the scale may differ across the part that is shown without being told."""
+"""Variation of the scale across the shown part that is not reported."""
 SAME_SIZE = 0.01
 
 Floats = NDArray[np.float64]
 
 
 class Place(StrEnum):
-    """Where along one side of the registered picture the part lies that is shown."""
+    """Position of the shown part along one side of the registered picture."""
 
     WHOLE = "whole"
     FIRST = "first"
@@ -32,37 +32,37 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a registered picture appears in a found one."""
+    """Appearance of a registered picture in a found one."""
 
-    share: float  # of the registered picture's area that is shown, 0 to 1
-    across: Place  # where that part lies from left to right
-    down: Place  # where it lies from top to bottom
-    mirrored: bool  # whether it is mirrored left to right, before it is turned
+    share: float  # share of the registered picture's area that is shown, 0 to 1
+    across: Place  # position of that part from left to right
+    down: Place  # position from top to bottom
+    mirrored: bool  # whether it is mirrored left to right, before rotation
     rotation: int  # degrees, counter-clockwise as seen
-    scale: float  # pixels of the found picture for one of the registered one
-    stretch: float  # how much more the width was scaled than the height; 1 when alike
-    perspective: bool  # whether its scale differs across what is shown
+    scale: float  # pixels of the found picture per pixel of the registered one
+    stretch: float  # scale of the width divided by that of the height; 1 if equal
+    perspective: bool  # whether the scale differs across the shown part
 
 
 def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size: tuple[int, int]) -> Change | None:
-    """What a transform, 3×3 from found to registered original pixels, did; ``None`` when they don't overlap."""
-    given = np.asarray(transform, np.float64)
-    depth = given[2] @ [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
-    made = np.linalg.inv(given).astype(np.float64) * (-1.0 if depth < 0 else 1.0)  # either sign says the same
+    """Return the changes by a transform, 3×3 from found to registered original pixels; ``None`` without overlap."""
+    matrix = np.asarray(transform, np.float64)
+    depth = matrix[2] @ [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
+    inverse = np.linalg.inv(matrix).astype(np.float64) * (-1.0 if depth < 0 else 1.0)  # either sign is equivalent
     across, down = ((np.arange(POINTS_ALONG) + 0.5) * side / POINTS_ALONG - 0.5 for side in registered_size)
     points = np.stack([*np.meshgrid(across, down), np.ones((POINTS_ALONG, POINTS_ALONG))], axis=-1)
-    moved = points @ made.T
+    moved = points @ inverse.T
     places = moved[..., :2] / np.where(moved[..., 2:] == 0, 1e-12, moved[..., 2:])
     shown = (moved[..., 2] > 0) & (places >= -0.5).all(axis=-1) & (places <= np.array(found_size) - 0.5).all(axis=-1)
     if not shown.any():
         return None
     rows, columns = np.nonzero(shown)
-    slopes = _slopes(made, np.array([across[columns].mean(), down[rows].mean()]))
+    slopes = _slopes(inverse, np.array([across[columns].mean(), down[rows].mean()]))
     mirrored = bool(np.linalg.det(slopes) < 0)
     turned = slopes @ np.diag([-1.0 if mirrored else 1.0, 1.0])
     degrees = round(float(np.degrees(np.arctan2(turned[0, 1] - turned[1, 0], turned[0, 0] + turned[1, 1]))))
     wide, high = (float(length) for length in np.linalg.norm(slopes, axis=0))
-    scales = [_scale(made, across[column], down[row]) for row, column in _outermost(rows, columns)]
+    scales = [_scale(inverse, across[column], down[row]) for row, column in _outermost(rows, columns)]
     return Change(
         share=float(shown.mean()),
         across=_place(columns),
@@ -76,7 +76,7 @@ def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size
 
 
 def _slopes(matrix: Floats, point: Floats) -> Floats:
-    """The Jacobian at a point."""
+    """Return the Jacobian at a point."""
     weight = float(matrix[2, :2] @ point + matrix[2, 2])
     moved = (matrix[:2, :2] @ point + matrix[:2, 2]) / weight
     return np.asarray((matrix[:2, :2] - np.outer(moved, matrix[2, :2])) / weight)
@@ -87,7 +87,7 @@ def _scale(matrix: Floats, x: float, y: float) -> float:
 
 
 def _outermost(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> list[tuple[int, int]]:
-    """The points nearest to the four corners."""
+    """Return the points nearest to the four corners."""
     ways = (rows + columns, rows - columns, columns - rows, -rows - columns)
     return [(int(rows[way.argmin()]), int(columns[way.argmin()])) for way in ways]
 

@@ -1,9 +1,9 @@
-"""What is said of one pair of pictures: all its figures are measured, and two questions are asked of them.
+"""Decision about one pair of pictures: measures all figures, and weighs them for two questions.
 
-Nothing is decided by a figure alone (:mod:`indexer.compare.weighing`). What no figure tells is told beside it, as a
-reason to look: that a work is a page or a collage, which strangers use as well; that only a mark agrees which other
-works of the owner carry, too; that the picture is a negative. Beside other works, exposures of one scene are told apart
-afterwards (``indexer.search.series``).
+No figure decides alone (:mod:`indexer.compare.weighing`). Circumstances that no figure shows are added as reasons for a
+review: the work is a page or a collage, whose parts others use as well; only a mark matches that other works of the
+owner carry, too; the picture is a negative. Exposures of one scene are distinguished later, with the other works of the
+owner (``indexer.search.series``).
 """
 
 from collections.abc import Sequence
@@ -32,32 +32,32 @@ LOW_INFORMATION, NEGATIVE, PIECES, HASH, MARK = "low-information", "negative", "
 PLAIN = "plain"
 OVERLAY, WEAK = "shared-overlay", "weak-agreement"
 NEAR_EXACT, NEAR_EXACT_LEVELS = 10, 6.0
-"""Bits, and grey levels in the mean, by which a picture may differ from a flat work, at most."""
+"""Maximum differences from a flat work: bits of the hash, and mean difference in grey levels."""
 FEW_INLIERS, WEAK_DENSE, FEW_PATCHES, HALF_PRECISE = 12, 0.5, 40, 0.5
+"""Minimum matching keypoints, share of windows, textured patches and share of them in place; less is reported."""
 NOISE, PIECES_NOISE = 2.5, 1.5
-"""Times what its noise explains, below which the median patch lies in place: of the whole, and of pieces."""
-"""Keypoints that agree, share of windows, textured patches and share of them in place, below which that is said."""
+"""Maximum ratio of the median patch's displacement to its noise for patches in place: of the whole, and of pieces."""
 BESIDE_MARKS, UNLIKE_BESIDE = 0.75, 0.45
-"""Share of windows beside marks from which they say nothing, and below which nothing but marks is shown: strangers
-under one mark came to .53, copies without the mark began at .51."""
+"""Share of windows beside marks above which the marks do not matter, and below which nothing but marks matches:
+strangers under one mark reached .53, copies without the mark started at .51."""
 SAME_PANEL = 0.4
-"""Share of windows in each panel; five sheets of which one panel showed another picture: .3 at most."""
+"""Share of windows in each panel; for five sheets of which one panel showed another picture: .3 at most."""
 AGREEING_AREA, ALIKE_AREA = 0.35, 0.8
-"""Share of the overlap that agrees, below which so much of it has to be as bright as well: products before white walls
-come to .39, one emblem before two walls to .7."""
+"""Share of the overlap that matches, and the share that must match or be equally bright if the first is lower: products
+before white walls reach .39, one emblem before two walls .7."""
 SHARED_PART = 0.4
-"""Share of both pictures, below which what they show alike may be the ground of two scenes: two garments on one floor
-came to .27, two cars on one track to .2, of 2,142 edited copies that are certain none to less than .49."""
+"""Share of both pictures below which the matching part may be the background of two scenes: two garments on one floor
+reached .27, two cars on one track .2; of 2,142 edited copies that are certain, none was below .49."""
 MAX_COVERED = 0.7
-"""Share of the found picture that one copy covers, from which no further one is looked for."""
+"""Share of the found picture covered by one copy above which no further copy is searched for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examined(Verification):
-    """A verification with what isn't kept of it: for whoever asks why it was decided so."""
+    """A verification with details that are not stored, to explain the decision."""
 
-    limit: float = 0.0  # logarithm of odds from which a picture has to do with a work
-    glance: bool = False  # whether it was made of the quick features only, and dismissed by them
+    limit: float = 0.0  # log odds from which a picture is related to a work
+    glance: bool = False  # whether only the quick features were compared, and dismissed the pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +66,7 @@ class _Finding:
     measured: Measured
     answers: Answers | None = None
     reasons: tuple[str, ...] = ()
-    dense: float | None = None  # as it is stated, where that isn't the figure
+    dense: float | None = None  # stated value, if it differs from the figure
     further: tuple[NDArray[np.float64], ...] = ()
 
 
@@ -74,11 +74,20 @@ Told = TypeVar("Told", bound=Verification)
 
 
 def verify(found: Features, registered: Features, works: int = 0) -> Examined:
-    """Compare a found picture with a registered one that was named among so many works, and weigh what is measured.
+    """Compare a found picture with a registered one, and weigh the measurements.
 
-    ``certain`` also for the same bytes; never where the work is flat, or a page or a collage, nor where only its mark
-    agrees, nor for negatives: ``reasons`` says why. Of a glance (:attr:`Features.glance`) only the quick figures are
-    measured: see :func:`promises`.
+    The decision is ``certain`` also for identical bytes, but never if the work is flat, a page or a collage, if only
+    its
+    mark matches, or for negatives; ``reasons`` states why. For a quick look (:attr:`Features.glance`), only the quick
+    figures are measured: see :func:`promises`.
+
+    Args:
+        found: The found picture.
+        registered: The registered picture.
+        works: Number of works among which it was named.
+
+    Returns:
+        The verification.
     """
     nearest = nearest_hash(found, registered)
     if found.digest == registered.digest:
@@ -94,21 +103,21 @@ def verify(found: Features, registered: Features, works: int = 0) -> Examined:
 
 
 def promises(found: Features, registered: Features) -> Examined | None:
-    """What a glance says of a pair that isn't worth all the features; ``None`` of one that is."""
+    """Return the result of a quick look if it dismisses a pair; ``None`` if the pair needs a full comparison."""
     if found.digest == registered.digest or registered.is_flat:
         return None
     nearest, weighing = nearest_hash(found, registered), shipped()
-    far = nearest.hamming > HASH_REACH and not found.within  # of pictures within one a glance shows too little
+    far = nearest.hamming > HASH_REACH and not found.within  # for pictures within one, a quick look shows too little
     near = replace(nearest, hamming=NOT_COMPARED) if far else nearest
     if weighing.glance.odds(begun(near, registered, ())) >= weighing.glance_limit:
-        return None  # the hash alone says so; details could only speak for it
-    seen = Measured(begun(near, registered, Remembered(found.glance, registered)), None, None)
-    if weighing.glance.odds(seen.figures) >= weighing.glance_limit:
+        return None  # the hash alone suffices; keypoints could only add to it
+    measured = Measured(begun(near, registered, Remembered(found.glance, registered)), None, None)
+    if weighing.glance.odds(measured.figures) >= weighing.glance_limit:
         return None
     if not found.is_icon and nearest_hash(negative(found), registered).hamming <= HASH_REACH:
         return None
-    said = _verification(_Finding(Decision.NONE, seen), nearest.hamming, found, registered)
-    return replace(said, figures=asdict(seen.figures), glance=True)
+    verification = _verification(_Finding(Decision.NONE, measured), nearest.hamming, found, registered)
+    return replace(verification, figures=asdict(measured.figures), glance=True)
 
 
 def _same_bytes(registered: Features) -> _Finding:
@@ -120,7 +129,7 @@ def _same_bytes(registered: Features) -> _Finding:
 
 
 def _nearly_the_same(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
-    """Flat pictures look alike to every measure: only nearly exact copies are shown, to a person."""
+    """Compare with a flat work: all measures find flat pictures alike, so only near-exact copies go to review."""
     figures = Figures(min(nearest.hamming, NOT_COMPARED))
     if nearest.hamming > NEAR_EXACT or mean_difference(found, registered, nearest.transform) > NEAR_EXACT_LEVELS:
         return _Finding(Decision.NONE, Measured(figures, None, None))
@@ -130,14 +139,14 @@ def _nearly_the_same(found: Features, registered: Features, nearest: HashMatch) 
 
 
 def _held(registered: Features) -> tuple[str, ...]:
-    """Why no match of this work is certain."""
+    """Return the reasons why no match of this work is certain."""
     if registered.is_flat:
         return (LOW_INFORMATION,)
     return tuple(reason for reason in registered.low_information if reason in COMPOSED)
 
 
 def _seen(found: Features, registered: Features, nearest: HashMatch, works: int) -> _Finding:
-    """Measure a pair in each way, in pieces where the whole leaves a doubt, and as a negative where nothing is seen."""
+    """Measure a pair in each way, in pieces if the whole leaves doubt, and as a negative if nothing is found."""
     matches = Remembered(found, registered)
     likeliest = _likeliest(found, registered, nearest, matches, works)
     finding = _held_back(_finding(likeliest, found, registered, works), found, registered)
@@ -148,23 +157,23 @@ def _seen(found: Features, registered: Features, nearest: HashMatch, works: int)
     if turned.hamming > HASH_REACH:
         return finding
     measured = _likeliest(inverted, registered, turned, Remembered(inverted, registered), works)
-    said = _held_back(_finding(measured, inverted, registered, works), inverted, registered)
-    if said.decision is Decision.NONE or said.measured.transform is None:
+    inverted_finding = _held_back(_finding(measured, inverted, registered, works), inverted, registered)
+    if inverted_finding.decision is Decision.NONE or inverted_finding.measured.transform is None:
         return finding
-    stated = _dense(found, registered, said.measured.transform)
-    decision = Decision.REVIEW if said.decision is Decision.CERTAIN else said.decision
-    return replace(said, decision=decision, dense=stated, reasons=(NEGATIVE, *said.reasons))
+    stated = _dense(found, registered, inverted_finding.measured.transform)
+    decision = Decision.REVIEW if inverted_finding.decision is Decision.CERTAIN else inverted_finding.decision
+    return replace(inverted_finding, decision=decision, dense=stated, reasons=(NEGATIVE, *inverted_finding.reasons))
 
 
 def _likeliest(found: Features, registered: Features, nearest: HashMatch, matches: Remembered, works: int) -> Measured:
-    """The way in which they most likely have to do with each other, with the figures of its pieces."""
+    """Return the most likely alignment, with the figures of its pieces."""
     weighing = shipped()
     laid_so = [*ways(found, registered, nearest, matches)] or [
         Measured(begun(nearest, registered, matches), None, None)
     ]
     best = max(laid_so, key=lambda way: weighing.related.odds(way.figures))
     if weighing.decide(best.figures, works).decision is Decision.CERTAIN:
-        return best  # pieces can only speak for it
+        return best  # pieces could only add to it
     return in_pieces(found, registered, matches, best)
 
 
@@ -181,45 +190,45 @@ def _finding(measured: Measured, found: Features, registered: Features, works: i
         shown = replace(measured, pieces=())
     if shown.transform is None:
         shown, stated = replace(shown, transform=nearest_hash(found, registered).transform), None
-    if stated is None or registered.masked:  # what is stated leaves nothing out
+    if stated is None or registered.masked:  # the stated value includes masked areas
         stated = _dense(found, registered, np.asarray(shown.transform), *shown.pieces)
     doubts = () if answers.decision is Decision.CERTAIN else _doubts(measured.figures)
     return _Finding(answers.decision, shown, answers, ((PIECES,) if better else ()) + doubts, stated)
 
 
 def _lies_in_pieces(figures: Figures) -> bool:
-    """Whether pieces say more of it than one transform."""
+    """Return True if pieces describe the copy better than one transform."""
     return _share_in_place(figures) < HALF_PRECISE and (figures.pieces_dense or 0.0) > figures.dense
 
 
 def _share_in_place(figures: Figures) -> float:
-    """The share of patches in place, where what is displaced is no more than noise."""
+    """Return the share of patches in place, or 0 if displacements exceed the noise."""
     return figures.in_place or 0.0 if figures.excess is not None and figures.excess < NOISE else 0.0
 
 
 def _share_in_pieces(figures: Figures) -> float:
-    """The share of the registered picture that lies in place piece by piece, by no more than noise."""
+    """Return the share of the registered picture in place piece by piece, or 0 if displacements exceed the noise."""
     if figures.pieces_excess is None or figures.pieces_excess >= PIECES_NOISE:
         return 0.0
     return (figures.cover or 0.0) * (figures.pieces_in_place or 0.0)
 
 
 def _doubts(figures: Figures) -> tuple[str, ...]:
-    """What keeps a pair from being certain, in words of :data:`indexer.compare.wording.REASONS`."""
+    """Return why a pair is not certain, in terms of :data:`indexer.compare.wording.REASONS`."""
     dense = max(figures.dense, figures.pieces_dense or 0.0)
     precise = max(_share_in_place(figures), _share_in_pieces(figures)) >= HALF_PRECISE
-    told = {
+    doubts = {
         HASH: figures.inliers < FEW_INLIERS and figures.agreeing < FEW_INLIERS and dense < WEAK_DENSE,
         "few-inliers": figures.inliers < FEW_INLIERS or (figures.patches or 0) < FEW_PATCHES,
         WEAK: dense < WEAK_DENSE,
         OVERLAY: min(figures.another or 0.0, figures.pieces_another or 1.0) >= ANOTHER_PICTURE,
         "imprecise": not precise,
     }
-    return tuple(name for name, holds in told.items() if holds) or ("imprecise",)
+    return tuple(name for name, holds in doubts.items() if holds) or ("imprecise",)
 
 
 def _held_back(finding: _Finding, found: Features, registered: Features) -> _Finding:
-    """What no figure tells: marks that the owner's works share, and works that strangers share parts of."""
+    """Apply what no figure shows: marks that the owner's works share, and works whose parts others use."""
     at = finding.measured.transform
     if finding.decision is Decision.NONE or at is None:
         return finding
@@ -241,7 +250,7 @@ def _held_back(finding: _Finding, found: Features, registered: Features) -> _Fin
 
 
 def _shared(found: Features, registered: Features, at: NDArray[np.float64], pieces: Sequence[Piece]) -> tuple[str, ...]:
-    """Why what agrees may be what strangers share: a panel, a ground, an emblem before plain walls, part of a scene."""
+    """Return a reason if the match may be something that strangers share: a panel, a background, part of a scene."""
     size = registered.info.width, registered.info.height
     panels = registered.panels if len(registered.panels) >= MIN_PANELS else ()
     within = panels if registered.inset is None else (registered.inset,)
@@ -256,30 +265,30 @@ def _shared(found: Features, registered: Features, at: NDArray[np.float64], piec
 
 
 def _dense(found: Features, registered: Features, transform: NDArray[np.float64], *pieces: Piece) -> float:
-    """The share of windows that agree, of the whole work: as it is stated, and recomputed from what is sealed."""
+    """Return the share of matching windows of the whole work, as stated and recomputed from sealed data."""
     agreement = dense_agreement(found, registered, transform, pieces=pieces)
     return agreement.share if agreement.textured >= MIN_TEXTURED else 0.0
 
 
 def _further(found: Features, registered: Features, first: _Finding, works: int) -> tuple[NDArray[np.float64], ...]:
-    """Transforms of further copies of the work, found by the details that lie outside those known already."""
+    """Return transforms of further copies of the work, from keypoints outside the known copies."""
     if first.decision not in {Decision.CERTAIN, Decision.REVIEW} or first.measured.pieces:
         return ()
     assert first.measured.transform is not None
     sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
     if overlaps(matrix_of(first.measured.transform), *sizes)[1] > MAX_COVERED:
         return ()
-    known, left = [first.measured.transform], found.local
+    transforms, local = [first.measured.transform], found.local
     apart = HashMatch(NOT_COMPARED, 1, found.box(""), registered.box(""))
-    while len(known) < MAX_COPIES:
-        left = left.outside(known[-1], sizes[1])
-        others = _with(found, left)
+    while len(transforms) < MAX_COPIES:
+        local = local.outside(transforms[-1], sizes[1])
+        others = _with(found, local)
         laid_so = [*ways(others, registered, apart, Remembered(others, registered))]
         further = [way for way in laid_so if _is_copy(way, works)]
         if not further or further[0].transform is None:
             break
-        known.append(further[0].transform)
-    return tuple(known[1:])
+        transforms.append(further[0].transform)
+    return tuple(transforms[1:])
 
 
 def _is_copy(measured: Measured, works: int) -> bool:
@@ -293,7 +302,7 @@ def _with(found: Features, local: LocalFeatures) -> Features:
 def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Examined:
     measured, answers = finding.measured, finding.answers
     figures = measured.figures
-    said = Examined(
+    verification = Examined(
         decision=finding.decision,
         hamming=min(hamming, NOT_COMPARED),
         inliers=figures.agreeing if measured.pieces else figures.inliers,
@@ -316,7 +325,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         limit=0.0 if answers is None else answers.limit,
         glance=False,
     )
-    return said if measured.transform is None else laid(said, measured.transform, found, registered)
+    return verification if measured.transform is None else laid(verification, measured.transform, found, registered)
 
 
 def _rounded(value: float | None) -> float | None:
@@ -324,7 +333,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def laid(said: Told, transform: NDArray[np.float64], found: Features, registered: Features) -> Told:
-    """A verification with a transform, and what follows from that alone: turn, mirroring, overlaps."""
+    """Add a transform to a verification, with the values that follow from it: rotation, mirroring, overlaps."""
     sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
     work, picture = overlaps(transform, *sizes)
     rotation, mirrored = turn(transform, sizes[0])
@@ -339,16 +348,23 @@ def laid(said: Told, transform: NDArray[np.float64], found: Features, registered
 
 
 def weighed_as_stated(said: Told, works: int = 0) -> Told:
-    """The same, with the stated similarity among the figures where these say that a part agrees more than the whole.
+    """Replace the similarity among the figures by the stated one, if the figures are higher, and decide again.
 
-    A picture within another may show a work cut: of the whole work, which a verifier sees, less agrees then. The odds
-    that are stated follow from the figures that are. ``works`` are those among which the pair was named.
+    A picture within another may show a cropped work: of the whole work, which a verifier sees, less then matches. The
+    stated odds must follow from the stated figures.
+
+    Args:
+        said: The verification.
+        works: Number of works among which the pair was named.
+
+    Returns:
+        The verification with consistent figures.
     """
     name = "pieces_dense" if said.pieces else "dense"
     figure = said.figures.get(name)
     left_out = (
         NEGATIVE in said.reasons or said.figures.get("hamming") == NOT_COMPARED
-    )  # parts don't count, or are others
+    )  # parts are masked, or are different ones
     if figure is None or figure <= said.dense or left_out:
         return said
     figures: dict[str, Any] = {**said.figures, name: said.dense}
@@ -360,12 +376,12 @@ def weighed_as_stated(said: Told, works: int = 0) -> Told:
 
 
 def unrelated(said: Told) -> Told:
-    """A verification that finds nothing of the work."""
+    """Return a verification without any match."""
     nowhere: Told = replace(said, transform=None, overlap_work=0.0, overlap_picture=0.0, further=(), pieces=())
     return replace(nowhere, decision=Decision.NONE, reasons=())
 
 
 def matrix_of(transform: NDArray[np.float64]) -> Matrix:
-    """A 3×3 transform as it is kept."""
+    """Convert a 3×3 transform to its stored form."""
     first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in transform)
     return first, second, third

@@ -1,7 +1,7 @@
-"""The dense check: do the pixels agree, window by window, once one picture lies on the other?
+"""Dense check: compares pixels window by window after one picture has been aligned with the other.
 
-``exhibit.comparison.similarity`` defines it on the original pictures, with NumPy and Pillow alone; this is the
-fast path on the grey pictures that features carry, and a test holds the two together.
+``exhibit.comparison.similarity`` defines it on the original pictures, with NumPy and Pillow only. This is the fast
+version for the grey pictures in the features; a test checks that both agree.
 """
 
 from collections.abc import Sequence
@@ -20,25 +20,25 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
 ALIKE_LEVELS = 8
-"""Grey levels by which what is plain may differ from one line for all of it."""
+"""Maximum deviation, in grey levels, of plain areas from a common linear fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the dense check saw."""
+    """Result of the dense check."""
 
-    share: float  # of the textured windows in the overlap, those whose pixels agree, 0 to 1
-    textured: int  # how many windows were textured
+    share: float  # share of the textured windows in the overlap whose pixels agree, 0 to 1
+    textured: int  # number of textured windows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Which windows of the registered picture's thumbnail say something, by their centres."""
+    """Masks over the thumbnail of the registered picture, by the centres of windows."""
 
-    textured: NDArray[np.bool_]  # bool, of the thumbnail's shape: whole in the overlap, textured in either picture
-    agreeing: NDArray[np.bool_]  # the same: of those, the ones whose pixels agree
-    both: NDArray[np.bool_]  # the same: those that are textured in both
-    found: NDArray[np.uint8]  # the found picture, laid on that thumbnail
+    textured: NDArray[np.bool_]  # bool, shape of the thumbnail: entirely in the overlap, textured in either picture
+    agreeing: NDArray[np.bool_]  # those of `textured` whose pixels agree
+    both: NDArray[np.bool_]  # windows textured in both pictures
+    found: NDArray[np.uint8]  # found picture, warped to the thumbnail
     valid: NDArray[np.bool_]  # where it shows something that counts
 
 
@@ -52,15 +52,16 @@ def dense_agreement(
 ) -> Agreement:
     """Compare the pixels of two pictures under a transform, 3×3 between their original pixels, mirroring included.
 
-    With pieces, each part of the registered picture is compared under its own, and nothing elsewhere.
+    With pieces, each part of the registered picture is compared under its own transform, and nothing elsewhere.
 
-    Nothing counts in ``masked`` rectangles of the registered picture, original pixels; what is stated of a pair leaves
-    nothing out, as the definition does. No window counts whose centre lies in ``marked`` ones, though others may reach
-    into them.
+    Areas in ``masked`` rectangles of the registered picture (original pixels) are ignored; the stated value of a pair
+    masks
+    nothing, as in the definition. Windows with their centre in ``marked`` rectangles are ignored; others may reach into
+    them.
     """
-    seen = windows(found, registered, transform, masked, pieces)
-    counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
-    textured, agreeing = int((seen.textured & counts).sum()), int((seen.agreeing & counts).sum())
+    masks = windows(found, registered, transform, masked, pieces)
+    counts = without(np.ones_like(masks.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
+    textured, agreeing = int((masks.textured & counts).sum()), int((masks.agreeing & counts).sum())
     return Agreement(agreeing / textured if textured else 0.0, textured)
 
 
@@ -71,7 +72,7 @@ def windows(
     masked: Sequence[Box] = (),
     pieces: Sequence[Piece] = (),
 ) -> Windows:
-    """What :func:`dense_agreement` counts, with the same arguments, window by window."""
+    """Return the windows that :func:`dense_agreement` counts, for the same arguments."""
     warped, mask = laid_on(found, registered, transform, pieces)
     counts = without(mask, masked, grey_scaling(registered, size_of(registered.thumbnail)))
     valid = counts.astype(np.float32)
@@ -90,14 +91,14 @@ def windows(
 
 
 def another_part(whole: Windows, laid: Windows) -> float:
-    """The share of the overlap that the largest part takes of which both have texture, but nothing as laid agrees."""
+    """Return the share of the overlap of the largest part that has texture in both pictures but no agreement."""
     apart = cv2.morphologyEx(_around(whole.both) & (1 - _around(laid.agreeing)), cv2.MORPH_OPEN, np.ones((9, 9)))
     parts = cv2.connectedComponentsWithStats(apart)[2][1:, cv2.CC_STAT_AREA]
     return float(parts.max(initial=0) / max(1, whole.valid.sum()))
 
 
 def agreeing_area(seen: Windows, registered: Features) -> tuple[float, float]:
-    """The share of the overlap under agreeing windows; and the same with what is plain and, by one line, as bright."""
+    """Return the share of the overlap with agreement, and the share including plain areas of equal brightness."""
     agreeing, plain = _around(seen.agreeing) & seen.valid, seen.valid & (_around(seen.textured) == 0)
     there, here = (cv2.blur(grey, (5, 5))[plain].astype(float) for grey in (seen.found, registered.thumbnail))
     line = np.stack([there, np.ones_like(there)], axis=1)
@@ -107,12 +108,12 @@ def agreeing_area(seen: Windows, registered: Features) -> tuple[float, float]:
 
 
 def _around(centres: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The middle halves of windows."""
+    """Return the central halves of windows."""
     return np.asarray(cv2.dilate(centres.astype(np.uint8), np.ones((WINDOW // 2 + 1,) * 2)))
 
 
 def mean_difference(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:
-    """Mean absolute difference in grey levels where the two lie on each other; 255 when they don't."""
+    """Return the mean absolute difference in grey levels in the overlap; 255 without overlap."""
     warped, mask = laid_on(found, registered, transform)
     if not mask.any():
         return 255.0
@@ -122,9 +123,10 @@ def mean_difference(found: Features, registered: Features, transform: NDArray[np
 def laid_on(
     found: Features, registered: Features, transform: NDArray[np.float64], pieces: Sequence[Piece] = ()
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The found picture, warped into the frame of the registered one's thumbnail, by a transform of original pixels.
+    """Warp the found picture to the registered one's thumbnail, by a transform of original pixels.
 
-    Gives grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
+    Returns:
+        Grey uint8, and a mask of its valid pixels, both in the shape of the thumbnail.
     """
     grey, thumbnail = found.grey, registered.thumbnail
     to_thumbnail = grey_scaling(registered, size_of(thumbnail))
@@ -155,10 +157,10 @@ def _warped(
 
 
 def _blurred(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Gaussian blur; divided by that of the mask of the overlap, it takes nothing from outside."""
+    """Gaussian blur; divided by the blurred mask of the overlap, it includes nothing from outside."""
     return np.asarray(cv2.GaussianBlur(values, (9, 9), 1.0, borderType=cv2.BORDER_CONSTANT))
 
 
 def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means over the windows around each pixel; those that leave the frame count as not whole."""
+    """Means over the window around each pixel; windows that leave the frame count as incomplete."""
     return np.asarray(cv2.boxFilter(values, -1, (WINDOW, WINDOW), normalize=True, borderType=cv2.BORDER_CONSTANT))

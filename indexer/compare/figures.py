@@ -1,4 +1,4 @@
-"""All that is measured of a pair of pictures. It decides nothing: :mod:`indexer.compare.weighing` weighs it."""
+"""All measurements of a pair of pictures, which :mod:`indexer.compare.weighing` weighs."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,38 +17,37 @@ from indexer.compare.pieces import laid_in_pieces
 from indexer.picture.features import Features
 
 HASH_REACH = 90
-"""Bits within which two pictures are laid onto each other as their hashes say, too; a farther hash says nothing at a
-glance of a picture without panels and inset. Of 620 copies among 467 works, and of 195 real ones, none is lost by that;
-88 bits lose one.
-"""
+"""Maximum distance in bits at which the alignment of two hashes is tried as well; in a quick look at a picture without
+panels and inset, farther hashes are ignored. None of 620 copies among 467 works, and of 195 real ones, is lost by
+that; 88 bits lose one."""
 MIN_DENSE = 0.25
-"""Share of windows that agree from which the fit is measured: it costs ten times as much."""
+"""Share of matching windows above which the fit is measured, which takes ten times as long."""
 MIN_TEXTURED = 100
-"""Windows in the overlap below which their agreement says nothing."""
+"""Minimum number of windows in the overlap for a meaningful share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of a pair; ``None`` for what couldn't be, or wasn't worth it.
+    """Measurements of a pair; ``None`` for those not possible or not worthwhile.
 
     Attributes:
-        hamming: bits by which the nearest hashes differ, of 256; 256 where they say nothing.
-        inliers: distinct keypoint correspondences that agree with one transform.
+        hamming: distance of the nearest hashes in bits, of 256; 256 if they are not comparable.
+        inliers: distinct keypoint matches that agree with one transform.
         dense: share of the textured windows of the overlap whose pixels agree, 0 to 1.
-        matches: keypoint correspondences, one to one.
+        matches: keypoint matches, one to one.
         agreeing: those of them that follow one similarity with their neighbours.
-        patches: textured patches of the overlap that were looked for.
-        in_place: share of them that lie within half a pixel of where the transform says.
-        drift: pixels by which neighbouring patches are displaced together, four in five by less.
-        excess: how many times farther than its noise explains the median patch is displaced.
-        cover: share of the registered picture that pieces cover, each laid by a transform of its own.
-        roughness: pixels by which a piece lies beside the middle of its neighbours, the median.
-        pieces_in_place: as ``in_place``, by the pieces.
-        pieces_excess: as ``excess``, by the pieces.
-        pieces_dense: as ``dense``, by the pieces.
-        another: share of the overlap that the largest part takes in which both have texture and nothing agrees.
-        pieces_another: the same as the pieces lie.
-        alike: share of the overlap that agrees, or is plain in both and, by one line, as bright.
+        patches: textured patches of the overlap that were searched for.
+        in_place: share of them within half a pixel of the position given by the transform.
+        drift: common displacement of neighbouring patches, in pixels; the 80th percentile.
+        excess: displacement of the median patch, divided by that which its noise explains.
+        cover: share of the registered picture covered by pieces, each with its own transform.
+        roughness: median distance of a piece from the middle of its neighbours, in pixels.
+        pieces_in_place: as ``in_place``, with the pieces.
+        pieces_excess: as ``excess``, with the pieces.
+        pieces_dense: as ``dense``, with the pieces.
+        another: share of the overlap of the largest part with texture in both but no agreement.
+        pieces_another: the same with the pieces.
+        alike: share of the overlap that agrees, or is plain in both and, by a linear fit, equally bright.
     """
 
     hamming: int
@@ -71,44 +70,44 @@ class Figures:
 
     @classmethod
     def told(cls, figures: Mapping[str, float | None]) -> "Figures":
-        """From what :func:`dataclasses.asdict` made of them."""
+        """Restore figures from :func:`dataclasses.asdict`."""
         return cls(**{name: cast("int", value) for name, value in figures.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """The figures of a pair, and how the one lies on the other."""
+    """The figures of a pair, with the alignment of the pictures."""
 
     figures: Figures
     transform: NDArray[np.float64] | None  # 3×3, original found to original registered pixels
-    fit: Fit | None  # of the whole, by that transform
+    fit: Fit | None  # of the whole, with that transform
     pieces: tuple[Piece, ...] = ()
-    pieces_fit: Fit | None = None  # of the pieces; its transform is the one that comes nearest to all of them
+    pieces_fit: Fit | None = None  # of the pieces; its transform is the one nearest to all of them
 
 
 def begun(nearest: HashMatch, registered: Features, matches: Iterable[Correspondences]) -> Figures:
-    """What is known of a pair before the one is laid on the other.
+    """Return the figures known before an alignment.
 
-    Of a work of which parts don't count, strangers' pictures have the same hash.
+    The hash is ignored for works with masked or marked parts, as unrelated pictures may have the same hash.
     """
     counts = not (registered.masked or registered.marked)
-    made = list(matches)
+    sets = list(matches)
     return Figures(
         nearest.hamming if counts else NOT_COMPARED,
-        matches=max((len(way.found) for way in made), default=0),
-        agreeing=max((int(way.agreeing[0].sum()) for way in made), default=0),
+        matches=max((len(way.found) for way in sets), default=0),
+        agreeing=max((int(way.agreeing[0].sum()) for way in sets), default=0),
     )
 
 
 def ways(found: Features, registered: Features, nearest: HashMatch, matches: Remembered) -> Iterator[Measured]:
-    """Each way in which one picture can be laid on the other as a whole, with what is measured of it.
+    """Yield each alignment of the whole picture, with its figures.
 
-    What is dear is measured where enough of the windows agree.
+    Expensive figures are measured only if enough windows match.
     """
-    known = begun(nearest, registered, matches)
+    base_figures = begun(nearest, registered, matches)
     for laid in _alignments(found, registered, nearest, matches):
         dense = _share(windows(found, registered, laid.transform, registered.masked))
-        figures = replace(known, inliers=laid.inliers, dense=dense)
+        figures = replace(base_figures, inliers=laid.inliers, dense=dense)
         if dense < MIN_DENSE:
             yield Measured(figures, laid.transform, None)
             continue
@@ -128,7 +127,7 @@ def ways(found: Features, registered: Features, nearest: HashMatch, matches: Rem
 
 
 def in_pieces(found: Features, registered: Features, matches: Remembered, whole: Measured) -> Measured:
-    """The same with what is measured of it laid in pieces, where enough of the matches agree with their neighbours."""
+    """Add the figures of an alignment in pieces, if enough matches agree with their neighbours."""
     laid = laid_in_pieces(found, registered, matches)
     if laid is None:
         return whole
@@ -147,7 +146,7 @@ def in_pieces(found: Features, registered: Features, matches: Remembered, whole:
 
 
 def _share(seen: Windows) -> float:
-    """The share of the textured windows whose pixels agree; 0 where there are too few."""
+    """Return the share of textured windows whose pixels agree; 0 if there are too few."""
     textured = int(seen.textured.sum())
     return int(seen.agreeing.sum()) / textured if textured >= MIN_TEXTURED else 0.0
 

@@ -1,9 +1,10 @@
-"""How precisely one picture lies on another: what tells a copy from another photograph of the same thing.
+"""Precision of an alignment, which distinguishes a copy from another photograph of the same subject.
 
-A copy lies on its original to a fraction of a pixel wherever nothing was laid over it. Another photograph was taken
-from elsewhere or at another moment, so its parts are displaced against one another, neighbours together. Small patches
-of one picture are looked for in the other (Lucas and Kanade, "An Iterative Image Registration Technique", 1981; the
-pyramid of Bouguet, 2000), the transform is corrected by what they say, and what is left of their displacement counts.
+A copy matches its original to a fraction of a pixel wherever nothing covers it. Another photograph was taken from
+elsewhere or at another moment, so that its parts are displaced relative to each other, with neighbours moving together.
+Small patches of one picture are searched for in the other (Lucas and Kanade, "An Iterative Image Registration
+Technique", 1981; the pyramid of Bouguet, 2000), the transform is corrected by their positions, and the remaining
+displacements are measured.
 """
 
 from collections.abc import Sequence
@@ -21,21 +22,21 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, Lazy, grey_scaling
 
 FRAME_SIDE = 384
-"""Pixels of the frame in which both are compared; less where one of the pictures has less to show."""
+"""Side in pixels of the frame in which both are compared; less if one of the pictures has less detail."""
 MIN_FRAME_SIDE = 16
 PATCHES = 280
 MIN_CELL = 8
 PATCH = 15
 EVENED_OVER = 17
-"""Pixels over which brightness and contrast are evened out."""
+"""Window, in pixels, over which brightness and contrast are normalised."""
 MIN_DEVIATION = 2.5
-"""Deviation of grey levels from which a patch shows something."""
+"""Standard deviation of grey levels above which a patch is textured."""
 PATCH_AGREES = 0.6
-"""Correlation of two patches from which one is found again in the other."""
+"""Correlation above which a patch counts as found in the other picture."""
 IN_PLACE = 0.5
-"""Pixels by which a patch in place is displaced, at most."""
+"""Maximum displacement in pixels of a patch in place."""
 MIN_NOISE = 0.05
-"""Pixels by which the place of a patch is uncertain at least."""
+"""Minimum uncertainty of a patch's position, in pixels."""
 MIN_PATCHES = 12
 NEIGHBOURING_PATCHES = 9
 FIT_SLACK = 1.0
@@ -47,13 +48,13 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """What was measured."""
+    """Result of the measurement."""
 
     transform: NDArray[np.float64]  # 3×3 float64, original found pixels to original registered pixels, corrected
-    patches: int  # how many textured patches of the overlap were looked for
-    in_place: float  # share of them that were found again, displaced by less than half a pixel of the coarser picture
-    drift: float  # by how many such pixels neighbouring patches are displaced together; four in five by less
-    excess: float  # how many times farther than its noise explains the median of those found again is displaced
+    patches: int  # number of textured patches of the overlap that were searched for
+    in_place: float  # share of them found within half a pixel of the coarser picture
+    drift: float  # common displacement of neighbouring patches in such pixels; the 80th percentile
+    excess: float  # median displacement of the patches found, divided by that which noise explains
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,41 +64,41 @@ class Frame:
     found: Grey
     registered: Grey  # grey uint8, the same shape
     valid: NDArray[np.bool_]  # bool, where both show something
-    placing: NDArray[np.float64]  # 3×3, registered grey pixels to those of the frame
+    placing: NDArray[np.float64]  # 3×3, registered grey pixels to pixels of the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
-    """Where patches of the registered picture are in the found one."""
+    """Positions of patches of the registered picture in the found one."""
 
     registered: Points  # float32, shape (n, 2), pixels of the frame
     found: Points  # the same
-    held: NDArray[np.bool_]  # bool, shape (n,): found again
+    held: NDArray[np.bool_]  # bool, shape (n,): found
     later_noise: Lazy[NDArray[np.float32]]
 
     @property
     def noise(self) -> NDArray[np.float32]:
-        """Pixels by which noise alone would displace each, float32, shape (n,)."""
+        """Displacement of each patch that noise alone would cause, in pixels, float32, shape (n,)."""
         return self.later_noise.value
 
     @property
     def shifts(self) -> Points:
-        """Pixels by which each is displaced, float32, shape (n, 2)."""
+        """Displacement of each patch in pixels, float32, shape (n, 2)."""
         return self.found - self.registered
 
     @property
     def lengths(self) -> NDArray[np.float32]:
-        """The same without direction, float32, shape (n,)."""
+        """Length of each displacement, float32, shape (n,)."""
         return np.asarray(np.linalg.norm(self.shifts, axis=1), np.float32)
 
     @property
     def in_place(self) -> int:
-        """How many were found again where they belong."""
+        """Number of patches found in place."""
         return int((self.held & (self.lengths < IN_PLACE)).sum())
 
 
 def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
-    """Correct a transform, 3×3 between original pixels, by the pixels, and tell how precisely it then holds."""
+    """Correct a transform, 3×3 between original pixels, by the pixels, and measure its precision."""
     to_found, to_registered = grey_scaling(found, found.grey_size), grey_scaling(registered, registered.grey_size)
     between = to_registered @ transform @ np.linalg.inv(to_found)
     masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
@@ -114,14 +115,19 @@ def measure_fit(found: Features, registered: Features, transform: NDArray[np.flo
 
 
 def summed_up(patches: Patches, transform: NDArray[np.float64]) -> Fit:
-    """What patches that were looked for say of a transform."""
+    """Summarise the patches for a transform."""
     return Fit(transform, len(patches.held), _share_in_place(patches), _drift(patches), excess(patches))
 
 
 def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | None:
-    """Look for patches of the registered picture around where they are in the frame, over so many halvings of it.
+    """Search for patches of the registered picture near their positions in the frame.
 
-    ``None`` where too little is textured.
+    Args:
+        frame: Both pictures.
+        pyramid: Number of halvings of the frame over which the search extends.
+
+    Returns:
+        The frame and the patches; ``None`` if too little is textured.
     """
     if frame is None:
         return None
@@ -146,7 +152,7 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
 
 
 def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> Frame | None:
-    """Both over the box of the registered picture that the found one covers, as large as the coarser of them shows."""
+    """Return both pictures over the registered box that the found one covers, at the resolution of the coarser."""
     height, width = found.shape
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]]) @ between.T
     if not (np.sign(corners[:, 2]) == np.sign(corners[0, 2])).all() or not corners[:, 2].all():
@@ -168,7 +174,7 @@ def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: 
 
 
 def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[Grey, NDArray[np.bool_]]:
-    """Warped without aliasing, and where it shows something."""
+    """Warp without aliasing; return the picture and its mask."""
     factor = scale_at_centre(transform, grey.shape)
     if factor < 0.75:
         grey, shrinking = by_factor(grey, factor)
@@ -179,12 +185,12 @@ def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> 
 
 
 def _evened(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[Grey, NDArray[np.float32]]:
-    """The picture with brightness and contrast evened out, and the deviation of its grey levels, around each pixel.
+    """Normalise local brightness and contrast; return the picture and the local deviation of grey levels.
 
-    The weight is the share of what is valid there.
+    ``weight`` is the local share of valid pixels.
     """
     values = np.multiply(grey, valid, dtype=np.float32)
-    mean, squares = (cv2.blur(given, (EVENED_OVER, EVENED_OVER)) for given in (values, values * values))
+    mean, squares = (cv2.blur(plane, (EVENED_OVER, EVENED_OVER)) for plane in (values, values * values))
     mean /= weight
     squares /= weight
     squares -= mean * mean
@@ -200,7 +206,7 @@ def _evened(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -
 def _textured_points(
     one: tuple[Grey, NDArray[np.float32]], other: tuple[Grey, NDArray[np.float32]], valid: NDArray[np.bool_]
 ) -> Points:
-    """The best corner of each cell in which either picture shows something, float32, shape (n, 2)."""
+    """Return the best corner of each cell in which either picture is textured, float32, shape (n, 2)."""
     inner = cv2.erode(valid.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=0) > 0
     shows = inner & (np.maximum(one[1], other[1]) > MIN_DEVIATION)
     corners = [cv2.cornerMinEigenVal(cv2.blur(even, (3, 3)), 7) for even, _ in (one, other)]
@@ -216,7 +222,7 @@ def _textured_points(
 
 
 class _Alike:
-    """How alike patches are to those that were looked for, less their means, float32, shape (n, 225) each."""
+    """Similarity of patches to those searched for, without their means, float32, shape (n, 225) each."""
 
     def __init__(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> None:
         self._one, self._other = one, other
@@ -225,23 +231,25 @@ class _Alike:
         self.correlation = np.asarray(self._shared / length, np.float32)
 
     def noise(self) -> NDArray[np.float32]:
-        """The pixels by which noise alone displaces each.
+        """Return the displacement, in pixels, that noise alone causes for each patch.
 
-        What is left of the one after the other was subtracted is noise; the steeper the patch, the less it displaces it
-        (the bound of Cramér and Rao for the registration of images: Robinson and Milanfar, "Fundamental Performance
-        Limits in Image Registration", 2004).
+        The residual after subtracting one patch from the other is noise; the steeper the patch, the smaller the
+        displacement
+        (Cramér-Rao bound for image registration: Robinson and Milanfar, "Fundamental Performance Limits in Image
+        Registration",
+        2004).
         """
         explained = (self._shared / self._energy)[:, None] * self._other
-        left = (np.square(self._one - explained)).mean(axis=1)
+        residual = (np.square(self._one - explained)).mean(axis=1)
         square = explained.reshape(-1, PATCH, PATCH)
         across = (square[:, 1:-1, 2:] - square[:, 1:-1, :-2]) / 2
         down = (square[:, 2:, 1:-1] - square[:, :-2, 1:-1]) / 2
         xx, yy, xy = (np.einsum("nij,nij->n", a, b) for a, b in ((across, across), (down, down), (across, down)))
-        return np.asarray(np.sqrt(left * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6)), np.float32)
+        return np.asarray(np.sqrt(residual * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6)), np.float32)
 
 
 def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
-    """Patches less their means, float32, shape (n, 225)."""
+    """Return patches without their means, float32, shape (n, 225)."""
     rows, columns = (np.mgrid[:PATCH, :PATCH] - PATCH // 2).reshape(2, -1).astype(np.float32)
     across, down = points[:, :1] + columns, points[:, 1:] + rows
     values = cv2.remap(grey, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
@@ -252,7 +260,7 @@ def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
 def _corrected(
     patches: Patches, placing: NDArray[np.float64], between: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """The transform (between grey pictures) after what the patches that were found again say."""
+    """Return the transform between grey pictures, corrected by the patches found."""
     source, target = patches.found[patches.held], patches.registered[patches.held]
     if len(source) < MIN_PATCHES:
         return None
@@ -261,7 +269,7 @@ def _corrected(
 
 
 def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
-    """The transform between places in the frame, or ``None`` where none can be had."""
+    """Return the transform between positions in the frame, or ``None`` if it cannot be estimated."""
     if len(source) >= 2 * MIN_PATCHES:
         how = (cv2.USAC_MAGSAC, FIT_SLACK)
         return estimated(cv2.findHomography, source, target, *how, maxIters=300, confidence=0.999)
@@ -273,7 +281,7 @@ def _share_in_place(patches: Patches) -> float:
 
 
 def excess(patches: Patches) -> float:
-    """How many times farther than its noise explains the median of those found again is displaced."""
+    """Return the median displacement of the patches found, divided by that which noise explains."""
     if patches.held.sum() < MIN_PATCHES:
         return FAR
     noise = np.maximum(patches.noise[patches.held], MIN_NOISE)
@@ -281,7 +289,7 @@ def excess(patches: Patches) -> float:
 
 
 def _drift(patches: Patches) -> float:
-    """What noise displaces, it displaces at random: the median of neighbours is next to nothing then."""
+    """Return the common displacement of neighbours; noise moves them at random, so that their median is near zero."""
     places, shifts = patches.registered[patches.held], patches.shifts[patches.held]
     if len(places) < NEIGHBOURING_PATCHES:
         return FAR

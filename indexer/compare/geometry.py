@@ -1,7 +1,7 @@
-"""Finding the transform between two pictures from their local features.
+"""Estimation of the transform between two pictures from their local features.
 
-Descriptors are matched by Lowe's ratio, one to one, as they are and mirrored; MAGSAC++ (Barath et al., "MAGSAC++, a
-fast, reliable and accurate robust estimator", 2020) finds a homography; only one that a real copy could have is kept.
+Descriptors are matched one to one by Lowe's ratio, for the original and the mirrored picture; MAGSAC++ (Barath et al.,
+"MAGSAC++, a fast, reliable and accurate robust estimator", 2020) estimates a homography; implausible ones are rejected.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,57 +20,57 @@ from indexer.picture.local_features import LocalFeatures
 
 RATIO = 0.8
 TOLERANCE = 4.0
-"""Pixels of the registered picture at its measured size, by which a correspondence may miss."""
+"""Maximum error of a match, in pixels of the registered picture at its measured size."""
 MIN_MATCHES = 5
 INLIER_CELL = 3
-"""Inliers within one cell of so many pixels count once."""
+"""Inliers within one cell of this size, in pixels, count once."""
 MIN_SCALE, MAX_SCALE = 0.04, 25.0
 FEW_INLIERS, AS_MANY = 20, 0.8
-"""With fewer inliers a transform without perspective is worth a try, if it has such a share of them."""
+"""Below this number of inliers, a transform without perspective is tried if it has this share of them."""
 SETTLED = 40
-"""With so many inliers nobody looks at the mirrored hypothesis any more."""
+"""Number of inliers from which the mirrored hypothesis is not tried."""
 NEIGHBOURS, AGREE, GUIDES = 10, 6, 6
-"""Nearest matches that are asked, how many have to agree, and how many of the nearest are tried as guides."""
+"""Neighbouring matches that are considered, how many must agree, and how many of the nearest are tried as guides."""
 NEAREST_GUIDE, SMALLEST, LARGEST = 4.0, 0.1, 10.0
-"""Pixels from which a neighbour guides, and the scales that a guide may say."""
+"""Minimum distance of a guide in pixels, and limits of its scale."""
 SLACK, SLACK_SHARE = 3.0, 0.18
-"""By how much a neighbour may miss: pixels, and share of its distance."""
+"""Maximum error of a neighbour: pixels, and share of its distance."""
 STIFFNESS = 30.0
-"""Square pixels by which a map around a match is held to its guide."""
+"""Regularisation, in square pixels, of a local map towards its guide."""
 
 
 @dataclass(frozen=True, eq=False)
 class Correspondences:
     """Matched points of two pictures."""
 
-    found: NDArray[np.float32]  # float32, shape (n, 2), pixels of the found grey picture, mirrored when `mirrored`
+    found: NDArray[np.float32]  # float32, shape (n, 2), pixels of the found grey picture, mirrored if `mirrored`
     registered: NDArray[np.float32]  # float32, shape (n, 2), pixels of the registered grey picture
     frame: NDArray[np.float64]  # 3×3 transform from original found pixels to those of `found`
-    mirrored: bool  # whether the found picture was taken as a mirrored one
+    mirrored: bool  # whether the found picture was mirrored
 
     @cached_property
     def agreeing(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """As :func:`agreeing` tells it."""
+        """Result of :func:`agreeing`."""
         return agreeing(self.found.astype(float), self.registered.astype(float))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """A transform and what speaks for it."""
+    """A transform and its support."""
 
     transform: NDArray[np.float64]  # 3×3 float64, original found pixels to original registered pixels
-    inliers: int  # distinct correspondences that agree with it
-    stiff: "Alignment | None" = None  # one without perspective, worth a try where few speak for the first
+    inliers: int  # distinct matches that agree with it
+    stiff: "Alignment | None" = None  # one without perspective, if the first has few inliers
 
 
 AS_IS, EITHER_WAY = (False,), (False, True)
-"""Whether a picture is taken as it is only, or as a mirrored one, too."""
+"""Hypotheses: the picture as it is only, or also mirrored."""
 
 
 def correspondences(
     found: Features, registered: Features, ways: tuple[bool, ...] = EITHER_WAY
 ) -> Iterator[Correspondences]:
-    """Match as they are, then mirrored; a hypothesis with too few matches is left out."""
+    """Match the original and the mirrored picture; hypotheses with too few matches are skipped."""
     local = _unmasked(registered)
     if min(len(found.local), len(local)) < MIN_MATCHES:
         return
@@ -86,7 +86,7 @@ def correspondences(
 
 
 class Remembered:
-    """Correspondences of a pair that are asked for several times; each is made when it is first needed."""
+    """Matches of a pair that are used several times; each hypothesis is computed when it is first needed."""
 
     def __init__(self, found: Features, registered: Features) -> None:
         self._made: list[Correspondences] = []
@@ -102,9 +102,10 @@ class Remembered:
 def agreeing(
     found: NDArray[np.float64], registered: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which matches, shape (n, 2) each, follow one similarity with their neighbours.
+    """Find matches, shape (n, 2) each, that follow one similarity with their neighbours.
 
-    Gives bool, shape (n,), and the linear map around each from the registered picture to the found one, (n, 2, 2).
+    Returns:
+        Bool, shape (n,), and the linear map around each from the registered picture to the found one, (n, 2, 2).
     """
     count = len(found)
     if count <= NEIGHBOURS:
@@ -131,9 +132,9 @@ def agreeing(
 
 
 def align(every: Iterable[Correspondences], found: Features, registered: Features) -> Alignment | None:
-    """The transform with the most distinct inliers, or ``None`` when no credible one is found.
+    """Return the transform with the most distinct inliers, or ``None`` if no plausible one is found.
 
-    By correspondences as they are, and mirrored; the second are asked for only where the first leave a doubt.
+    The mirrored hypothesis is computed only if the first leaves doubt.
     """
     best: Alignment | None = None
     for matches in every:
@@ -146,7 +147,7 @@ def align(every: Iterable[Correspondences], found: Features, registered: Feature
 
 
 def support(every: Iterable[Correspondences], registered: Features, transform: NDArray[np.float64]) -> Alignment:
-    """What the local features say of a transform (original pixels) that was found in another way."""
+    """Return the support of the local features for a transform (original pixels) from another source."""
     mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
     for matches in every:
         if matches.mirrored == mirrored:
@@ -156,7 +157,7 @@ def support(every: Iterable[Correspondences], registered: Features, transform: N
 
 
 def estimated(estimate: Callable[..., Untyped], *points: Untyped, **how: Untyped) -> NDArray[np.float64] | None:
-    """The transform, 3×3, that a function of OpenCV estimates from points; ``None`` where none can be had."""
+    """Return a transform, 3×3, estimated from points by an OpenCV function; ``None`` if it fails."""
     try:
         transform, _ = estimate(*points, **how)
     except cv2.error:
@@ -167,7 +168,7 @@ def estimated(estimate: Callable[..., Untyped], *points: Untyped, **how: Untyped
 
 
 def _unmasked(registered: Features) -> LocalFeatures:
-    """The local features that count."""
+    """Return the local features outside masked areas."""
     local = registered.local
     if not registered.masked:
         return local
@@ -176,7 +177,7 @@ def _unmasked(registered: Features) -> LocalFeatures:
 
 
 def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Pairs of row numbers, best first, each row at most once."""
+    """Return pairs of row numbers, best first, each row at most once."""
     similarity = found @ registered.T
     rows = np.arange(len(found))
     nearest = similarity.argmax(axis=1)
@@ -187,12 +188,12 @@ def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) 
     order = np.argsort(ratio, kind="stable")
     order = order[ratio[order] < RATIO]
     _, earliest = np.unique(nearest[order], return_index=True)
-    kept = order[np.sort(earliest)]
-    return np.stack([kept, nearest[kept]], axis=1)
+    rows_kept = order[np.sort(earliest)]
+    return np.stack([rows_kept, nearest[rows_kept]], axis=1)
 
 
 def _estimate(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
-    """With perspective; where few points speak for that, also without. Either needs enough inliers."""
+    """Estimate with perspective and, if few points support that, also without. Both need enough inliers."""
     free = _free(matches, found, registered)
     if free is not None and free.inliers >= FEW_INLIERS:
         return free
@@ -214,7 +215,7 @@ def _free(matches: Correspondences, found: Features, registered: Features) -> Al
         return None
     agrees = mask.ravel() > 0
     if not _credible(transform, found):
-        # where perspective only fits noise (a work that is small on a page), an affine transform holds
+        # If perspective only fits noise (a small work on a page), an affine transform may hold.
         how = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE}
         transform = estimated(cv2.estimateAffine2D, matches.found[agrees], matches.registered[agrees], **how)
         if transform is None or not _credible(transform, found):
@@ -223,14 +224,14 @@ def _free(matches: Correspondences, found: Features, registered: Features) -> Al
 
 
 def _stiff(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
-    """Only turned, scaled and moved: few points fit a perspective that isn't there."""
+    """Estimate rotation, scale and translation only: few points can fit a perspective that does not exist."""
     how = {"method": cv2.RANSAC, "ransacReprojThreshold": TOLERANCE, "confidence": 0.999}
     between = estimated(cv2.estimateAffinePartial2D, matches.found, matches.registered, **how)
     return None if between is None or not _credible(between, found) else _measured(matches, between, registered)
 
 
 def _measured(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
-    """How well a transform between the points of the correspondences holds."""
+    """Measure the support for a transform between the points of the matches."""
     missed = np.linalg.norm(moved(matches.found, between) - matches.registered, axis=1)
     agrees = missed <= TOLERANCE
     original = np.linalg.inv(grey_scaling(registered, registered.grey_size)) @ between @ matches.frame
@@ -241,7 +242,7 @@ def _measured(matches: Correspondences, between: NDArray[np.float64], registered
 
 
 def _credible(transform: NDArray[np.float64], found: Features) -> bool:
-    """Whether the whole found picture stays convex, isn't turned over and has a sane size."""
+    """Return True if the whole found picture stays convex, is not flipped and has a plausible size."""
     height, width = found.grey.shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
     weights = corners @ transform[2, :2] + transform[2, 2]
@@ -258,12 +259,12 @@ def _credible(transform: NDArray[np.float64], found: Features) -> bool:
 
 
 def moved(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Where a transform, 3×3, puts points, shape (n, 2)."""
+    """Apply a transform, 3×3, to points, shape (n, 2)."""
     places = points @ transform[:, :2].T + transform[:, 2]
     return np.asarray(places[:, :2] / places[:, 2:], np.float32)
 
 
 def _distinct(found: NDArray[np.float32], registered: NDArray[np.float32]) -> int:
-    """Correspondences in distinct cells of both pictures: one repeated spot is one witness."""
+    """Count matches in distinct cells of both pictures, so that a repeated spot counts once."""
     cells = (points.astype(np.int64) // INLIER_CELL @ [1 << 32, 1] for points in (found, registered))
     return min(len(np.unique(numbers)) for numbers in cells)

@@ -1,7 +1,7 @@
 """Marks that an owner's works share, such as an agency's watermark, its logo or a strip with its name.
 
-A stranger's picture under the same mark agrees with a work wherever the mark lies on little else. So what several works
-that are otherwise unlike agree in says nothing of which work a picture shows: it isn't enough for a match.
+A stranger's picture with the same mark matches a work wherever the mark covers little else. Areas in which several
+otherwise different works match therefore do not show which work a picture contains, and are not sufficient for a match.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,30 +18,30 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
 
 MIN_OTHERS = 2
-"""Works beside one that have the same thing in the same place of it."""
+"""Minimum number of other works with the same content in the same place."""
 MAX_OTHERS = 8
-"""Works that one is compared with."""
+"""Maximum number of works that one is compared with."""
 COMMON = 1 / 3
-"""Share of those works in which a window has to agree: what agrees by chance does so with few."""
+"""Share of those works in which a window must match; chance matches occur in few."""
 MIN_INLIERS = 8
-"""Keypoints that agree. Among 22 unmarked pictures no window agreed with two others of which as many did."""
+"""Minimum matching keypoints. Among 22 unmarked pictures, no window matched two others with this many keypoints."""
 SAME_WORK = 0.75
-"""Share of windows that agree, from which two registered pictures are taken for versions of one work."""
+"""Share of matching windows above which two registered pictures count as versions of one work."""
 MIN_WINDOWS = 60
-"""Windows side by side in which other works agree; fewer are chance."""
+"""Minimum adjacent windows that match in other works; fewer occur by chance."""
 BLOCK = 4
-"""Pixels of the thumbnail to which the rectangles are rounded, outwards."""
+"""Pixels of the thumbnail to which rectangles are rounded outwards."""
 Shared = NDArray[np.bool_]
-"""Windows of a work's thumbnail that agree with another work, by their centres."""
+"""Mask of windows of a work's thumbnail that match another work, by their centres."""
 
 
 def shared_windows(work: Features, other: Features) -> Shared | None:
-    """Where another work, that is no version of this one, agrees with it; ``None`` when they share nothing."""
+    """Return where a work that is not a version of this one matches it; ``None`` if they share nothing."""
     if not (is_comparable(work) and is_comparable(other)):
         return None
     matches = list(correspondences(other, work, AS_IS))
     if not any(len(one.found) >= MIN_INLIERS for one in matches):
-        return None  # no transform has more inliers than there are matches
+        return None  # no transform has more inliers than matches
     laid = align(matches, other, work)
     if laid is None or laid.inliers < MIN_INLIERS:
         return None
@@ -53,12 +53,12 @@ def shared_windows(work: Features, other: Features) -> Shared | None:
 
 
 def is_comparable(work: Features) -> bool:
-    """Whether more than near-exact copies of a work are looked for at all."""
+    """Return True if a work is searched for beyond near-exact copies."""
     return COMPOSED.issuperset(work.low_information)
 
 
 def marks_of(shared: Sequence[Shared]) -> tuple[Box, ...]:
-    """What other works share with one (:func:`shared_windows` of each), as shares of its width and height."""
+    """Return the areas shared by other works (:func:`shared_windows` of each), as shares of width and height."""
     if len(shared) < MIN_OTHERS:
         return ()
     common = _large(np.sum(shared, axis=0) >= max(MIN_OTHERS, COMMON * len(shared)))
@@ -71,14 +71,14 @@ def marks_of(shared: Sequence[Shared]) -> tuple[Box, ...]:
 
 
 def _large(common: Shared) -> Shared:
-    """Without the patches that are small enough for chance."""
+    """Remove patches small enough to be chance."""
     _, patches, figures, _ = cv2.connectedComponentsWithStats(common.astype(np.uint8), connectivity=8)
     enough = figures[:, cv2.CC_STAT_AREA] >= MIN_WINDOWS
     return np.asarray(common & enough[patches])
 
 
 def _runs(common: Shared) -> Iterator[tuple[int, int, int, int]]:
-    """The cells that hold such windows, and those beside them, as rectangles: left, top, right and bottom in cells."""
+    """Yield rectangles of cells with such windows and the adjacent cells: left, top, right and bottom in cells."""
     height, width = common.shape
     padded = np.pad(common, ((0, -height % BLOCK), (0, -width % BLOCK)))
     cells = padded.reshape(padded.shape[0] // BLOCK, BLOCK, padded.shape[1] // BLOCK, BLOCK).any(axis=(1, 3))

@@ -1,4 +1,4 @@
-"""Surfaces through scattered places: where corners of cells lie, by what is known around them."""
+"""Surfaces through scattered points, which place the corners of cells."""
 
 from typing import TypeAlias
 
@@ -6,32 +6,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEAR, FAR = 10, 20
-"""Places around one that a plane, and that a curved surface is fitted to."""
+"""Neighbours for fitting a plane, and for a curved surface."""
 FOLLOWING, FOLLOWING_CURVED = 5, 9
-"""How many have to follow such a surface."""
+"""Minimum neighbours that follow such a surface."""
 MISSES = (4.0, 2.0, 1.0, 1.0)
-"""Pixels by which a place may miss the surface, step by step."""
+"""Maximum error of a neighbour in pixels, for each iteration."""
 SUPPORT = 4
-"""Nearest places that have to follow a surface that is used."""
+"""Nearest neighbours that must follow a surface for it to be used."""
 MIN_PLACES = 12
 UNIT = 40.0
-"""Pixels by which offsets are divided, so that squares aren't large."""
+"""Pixels by which offsets are divided, to keep squares small."""
 ASKED = 6
-"""Surfaces that a cell chooses from."""
+"""Number of surfaces that a cell chooses from."""
 FARTHER = 2.5
-"""Places that have to follow a surface more for each cell that it is farther away."""
+"""Additional neighbours that must follow a surface, per cell of distance."""
 AVERAGED = 0.7
-"""Pixels by which surfaces may differ that are averaged."""
+"""Maximum difference in pixels of surfaces that are averaged."""
 NUDGED_BY, NUDGE_SLACK = 8, 1.0
-"""Nearest places that move a cell, and pixels by which they may miss the median of their moves."""
+"""Nearest points that move a cell, and their maximum distance in pixels from the median of their moves."""
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
 def on_surfaces(corners: Floats, places: Floats, targets: Floats, linear: Floats, cell: float) -> tuple[Floats, Floats]:
-    """Corners of cells, shape (n, 4, 2), by linear maps, (m, 2, 2), around places, (m, 2), that lie at targets.
+    """Place corners of cells, shape (n, 4, 2), by linear maps, (m, 2, 2), around points, (m, 2), with known targets.
 
-    Gives their places, and how far from the middle of each cell what decided it is. ``cell`` is the width of one.
+    Args:
+        corners: Corners of the cells.
+        places: Points.
+        targets: Targets of the points.
+        linear: Linear map around each point.
+        cell: Width of a cell.
+
+    Returns:
+        The placed corners, and the distance from each cell's centre to the point that decided.
     """
     surfaces = np.zeros((len(places), 6, 2))
     surfaces[:, 1:3] = UNIT * linear.transpose(0, 2, 1)
@@ -39,9 +47,9 @@ def on_surfaces(corners: Floats, places: Floats, targets: Floats, linear: Floats
 
 
 def curved(corners: Floats, places: Floats, targets: Floats, cell: float) -> tuple[Floats, Floats] | None:
-    """The same by a plane or a curved surface around each place that most of its surroundings follow to their targets.
+    """Place corners by a plane or curved surface around each point that most of its neighbours follow to their targets.
 
-    ``None`` where too few places have one.
+    ``None`` if too few points have one.
     """
     surfaces, follow, missed = _surfaces(places, targets)
     good = follow >= SUPPORT
@@ -52,9 +60,10 @@ def curved(corners: Floats, places: Floats, targets: Floats, cell: float) -> tup
 
 
 def nudges(corners: Floats, places: Floats, left: Floats) -> Floats:
-    """By how much corners have to be moved yet, shape (n, 4, 2), so that nothing is left of displacements, (m, 2).
+    """Return the remaining displacements of corners, shape (n, 4, 2), from those of points, (m, 2).
 
-    Smoothing what a smooth surface left over finds what that had smoothed away (J. W. Tukey's "twicing", 1977).
+    Smoothing the residuals of a smooth surface recovers what the first smoothing removed (J. W. Tukey's "twicing",
+    1977).
     """
     centres = corners.mean(axis=1)
     near, apart = _around(centres, places, NUDGED_BY)
@@ -69,7 +78,7 @@ def nudges(corners: Floats, places: Floats, left: Floats) -> Floats:
 
 
 def nearest_rows(points: Floats, count: int) -> NDArray[np.intp]:
-    """Row numbers of the nearest other points of each, nearest first, shape (n, count)."""
+    """Return row numbers of each point's nearest other points, nearest first, shape (n, count)."""
     apart = ((points[:, None] - points[None]) ** 2).sum(axis=2)
     np.fill_diagonal(apart, np.inf)
     near = np.argpartition(apart, count - 1, axis=1)[:, :count]
@@ -79,7 +88,7 @@ def nearest_rows(points: Floats, count: int) -> NDArray[np.intp]:
 def _chosen(
     corners: Floats, places: Floats, targets: Floats, surfaces: Floats, score: Floats, cell: float
 ) -> tuple[Floats, Floats]:
-    """Of the surfaces near each cell the best, averaged with those that say the same."""
+    """Return the best surface near each cell, averaged with those that agree."""
     near, apart = _around(corners.mean(axis=1), places, ASKED)
     beyond = np.maximum(0, apart / cell - 0.5)
     every = targets[near][:, :, None] + _terms((corners[:, None] - places[near][:, :, None]) / UNIT) @ surfaces[near]
@@ -91,14 +100,14 @@ def _chosen(
 
 
 def _around(centres: Floats, places: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
-    """Row numbers of the nearest places of each centre, and how far they are."""
+    """Return row numbers of the points nearest to each centre, and their distances."""
     apart = np.sqrt(((centres[:, None] - places[None]) ** 2).sum(axis=2))
     near = np.argpartition(apart, min(count, len(places)) - 1, axis=1)[:, :count]
     return near, np.take_along_axis(apart, near, axis=1)
 
 
 def _surfaces(places: Floats, targets: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
-    """Around each place a surface, (n, 6, 2), how many of the nearest follow it, and by how much it misses alone."""
+    """Fit a surface around each point, (n, 6, 2), with the number of neighbours that follow it, and its error."""
     near = nearest_rows(places, min(FAR, len(places) - 1))
     offsets, moves = (places[near] - places[:, None]) / UNIT, targets[near] - targets[:, None]
     flat, flat_follow, flat_missed, _ = _fitted(offsets[:, :NEAR], moves[:, :NEAR], 3)
@@ -110,7 +119,7 @@ def _surfaces(places: Floats, targets: Floats) -> tuple[Floats, NDArray[np.intp]
 
 
 def _fitted(offsets: Floats, moves: Floats, terms: int) -> tuple[Floats, NDArray[np.intp], Floats, NDArray[np.intp]]:
-    """The surface, how many of the nearest and of all follow it, and what it misses the place by when left out."""
+    """Return surface, number of the nearest and of all neighbours that follow it, and leave-one-out error."""
     basis, apart = _terms(offsets)[..., :terms], np.linalg.norm(offsets, axis=2)
     nearer = np.exp(-np.square(apart / (np.median(apart, axis=1, keepdims=True) + 1e-6)) / 2)
     stiffness = np.diag([1e-3, 1e-3, 1e-3, 0.02, 0.02, 0.02][:terms])
@@ -130,12 +139,12 @@ def _fitted(offsets: Floats, moves: Floats, terms: int) -> tuple[Floats, NDArray
 
 
 def _solved(basis: Floats, values: Floats, weights: Floats, stiffness: Floats) -> Floats:
-    """Weighted least squares, one for each row: coefficients, shape (n, terms, 2)."""
+    """Weighted least squares for each row: coefficients, shape (n, terms, 2)."""
     weighted = (basis * weights[..., None]).swapaxes(1, 2)
     return np.asarray(np.linalg.solve(weighted @ basis + stiffness, weighted @ values))
 
 
 def _terms(offsets: Floats) -> Floats:
-    """1, x, y, x², xy, y² of points, shape (..., 2)."""
+    """Return 1, x, y, x², xy, y² of points, shape (..., 2)."""
     x, y = offsets[..., 0], offsets[..., 1]
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)

@@ -1,11 +1,11 @@
-"""What the figures of a pair are worth: two questions, each answered by one sum.
+"""Weighing of a pair's figures: two questions, each answered by one sum.
 
-*Has the found picture to do with this work, beyond chance?* was learned against strangers; *is it this exposure, or
-another one of the scene?* against other photographs of one scene. Each answer is the logarithm of odds: an intercept,
-and of each figure a term times its weight (logistic regression, D. R. Cox, "The Regression Analysis of Binary
-Sequences", 1958). No weight is negative, and each term grows with what speaks for a copy, so more agreement never makes
-an answer worse. The weights are a readable file of each version of the comparison in ``models/weighing/``: whoever has
-the figures of a bundle can do the sum by hand.
+*Is the found picture related to this work, beyond chance?* was learned against unrelated pictures; *does it show this
+exposure, or another one of the scene?* against other photographs of one scene. Each answer is the logarithm of odds: an
+intercept, and a term for each figure times its weight (logistic regression, D. R. Cox, "The Regression Analysis of
+Binary Sequences", 1958). No weight is negative, and each term grows with the evidence for a copy, so that more
+agreement never lowers an answer. The weights are a readable file for each version of the comparison in
+``models/weighing/``: anyone who has the figures of a bundle can calculate the sum by hand.
 """
 
 import json
@@ -32,28 +32,28 @@ from indexer.compare.figures import Figures
 from indexer.picture.spaces import PIPELINE
 
 KEPT = Path(__file__).parents[1] / "models" / "weighing"
-"""The weights of each version of the comparison since the first release, ``PIPELINE.json`` each."""
+"""Folder with the weights of each version of the comparison since the first release, as ``PIPELINE.json``."""
 
 
 def _alone(another: float | None, share: float = ANOTHER_PICTURE) -> float:
-    """1 where no part of the overlap shows another picture, 0 where so large a share does or it wasn't measured."""
+    """Return 1 if no part of the overlap shows another picture, 0 for a large share or without a measurement."""
     return 0.0 if another is None else max(0.0, 1 - another / share)
 
 
 def _firm(one: Figures) -> float:
-    """The share of patches in place, by how many there are, and the less the farther noise leaves them unexplained."""
-    seen = _or(one.in_place, 0.0) * min(1.0, _or(one.patches, 0) / ENOUGH_PATCHES)
-    return seen * _falling(_or(one.excess, FAR_EXCESS), *EXCESS)
+    """Return the share of patches in place, reduced for few patches and for displacements that exceed the noise."""
+    share = _or(one.in_place, 0.0) * min(1.0, _or(one.patches, 0) / ENOUGH_PATCHES)
+    return share * _falling(_or(one.excess, FAR_EXCESS), *EXCESS)
 
 
 def _pieces_firm(one: Figures) -> float:
-    """The share of the registered picture that lies in place piece by piece, the less the farther, as above."""
-    seen = _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0)
-    return seen * _falling(_or(one.pieces_excess, FAR_EXCESS), *PIECES_EXCESS)
+    """Return the share of the registered picture in place in pieces, reduced for displacements above the noise."""
+    share = _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0)
+    return share * _falling(_or(one.pieces_excess, FAR_EXCESS), *PIECES_EXCESS)
 
 
 def _falling(value: float, full: float, none: float) -> float:
-    """1 up to ``full``, 0 from ``none`` on, a straight line between."""
+    """Return 1 up to ``full``, 0 from ``none`` on, and interpolate linearly between."""
     return min(1.0, max(0.0, (none - value) / (none - full)))
 
 
@@ -83,36 +83,36 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "pieces_firm_clear": lambda one: _pieces_firm(one) * _alone(one.pieces_another, HALF_ANOTHER),
     }
 )
-"""Each term by its name, 0 or more for what speaks for a copy, or growing towards it."""
+"""Terms by name: 0 or more for evidence of a copy, or growing towards it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question and the weights of its answer."""
+    """A question with the weights of its answer."""
 
     intercept: float
     weights: Mapping[str, float]
 
     def odds(self, figures: Figures) -> float:
-        """The natural logarithm of the odds that the answer is yes."""
+        """Return the natural logarithm of the odds that the answer is yes."""
         return self.intercept + sum(weight * TERMS[name](figures) for name, weight in self.weights.items())
 
     def sum_of(self, figures: Figures) -> dict[str, float]:
-        """What each term adds, by its name, for whoever wants to see the sum."""
+        """Return the summand of each term by name, to show the calculation."""
         return {name: weight * TERMS[name](figures) for name, weight in self.weights.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What the weights were fitted to.
+    """Data to which the weights were fitted.
 
     Attributes:
         made: day of the fit, ISO 8601.
-        pipeline: that measured the figures.
-        data: the pictures, in words.
-        pairs: how many of each kind were measured.
-        command: what measured and fitted them.
-        seed: of everything that was left to chance.
+        pipeline: version that measured the figures.
+        data: description of the pictures.
+        pairs: number of measured pairs by kind.
+        command: command that measured and fitted them.
+        seed: seed of all random choices.
     """
 
     made: str
@@ -125,19 +125,19 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """All questions, and where their answers begin to count.
+    """All questions, and the limits of their answers.
 
     Attributes:
-        glance: whether the pair is worth measuring with all features, by the quick ones.
-        glance_limit: logarithm of odds from which it is.
-        related: whether the found picture has to do with the work.
-        related_limit: logarithm of odds from which it has, among ``works`` works.
-        works: see there.
-        decade: by how much the limit rises with ten times as many works.
+        glance: whether the pair needs a full comparison, by the quick figures.
+        glance_limit: log odds from which it does.
+        related: whether the found picture is related to the work.
+        related_limit: log odds from which it is, among ``works`` works.
+        works: number of works for ``related_limit``.
+        decade: increase of the limit for ten times as many works.
         exposure: whether it shows this exposure.
-        review_limit: logarithm of odds from which a person should look whether it is a copy.
-        certain_limit: logarithm of odds from which nothing is left to doubt.
-        provenance: what they were fitted to, where the file tells.
+        review_limit: log odds from which a person should review whether it is a copy.
+        certain_limit: log odds from which no doubt is left.
+        provenance: data to which the weights were fitted, if the file states it.
     """
 
     glance: Question
@@ -152,22 +152,23 @@ class Weighing:
     provenance: Provenance | None = None
 
     def decide(self, figures: Figures, works: int = 0) -> "Answers":
-        """Both questions answered of a pair that was found among so many works."""
+        """Answer both questions for a pair that was found among ``works`` works."""
         return Answers(self, self.related.odds(figures), self.exposure.odds(figures), self.limit_among(works))
 
     def limit_among(self, works: int) -> float:
-        """The limit of ``related`` among so many works: the more are compared, the farther chance reaches."""
+        """Return the limit of ``related`` among ``works`` works; it rises with their number, as do chance matches."""
         return self.related_limit + self.decade * max(0.0, math.log10(max(works, 1) / self.works))
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the figures of a pair say.
+    """Answers for the figures of a pair.
 
     Attributes:
-        related: logarithm of the odds that the found picture has to do with the work.
-        exposure: logarithm of the odds that it shows this exposure.
-        limit: where the first begins to count.
+        weighing: the weights and limits.
+        related: log odds that the found picture is related to the work.
+        exposure: log odds that it shows this exposure.
+        limit: limit of ``related``.
     """
 
     weighing: Weighing
@@ -177,7 +178,7 @@ class Answers:
 
     @property
     def decision(self) -> Decision:
-        """``none`` where they have nothing to do with each other; else by how sure it is that it is this exposure."""
+        """``none`` if the pictures are unrelated; otherwise by how likely it is this exposure."""
         if self.related < self.limit:
             return Decision.NONE
         if self.exposure < self.weighing.review_limit:
@@ -187,30 +188,34 @@ class Answers:
 
 @cache
 def shipped() -> Weighing:
-    """The weighing by which this version decides."""
+    """Return the weighing by which this version decides."""
     return read((KEPT / f"{PIPELINE}.json").read_text("utf-8"))
 
 
 def kept(pipeline: str, folder: Path = KEPT) -> Weighing | None:
-    """The weighing by which a version of the comparison decided; ``None`` where a folder doesn't keep it."""
+    """Return the weighing of a version of the comparison; ``None`` if the folder does not contain it."""
     file = next((file for file in folder.iterdir() if file.name == f"{pipeline}.json"), None)
     return None if file is None else read(file.read_text("utf-8"))
 
 
 def read(text: str) -> Weighing:
-    """A weighing from its JSON; raises ``ValueError`` for terms that aren't known or weights below zero."""
-    told = json.loads(text)
+    """Parse a weighing from JSON.
+
+    Raises:
+        ValueError: A term is unknown, or a weight is negative.
+    """
+    data = json.loads(text)
     return Weighing(
-        glance=_question(told["glance"]),
-        glance_limit=float(told["glance"]["limit"]),
-        related=_question(told["related"]),
-        related_limit=float(told["related"]["limit"]),
-        works=int(told["related"]["works"]),
-        decade=float(told["related"]["decade"]),
-        exposure=_question(told["exposure"]),
-        review_limit=float(told["exposure"]["review"]),
-        certain_limit=float(told["exposure"]["certain"]),
-        provenance=Provenance(**told["provenance"]) if "provenance" in told else None,
+        glance=_question(data["glance"]),
+        glance_limit=float(data["glance"]["limit"]),
+        related=_question(data["related"]),
+        related_limit=float(data["related"]["limit"]),
+        works=int(data["related"]["works"]),
+        decade=float(data["related"]["decade"]),
+        exposure=_question(data["exposure"]),
+        review_limit=float(data["exposure"]["review"]),
+        certain_limit=float(data["exposure"]["certain"]),
+        provenance=Provenance(**data["provenance"]) if "provenance" in data else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""A comparison in words and as plain JSON: what was observed, and how sure it is."""
+"""A comparison as text and as plain JSON: the observations and their certainty."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -70,10 +70,10 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "whole/whole": "largest",
     }
 )
-"""Phrases of :func:`change_in_words`; those with a stroke say where a part lies, across and down."""
+"""Phrases of :func:`change_in_words`; those with a slash describe the position of a part, across and down."""
 
 SLANT = 15
-"""Degrees that a picture which is seen at an angle may seem to be turned."""
+"""Degrees by which a picture seen at an angle may seem to be rotated."""
 Size = tuple[int, int]
 
 
@@ -85,7 +85,7 @@ _TOLD = (
 
 
 def in_words(verification: Verification, found_size: Size | None = None, registered_size: Size | None = None) -> str:
-    """Some lines for a reader; with the pictures' sizes also what was done to the copy."""
+    """Describe a verification in several lines; with the sizes of the pictures, also the changes to the copy."""
     one = verification
     lines = [DECISIONS[one.decision], *(REASONS.get(reason, reason) for reason in one.reasons)]
     lines.append(f"Hash distance      {one.hamming} of 256 bits")
@@ -109,40 +109,40 @@ def in_words(verification: Verification, found_size: Size | None = None, registe
 
 
 def change_in_words(change: Change) -> str:
-    """How a work appears in a picture, such as ``all of the work, mirrored, reduced to 31%``."""
-    told = [_part(change)]
+    """Describe how a work appears in a picture, such as ``all of the work, mirrored, reduced to 31%``."""
+    phrases = [_part(change)]
     if change.mirrored:
-        told.append(PHRASES["mirrored"])
+        phrases.append(PHRASES["mirrored"])
     if abs(change.rotation) > (SLANT if change.perspective else 0):
         side = "counter-clockwise" if change.rotation > 0 or change.rotation == 180 else "clockwise"
-        told.append(PHRASES[side].format(degrees=abs(change.rotation)))
+        phrases.append(PHRASES[side].format(degrees=abs(change.rotation)))
     if abs(change.scale - 1) > SAME_SIZE:
-        told.append(PHRASES["reduced" if change.scale < 1 else "enlarged"].format(scale=f"{change.scale:.0%}"))
+        phrases.append(PHRASES["reduced" if change.scale < 1 else "enlarged"].format(scale=f"{change.scale:.0%}"))
     if change.perspective:
-        told.append(PHRASES["perspective"])
+        phrases.append(PHRASES["perspective"])
     elif abs(change.stretch - 1) > STRETCH:
         wider = change.stretch > 1
         stretch = change.stretch if wider else 1 / change.stretch
-        told.append(PHRASES["wider" if wider else "higher"].format(stretch=f"{stretch:.0%}"))
-    return ", ".join(told)
+        phrases.append(PHRASES["wider" if wider else "higher"].format(stretch=f"{stretch:.0%}"))
+    return ", ".join(phrases)
 
 
 def as_plain(verification: Verification) -> dict[str, Json]:
-    """Plain JSON data: the decision and each figure."""
+    """Return the decision and all figures as plain JSON data."""
     calibration = verification.calibration
-    told = {name: getattr(verification, name) for name in _TOLD}
+    fields = {name: getattr(verification, name) for name in _TOLD}
     pieces = [asdict(piece) for piece in verification.pieces]
-    return told | {"calibration": None if calibration is None else calibration.hex, "pieces": pieces}
+    return fields | {"calibration": None if calibration is None else calibration.hex, "pieces": pieces}
 
 
 def odds_in_words(related: float | None, exposure: float | None) -> list[str]:
-    """Odds by their natural logarithms, each with what they are of; none that the weighing didn't give."""
+    """Describe odds given as natural logarithms, each with its meaning; missing ones are skipped."""
     of = (related, "it has to do with the work"), (exposure, "it shows this very picture")
     return [f"weighed at {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
 
 
 def held_back_in_words(reasons: Iterable[str]) -> str:
-    """What the reasons for which no match of a work is certain mean for it."""
+    """Describe the consequence of the reasons for which no match of a work is certain."""
     listed = tuple(reasons)
     if COMPOSED.issuperset(listed):
         return f"is never matched for certain ({', '.join(listed)})"

@@ -1,1 +1,1 @@
-"""Pictures that show a comparison to a person."""
+"""Drawings that illustrate a comparison."""

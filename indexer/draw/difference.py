@@ -1,4 +1,4 @@
-"""Where a copy differs from its original, once laid on it and adjusted in brightness and colour."""
+"""Differences between a copy and its original, after alignment and adjustment of brightness and colour."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,33 +9,33 @@ from indexer.draw.pair import MAGNIFIED, Pair, Pixels, Shown, with_margin
 from indexer.layout.single_thread import cv2
 
 MEASURED = 800
-"""Long side at which the pictures are compared: finer noise of compression is no difference."""
+"""Long side in pixels at which the pictures are compared; finer compression noise is not a difference."""
 DIFFERENCE_MARGIN = 0.1
 """Margin shown around the shared part, as a share of its longer side."""
 LEVELS = 20.0
-"""Least difference that is shown, in levels of 256; more where the two differ everywhere, as by strong compression."""
+"""Minimum difference shown, in levels of 256; more if the two differ everywhere, as by strong compression."""
 MISSES_BY = 1
-"""Pixels by which the pictures may miss each other."""
+"""Tolerated misalignment in pixels."""
 TINTED = 4.0
-"""Median difference of colour from which the whole picture counts as recoloured: lightness alone is compared then."""
+"""Median colour difference above which the whole picture counts as recoloured, and only lightness is compared."""
 SPECK = 10
-"""Fewer differing pixels in one place than these aren't shown."""
+"""Minimum number of connected differing pixels that are shown."""
 HIGHLIGHT = (240, 90, 0)
 CURVE = 32
-"""Levels of lightness that are adjusted on their own."""
+"""Levels of lightness that are adjusted separately."""
 STRUCTURE_WINDOW, TEXTURE, STRUCTURE_AGREES = 11, 9.0, 0.8
-"""Side in pixels, least variance and least correlation of windows in which two pictures have the same structure."""
+"""Window side in pixels, minimum variance and minimum correlation for two pictures to have the same structure."""
 MIN_ALIKE = 0.03
-"""Share of the shared part below which too little is alike to go by."""
+"""Share of the shared part below which too little is alike to serve as a reference."""
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
 def difference(pair: Pair) -> Pixels:
-    """The found picture in grey, what differs from the registered one in orange, the shared part outlined.
+    """Draw the found picture in grey, differences from the registered one in orange, and the shared part outlined.
 
-    Around the outline the found picture is faded; a small copy on a large page is shown with a little of the page.
+    Outside the outline the found picture is faded; a small copy on a large page is shown with a little of the page.
     """
     box = with_margin(pair.first.found_box, DIFFERENCE_MARGIN, pair.found.frame)
     shown = pair.found.shown(box, (pair.side, pair.side), MAGNIFIED)
@@ -49,7 +49,7 @@ def difference(pair: Pair) -> Pixels:
 
 
 def _tones() -> Pixels:
-    """What each level of grey becomes outside of what both show, then inside, then where they differ: (768, 3)."""
+    """Return the colours per grey level outside the shared part, inside, and where the pictures differ: (768, 3)."""
     grey = np.arange(256, dtype=np.float32)[:, None]
     highlight = np.array(HIGHLIGHT, np.float32) * (0.5 + grey / 510) + grey / 4
     tones = np.concatenate(np.broadcast_arrays(170 + grey * 0.31, 60 + grey * 0.7, highlight))
@@ -60,16 +60,17 @@ _TONES = _tones()
 
 
 def share_differing(pair: Pair) -> float:
-    """The share of what both show that differs, 0 to 1."""
+    """Return the share of the shared part that differs, 0 to 1."""
     changed, shared = differing(pair, pair.found.shown(pair.first.found_box, (MEASURED, MEASURED)))
     return float(changed.sum() / max(1, shared.sum()))
 
 
 def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
-    """Where a shown piece of the found picture differs from the registered one, and where both show something.
+    """Return masks of where a piece of the found picture differs from the registered one, and of the shared part.
 
-    A pixel differs when it lies outside of what the other picture has within a pixel around, by more than some levels
-    and than the noise of the two; this holds both ways, so that what was taken away counts as what was added.
+    A pixel differs if it is outside the range of the other picture within one pixel around, by more than some levels
+    and
+    more than the noise of both. The test applies both ways, so that removed content counts like added content.
     """
     expected, shared = pair.laid_back(pair.first, shown)
     inside = cv2.erode(shared.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
@@ -88,12 +89,12 @@ def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
 
 
 def _planes(pixels: Pixels) -> Plane:
-    """Lightness and two colour differences (ITU-R BT.601), a little blurred."""
+    """Return lightness and two colour differences (ITU-R BT.601), slightly blurred."""
     return np.asarray(cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32), (0, 0), 1.0))
 
 
 def _alike(first: Plane, second: Plane, inside: Mask) -> Mask:
-    """Where both have the same structure, from which follows how one was adjusted; all of it where there is little."""
+    """Return where both have the same structure, as a reference for adjustments; everything if that is too little."""
 
     def mean(plane: Plane) -> Plane:
         return np.asarray(cv2.boxFilter(plane, -1, (STRUCTURE_WINDOW, STRUCTURE_WINDOW)), np.float32)
@@ -107,10 +108,11 @@ def _alike(first: Plane, second: Plane, inside: Mask) -> Mask:
 
 
 def _by_level(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:
-    """Lightness after the other picture's change of brightness and contrast, whatever curve that followed.
+    """Adjust lightness to the other picture's brightness and contrast, whatever curve these follow.
 
-    For each level the median of what stands there in the other picture where the two are alike, or anywhere for levels
-    that lie nowhere in structure: what was added in some places changes nothing.
+    The change of each level is the median change where the pictures are alike, or anywhere for levels without
+    structure;
+    content added in some places therefore has no influence.
     """
     bins = np.clip(values * CURVE / 256, 0, CURVE - 1).astype(np.uint8)
     levels, changes = [], []
@@ -124,7 +126,7 @@ def _by_level(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:
 
 
 def _grouped(bins: Pixels, mask: Mask, values: Plane, target: Plane) -> list[tuple[Plane, Plane]]:
-    """Of each level the values within a mask, and what stands in the same places of the other picture."""
+    """Group by level the values within a mask, and the other picture's values in the same places."""
     of_level = bins[mask]
     order, ends = np.argsort(of_level, kind="stable"), np.cumsum(np.bincount(of_level, minlength=CURVE))[:-1]
     here, there = (np.split(plane[mask][order], ends) for plane in (values, target))
@@ -132,11 +134,11 @@ def _grouped(bins: Pixels, mask: Mask, values: Plane, target: Plane) -> list[tup
 
 
 def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
-    """A colour difference after the other picture's change of colour: a line, fitted again without the worst third."""
+    """Adjust a colour difference to the other picture by a line, refitted without the worst third."""
     here, there = values[alike], target[alike]
-    kept = np.ones(len(here), np.bool_)
+    inliers = np.ones(len(here), np.bool_)
     for again in (True, True, True, False):
-        x, y = here[kept].astype(np.float64), there[kept].astype(np.float64)
+        x, y = here[inliers].astype(np.float64), there[inliers].astype(np.float64)
         middle, level = x.mean(), y.mean()
         x -= middle
         y -= level
@@ -145,12 +147,12 @@ def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
         shift = float(level - slope * middle)
         if again:
             missed = np.abs(slope * here + shift - there)
-            kept = missed <= np.percentile(missed, 67)
+            inliers = missed <= np.percentile(missed, 67)
     return np.asarray(slope * values + shift, np.float32)
 
 
 def _apart(first: Plane, second: Plane) -> Plane:
-    """By how much each lies outside of what the other has around; the less forgiving of the two."""
+    """Return how far each is outside the range of the other nearby; the larger of the two."""
     return np.maximum(_outside(first, second), _outside(second, first))
 
 
@@ -161,7 +163,7 @@ def _outside(values: Plane, around: Plane) -> Plane:
 
 
 def _tidied(mask: Mask) -> Mask:
-    """Specks removed, small holes closed."""
+    """Remove specks and close small holes."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] >= SPECK
     large[0] = False

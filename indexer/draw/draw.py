@@ -1,6 +1,6 @@
-"""Pictures that show a comparison to a person.
+"""Drawings that illustrate a comparison.
 
-Each view takes a :class:`~indexer.draw.pair.Pair`: two pictures, and where the one shows the other.
+Each view takes a :class:`~indexer.draw.pair.Pair`: two pictures, and their alignment.
 """
 
 import io
@@ -22,7 +22,7 @@ QUALITY = 85
 
 
 class View(StrEnum):
-    """What a drawing shows."""
+    """Kind of drawing."""
 
     SIDE_BY_SIDE = "side-by-side"
     OVERLAY = "overlay"
@@ -31,7 +31,7 @@ class View(StrEnum):
 
     @property
     def file_name(self) -> str:
-        """Such as ``overlay.jpg``."""
+        """File name, such as ``overlay.jpg``."""
         return f"{self}.jpg"
 
 
@@ -44,43 +44,44 @@ _DRAWN: Mapping[View, Callable[[Pair], Pixels]] = {
 
 
 def draw(view: View, pair: Pair) -> bytes:
-    """One view of a comparison: JPEG, at most 1600 pixels wide and high; the same input gives the same bytes.
+    """Draw a view of a comparison as JPEG, at most 1600 pixels wide and high; equal input gives equal bytes.
 
-    Raises ``UnreadablePictureError`` when one of the pictures can't be decoded.
+    Raises:
+        UnreadablePictureError: One of the pictures cannot be decoded.
     """
     return jpeg(_DRAWN[view](pair))
 
 
 def draw_small(view: View, pair: Pair) -> bytes:
-    """The same as small as the pair is drawn, to be shown like that: without a thumbnail."""
+    """Draw a view at the pair's size, without a thumbnail."""
     return small_jpeg(Image.fromarray(_DRAWN[view](pair)), pair.side)
 
 
 def draw_png(view: View, pair: Pair) -> bytes:
-    """The same without loss."""
+    """Draw a view as PNG."""
     return png(_DRAWN[view](pair))
 
 
 SUFFIXES: Mapping[str, Callable[[View, Pair], bytes]] = {".jpg": draw, ".jpeg": draw, ".png": draw_png}
-"""How a drawing is made for a file of a name with this ending."""
+"""Functions that draw for a file with this suffix."""
 
 
 def png(pixels: Pixels) -> bytes:
-    """A file without loss."""
+    """Encode as PNG."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=2)  # much faster, not much larger
+    Image.fromarray(pixels).save(file, "PNG", compress_level=2)  # much faster, and not much larger
     return file.getvalue()
 
 
 def jpeg(pixels: Pixels) -> bytes:
-    """A file with full colour resolution, so that thin coloured lines stay sharp, and with a thumbnail for reports."""
+    """Encode as JPEG with full colour resolution, to keep thin lines sharp, and with a thumbnail for reports."""
     file = io.BytesIO()
     picture = Image.fromarray(pixels)
     exif = exif_with(small_jpeg(picture, THUMBNAIL_SIDE))
     save = partial(picture.save, format="JPEG", quality=QUALITY, subsampling=0, exif=exif)
     try:
         save(file, optimize=True)
-    except OSError:  # noise takes more than a byte a pixel, for which Pillow has no room there
+    except OSError:  # noise takes more than a byte a pixel, for which Pillow's buffer is too small
         file = io.BytesIO()
         save(file)
     return file.getvalue()

@@ -1,7 +1,7 @@
-"""Marks that nobody sees: a pattern of a secret seed in the lightness of one copy (spread spectrum, Cox et al. 1997).
+"""Invisible marks: a pattern from a secret seed in the lightness of one copy (spread spectrum, Cox et al. 1997).
 
-It is looked for with the registered picture at hand. Its cells are signs drawn from the seed, so that whatever was made
-without the seed agrees with it by chance alone, and how seldom so is bounded for any picture (Hoeffding 1963).
+Detection uses the registered picture. The cells are signs drawn from the seed, so that a picture made without the seed
+agrees with it only by chance, with a probability that is bounded for any picture (Hoeffding 1963).
 """
 
 from math import exp
@@ -13,31 +13,31 @@ from indexer.draw.pair import Pair, Pixels
 from indexer.layout.single_thread import cv2
 
 CELLS, LEVELS = 32, 2.0
-"""Cells across and down the registered picture, and by about how many of 256 levels each is lighter or darker."""
+"""Cells across and down the registered picture, and the approximate change of each in levels of 256."""
 LOOKED_AT, FITTED, AROUND = 1024, 4, 5
-"""Pixels of the longer side; fits of the brightness; cells a side from whose mean a cell is to differ."""
+"""Pixels of the longer side; iterations of the brightness fit; cells per side of the neighbourhood of a cell."""
 
 
 def marked(pixels: Pixels, seed: bytes) -> Pixels:
-    """A copy of a picture, uint8 RGB of shape (height, width, 3), that carries the mark of a seed."""
+    """Return a copy of a picture, uint8 RGB of shape (height, width, 3), with the mark of a seed."""
     pattern = cv2.resize(LEVELS * _pattern(seed), pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     lighter = np.rint(pattern).astype(np.int16)
     return np.stack([np.clip(pixels[..., colour] + lighter, 0, 255).astype(np.uint8) for colour in range(3)], axis=2)
 
 
 def cells_of(pair: Pair) -> NDArray[np.float32]:
-    """Where the found picture is lighter (1) or darker (-1) than the registered one, cell by cell; 0: not shown.
+    """Return where the found picture is lighter (1) or darker (-1) than the registered one, by cell; 0: not shown.
 
-    That is after one change of brightness and contrast for all of it, and beside the cells around.
+    Cells are compared with their neighbourhood, after a global adjustment of brightness and contrast.
     """
     whole = pair.registered.shown(pair.registered.frame, (LOOKED_AT, LOOKED_AT))
     laid, shared = pair.laid(pair.first, whole)
     here, there = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) for pixels in (laid, whole.pixels))
-    apart, kept = np.zeros_like(here), shared
-    for _ in range(FITTED if shared.any() else 0):  # what was laid over the picture isn't counted from the second on
-        slope, shift = np.polyfit(there[kept], here[kept], 1)
+    apart, inliers = np.zeros_like(here), shared
+    for _ in range(FITTED if shared.any() else 0):  # content laid over the picture is excluded from the second fit on
+        slope, shift = np.polyfit(there[inliers], here[inliers], 1)
         apart = (here - slope * there - shift) * shared
-        kept = shared & (np.abs(apart) <= np.median(np.abs(apart[shared])))
+        inliers = shared & (np.abs(apart) <= np.median(np.abs(apart[shared])))
     planes = apart, shared.astype(np.float32)
     cells, weight = (cv2.resize(plane, (CELLS, CELLS), interpolation=cv2.INTER_AREA) for plane in planes)
     around, seen = (cv2.boxFilter(plane, -1, (AROUND, AROUND)) for plane in (cells, weight))
@@ -45,7 +45,7 @@ def cells_of(pair: Pair) -> NDArray[np.float32]:
 
 
 def chance(cells: NDArray[np.float32], seed: bytes) -> float:
-    """How likely at most a picture that was made without the seed agrees with its mark so well, 0 to 1."""
+    """Return the maximum probability that a picture made without the seed agrees this well with its mark, 0 to 1."""
     agreement, count = max(0.0, float((cells * _pattern(seed)).sum())), int(np.count_nonzero(cells))
     return exp(-(agreement**2) / (2 * max(1, count)))
 

@@ -1,4 +1,4 @@
-"""What is drawn onto pictures: outlines, lettered corners, numbered dots. Colours differ in lightness too."""
+"""Elements drawn on pictures: outlines, lettered corners, numbered dots. Colours also differ in lightness."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -26,7 +26,7 @@ BADGE = 18
 """Radius of a lettered corner, pixels."""
 LEGIBLE = 6
 _SHIFT = 4
-"""Bits behind the point of the coordinates that OpenCV draws with."""
+"""Fractional bits of coordinates in OpenCV drawing functions."""
 
 
 def outline(canvas: Pixels, points: Floats, scale: float = 1.0) -> None:
@@ -37,7 +37,7 @@ def outline(canvas: Pixels, points: Floats, scale: float = 1.0) -> None:
 
 
 def corner_badges(canvas: Pixels, points: Floats, scale: float = 1.0) -> None:
-    """Letter the corners A, B, C, D, just outside of what they span, so that nothing of it is hidden."""
+    """Draw the letters A, B, C, D just outside the corners, so that nothing inside is hidden."""
     if not len(points):
         return
     middle, radius = points.mean(axis=0), sized(BADGE, scale)
@@ -48,12 +48,12 @@ def corner_badges(canvas: Pixels, points: Floats, scale: float = 1.0) -> None:
 
 
 def sized(radius: int, scale: float) -> int:
-    """The radius of a badge in a drawing of this scale: it can be read in small ones, too."""
+    """Return the radius of a badge in a drawing of this scale, large enough to be legible."""
     return max(LEGIBLE, round(radius * scale))
 
 
 def badge(canvas: Pixels, place: Floats, text: str, colour: Colour, radius: int = BADGE) -> None:
-    """A filled circle with a light edge and a letter or a number in it, kept within the canvas."""
+    """Draw a filled circle with a light edge and a letter or number, within the canvas."""
     height, width = canvas.shape[:2]
     inside = np.clip(place, radius + 2, np.array([width, height]) - 3 - radius)
     disc(canvas, inside, radius + 2, HALO)
@@ -62,7 +62,7 @@ def badge(canvas: Pixels, place: Floats, text: str, colour: Colour, radius: int 
 
 
 def disc(canvas: Pixels, place: Floats, radius: float, colour: Colour) -> None:
-    """A filled circle."""
+    """Draw a filled circle."""
     cv2.circle(canvas, _fixed(place), round(radius * (1 << _SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
 
 
@@ -72,7 +72,7 @@ def _line(canvas: Pixels, points: Floats, colour: Colour, width: int) -> None:
 
 
 def _text(canvas: Pixels, middle: Floats, text: str, size: int) -> None:
-    """Pillow's own font: the same letters on every machine."""
+    """Draw text in Pillow's built-in font, which is the same on every machine."""
     reach = 2 * size
     left, top = (max(0, int(value) - reach) for value in middle)
     piece = canvas[top : top + 2 * reach, left : left + 2 * reach]
@@ -84,7 +84,7 @@ def _text(canvas: Pixels, middle: Floats, text: str, size: int) -> None:
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Of so many pixels: opening it takes ten times as long as writing a number with it."""
+    """Return the font of a size in pixels; loading it takes ten times as long as drawing a number."""
     return ImageFont.load_default(size)
 
 

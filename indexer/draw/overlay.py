@@ -1,4 +1,4 @@
-"""What is drawn over the registered picture: the found one laid on it, or the map of what survives."""
+"""Drawings on the registered picture: the found one laid over it, or the map of surviving parts."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,18 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.features import DEFAULT_LIMITS
 
 COVERED = 0.85
-"""Where the found picture covers more than this share of the registered one, it is laid on it in strips."""
+"""Share of the registered picture above which the found one is laid over it in strips."""
 STRIPS = 6
 TINTS = {STRUCTURE: (255, 200, 60), NOTHING: (70, 80, 100)}
-"""Laid over the cells in which structure survives, and over those in which nothing does."""
+"""Colours for cells in which structure survives, and in which nothing does."""
 
 
 def overlay(pair: Pair) -> Pixels:
-    """The registered picture in faded grey; what the found picture shows of it is laid on it, outlined.
+    """Draw the registered picture in faded grey, with the found picture laid over it and outlined.
 
-    Where that would cover nearly all of it, the found picture is laid on it in upright strips, between which the
-    registered one stays visible: lines that run on from strip to strip show that the two fit.
+    If that would cover nearly everything, the found picture is drawn in vertical strips, between which the registered
+    one
+    stays visible: lines that continue from strip to strip show that the two fit.
     """
     below = pair.registered.shown(pair.registered.frame, (pair.side, pair.side), MAGNIFIED)
     above, mask = pair.laid(pair.first, below)
@@ -34,20 +35,23 @@ def overlay(pair: Pair) -> Pixels:
 
 
 def framed(points: Floats, shown: Shown) -> Floats:
-    """An outline in the pixels of what is shown, so far inside that the line is seen whole."""
+    """Convert an outline to pixels of the drawing, moved inwards so that the whole line is visible."""
     return np.asarray(np.clip(moved(points, shown.matrix), 3, np.array(shown.size) - 4), np.float64)
 
 
 def faded(pixels: Pixels) -> Pixels:
-    """Light grey: it stands back, and can still be recognised."""
+    """Return the picture in light grey, still recognisable in the background."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.cvtColor(np.uint8(150) + grey // np.uint8(3), cv2.COLOR_GRAY2RGB))
 
 
 def survives(registered: bytes, survival: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Pixels:
-    """The registered picture: in colour where pixels survive, yellow where structure does, dark where nothing does.
+    """Draw the registered picture: in colour where pixels survive, yellow where structure does, dark elsewhere.
 
-    Light grey is where it tells nothing. Raises ``UnreadablePictureError`` when it can't be decoded.
+    Areas without a result are light grey.
+
+    Raises:
+        UnreadablePictureError: The picture cannot be decoded.
     """
     source = Source(registered, limits)
     shown = source.shown(source.frame, (MAX_SIDE, MAX_SIDE), MAGNIFIED).pixels

@@ -1,4 +1,4 @@
-"""Two pictures that are drawn together: each decoded no larger than it is shown, and the part that they share."""
+"""Two pictures drawn together, each decoded no larger than necessary, and the part that they share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Size = tuple[int, int]
 MAX_SIDE = 1600
-"""Pixels of the longer side of what is drawn; lengths in drawings are stated for such a one."""
+"""Longer side of drawings in pixels; lengths in drawings are stated for this size."""
 MAGNIFIED = 4.0
-"""Most pixels that a pixel of a small picture becomes, a side."""
+"""Maximum magnification of a small picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A picture, or a piece of it, in the size in which it is drawn."""
+    """A picture, or a piece of it, at the size of the drawing."""
 
     pixels: Pixels  # uint8 RGB, shape (height, width, 3)
     matrix: Floats  # 3×3 float64, from the original's pixels to these
@@ -41,9 +41,10 @@ class Shown:
 
 
 class Source:
-    """A picture's bytes, decoded when they are shown, and again only where more detail is asked for.
+    """A picture's bytes, decoded when shown, and again only if more detail is required.
 
-    Raises ``UnreadablePictureError`` when they can't be decoded within the limits, as does what shows them.
+    Raises:
+        UnreadablePictureError: The bytes cannot be decoded within the limits; methods that show them raise it too.
     """
 
     def __init__(self, data: bytes, limits: Limits) -> None:
@@ -52,7 +53,7 @@ class Source:
         self.limits = limits
         self.size = (info.width, info.height)
         self._decoded: DecodedPicture | None = None
-        self._resized: dict[tuple[object, ...], Pixels] = {}  # two drawings may show the whole in one size
+        self._resized: dict[tuple[object, ...], Pixels] = {}  # two drawings may show the whole at one size
 
     @property
     def frame(self) -> Box:
@@ -60,7 +61,7 @@ class Source:
         return Box(0, 0, *self.size)
 
     def shown(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Shown:
-        """A piece of the picture, fitted into so many pixels across and down.
+        """Return a piece of the picture, fitted into a size in pixels.
 
         An original pixel becomes at most ``magnified`` pixels a side.
         """
@@ -70,16 +71,16 @@ class Source:
         if self._decoded is None or (self._decoded.scale < 1 and max(self._decoded.pixels.shape) < side):
             self._decoded = decode(self.data, self.limits, at_least=side)
         pixels = self._decoded.pixels
-        given = box.scaled(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
-        right, bottom = min(given.right, pixels.shape[1]), min(given.bottom, pixels.shape[0])
-        edges = (max(0.0, given.left), max(0.0, given.top), right, bottom)
-        asked = (size, edges, pixels.shape)
-        if asked not in self._resized:
+        region = box.scaled(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
+        right, bottom = min(region.right, pixels.shape[1]), min(region.bottom, pixels.shape[0])
+        edges = (max(0.0, region.left), max(0.0, region.top), right, bottom)
+        key = (size, edges, pixels.shape)
+        if key not in self._resized:
             drawn = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=edges)
-            self._resized[asked] = np.asarray(drawn)
+            self._resized[key] = np.asarray(drawn)
         across, down = size[0] / box.width, size[1] / box.height
         matrix = [[across, 0, across * (0.5 - box.left) - 0.5], [0, down, down * (0.5 - box.top) - 0.5], [0, 0, 1]]
-        return Shown(self._resized[asked], np.array(matrix, np.float64))
+        return Shown(self._resized[key], np.array(matrix, np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,11 +89,11 @@ class Copy:
 
     transform: Floats  # 3×3 float64, original found pixels to original registered pixels
     registered: Floats
-    """Outline of what both show, in original pixels of the registered picture, shape (n, 2), clockwise from the
-    corner nearest to the top left; n is 0 where they share nothing."""
+    """Outline of the shared part, in original pixels of the registered picture, shape (n, 2), clockwise from the corner
+    nearest to the top left; n is 0 without a shared part."""
     found: Floats  # the same points in original pixels of the found picture
     corners: tuple[int, ...]  # rows of the outline that span it best, at most four
-    pieces: tuple[Piece, ...] = ()  # by which it is laid, where no single transform describes it
+    pieces: tuple[Piece, ...] = ()  # pieces of the alignment, if no single transform describes it
 
     @property
     def registered_box(self) -> Box:
@@ -101,7 +102,7 @@ class Copy:
 
     @property
     def found_box(self) -> Box:
-        """The same in the found picture."""
+        """The smallest upright rectangle around the outline in the found picture."""
         return box_around(self.found)
 
 
@@ -111,32 +112,45 @@ class Pair:
 
     found: Source
     registered: Source
-    copies: tuple[Copy, ...]  # the one that decided first
-    side: int = MAX_SIDE  # pixels of the longer side of what is drawn of it
+    copies: tuple[Copy, ...]  # the copy that decided first
+    side: int = MAX_SIDE  # longer side of drawings in pixels
 
     @classmethod
     def of(
         cls, found: bytes, registered: bytes, laid: Verification, limits: Limits = DEFAULT_LIMITS, side: int = MAX_SIDE
     ) -> Self:
-        """Look at both pictures, without decoding their pixels yet, and at how a comparison has laid them.
+        """Create a pair from two pictures, not yet decoded, and the alignment of a comparison.
 
-        Without a transform there are no copies. Raises
-        ``UnreadablePictureError``, and ``WrongUseError`` for a transform that can't be inverted.
+        Without a transform there are no copies.
+
+        Args:
+            found: Bytes of the found picture.
+            registered: Bytes of the registered picture.
+            laid: The comparison.
+            limits: Limits for decoding.
+            side: Longer side of drawings in pixels.
+
+        Returns:
+            The pair.
+
+        Raises:
+            UnreadablePictureError: A picture cannot be decoded.
+            WrongUseError: A transform cannot be inverted.
         """
         sources = Source(found, limits), Source(registered, limits)
         sizes = sources[0].size, sources[1].size
         transforms = [] if laid.transform is None else [laid.transform, *laid.further]
-        # where one lies in pieces, no further copies are looked for
+        # With pieces, no further copies are searched for.
         copies = tuple(_copy(np.asarray(row, np.float64), *sizes, laid.pieces) for row in transforms)
         return cls(*sources, copies, side)
 
     @property
     def scale(self) -> float:
-        """Of lengths in its drawings."""
+        """Scale of lengths in the drawings."""
         return self.side / MAX_SIDE
 
     def scaled(self, length: int) -> int:
-        """A length in its drawings, whole pixels."""
+        """Return a length in the drawings, in whole pixels."""
         return round(length * self.scale)
 
     @property
@@ -145,13 +159,13 @@ class Pair:
         return self.copies[0]
 
     def laid(self, copy: Copy, onto: Shown) -> tuple[Pixels, NDArray[np.bool_]]:
-        """The found picture in the frame of a shown piece of the registered one, and where it shows something."""
+        """Warp the found picture to a piece of the registered one; return it with a mask of its valid pixels."""
         if copy.pieces:
             return _laid_in_pieces(self.found, onto, [_part(piece) for piece in copy.pieces])
         return _laid(self.found, copy.found, onto, copy.transform, copy.registered)
 
     def laid_back(self, copy: Copy, onto: Shown) -> tuple[Pixels, NDArray[np.bool_]]:
-        """The registered picture in the frame of a shown piece of the found one, and where it shows something."""
+        """Warp the registered picture to a piece of the found one; return it with a mask of its valid pixels."""
         if copy.pieces:
             parts = [(transform, here, there) for transform, there, here in map(_part, copy.pieces)]
             inverted = [(np.asarray(np.linalg.inv(transform), np.float64), *sides) for transform, *sides in parts]
@@ -161,13 +175,13 @@ class Pair:
 
 
 def moved(points: Floats, matrix: NDArray[np.floating]) -> Floats:
-    """Points, shape (n, 2), through a 3×3 transform."""
+    """Apply a 3×3 transform to points, shape (n, 2)."""
     homogeneous = points @ matrix[:, :2].T + matrix[:, 2]
     return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:], np.float64)
 
 
 def box_around(outline: Floats) -> Box:
-    """The smallest upright rectangle around points, in edges of pixels."""
+    """Return the smallest upright rectangle around points, in pixel edges."""
     if not len(outline):
         return Box(0, 0, 1, 1)
     left, top = outline.min(axis=0) + 0.5
@@ -176,7 +190,7 @@ def box_around(outline: Floats) -> Box:
 
 
 def with_margin(box: Box, share: float, frame: Box) -> Box:
-    """A rectangle with a margin of so much of its longer side, as far as the frame goes."""
+    """Add a margin, as a share of the longer side, to a rectangle within the frame."""
     wide = share * max(box.width, box.height)
     return Box(
         max(frame.left, box.left - wide),
@@ -189,10 +203,11 @@ def with_margin(box: Box, share: float, frame: Box) -> Box:
 def _laid(
     source: Source, outline: Floats, onto: Shown, transform: Floats, edge: Floats
 ) -> tuple[Pixels, NDArray[np.bool_]]:
-    """What of a source lies within an outline, laid onto another picture, where ``edge`` is the same outline.
+    """Warp the part of a source within an outline onto another picture, where ``edge`` is the same outline.
 
-    It is reduced first to the size in which it is drawn, so that nothing shimmers. A piece of a bent copy may lie
-    or reach beyond the source.
+    The source is first reduced to the size of the drawing to prevent aliasing. A piece of a bent copy may be outside
+    the
+    source or reach beyond it.
     """
     mask = np.zeros(onto.size[::-1], np.uint8)
     piece = with_margin(box_around(outline), 0.02, source.frame)
@@ -210,7 +225,7 @@ def _laid(
 
 
 def _part(piece: Piece) -> tuple[Floats, Floats, Floats]:
-    """Its transform and its corners in the found and in the registered picture, (4, 2) each."""
+    """Return the transform of a piece, and its corners in the found and in the registered picture, (4, 2) each."""
     left, top, right, bottom = piece.box
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     transform = np.array(piece.transform)
@@ -218,7 +233,7 @@ def _part(piece: Piece) -> tuple[Floats, Floats, Floats]:
 
 
 def _laid_in_pieces(source: Source, onto: Shown, parts: Sequence[Sequence[Floats]]) -> tuple[Pixels, NDArray[np.bool_]]:
-    """The same part by part, each by its transform between the corners in the source and those in the other picture."""
+    """Warp part by part, each by its transform between the corners in the source and in the other picture."""
     canvas, mask = np.zeros_like(onto.pixels), np.zeros(onto.size[::-1], np.uint8)
     for transform, outline, edge in parts:
         corners = moved(edge, onto.matrix)
@@ -245,7 +260,7 @@ def _copy(transform: Floats, found: Size, registered: Size, pieces: tuple[Piece,
 
 
 def _spanning(outline: Floats) -> tuple[int, ...]:
-    """The rows of four points of a convex outline between which the most lies."""
+    """Return the rows of the four points of a convex outline that span the largest area."""
     rows = range(len(outline))
     if len(outline) <= 4:
         return tuple(rows)

@@ -1,4 +1,4 @@
-"""Details that were found again: the same numbers at the same spots of both pictures."""
+"""Matching details: the same numbers at the same spots of both pictures."""
 
 from functools import lru_cache
 
@@ -13,23 +13,23 @@ from indexer.draw.side_by_side import COLUMN, TALL, row
 from indexer.picture.features import Detail, Features, extract, grey_scaling
 
 MAX_POINTS = 30
-"""More numbers than these are no longer read."""
+"""Maximum number of details that stay readable."""
 SPACING = 0.07
-"""Least distance of two marked details, as a share of the longer side of the shared part."""
+"""Minimum distance of two marked details, as a share of the longer side of the shared part."""
 COLOURS = ((196, 0, 60), (0, 92, 175), (0, 120, 90), (120, 65, 160), (165, 82, 0))
 DOT = 13
 KEPT = 2
-"""Pictures whose details are kept."""
+"""Number of pictures whose details are cached."""
 DETAIL = Detail(side=1024, keypoints=1500, parts=False)
-"""How closely details are looked for; what lies within the pictures has no say."""
+"""Resolution of the search for details; parts and insets of the pictures are ignored."""
 POINTS_MARGIN = 0.06
 """Margin shown around the shared part, as a share of its longer side."""
 
 
 def points(pair: Pair) -> Pixels:
-    """The shared part of both pictures, the registered one on the left, with the same number at the same details.
+    """Draw the shared part of both pictures, the registered one on the left, with matching details numbered.
 
-    The details are looked for again in both pictures; those that lie where the transform says are taken, well spread.
+    The details are detected again in both pictures; those where the transform predicts them are used, well spread.
     """
     copy = pair.first
     boxes = [
@@ -50,9 +50,10 @@ def points(pair: Pair) -> Pixels:
 
 
 def matched_details(pair: Pair) -> tuple[Floats, Floats]:
-    """Details that lie in both pictures where the transform says: at most 30, spread widely, in reading order.
+    """Return details that are in both pictures where the transform predicts: at most 30, spread, in reading order.
 
-    Gives their places in original pixels of the found and of the registered picture, each of shape (n, 2).
+    Returns:
+        Their positions in original pixels of the found and of the registered picture, each of shape (n, 2).
     """
     transform = pair.first.transform
     found, registered = (_measured(source.data, source.limits) for source in (pair.found, pair.registered))
@@ -73,14 +74,14 @@ def matched_details(pair: Pair) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=KEPT)
 def _measured(data: bytes, limits: Limits) -> Features:
-    """The details of a picture. The last ones are kept: copies of one work come after one another, or are the work."""
+    """Return the features of a picture. The latest ones are cached, as consecutive copies often belong to one work."""
     return extract(data, limits, DETAIL)
 
 
 def _laid(pair: Pair, found: Floats, registered: Floats) -> Floats:
-    """Where points of the found picture lie on the registered one, by the piece that their partners lie in.
+    """Map points of the found picture to the registered one, by the piece that contains their matches.
 
-    Infinity for those whose partners lie in none.
+    Infinity for those whose matches are in no piece.
     """
     if not pair.first.pieces:
         return moved(found, pair.first.transform)
@@ -98,7 +99,7 @@ def _scaling(features: Features) -> Floats:
 
 
 def _spread(points: Floats, missed: Floats, pair: Pair) -> NDArray[np.intp]:
-    """Rows of points that lie far from each other, the most precise first, then always the farthest (Gonzalez 1985)."""
+    """Return rows of well-spread points: the most precise first, then always the farthest (Gonzalez 1985)."""
     if not len(points):
         return np.zeros(0, np.intp)
     box = pair.first.registered_box
@@ -112,7 +113,7 @@ def _spread(points: Floats, missed: Floats, pair: Pair) -> NDArray[np.intp]:
 
 
 def _reading_order(points: Floats) -> NDArray[np.intp]:
-    """Row by row from the top, each row from the left."""
+    """Sort row by row from the top, each row from the left."""
     if not len(points):
         return np.zeros(0, np.intp)
     top, bottom = points[:, 1].min(), points[:, 1].max()

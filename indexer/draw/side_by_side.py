@@ -1,4 +1,4 @@
-"""Both pictures beside each other, what they share outlined and lettered, and magnified where it is small or turned."""
+"""Both pictures side by side, with the shared part outlined, lettered, and magnified if it is small or rotated."""
 
 import numpy as np
 
@@ -7,27 +7,29 @@ from indexer.draw.marks import BADGE, OUTLINE, badge, corner_badges, outline, si
 from indexer.draw.pair import MAGNIFIED, MAX_SIDE, Copy, Floats, Pair, Pixels, Shown, moved
 
 MARGIN = 40
-"""Around each picture: room for the lettered corners."""
+"""Margin around each picture, for the lettered corners."""
 PAPER = 250
 EDGE = 205
-"""Of a hairline around each picture, so that a white page ends somewhere."""
+"""Grey level of a hairline around each picture, which shows where a white page ends."""
 COLUMN = MAX_SIDE // 2 - 2 * MARGIN
 TALL = 1000
 TALL_OF_TWO = 680
 SMALL = 0.3
-"""Where less than this share of a picture's area is shared, the shared part is shown magnified too."""
+"""Share of a picture's area below which the shared part is also shown magnified."""
 TURNED = 15.0
-"""Degrees from which a copy counts as turned."""
+"""Degrees from which a copy counts as rotated."""
 MAX_MAGNIFIED = 4
-"""Copies that are shown magnified."""
+"""Maximum number of copies shown magnified."""
 
 
 def side_by_side(pair: Pair) -> Pixels:
-    """The registered picture on the left, the found one on the right, the part that they share, if any, outlined.
+    """Draw the registered picture on the left, the found one on the right, and outline the shared part, if any.
 
-    Corresponding corners have the same letter, so that a mirrored or turned copy is seen as one; several copies are
-    numbered. Where the shared part is small, mirrored, turned or in pieces, it stands below once more: as it is in the
-    registered picture, and as it is in the found one, magnified and laid the same way.
+    Corresponding corners have the same letter, which makes a mirrored or rotated copy visible; several copies are
+    numbered.
+    If the shared part is small, mirrored, rotated or in pieces, it is repeated below: as in the registered picture, and
+    as
+    in the found one, magnified and aligned.
     """
     closer = _wants_closer_look(pair)
     fit = pair.scaled(COLUMN), pair.scaled(TALL_OF_TWO if closer else TALL)
@@ -44,7 +46,7 @@ def side_by_side(pair: Pair) -> Pixels:
 
 
 def row(pair: Pair, pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
-    """Pictures beside each other on paper, and where the top left of each lies."""
+    """Place pictures side by side; return the canvas and the top left position of each."""
     height, column = max(picture.shape[0] for picture in pictures), pair.side // len(pictures)
     margin = pair.scaled(MARGIN)
     canvas = np.full((height + 2 * margin, pair.side, 3), PAPER, np.uint8)
@@ -68,7 +70,7 @@ def _wants_closer_look(pair: Pair) -> bool:
 
 
 def _is_turned(copy: Copy) -> bool:
-    """Whether the copy is mirrored or turned, by how its corners lie."""
+    """Return True if the copy is mirrored or rotated, judging by its corners."""
     before, after = (points[list(copy.corners)] for points in (copy.registered, copy.found))
     sides, turned = (np.roll(points, -1, axis=0) - points for points in (before, after))
     along = (sides * turned).sum() / np.sqrt((sides**2).sum() * (turned**2).sum())
@@ -76,7 +78,7 @@ def _is_turned(copy: Copy) -> bool:
 
 
 def _closer_look(pair: Pair) -> Pixels:
-    """The shared part as the registered picture has it, then as each copy shows it."""
+    """Draw the shared part of the registered picture, then of each copy."""
     copies = pair.copies[:MAX_MAGNIFIED]
     fit = pair.scaled(MAX_SIDE // (len(copies) + 1) - 2 * MARGIN), pair.scaled(TALL_OF_TWO)
     below = pair.registered.shown(pair.first.registered_box, fit, 2 * MAGNIFIED)
@@ -98,11 +100,11 @@ def _mark(canvas: Pixels, points: Floats, copy: Copy, shown: Shown, place: Float
 
 
 def _number(canvas: Pixels, number: int, corners: Floats, shown: Shown, place: Floats, scale: float) -> None:
-    """A copy's number, on the edge between its first two corners."""
+    """Draw a copy's number on the edge between its first two corners."""
     middle = moved(corners[:2], shown.matrix).mean(axis=0) + place
     badge(canvas, middle, str(number), OUTLINE, sized(BADGE, scale))
 
 
 def _share(points: Floats, size: tuple[int, int]) -> float:
-    """Of a picture's area, what an outline encloses."""
+    """Return the share of a picture's area inside an outline."""
     return abs(turned_area(points)) / 2 / (size[0] * size[1])

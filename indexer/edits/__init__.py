@@ -1,7 +1,8 @@
-"""What copyists, applications, printers and screens do to pictures: edits whose result is known, for measuring.
+"""Simulated edits by copyists, applications, printers and screens, to measure the comparison with known results.
 
-``EDITS`` holds them by name; ``DESIGN``, ``FURTHER``, ``OVERLAYS`` and ``PAGES`` are groups of names; :func:`apply`
-makes the bytes of a changed copy. Equal arguments give equal bytes with the same versions of Pillow, NumPy and OpenCV.
+``EDITS`` contains them by name; ``DESIGN``, ``FURTHER``, ``OVERLAYS`` and ``PAGES`` are groups of names; :func:`apply`
+creates the bytes of an edited copy. Equal arguments give equal bytes with the same versions of Pillow, NumPy and
+OpenCV.
 """
 
 import random
@@ -17,22 +18,32 @@ from indexer.edits.scene import Scene
 __all__ = ["DESIGN", "EDITS", "FURTHER", "LONG_SIDE", "OVERLAYS", "PAGES", "Edit", "EditedPicture", "apply"]
 
 LONG_SIDE = 1280
-"""Pixels: larger pictures are first made this small, as sites do."""
+"""Long side in pixels to which larger pictures are reduced first, as sites do."""
 
 
 @dataclass(frozen=True, slots=True)
 class EditedPicture:
-    """A changed copy as a site would hold it."""
+    """An edited copy as a site would store it."""
 
     data: bytes
-    suffix: str  # of its name, with its dot
+    suffix: str  # suffix of its name, with the dot
 
 
 def apply(name: str, picture: Image.Image, others: Sequence[Image.Image], seed: int) -> EditedPicture:
-    """Change a picture of any mode as one edit does; other pictures stand beside or behind it, or else it does itself.
+    """Apply one edit to a picture of any mode.
 
-    The seed decides where a crop lies, what a caption says, and the like: one seed lays the same overlay on every
-    picture, relative to its size. Raises ``WrongUseError`` when there is no edit of that name.
+    Args:
+        name: Name of the edit.
+        picture: The picture.
+        others: Pictures placed beside or behind it; the picture itself if empty.
+        seed: Seed of random choices such as the position of a crop or the words of a caption. One seed creates the same
+            overlay on every picture, relative to its size.
+
+    Returns:
+        The edited copy.
+
+    Raises:
+        WrongUseError: There is no edit of that name.
     """
     edit = EDITS.get(name)
     if edit is None:

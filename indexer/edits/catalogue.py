@@ -1,4 +1,4 @@
-"""All edits by name, and their groups; how changed pictures are written, and edits in a chain, as in reposts."""
+"""All edits by name, their groups and file formats, and chains of edits as in reposts."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -15,14 +15,14 @@ ORIENTATION_TAG = 0x0112
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """A way of writing a picture."""
+    """A file format with its settings."""
 
     suffix: str  # of the file's name, with its dot
     encode: Callable[[Image.Image], bytes]  # makes the bytes
 
 
 def jpeg(quality: int) -> Saving:
-    """JPEG as Pillow writes it."""
+    """JPEG with Pillow's defaults."""
     return Saving(".jpg", lambda picture: _written(picture, "JPEG", quality=quality))
 
 
@@ -42,7 +42,7 @@ def _palette(picture: Image.Image, colours: int) -> Image.Image:
 
 
 def exif_turned() -> Saving:
-    """JPEG whose pixels lie on their side, and whose EXIF orientation says so."""
+    """JPEG with rotated pixels and the matching EXIF orientation."""
 
     def encode(picture: Image.Image) -> bytes:
         exif = Image.Exif()
@@ -59,11 +59,11 @@ def _written(picture: Image.Image, form: str, **options: object) -> bytes:
 
 
 def _chain(*changes: Change, quality: int) -> Change:
-    """Changes one after the other, then through JPEG."""
+    """Chain changes, followed by JPEG compression."""
 
     def change(scene: Scene) -> Image.Image:
-        for made in changes:
-            scene = scene.showing(made(scene))
+        for step in changes:
+            scene = scene.showing(step(scene))
         return copies.recompressed(scene.picture, quality)
 
     return change
@@ -72,11 +72,11 @@ def _chain(*changes: Change, quality: int) -> Change:
 captioned_crop = _chain(framing.cropped(0.6), tones.jittered, laid_over.captioned, framing.resized(0.6), quality=40)
 mirrored_meme = _chain(framing.mirrored, framing.cropped(0.7), laid_over.meme, laid_over.with_stickers, quality=50)
 repost = _chain(framing.mirrored, framing.cropped(0.85), tones.filtered, laid_over.captioned, quality=55)
-"""Mirrored, zoomed in a little, filtered and captioned: what accounts do that evade simple checks."""
+"""Mirrored, zoomed in a little, filtered and captioned, as by accounts that evade simple checks."""
 
 
 def any_four(scene: Scene) -> Image.Image:
-    """Four of eleven edits by chance, then recompress."""
+    """Apply four random edits of eleven, then recompress."""
     chance = scene.chance
     pool: list[Change] = [
         framing.cropped(chance.uniform(0.35, 0.8)),
@@ -100,7 +100,7 @@ USUAL = jpeg(85)
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One way in which a picture is changed when it is copied."""
+    """A kind of change that copying makes to a picture."""
 
     name: str  # identity, such as `crop05`
     change: Change
@@ -194,7 +194,7 @@ EDITS: Mapping[str, Edit] = MappingProxyType({edit.name: edit for edit in (*_DES
 DESIGN: tuple[str, ...] = tuple(edit.name for edit in _DESIGN)
 """The 34 edits that the pipeline was designed on."""
 FURTHER: tuple[str, ...] = tuple(edit.name for edit in _FURTHER)
-"""Edits of applications, screens, printers and people that the pipeline wasn't designed on."""
+"""Edits by applications, screens, printers and people on which the pipeline was not designed."""
 OVERLAYS = ("text", "emoji", "watermark", "meme", "border", "sticker", "news", "advert", "film", "story")
 """Edits that, with one seed, lay the same words and marks over two different pictures."""
 PAGES = ("webpage", "phone", "chat", "wall", "collage4", "panels3")

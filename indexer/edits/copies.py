@@ -1,4 +1,4 @@
-"""Edits made by devices that copy: cameras before screens, printers, scanners, and repeated saving."""
+"""Edits by copying devices: cameras in front of screens, printers, scanners, and repeated saving."""
 
 import io
 import math
@@ -12,14 +12,14 @@ from indexer.edits.tones import picture_of
 
 
 def recompressed(picture: Image.Image, quality: int) -> Image.Image:
-    """Through JPEG once, colour at half size."""
+    """Compress as JPEG once, with colour at half resolution."""
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=quality, subsampling=2)
     return Image.open(out).convert("RGB")
 
 
 def saved_often(scene: Scene) -> Image.Image:
-    """Ten times through JPEG, resized a little each time, as pictures that are passed on."""
+    """Compress as JPEG ten times, resized a little each time, like pictures passed on repeatedly."""
     picture = scene.picture
     for _ in range(10):
         share = scene.chance.uniform(0.93, 1.05)
@@ -28,7 +28,7 @@ def saved_often(scene: Scene) -> Image.Image:
 
 
 def photo_of_screen(scene: Scene) -> Image.Image:
-    """A camera before a screen: moiré, a reflection, flat contrast, a slight perspective, a dark surround."""
+    """Simulate a photo of a screen: moiré, a reflection, flat contrast, a slight perspective, a dark surround."""
     shown = _at_long_side(scene.picture, 720)
     width, height = shown.size
     values = np.asarray(shown, np.float32)
@@ -53,7 +53,7 @@ def _at_long_side(picture: Image.Image, side: int) -> Image.Image:
 
 
 def printed(scene: Scene) -> Image.Image:
-    """Printed in four colours and scanned: round dots, paper, a margin, half a degree to two of rotation."""
+    """Simulate four-colour printing and scanning: round dots, paper, a margin, rotation of 0.5 to 2 degrees."""
     shown = _at_long_side(scene.picture, 900)
     cyan = 255 - np.asarray(shown, np.float32)
     inks = np.stack([_dots(cyan[..., k], angle, 3.6) for k, angle in enumerate((15.0, 75.0, 45.0))], axis=2)
@@ -65,7 +65,7 @@ def printed(scene: Scene) -> Image.Image:
 
 
 def newsprint(scene: Scene) -> Image.Image:
-    """Coarse black dots on grey paper."""
+    """Simulate newsprint: coarse black dots on grey paper."""
     shown = ImageOps.autocontrast(ImageOps.grayscale(_at_long_side(scene.picture, 720)))
     ink = _dots(255 - np.asarray(shown, np.float32), 45.0, 5.0)
     page = np.array([222, 218, 206], np.float32) * (1 - 0.85 * ink[..., None])
@@ -73,7 +73,7 @@ def newsprint(scene: Scene) -> Image.Image:
 
 
 def _dots(darkness: np.ndarray, degrees: float, pitch: float) -> np.ndarray:
-    """How much ink lies where, 0 to 1, for darkness 0 to 255: a halftone screen at an angle, pitch in pixels."""
+    """Return the amount of ink, 0 to 1, for darkness 0 to 255: a halftone screen at an angle, pitch in pixels."""
     height, width = darkness.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     turn, factor = math.radians(degrees), 2 * math.pi / pitch
@@ -84,7 +84,7 @@ def _dots(darkness: np.ndarray, degrees: float, pitch: float) -> np.ndarray:
 
 
 def creased(scene: Scene) -> Image.Image:
-    """A print that was folded: two creases, uneven light, worn corners."""
+    """Simulate a folded print: two creases, uneven light, worn corners."""
     shown = scene.picture
     width, height = shown.size
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)

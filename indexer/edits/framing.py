@@ -1,4 +1,4 @@
-"""Edits of size, cut and direction."""
+"""Edits of size, crop and direction."""
 
 import math
 from collections.abc import Callable
@@ -13,23 +13,23 @@ MIN_SIDE = 8
 
 
 def unchanged(scene: Scene) -> Image.Image:
-    """Only saved anew."""
+    """Change nothing; the picture is only saved again."""
     return scene.picture
 
 
 def resized(share: float) -> Change:
-    """Make both sides so much of what they were."""
+    """Scale both sides by a factor."""
     return lambda scene: scaled(scene.picture, share)
 
 
 def scaled(picture: Image.Image, share: float) -> Image.Image:
-    """Resize bicubically to a share of both sides."""
+    """Resize bicubically, both sides by a factor."""
     size = (max(MIN_SIDE, int(picture.width * share)), max(MIN_SIDE, int(picture.height * share)))
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def cropped(area: float) -> Change:
-    """Keep a share of the area, somewhere, of nearly the same proportions."""
+    """Crop to a share of the area at a random position, with nearly the same proportions."""
 
     def change(scene: Scene) -> Image.Image:
         across = min(1.0, math.sqrt(area) * scene.chance.uniform(0.9, 1.1))
@@ -44,28 +44,28 @@ def cropped(area: float) -> Change:
 
 
 def padded(scene: Scene) -> Image.Image:
-    """Add a fifth of each side on both ends in one colour."""
+    """Add a fifth of each side at both ends, in one colour."""
     fill = scene.chance.choice([BLACK, WHITE, (128, 128, 128)])
     return ImageOps.expand(scene.picture, (int(scene.picture.width * 0.2), int(scene.picture.height * 0.2)), fill=fill)
 
 
 def mirrored(scene: Scene) -> Image.Image:
-    """Left becomes right."""
+    """Mirror left to right."""
     return ImageOps.mirror(scene.picture)
 
 
 def turned(degrees: float) -> Change:
-    """Turn by any angle on black; all of the picture stays."""
+    """Rotate by any angle on black, without cropping."""
     return lambda scene: scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=BLACK)
 
 
 def transposed(way: Image.Transpose) -> Change:
-    """Turn by right angles."""
+    """Rotate or flip by right angles."""
     return lambda scene: scene.picture.transpose(way)
 
 
 def bordered(scene: Scene) -> Image.Image:
-    """Two frames, each of one colour."""
+    """Add two frames, each in one colour."""
     width = int(min(scene.picture.size) * 0.06)
     inner = ImageOps.expand(scene.picture, width, fill=any_colour(scene))
     return ImageOps.expand(inner, width // 2, fill=any_colour(scene))
@@ -85,7 +85,7 @@ def perspective(most: float) -> Change:
 
 
 def warped(picture: Image.Image, corners: list[tuple[float, float]], size: tuple[int, int]) -> Image.Image:
-    """Lay a picture's corners (top left first, clockwise) onto four points of a black canvas."""
+    """Map a picture's corners (top left first, clockwise) to four points of a black canvas."""
     width, height = picture.size
     source = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     matrix = cv2.getPerspectiveTransform(source, np.array(corners, np.float32))
@@ -93,7 +93,7 @@ def warped(picture: Image.Image, corners: list[tuple[float, float]], size: tuple
 
 
 def straightened(scene: Scene) -> Image.Image:
-    """Turn by up to 9 degrees and cut off the corners, as the horizon tool of a phone does."""
+    """Rotate by up to 9 degrees and crop the corners, like the straighten tool of a phone."""
     degrees = scene.chance.choice([-1, 1]) * scene.chance.uniform(4, 9)
     picture = scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=False)
     width, height = picture.size
@@ -104,25 +104,25 @@ def straightened(scene: Scene) -> Image.Image:
 
 
 def stretched(scene: Scene) -> Image.Image:
-    """Pull 4:3 to 16:9, one way or the other."""
+    """Stretch 4:3 to 16:9, in either direction."""
     across, down = scene.chance.choice([(4 / 3, 1.0), (1.0, 4 / 3)])
     size = (round(scene.picture.width * across), round(scene.picture.height * down))
     return scene.picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def square(scene: Scene) -> Image.Image:
-    """Cut the middle to a square of 480 pixels, as profiles and feeds do."""
+    """Crop the centre to a square of 480 pixels, as in profiles and feeds."""
     return ImageOps.fit(scene.picture, (480, 480), Image.Resampling.LANCZOS)
 
 
 def banner(scene: Scene) -> Image.Image:
-    """Cut to a strip of 2.4 : 1, as the top of a page does."""
+    """Crop to a strip of 2.4 : 1, as at the top of a page."""
     centring = (0.5, scene.chance.uniform(0.3, 0.6))
     return ImageOps.fit(scene.picture, (960, 400), Image.Resampling.LANCZOS, centering=centring)
 
 
 def avatar(scene: Scene) -> Image.Image:
-    """A circle of 320 pixels on white."""
+    """Crop to a circle of 320 pixels on white."""
     return _masked(
         ImageOps.fit(scene.picture, (320, 320), Image.Resampling.LANCZOS),
         lambda draw, box: draw.ellipse(box, fill=255),
@@ -130,7 +130,7 @@ def avatar(scene: Scene) -> Image.Image:
 
 
 def rounded(scene: Scene) -> Image.Image:
-    """Rounded corners on white, as cards in applications have."""
+    """Round the corners on white, like cards in applications."""
     radius = round(min(scene.picture.size) * 0.14)
     return _masked(scene.picture, lambda draw, box: draw.rounded_rectangle(box, radius, fill=255))
 
@@ -147,14 +147,14 @@ def _masked(picture: Image.Image, shape: Callable[[ImageDraw.ImageDraw, Box], No
 
 
 def thumbnail(scene: Scene) -> Image.Image:
-    """A long side of 120 pixels."""
+    """Reduce the long side to 120 pixels."""
     small = scene.picture.copy()
     small.thumbnail((120, 120), Image.Resampling.LANCZOS)
     return small
 
 
 def halves_swapped(scene: Scene) -> Image.Image:
-    """The right half stands left of the left one."""
+    """Swap the left and the right half."""
     picture, middle = scene.picture, scene.picture.width // 2
     swapped = Image.new("RGB", picture.size)
     swapped.paste(picture.crop((middle, 0, picture.width, picture.height)), (0, 0))
@@ -163,7 +163,7 @@ def halves_swapped(scene: Scene) -> Image.Image:
 
 
 def barrel(scene: Scene) -> Image.Image:
-    """The bulge of a wide lens (Brown's model, first coefficient only)."""
+    """Apply the barrel distortion of a wide lens (Brown's model, first coefficient only)."""
     width, height = scene.picture.size
     strength = scene.chance.uniform(0.18, 0.3)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)

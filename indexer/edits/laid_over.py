@@ -1,4 +1,4 @@
-"""Edits that lay something over a picture or join it to its edge: words, stickers, marks, bars."""
+"""Edits that lay something over a picture or add it at the edge: words, stickers, marks, bars."""
 
 from PIL import Image, ImageDraw
 
@@ -10,7 +10,7 @@ CAPTIONS: list[Colour] = [WHITE, BLACK, (255, 220, 0), (220, 20, 20)]
 
 
 def captioned(scene: Scene) -> Image.Image:
-    """One to three large lines of words with an outline."""
+    """Add one to three large lines of text with an outline."""
     picture, chance = scene.picture.copy(), scene.chance
     draw = ImageDraw.Draw(picture)
     for _ in range(chance.randint(1, 3)):
@@ -22,7 +22,7 @@ def captioned(scene: Scene) -> Image.Image:
 
 
 def with_stickers(scene: Scene) -> Image.Image:
-    """One to three stickers of a fifth to nearly half of the short side."""
+    """Add one to three stickers of a fifth to nearly half of the short side."""
     picture, chance = scene.picture.copy(), scene.chance
     for _ in range(chance.randint(1, 3)):
         side = int(min(picture.size) * chance.uniform(0.2, 0.45))
@@ -36,7 +36,7 @@ def with_stickers(scene: Scene) -> Image.Image:
 
 
 def big_sticker(scene: Scene) -> Image.Image:
-    """One sticker over the middle, 55 to 65% of the short side."""
+    """Add one sticker over the centre, 55 to 65% of the short side."""
     picture = scene.picture.copy()
     side = int(min(picture.size) * scene.chance.uniform(0.55, 0.65))
     drawn = sticker(scene.chance, side)
@@ -45,7 +45,7 @@ def big_sticker(scene: Scene) -> Image.Image:
 
 
 def watermarked(scene: Scene) -> Image.Image:
-    """A half-transparent line, tiled and slanted over all of the picture."""
+    """Add a semi-transparent line of text, tiled and slanted over the whole picture."""
     width, height = scene.picture.size
     layer = Image.new("L", (width * 2, height * 2))
     words = "© " + sentence(scene.chance, 2)
@@ -60,7 +60,7 @@ def watermarked(scene: Scene) -> Image.Image:
 
 
 def meme(scene: Scene) -> Image.Image:
-    """Two lines of words on a white strip above."""
+    """Add two lines of text on a white strip above."""
     width, height = scene.picture.size
     strip = int(height * scene.chance.uniform(0.2, 0.35))
     page = Image.new("RGB", (width, height + strip), WHITE)
@@ -72,7 +72,7 @@ def meme(scene: Scene) -> Image.Image:
 
 
 def lower_third(scene: Scene) -> Image.Image:
-    """A news channel's bar, ticker, clock and logo."""
+    """Add the bar, ticker, clock and logo of a news channel."""
     picture = scene.picture.copy()
     width, height = picture.size
     draw, colour = ImageDraw.Draw(picture), any_colour(scene)
@@ -96,7 +96,7 @@ def lower_third(scene: Scene) -> Image.Image:
 
 
 def subtitled(scene: Scene) -> Image.Image:
-    """Cut to the 2.35 : 1 of a film, with black bars and a subtitle."""
+    """Crop to the 2.35 : 1 of a film, with black bars and a subtitle."""
     width = scene.picture.width
     height, shown = round(width * 9 / 16), min(scene.picture.height, round(width / 2.35))
     top = (scene.picture.height - shown) // 2
@@ -110,7 +110,7 @@ def subtitled(scene: Scene) -> Image.Image:
 
 
 def advertised(scene: Scene) -> Image.Image:
-    """A shop's banner: a strip of the picture, one side faded to a colour that carries words and a button."""
+    """Create a shop's banner: a strip of the picture, one side faded to a colour with text and a button."""
     strip = scene.picture.resize((960, round(960 * scene.picture.height / scene.picture.width)))
     top = int(max(0, strip.height - 420) * scene.chance.uniform(0.2, 0.6))
     page = strip.crop((0, top, 960, top + min(420, strip.height)))
@@ -126,7 +126,7 @@ def advertised(scene: Scene) -> Image.Image:
 
 
 def mosaicked(scene: Scene) -> Image.Image:
-    """Two areas made unrecognisable by coarse squares."""
+    """Pixelate two areas beyond recognition."""
     picture, chance = scene.picture.copy(), scene.chance
     for _ in range(2):
         width, height = (round(side * chance.uniform(0.22, 0.34)) for side in picture.size)

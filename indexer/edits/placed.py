@@ -1,4 +1,4 @@
-"""Edits that place a picture beside, on or before others: collages, backgrounds, walls, insets."""
+"""Edits that place a picture beside, on or in front of others: collages, backgrounds, walls, insets."""
 
 import math
 
@@ -13,7 +13,7 @@ BACKGROUND_WIDTH = 900
 
 
 def on_background(share: float) -> Change:
-    """Lie somewhere on another picture, as wide as a share of it."""
+    """Place the picture at a random position on another, with a share of its width."""
 
     def change(scene: Scene) -> Image.Image:
         back = _background(scene)
@@ -31,14 +31,14 @@ def _background(scene: Scene) -> Image.Image:
 
 
 def _fitting(picture: Image.Image, back: Image.Image, share: float) -> Image.Image:
-    """The picture as wide as a share of the background, and at most four fifths as high."""
+    """Scale the picture to a share of the background's width, and at most four fifths of its height."""
     factor = min(back.width * share / picture.width, back.height * 0.8 / picture.height)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def collage(rows: int, columns: int, tile: tuple[int, int], gutter: int) -> Change:
-    """Fill one tile of a sheet; other pictures fill the others. All are cut to the tile's proportions."""
+    """Fill one tile of a sheet, and the others with other pictures. All are cropped to the tile's proportions."""
 
     def change(scene: Scene) -> Image.Image:
         place = scene.chance.randrange(rows * columns)
@@ -56,7 +56,7 @@ def collage(rows: int, columns: int, tile: tuple[int, int], gutter: int) -> Chan
 
 
 def panels(scene: Scene) -> Image.Image:
-    """Three panels one above the other, each with a line of words below: the picture is one of them."""
+    """Create three panels, one above the other, each with a line of text below; one of them is the picture."""
     place, first = scene.chance.randrange(3), scene.chance.randrange(1 << 16)
     sheet = Image.new("RGB", (480, 3 * 330), WHITE)
     draw = ImageDraw.Draw(sheet)
@@ -69,7 +69,7 @@ def panels(scene: Scene) -> Image.Image:
 
 
 def beside(scene: Scene) -> Image.Image:
-    """Half of the picture beside half of another one, with a line between: before and after."""
+    """Place half of the picture beside half of another, with a line between, like before and after."""
     half = (360, 540)
     other = ImageOps.fit(scene.any_other(), half, Image.Resampling.LANCZOS)
     own = ImageOps.fit(scene.picture, half, Image.Resampling.LANCZOS)
@@ -81,14 +81,14 @@ def beside(scene: Scene) -> Image.Image:
 
 
 def inset(scene: Scene) -> Image.Image:
-    """A small picture in the corner of another one, with a white edge."""
+    """Place the picture, small and with a white edge, in the corner of another."""
     back = _background(scene)
     shown = ImageOps.expand(_fitting(scene.picture, back, 0.36), 4, fill=WHITE)
     return _in_corner(scene, back, shown)
 
 
 def with_inset(scene: Scene) -> Image.Image:
-    """Another picture covers a corner, as the face of somebody who comments does."""
+    """Cover a corner with another picture, like the face of a commentator."""
     side = round(min(scene.picture.size) * 0.42)
     small = ImageOps.fit(scene.any_other(), (side, side), Image.Resampling.LANCZOS)
     return _in_corner(scene, scene.picture.copy(), ImageOps.expand(small, 3, fill=WHITE))
@@ -103,7 +103,7 @@ def _in_corner(scene: Scene, back: Image.Image, shown: Image.Image) -> Image.Ima
 
 
 def on_wall(scene: Scene) -> Image.Image:
-    """A framed poster on a lit wall, seen from the side: what mock-up generators make."""
+    """Create a framed poster on a lit wall, seen from the side, like mock-up generators."""
     framed = ImageOps.expand(
         ImageOps.expand(scene.picture, _edge(scene, 0.05), WHITE), _edge(scene, 0.02), (40, 30, 24)
     )
@@ -137,7 +137,7 @@ def _wall(scene: Scene) -> Image.Image:
 
 
 def cut_out(scene: Scene) -> Image.Image:
-    """Only an irregular piece of the middle is left, on one colour."""
+    """Keep only an irregular piece of the centre, on one colour."""
     picture, chance = scene.picture, scene.chance
     waves = [(chance.uniform(0.02, 0.09), chance.uniform(0, 2 * math.pi)) for _ in range(5)]
     fill = chance.choice([WHITE, WHITE, (230, 236, 240), (250, 220, 90)])

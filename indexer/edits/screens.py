@@ -1,4 +1,4 @@
-"""Edits that show a picture in a page or an application, as a screenshot holds it."""
+"""Edits that show a picture in a page or an application, as in a screenshot."""
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
@@ -7,7 +7,7 @@ from indexer.edits.words import fitting_font, font, paragraph, sentence
 
 
 def web_page(scene: Scene) -> Image.Image:
-    """An article on a page of 1280 × 800 pixels, the picture 512 pixels wide or less."""
+    """Create an article on a page of 1280 × 800 pixels, the picture at most 512 pixels wide."""
     chance = scene.chance
     ground = chance.choice([WHITE, (245, 245, 250), (20, 20, 24)])
     ink = (230, 230, 230) if ground[0] < 100 else (20, 20, 20)
@@ -27,7 +27,7 @@ def web_page(scene: Scene) -> Image.Image:
 
 
 def phone(scene: Scene) -> Image.Image:
-    """A post in an application on a phone: status bar, name, picture in full width, buttons, comments."""
+    """Create a post in a phone application: status bar, name, picture in full width, buttons, comments."""
     dark = scene.chance.random() < 0.5
     ground, ink = (BLACK, WHITE) if dark else (WHITE, BLACK)
     screen = Image.new("RGB", (540, 1170), ground)
@@ -67,7 +67,7 @@ def _buttons(draw: ImageDraw.ImageDraw, top: int, ink: Colour) -> None:
 
 
 def story(scene: Scene) -> Image.Image:
-    """Upright 9 : 16; the picture in the middle, itself enlarged and blurred above and below."""
+    """Create a 9 : 16 story: the picture in the middle, enlarged and blurred above and below."""
     screen = ImageOps.fit(scene.picture, (540, 960), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(22))
     shown = ImageOps.contain(scene.picture, (540, 800), Image.Resampling.LANCZOS)
     screen.paste(shown, ((540 - shown.width) // 2, (960 - shown.height) // 2))
@@ -82,7 +82,7 @@ def story(scene: Scene) -> Image.Image:
 
 
 def chat(scene: Scene) -> Image.Image:
-    """A message in a chat: the picture in a bubble, rounded, with other bubbles around."""
+    """Create a chat message: the picture in a rounded bubble, with other bubbles around."""
     screen = Image.new("RGB", (540, 1000), (236, 229, 221))
     draw = ImageDraw.Draw(screen)
     draw.rectangle((0, 0, 540, 84), fill=(7, 94, 84))

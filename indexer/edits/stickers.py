@@ -1,4 +1,4 @@
-"""Small drawings that people put onto pictures: faces, hearts, stars, arrows. All are drawn here."""
+"""Sticker drawings: faces, hearts, stars, arrows. All are drawn by code."""
 
 import math
 import random
@@ -16,7 +16,7 @@ STICKER_SIDE = 400
 
 
 def sticker(chance: random.Random, side: int) -> Image.Image:
-    """One of the drawings by chance, RGBA, a square of this side in pixels."""
+    """Return a random drawing, RGBA, a square of this side in pixels."""
     canvas = Image.new("RGBA", (STICKER_SIDE, STICKER_SIDE))
     chance.choice([_smile, _laugh, _cool, _in_love, _heart, _star, _arrow, _bubble])(ImageDraw.Draw(canvas))
     return canvas.resize((max(1, side), max(1, side)), Image.Resampling.LANCZOS)

@@ -11,7 +11,7 @@ Floats = NDArray[np.float32]
 
 
 def jittered(scene: Scene) -> Image.Image:
-    """Brightness, contrast, saturation and hue, all strongly."""
+    """Change brightness, contrast, saturation and hue strongly."""
     chance = scene.chance
     picture = ImageEnhance.Brightness(scene.picture).enhance(chance.choice([0.6, 1.4]) * chance.uniform(0.9, 1.1))
     picture = ImageEnhance.Contrast(picture).enhance(chance.choice([0.6, 1.5]))
@@ -23,22 +23,22 @@ def jittered(scene: Scene) -> Image.Image:
 
 
 def grey(scene: Scene) -> Image.Image:
-    """Without colour."""
+    """Remove the colour."""
     return ImageOps.grayscale(scene.picture).convert("RGB")
 
 
 def blurred(radius: float) -> Change:
-    """Gaussian blur; the radius is its deviation in pixels."""
+    """Gaussian blur; the radius is its standard deviation in pixels."""
     return lambda scene: scene.picture.filter(ImageFilter.GaussianBlur(radius))
 
 
 def sharpened(scene: Scene) -> Image.Image:
-    """An unsharp mask that shows."""
+    """Apply a visible unsharp mask."""
     return scene.picture.filter(ImageFilter.UnsharpMask(2, 250, 2))
 
 
 def noisy(deviation: float) -> Change:
-    """Grain, the same in all channels."""
+    """Add grain, the same in all channels."""
 
     def change(scene: Scene) -> Image.Image:
         values = np.asarray(scene.picture, np.float32)
@@ -53,12 +53,12 @@ def _grain(scene: Scene, shape: tuple[int, ...], deviation: float) -> Floats:
 
 
 def picture_of(values: NDArray[np.floating]) -> Image.Image:
-    """A picture of values from 0 to 255, cut off beyond."""
+    """Convert values from 0 to 255 to a picture, clipping others."""
     return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
 
 
 def duotone(scene: Scene) -> Image.Image:
-    """Dark tones in one colour, light ones in another."""
+    """Map dark tones to one colour, light ones to another."""
     pairs: list[tuple[Colour, Colour]] = [
         ((28, 16, 92), (252, 196, 84)),
         ((12, 40, 60), (240, 110, 120)),
@@ -69,7 +69,7 @@ def duotone(scene: Scene) -> Image.Image:
 
 
 def vintage(scene: Scene) -> Image.Image:
-    """Sepia, faded, grainy, darker at the corners."""
+    """Apply a vintage look: sepia, faded, grainy, darker at the corners."""
     grey_values = np.asarray(ImageOps.grayscale(scene.picture), np.float32)
     faded = 40 + grey_values * 0.72 + _grain(scene, grey_values.shape, 9)
     tinted = faded[..., None] * np.array([1.07, 0.95, 0.76], np.float32)
@@ -83,7 +83,7 @@ def _vignette(size: tuple[int, int], strength: float) -> Floats:
 
 
 def filtered(scene: Scene) -> Image.Image:
-    """A filter of a photo application: split tones, an S-curve and a vignette."""
+    """Apply a photo application's filter: split tones, an S-curve and a vignette."""
     values = np.asarray(scene.picture, np.float32) / 255
     light = values.mean(axis=2, keepdims=True)
     cool, warm = np.array([-0.06, 0.01, 0.12], np.float32), np.array([0.12, 0.04, -0.08], np.float32)
@@ -93,32 +93,32 @@ def filtered(scene: Scene) -> Image.Image:
 
 
 def inverted(scene: Scene) -> Image.Image:
-    """Its negative."""
+    """Invert to a negative."""
     return ImageOps.invert(scene.picture)
 
 
 def posterised(scene: Scene) -> Image.Image:
-    """Smooth areas in four levels a channel."""
+    """Reduce smoothed areas to four levels per channel."""
     smooth = scene.picture.filter(ImageFilter.MedianFilter(5))
     return ImageOps.posterize(smooth, 2).point([min(255, level + 32) for level in range(256)] * 3)
 
 
 def local_contrast(scene: Scene) -> Image.Image:
-    """The look of HDR: CLAHE on lightness, and more saturation."""
+    """Apply an HDR look: CLAHE on lightness, and more saturation."""
     lab = cv2.cvtColor(np.asarray(scene.picture), cv2.COLOR_RGB2LAB)
     lab[..., 0] = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(8, 8)).apply(lab[..., 0])
     return ImageEnhance.Color(Image.fromarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))).enhance(1.5)
 
 
 def night(scene: Scene) -> Image.Image:
-    """Much darker, with the noise of a small sensor."""
+    """Darken strongly, with the noise of a small sensor."""
     values = (np.asarray(scene.picture, np.float32) / 255) ** 1.9 * 150
     chance = np.random.default_rng(scene.chance.getrandbits(32))
     return picture_of(values + chance.standard_normal(values.shape, np.float32) * (5 + np.sqrt(values)))
 
 
 def motion_blurred(scene: Scene) -> Image.Image:
-    """A camera that moved by 2.5% of the long side while the shutter was open."""
+    """Simulate a camera that moves by 2.5% of the long side during the exposure."""
     length = max(5, round(max(scene.picture.size) * 0.025))
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1
@@ -129,7 +129,7 @@ def motion_blurred(scene: Scene) -> Image.Image:
 
 
 def upscaled(scene: Scene) -> Image.Image:
-    """Shrunk, smoothed, enlarged and sharpened until edges ring, as cheap upscalers do."""
+    """Shrink, smooth, enlarge and sharpen until edges ring, like cheap upscalers."""
     width, height = scene.picture.size
     small = scene.picture.resize((max(8, width // 3), max(8, height // 3)), Image.Resampling.BICUBIC)
     smooth = Image.fromarray(cv2.bilateralFilter(np.asarray(small), 5, 30, 3))
@@ -137,7 +137,7 @@ def upscaled(scene: Scene) -> Image.Image:
 
 
 def bokeh(scene: Scene) -> Image.Image:
-    """Only the middle stays sharp, as in a portrait mode."""
+    """Keep only the centre sharp, like a portrait mode."""
     width, height = scene.picture.size
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     sharp = np.clip((1.1 - np.hypot(x / 0.75, y / 0.85)) * 4, 0, 1)

@@ -1,4 +1,4 @@
-"""Words on edited pictures, in the font that Pillow carries."""
+"""Text on edited pictures, in Pillow's built-in font."""
 
 import random
 
@@ -16,17 +16,17 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def sentence(chance: random.Random, count: int) -> str:
-    """So many words by chance."""
+    """Return a number of random words."""
     return " ".join(chance.choice(WORDS) for _ in range(count))
 
 
 def font(height: float) -> Font:
-    """Pillow's own font, at least 5 pixels high."""
+    """Return Pillow's built-in font, at least 5 pixels high."""
     return ImageFont.load_default(max(5.0, height))
 
 
 def fitting_font(text: str, width: float, height: float) -> Font:
-    """The largest size in which one line stays within a width and a height in pixels."""
+    """Return the largest font in which a line fits into a width and a height in pixels."""
     natural = font(height).getlength(text)
     return font(height * min(1.0, width / max(1.0, natural)))
 

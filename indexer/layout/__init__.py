@@ -1,1 +1,1 @@
-"""What lies where on a picture: borders, panels, pages of text, insets, masks, and how it is turned."""
+"""Layout of a picture: borders, panels, pages of text, insets, masks and orientation."""

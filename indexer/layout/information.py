@@ -1,7 +1,7 @@
-"""Which pictures carry too little to be told apart by their hash: flat ones, patterns, pages of text, tiny ones.
+"""Pictures with too little information for their hash: flat ones, patterns, pages of text, tiny ones.
 
-Only the flat and the tiny carry too little for the whole comparison as well. Collages and pages with words around a
-picture carry enough, but share much with those of strangers.
+Only flat and tiny pictures have too little for the whole comparison as well. Collages, and pages with words around a
+picture, have enough, but share much with other people's.
 """
 
 import numpy as np
@@ -12,24 +12,33 @@ from indexer.layout.pages import COLLAGE, PAGE, composition, deviation
 COMPOSED = frozenset({COLLAGE, PAGE})
 """Reasons for which a match is never certain."""
 FLAT = frozenset({"flat", "tiny"})
-"""Reasons for which only nearly exact copies are matched at all, and each goes to a person."""
+"""Reasons for which only near-exact copies are matched, and each match goes to a person for review."""
 MIN_QUALITY = 50
 MANY_KEYPOINTS = 180
-"""From so many a picture can be told apart by its details, though its hash sees little: a field in fog, a desert."""
+"""Keypoints from which details identify a picture although its hash shows little: a field in fog, a desert."""
 MIN_KEYPOINTS = 54
 TINY_SIDE = 64
 BAND = 24
 """Grey levels that count as one tone."""
 TWO_TONES = 0.65
-"""Share of a picture that its two fullest tones have together, from which it may be drawn in them."""
+"""Share of a picture in its two most frequent tones above which it may be drawn in two tones."""
 
 
 def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short_side: int) -> tuple[str, ...]:
-    """Why a picture can't be told from others by its hash alone, or shares much with theirs; empty when neither holds.
+    """Return why a picture cannot be identified by its hash, or shares much with others; empty if neither applies.
 
-    Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``; or
-    ``collage`` or ``page``. Those of ``FLAT`` and ``COMPOSED`` alone hold the matches of a work back. The quality is
-    that of its hash, 0 to 100, its short side that of the original, in pixels.
+    The reasons are ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and
+    ``tiny``; or
+    ``collage`` or ``page``. Only those in ``FLAT`` and ``COMPOSED`` hold back the matches of a work.
+
+    Args:
+        grey: The grey picture.
+        quality: Quality of its hash, 0 to 100.
+        keypoints: Number of strong keypoints.
+        short_side: Short side of the original in pixels.
+
+    Returns:
+        The reasons.
     """
     reasons = {
         "flat": quality < MIN_QUALITY and keypoints < MANY_KEYPOINTS,
@@ -41,7 +50,7 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
 
 
 def _two_tone(grey: NDArray[np.uint8]) -> bool:
-    """Whether the picture is drawn in two tones, and hardly anything in it is shaded as in a photograph or a painting.
+    """Return True if the picture is drawn in two tones, with hardly any shading as in photographs or paintings.
 
     The limits were chosen on 914 photographs, artworks, product pictures and logos.
     """
@@ -53,6 +62,6 @@ def _two_tone(grey: NDArray[np.uint8]) -> bool:
     if two <= TWO_TONES:
         return False
     drawn = (grey < fullest) | (grey >= fullest + BAND)
-    deviates = deviation(grey)  # in 5×5 pixels: levels change gently where there is neither a constant nor an edge
+    deviates = deviation(grey)  # in 5×5 pixels: levels change gently where there is neither a constant area nor an edge
     shaded = float((drawn & (deviates > 0.7) & (deviates < 15)).mean())
     return shaded < 0.03 or (two > 0.9 and shaded < 0.5 * float(drawn.mean()))

@@ -1,7 +1,7 @@
-"""Pictures laid upon another one: rectangles at all four of whose sides the grey levels step.
+"""Pictures placed on another picture: rectangles with a step in the grey levels along all four sides.
 
-Gutters don't separate them from what they lie on, so ``layout.panels`` doesn't find them. Along the sides of a
-rectangle that was pasted, the levels step in one row or column and nowhere near it; textures step everywhere.
+No gutters separate them from their background, so ``layout.panels`` does not find them. Along the sides of a pasted
+rectangle, the levels step in a single row or column; textures step everywhere.
 """
 
 from collections.abc import Iterator
@@ -17,42 +17,42 @@ from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
 INSET_SEEN_AT = 256
-"""Long side, pixels, of the picture in which sides are looked for."""
+"""Long side, in pixels, of the picture in which sides are searched for."""
 SIDE_STEP, ROWS_APART = 10, 3
-"""Grey levels that a side steps by, and rows before and behind it that step by less."""
+"""Step at a side in grey levels, and number of rows before and after it with smaller steps."""
 MIN_INSET_SIDE, MAX_INSET_AREA = 0.18, 0.8
-"""Shares of the picture's long side and area."""
+"""Minimum side and maximum area, as shares of the picture's long side and area."""
 CLEAR = 0.95
-"""Mean share of the four sides that steps, at least."""
+"""Minimum mean share of the four sides that steps."""
 LEAST_CLEAR = 0.15
-"""By how much the share of one side may be less."""
+"""Tolerance by which the share of a single side may be lower."""
 MAX_LINES = 28
-"""Rows, and columns, in which sides are looked for: those that step most in runs as long as the least side."""
+"""Number of rows and of columns in which sides are searched for: those with the longest runs of steps."""
 RUN = 30
-"""Pixels that step one beside another, at most, that are asked of a line."""
+"""Maximum length of a run of steps, in pixels, required of a line."""
 SAME_LINE = 2
-"""Rows within which two are one line."""
+"""Distance in rows within which two lines count as one."""
 SAME_RECTANGLE = 0.5
-"""Intersection over union from which the clearer of two rectangles stands for both."""
+"""Intersection over union from which only the clearer of two rectangles is kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Steps:
-    """Where the levels of a picture step, uint8, 1 or 0, of its shape."""
+    """Positions of steps in the levels of a picture, uint8, 1 or 0, in its shape."""
 
     rows: NDArray[np.uint8]  # from one row to the next
     columns: NDArray[np.uint8]  # from one column to the next
 
     @classmethod
     def of(cls, grey: NDArray[np.uint8]) -> "Steps":
-        """By more than a few rows or columns before and behind."""
+        """Find steps that are larger than those a few rows or columns before and after."""
         return cls(_steps(grey), cv2.transpose(_steps(cv2.transpose(grey))))
 
 
 def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
-    """The rectangle that sets off most clearly from what it lies on; ``None`` for most photographs.
+    """Return the rectangle that stands out most clearly; ``None`` for most photographs.
 
-    It is in pixels of the original, whose width and height are given.
+    The rectangle is in pixels of the original, whose width and height are ``size``.
     """
     small = at_most(grey, INSET_SEEN_AT)
     height, width = small.shape
@@ -63,9 +63,14 @@ def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
 
 
 def rectangles(steps: Steps, region: Region, least: int, clear: float, most: int) -> Iterator[Region]:
-    """Those within a region of a picture whose sides are ``least`` pixels long or more, the clearest first.
+    """Yield the clearest rectangles within a region.
 
-    Of their sides a share of ``clear`` steps, in the mean; at most ``most`` are given.
+    Args:
+        steps: Steps of the picture.
+        region: The region.
+        least: Minimum length of a side in pixels.
+        clear: Minimum mean share of the sides that steps.
+        most: Maximum number of rectangles.
     """
     top, bottom, left, right = region
     if min(bottom - top, right - left) <= max(least, 2 * ROWS_APART + 1):
@@ -97,14 +102,14 @@ def rectangles(steps: Steps, region: Region, least: int, clear: float, most: int
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lines:
-    """Rows in which the levels step along a good part."""
+    """Rows with steps along a good part of their length."""
 
-    at: NDArray[np.intp]  # their places, rising
-    sums: NDArray[np.int32]  # of each how many of its first pixels step, shape (lines, width + 1)
+    at: NDArray[np.intp]  # their positions, ascending
+    sums: NDArray[np.int32]  # for each line, cumulative number of steps, shape (lines, width + 1)
 
     @classmethod
     def of(cls, steps: NDArray[np.uint8], least: int) -> "_Lines":
-        """Those with the longest runs of steps, each of ``least`` pixels or more."""
+        """Find the lines with the longest runs of steps, each of ``least`` pixels or more."""
         closed = cv2.morphologyEx(np.ascontiguousarray(steps), cv2.MORPH_CLOSE, np.ones((1, 3), np.uint8))
         opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((1, min(least, RUN)), np.uint8))
         runs = cv2.reduce(opened, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
@@ -124,30 +129,30 @@ class _Lines:
         return cls(at, sums)
 
     def pairs(self, least: int) -> NDArray[np.intp]:
-        """Numbers of two lines that may be opposite sides, shape (n, 2), the first before the second."""
+        """Return pairs of lines that may be opposite sides, shape (n, 2), the first before the second."""
         first, second = _pairs_of(len(self.at))
         apart = self.at[second] - self.at[first]
         return np.stack([first, second], axis=1)[apart >= least]
 
     def shares(self, between: NDArray[np.intp]) -> NDArray[np.float64]:
-        """The share of each line that steps between two places, which have shape (n, 2): shape (lines, n)."""
+        """Return the share of each line that steps between two positions of shape (n, 2): shape (lines, n)."""
         first, last = between.T
         return np.asarray((self.sums[:, last] - self.sums[:, first]) / (last - first))
 
 
 @cache
 def _pairs_of(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The numbers of each two of so many lines, the lower ones first; there are at most :data:`MAX_LINES`."""
+    """Return all pairs of ``count`` lines, the lower number first; there are at most :data:`MAX_LINES`."""
     first, second = np.triu_indices(count, 1)
     return first, second
 
 
 def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """1 where the levels step from one row to the next, and by less a few rows before and behind."""
-    step, found = np.zeros_like(grey), np.zeros_like(grey)
+    """Return 1 where the levels step from one row to the next, and less a few rows before and after."""
+    step, mask = np.zeros_like(grey), np.zeros_like(grey)
     if len(grey) <= 2 * ROWS_APART:
-        return found
+        return mask
     step[1:-1] = cv2.absdiff(grey[2:], grey[:-2])
     middle, before, behind = step[ROWS_APART:-ROWS_APART], step[: -2 * ROWS_APART], step[2 * ROWS_APART :]
-    found[ROWS_APART:-ROWS_APART] = (middle >= SIDE_STEP) & (middle > before) & (middle > behind)
-    return found
+    mask[ROWS_APART:-ROWS_APART] = (middle >= SIDE_STEP) & (middle > before) & (middle > behind)
+    return mask

@@ -1,7 +1,7 @@
-"""What of a work isn't the work: caption bars at its edges, and what surrounds the pictures of a page.
+"""Masked parts of a work: caption bars at its edges, and the surroundings of the pictures on a page.
 
-Strangers may use the same caption or the same page. Nothing under a mask counts when a picture is compared with the
-work: neither its details nor its pixels.
+Others may use the same caption or the same page. Details and pixels under a mask are ignored when a picture is compared
+with the work.
 """
 
 from collections.abc import Sequence
@@ -14,23 +14,23 @@ from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE, pictures_on
 
 BAR_LEVELS = 6
-"""Grey levels from a bar's colour that belong to it."""
+"""Maximum distance in grey levels from a bar's colour."""
 CONSTANT, WITH_WORDS, PICTURE = 0.95, 0.35, 0.4
-"""Shares of a line that have the bar's colour: between its words and the picture, at least anywhere, in the picture."""
+"""Shares of a line in the bar's colour: between words and picture, minimum anywhere, and in the picture."""
 MIN_BAR, MAX_BAR = 0.04, 0.45
-"""Shares of the picture's height or width."""
+"""Minimum and maximum height or width of a bar, as a share of the picture."""
 LINES_BEHIND = 3
-"""Lines behind a bar's last one in which the picture has begun."""
+"""Lines after the end of a bar within which the picture must start."""
 
 
 def masked_boxes(grey: NDArray[np.uint8], composed: Sequence[str], size: tuple[int, int]) -> tuple[Box, ...]:
-    """The rectangles of a work in which nothing counts, in pixels of the original, whose width and height are given."""
+    """Return the masked rectangles of a work, in pixels of the original, whose width and height are ``size``."""
     boxes = _around_pictures(grey) if PAGE in composed else _bars(grey)
     return tuple(box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0]) for box in boxes)
 
 
 def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool_]:
-    """Which points, shape (n, 2), pixel centres at whole numbers, lie in one of the boxes of the same pixels."""
+    """Return which points, shape (n, 2), are in one of the boxes; pixel centres are whole numbers."""
     within = np.zeros(len(points), np.bool_)
     for box in boxes:
         low, high = (box.left - 0.5, box.top - 0.5), (box.right - 0.5, box.bottom - 0.5)
@@ -39,19 +39,19 @@ def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool
 
 
 def without(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """A mask less boxes in original pixels, which ``placing``, 3×3, scales and moves to those of the mask."""
+    """Remove boxes in original pixels from a mask; ``placing``, 3×3, maps them to pixels of the mask."""
     if not boxes:
         return valid
-    left = valid.copy()
+    remaining = valid.copy()
     for box in boxes:
         corners = np.array([[box.left - 0.5, box.top - 0.5, 1], [box.right - 0.5, box.bottom - 0.5, 1]]) @ placing.T
         (x0, y0), (x1, y1) = np.round(corners[:, :2] + 0.5).astype(int).clip(0)
-        left[y0:y1, x0:x1] = False
-    return left
+        remaining[y0:y1, x0:x1] = False
+    return remaining
 
 
 def outside(box: Box, size: tuple[float, float]) -> tuple[Box, Box, Box, Box]:
-    """What of a picture of this width and height lies above, below, left and right of a rectangle."""
+    """Return the parts of a picture above, below, left and right of a rectangle."""
     width, height = size
     return (
         Box(0, 0, width, box.top),
@@ -62,7 +62,7 @@ def outside(box: Box, size: tuple[float, float]) -> tuple[Box, Box, Box, Box]:
 
 
 def _around_pictures(grey: NDArray[np.uint8]) -> list[Box]:
-    """Everything outside the rectangle that holds all pictures of a page; nothing where there is none."""
+    """Return everything outside the rectangle around all pictures of a page; empty without pictures."""
     pictures = pictures_on(grey)
     if not pictures:
         return []
@@ -88,7 +88,7 @@ def _bars(grey: NDArray[np.uint8]) -> list[Box]:
 
 
 def _bar(lines: NDArray[np.uint8]) -> int:
-    """How many of the first lines are a bar of one colour with words on it, sharply set off from the picture; or 0."""
+    """Return the number of first lines that form a single-colour bar with words, clearly set off, or 0 without one."""
     colour = float(np.median(lines[0]))
     low, high = max(0, ceil(colour - BAR_LEVELS)), min(255, floor(colour + BAR_LEVELS))
     share = ((lines >= low) & (lines <= high)).mean(axis=1)

@@ -1,4 +1,4 @@
-"""The eight ways in which a picture can be turned and mirrored, as a number, and the transform that each stands for.
+"""The eight orientations of a picture by rotation and mirroring, as numbers, with their transforms.
 
 An orientation has three bits: 4 transposes the picture (x and y change places), then 2 turns it upside down, then 1
 mirrors it left to right.
@@ -23,25 +23,25 @@ class Box:
 
     @property
     def width(self) -> float:
-        """Pixels."""
+        """Width in pixels."""
         return self.right - self.left
 
     @property
     def height(self) -> float:
-        """Pixels."""
+        """Height in pixels."""
         return self.bottom - self.top
 
     @property
     def rounded(self) -> tuple[int, int, int, int]:
-        """Its edges in whole pixels."""
+        """Edges in whole pixels."""
         return round(self.left), round(self.top), round(self.right), round(self.bottom)
 
     def scaled(self, across: float, down: float) -> "Box":
-        """The same rectangle of a picture of another size."""
+        """Return the same rectangle for a picture of another size."""
         return Box(self.left * across, self.top * down, self.right * across, self.bottom * down)
 
     def likeness(self, other: "Box") -> float:
-        """Intersection over union with another rectangle, 0 to 1."""
+        """Return the intersection over union with another rectangle, 0 to 1."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         shared = max(0.0, width) * max(0.0, height)
@@ -49,7 +49,7 @@ class Box:
 
 
 def alignment(orientation: int, source: Box, target: Box) -> NDArray[np.float64]:
-    """The transform that lays one rectangle onto another after turning it.
+    """Return the transform that maps one rectangle to another, with an orientation.
 
     It is 3×3 float64, from source to target pixel coordinates, pixel centres at whole numbers.
     """

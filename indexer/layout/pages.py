@@ -1,6 +1,6 @@
-"""Works that are no single picture: collages, and pages with words around a picture.
+"""Works that are not a single picture: collages, and pages with words around a picture.
 
-Strangers who use the same page or the same neighbours share most of such a work without sharing what its owner made.
+Others who use the same page or the same neighbouring pictures share most of such a work without using the owner's part.
 """
 
 import numpy as np
@@ -12,33 +12,33 @@ from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
 PAGE_SIDE = 400
-"""Long side, pixels, of the picture in which lines of words are looked for."""
+"""Long side, in pixels, of the picture in which lines of words are searched for."""
 COLLAGE, PAGE = "collage", "page"
 MIN_FILLED = 0.6
-"""Share of a side along which a rectangle differs from what is around it: a thing on a white ground touches its box
-in a few places only."""
+"""Share of a side along which a rectangle must differ from its surroundings: an object on a white background touches
+its box in a few places only."""
 FILLED_SIDES = 3
 OFF_GROUND = 12
-"""Grey levels by which they differ."""
+"""Grey levels by which they must differ."""
 BETWEEN = 0.25
-"""Share of a rectangle that has the colour of the ground around it, from which it is taken for words."""
+"""Share of a rectangle in the colour of its surroundings, from which it counts as words."""
 MIN_PANELS = 2
 MIN_LINES = 5
-"""Lines of words outside the pictures; a caption has fewer."""
+"""Minimum lines of words outside the pictures; a caption has fewer."""
 LINE_HEIGHT = (3, 26)
 LINE_RATIO = 2.5
 STROKE = 30
-"""Grey levels by which words differ from their ground."""
+"""Grey levels by which words differ from their background."""
 GROUND_LEVELS, DEVIATION, MIN_GROUND = 4, 1.0, 0.17
-"""Share of a page that has the ground's colour within so many grey levels, and deviates by less in 5×5 pixels; night
-skies and walls are less even."""
+"""Maximum distance in grey levels from the background's colour, maximum deviation in 5×5 pixels, and minimum share
+of a page with both; night skies and walls are less even."""
 ONE_COLOUR, MIN_ONE = 1, 0.8
-"""Share of that ground that is within so many grey levels of its colour: .82 and more of pages, also badly saved ones;
-at most .69 of clear skies and studio walls, which change gently from one level to the next."""
+"""Maximum distance in grey levels for the exact colour, and its minimum share of the background: .82 and more for
+pages, including badly saved ones; at most .69 for clear skies and studio walls, whose levels change gently."""
 
 
 def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
-    """What a grey picture is composed of: ``collage`` or ``page``; empty for a single picture."""
+    """Return the kind of composition of a grey picture: ``collage`` or ``page``; empty for a single picture."""
     small = at_most(grey, PAGE_SIDE)
     rectangles = _rectangles(grey, small)
     pictures = [box for box in rectangles if not _is_words(small, box)]
@@ -52,27 +52,27 @@ def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
 
 
 def pictures_on(grey: NDArray[np.uint8]) -> tuple[Box, ...]:
-    """The rectangles that hold pictures, in pixels of ``grey``, uint8 of shape (height, width)."""
+    """Return the rectangles that contain pictures, in pixels of ``grey``, uint8 of shape (height, width)."""
     small = at_most(grey, PAGE_SIDE)
     across, down = grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]
     return tuple(box.scaled(across, down) for box in _rectangles(grey, small) if not _is_words(small, box))
 
 
 def _rectangles(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Box]:
-    """The panels of a picture that are filled, in pixels of its small form."""
+    """Return the filled panels of a picture, in pixels of its small form."""
     height, width = small.shape
     return [box for box in panels(grey, (width, height)) if _is_filled(small, box)]
 
 
 def deviation(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """By how much the grey levels of the 5×5 pixels around each one deviate from their mean."""
+    """Return the standard deviation of grey levels in the 5×5 pixels around each pixel."""
     values = grey.astype(np.float32)
     mean = cv2.blur(values, (5, 5))
     return np.asarray(np.sqrt(np.maximum(0, cv2.blur(values * values, (5, 5)) - mean * mean)))
 
 
 def _is_filled(grey: NDArray[np.uint8], box: Box) -> bool:
-    """Whether a rectangle differs from its surroundings along most of its sides, as a picture does."""
+    """Return True if a rectangle differs from its surroundings along most of its sides, as a picture does."""
     left, top, right, bottom = box.rounded
     rows, columns = grey[:, left:right].astype(np.int16), grey[top:bottom].astype(np.int16).T
     sides = (
@@ -85,7 +85,7 @@ def _is_filled(grey: NDArray[np.uint8], box: Box) -> bool:
 
 
 def _is_words(grey: NDArray[np.uint8], box: Box) -> bool:
-    """Whether the ground around a rectangle shows between what is in it, as between close lines of words."""
+    """Return True if the surrounding colour shows inside a rectangle, as between close lines of words."""
     left, top, right, bottom = box.rounded
     beyond = (grey[max(0, top - 3) : top, left:right], grey[bottom : bottom + 3, left:right])
     beside = (grey[top:bottom, max(0, left - 3) : left], grey[top:bottom, right : right + 3])
@@ -97,7 +97,7 @@ def _is_words(grey: NDArray[np.uint8], box: Box) -> bool:
 
 
 def _sets_off(lines: NDArray[np.int16], edge: int, outward: int) -> bool:
-    """Whether the lines inside and outside an edge differ along most of it; the picture's own edge does."""
+    """Return True if the lines inside and outside an edge differ along most of it, or at the picture's own edge."""
     outside, within = edge + 3 * outward, edge - 2 * outward
     if not 0 <= outside < len(lines):
         return True
@@ -105,7 +105,7 @@ def _sets_off(lines: NDArray[np.int16], edge: int, outward: int) -> bool:
 
 
 def _ground(grey: NDArray[np.uint8]) -> int | None:
-    """The grey level of a page's ground; ``None`` when nothing is as even and large."""
+    """Return the grey level of a page's background; ``None`` if nothing is even and large enough."""
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     ground = int(np.convolve(counts, (1, 2, 1), mode="same").argmax())
     apart = np.abs(grey.astype(np.int16) - ground)
@@ -118,7 +118,7 @@ def _ground(grey: NDArray[np.uint8]) -> int | None:
 
 
 def _lines_outside(grey: NDArray[np.uint8], boxes: list[Box], ground: int) -> int:
-    """How many lines of words lie on the ground outside the pictures."""
+    """Count the lines of words on the background outside the pictures."""
     drawn = (np.abs(grey.astype(np.int16) - ground) >= STROKE).astype(np.uint8)
     for box in boxes:
         drawn[round(box.top) : round(box.bottom), round(box.left) : round(box.right)] = 0

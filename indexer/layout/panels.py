@@ -1,8 +1,8 @@
-"""The pictures on a page or in a collage, rectangles that gutters of one colour separate; and what lies inside borders.
+"""Panels of a page or collage, which single-colour gutters separate, and the content inside borders.
 
 The recursive X-Y cut of Nagy and Seth, "Hierarchical representation of optically scanned documents" (1984), on a small
 grey picture: a region is trimmed of its constant borders and cut along its widest constant rows or columns, until none
-is left. Lines of text come out as regions too; they are too low to be kept.
+is left. Lines of text become regions too; they are too low to be kept.
 """
 
 from collections.abc import Callable
@@ -16,37 +16,38 @@ from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 
 PANELS_SEEN_AT = (256, 320, 512)
-"""Long side, pixels, of the picture that is cut; the cut into most panels counts. When it is reduced, a badly saved
-gutter has one colour; a thin one, as of a sheet of nine, is only seen from closer."""
+"""Long side, in pixels, of the picture that is cut; the cut into most panels is used. In a reduced picture, a badly
+saved gutter has one colour; a thin one, as in a sheet of nine, is visible only at a larger size."""
 GUTTER_SPREAD = 12
-"""Grey levels that a gutter may span, so that JPEG's ringing doesn't end it."""
+"""Range of grey levels in a gutter, which tolerates JPEG ringing."""
 GUTTER = 2
-"""Least width of a gutter between two regions, pixels of that picture."""
+"""Minimum width of a gutter between two regions, in pixels of that picture."""
 DEPTH = 5
 MIN_PANEL_SIDE, MIN_PANEL_AREA, MAX_PANEL_AREA = 0.1, 0.015, 0.9
-"""Shares of the picture's long side and area."""
+"""Limits as shares of the picture's long side and area."""
 MIN_PIXELS = 48
-"""Shorter side of a panel in original pixels."""
+"""Minimum shorter side of a panel in original pixels."""
 MIN_SHADES = 24
-"""Grey levels that a tenth of a panel's pixels are away from its median at least; else it shows next to nothing."""
+"""Distance in grey levels from the median that a tenth of a panel's pixels must have; otherwise it shows next to
+nothing."""
 MAX_PANELS = 9
 
 Region = tuple[int, int, int, int]
 """Top, bottom, left, right."""
 Further = Callable[[Region, int], list[Region]]
 BORDER_SPREAD = 14
-"""Grey levels that a line of a border may span, so that JPEG's ringing doesn't end it."""
+"""Range of grey levels in a line of a border, which tolerates JPEG ringing."""
 BORDER_STEP = 10
-"""Grey levels by which a line's middle may differ from the outermost line."""
+"""Maximum difference in grey levels between a line's median and that of the outermost line."""
 NESTED = 3
 MIN_SHARE = 0.25
 SHARES = np.array([0.02, 0.5, 0.98])
 
 
 def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
-    """The largest pictures within a grey picture, largest first; nothing for an ordinary photograph.
+    """Return the largest pictures within a grey picture, largest first; empty for an ordinary photograph.
 
-    Boxes are in pixels of the original, whose width and height are given.
+    Boxes are in pixels of the original, whose width and height are ``size``.
     """
     return max((_panels_at(side, grey, size) for side in PANELS_SEEN_AT), key=len)
 
@@ -58,17 +59,17 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
     if not (gutters(small, whole, 0).any() or gutters(small, whole, 1).any()):
         return ()
     least = MIN_PIXELS * max(height, width) / max(size)
-    kept = [panel for panel in cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
-    kept.sort(key=lambda panel: (-area(panel), panel))
-    found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MAX_PANELS])
-    return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
+    regions = [panel for panel in cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
+    regions.sort(key=lambda panel: (-area(panel), panel))
+    boxes = (Box(left, top, right, bottom) for top, bottom, left, right in regions[:MAX_PANELS])
+    return tuple(box.scaled(size[0] / width, size[1] / height) for box in boxes)
 
 
 def cut(grey: NDArray[np.uint8], region: Region, depth: int, further: Further = lambda part, _: [part]) -> list[Region]:
-    """The regions that gutters leave; of one without, what `further` makes of it and of the cuts that are left."""
+    """Cut a region along gutters; ``further`` processes regions without gutters, with the remaining depth."""
     region = trimmed(grey, region)
     free = {axis: _gaps(gutters(grey, region, axis)) for axis in (0, 1)}
-    widest = {axis: max((end - start for start, end in found), default=0) for axis, found in free.items()}
+    widest = {axis: max((end - start for start, end in gaps), default=0) for axis, gaps in free.items()}
     axis = 0 if widest[0] >= widest[1] else 1
     if not depth or widest[axis] < GUTTER:
         return further(region, depth)
@@ -76,7 +77,7 @@ def cut(grey: NDArray[np.uint8], region: Region, depth: int, further: Further = 
 
 
 def gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bool_]:
-    """Which rows (axis 0) or columns (axis 1) of a region have one colour."""
+    """Return which rows (axis 0) or columns (axis 1) of a region have one colour."""
     top, bottom, left, right = region
     inside = grey[top:bottom, left:right]
     if not inside.size:
@@ -85,7 +86,7 @@ def gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bo
 
 
 def trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
-    """A region without the constant rows and columns at its sides; empty where nothing else is in it."""
+    """Remove constant rows and columns at the sides of a region; empty if nothing else is in it."""
     top, bottom, left, right = region
     for axis in (0, 1):
         drawn = np.flatnonzero(~gutters(grey, (top, bottom, left, right), axis))
@@ -100,7 +101,7 @@ def trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
 
 
 def _gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs of constant lines, from their first to behind their last."""
+    """Return runs of constant lines, each from its first line to the one after its last."""
     if not constant.any():
         return []
     edges = np.flatnonzero(np.diff(np.concatenate([[False], constant, [False]]).astype(np.int8)))
@@ -109,7 +110,7 @@ def _gaps(constant: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _pieces(region: Region, axis: int, free: list[tuple[int, int]]) -> list[Region]:
-    """What lies between the gaps."""
+    """Return the regions between the gaps."""
     top, bottom, left, right = region
     start, end = (top, bottom) if axis == 0 else (left, right)
     edges = [0, *(edge for gap in free for edge in gap), end - start]
@@ -128,7 +129,7 @@ def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:
 
 
 def shows_something(grey: NDArray[np.uint8], region: Region, shades: int) -> bool:
-    """Whether a tenth of a region's pixels are so many grey levels away from its median."""
+    """Return True if a tenth of a region's pixels differ from its median by ``shades`` grey levels."""
     top, bottom, left, right = region
     inside = grey[top:bottom, left:right]
     if not inside.size:
@@ -139,15 +140,15 @@ def shows_something(grey: NDArray[np.uint8], region: Region, shades: int) -> boo
 
 
 def area(region: Region) -> int:
-    """How many pixels a region has."""
+    """Return the number of pixels of a region."""
     top, bottom, left, right = region
     return (bottom - top) * (right - left)
 
 
 def content_box(grey: NDArray[np.uint8]) -> Box | None:
-    """The rectangle inside constant borders, up to three nested ones, in pixels of ``grey``.
+    """Return the rectangle inside up to three nested constant borders, in pixels of ``grey``.
 
-    ``None`` when there is no border, or hardly anything inside it.
+    ``None`` if there is no border, or hardly anything inside it.
     """
     height, width = grey.shape
     top, bottom, left, right = 0, height, 0, width
@@ -159,17 +160,17 @@ def content_box(grey: NDArray[np.uint8]) -> Box | None:
         top, bottom, left, right = top + rows[0], bottom - rows[1], left + columns[0], right - columns[1]
         if bottom - top < MIN_SHARE * height or right - left < MIN_SHARE * width:
             return None
-    found = (left, top, right, bottom)
-    return None if found == (0, 0, width, height) else Box(*map(float, found))
+    edges = (left, top, right, bottom)
+    return None if edges == (0, 0, width, height) else Box(*map(float, edges))
 
 
 def _constant_ends(grey: NDArray[np.uint8]) -> tuple[int, int]:
-    """How many lines at the beginning and at the end are constant and alike."""
+    """Return how many lines at the start and at the end are constant and alike."""
     return (0, 0) if min(grey.shape) < 2 else (_run(grey), _run(grey[::-1]))
 
 
 def _run(lines: NDArray[np.uint8]) -> int:
-    """How many of the first lines are constant and like the very first; it stops at the first that isn't."""
+    """Return how many of the first lines are constant and like the very first, up to the first that is not."""
     first: float | None = None
     for number, line in enumerate(lines):
         low, middle, high = _percentiles(line)
@@ -180,7 +181,7 @@ def _run(lines: NDArray[np.uint8]) -> int:
 
 
 def _percentiles(line: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The 2nd, 50th and 98th percentile of bytes, as NumPy interpolates them, in a third of its time."""
+    """Return the 2nd, 50th and 98th percentile of bytes, interpolated like NumPy, in a third of its time."""
     ordered = np.sort(line).astype(np.float64)
     below, share = np.divmod(SHARES * (len(line) - 1), 1)
     lower = below.astype(np.intp)

@@ -1,8 +1,8 @@
-"""Every picture within a picture, however small: on a page, in a sheet of dozens, on a wall of tiles, one in another.
+"""All pictures within a picture, however small: on a page, in a sheet of dozens, on a wall of tiles, nested.
 
-A picture is cut along gutters as by ``layout.panels``, and where there are none along rows or columns at which the
-levels step from one side to the other, as tiles without gaps do; in what is left, rectangles are looked for that were
-laid upon it (``layout.insets``), and in those again.
+A picture is cut along gutters as in ``layout.panels`` and, without gutters, along rows or columns at which the levels
+step from one side to the other, as between tiles without gaps. In the remaining regions, rectangles placed on top are
+searched for (``layout.insets``), and in those again.
 """
 
 from itertools import pairwise
@@ -16,35 +16,34 @@ from indexer.layout.panels import Region, area, cut, shows_something
 from indexer.layout.single_thread import cv2
 
 MIN_SIDE = 56
-"""Shorter side of a region in original pixels: with less there is little to recognise."""
+"""Minimum shorter side of a region in original pixels: smaller ones are hardly recognisable."""
 MIN_SEEN, MIN_SHARE = 12, 0.05
 """The same in the grey picture, and as a share of its long side."""
 MIN_WHOLE = 256
-"""Long side, in original pixels, of a picture in which regions are looked for: no thumbnail."""
+"""Minimum long side, in original pixels, of a picture that is searched for regions; thumbnails are not."""
 MAX_SEPARATE, MAX_LAID = 0.6, 0.55
-"""Shares of the picture that gutters leave, and that steps set off, at most: its own features show what is larger."""
+"""Maximum shares of the picture for regions between gutters and between steps: its own features cover larger ones."""
 MIN_LAID = 0.1
-"""Shorter side of what is laid upon a region, as a share of that one's long side."""
+"""Minimum shorter side of a picture placed on a region, as a share of the region's long side."""
 SHADES = 10
-"""Grey levels that a tenth of a region's pixels are away from its median at least: also dark pictures are some."""
+"""Distance in grey levels from the median that a tenth of a region's pixels must have, low enough for dark pictures."""
 DEPTH = 6
 ACROSS = 0.6
 """Share of a row that steps, from which a picture without gutters is cut there."""
 CLEAR, LAID_ON_ONE = 0.9, 4
-"""As :func:`insets.rectangles` takes them: how clear the sides of one are, and how many are looked for in a region."""
+"""Arguments for :func:`insets.rectangles`: minimum clearness of the sides, and rectangles per region."""
 BESIDE, STEEP, MOST_STEEP = 5, 3.0, 9.0
-"""How many times as much as in the rows up to five before and behind the levels step at the sides of a region, in the
-mean over its sides, of which none counts as more than nine: in photographs most edges rise over several pixels. Of 360
-photographs in three sizes 105 had 409 regions without these limits, and 64 have 274; each costs a run of the network.
-Of 46 pictures in which nothing else finds a work that they show, each keeps a region that names it.
-"""
+"""Ratio of the steps at the sides of a region to those up to five rows before and after, in the mean over its sides,
+of which none counts as more than nine: in photographs, most edges extend over several pixels. Of 360 photographs
+in three sizes, 105 had 409 regions without these limits, and 64 have 274; each region costs a run of the network.
+Of 46 pictures in which nothing else finds a work that they show, each keeps a region that finds it."""
 MAX_REGIONS = 96
 
 
 def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
-    """The pictures within a grey picture, largest first; few or none of an ordinary photograph, none of a thumbnail.
+    """Return the pictures within a grey picture, largest first; few or none for a photograph, none for a thumbnail.
 
-    Boxes are in pixels of the original, whose width and height are given.
+    Boxes are in pixels of the original, whose width and height are ``size``.
     """
     if max(size) < MIN_WHOLE:
         return ()
@@ -53,7 +52,7 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
     steps = Steps.of(grey)
 
     def along_steps(region: Region, depth: int) -> list[Region]:
-        """A region that gutters leave, and what it is cut into along steps: a wall of tiles may be one photograph."""
+        """Return a region between gutters, and its parts along steps: a wall of tiles may be one photograph."""
         top, bottom, left, right = region
         if min(bottom - top, right - left) < least:
             return []
@@ -78,7 +77,7 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
     while waiting and len(found) < MAX_REGIONS:
         below = waiting.pop(0)
         long, short = sorted((below[1] - below[0], below[3] - below[2]), reverse=True)
-        if short < 2 * least:  # what lay upon it would leave little of it
+        if short < 2 * least:  # pictures placed on it would cover most of it
             continue
         smallest = max(least, round(MIN_LAID * long))
         for region in rectangles(steps, below, smallest, CLEAR, LAID_ON_ONE):
@@ -92,20 +91,20 @@ def regions(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
 
 
 def _is_picture(grey: NDArray[np.uint8], region: Region, *, separate: bool) -> bool:
-    """Whether a region, which gutters separate or steps set off, is worth being asked for by itself."""
+    """Return True if a region, which gutters separate or steps delimit, is worth a search of its own."""
     if area(region) >= (MAX_SEPARATE if separate else MAX_LAID) * grey.size:
         return False
     return shows_something(grey, region, SHADES) and (separate or _steepness(grey, region) >= STEEP)
 
 
 def _shares(steps: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
-    """The share of each row (axis 0) or column (axis 1) that steps."""
+    """Return the share of each row (axis 0) or column (axis 1) that steps."""
     sums = cv2.reduce(steps, 1 - axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
     return np.asarray(sums.reshape(-1) / steps.shape[1 - axis])
 
 
 def _steepness(grey: NDArray[np.uint8], region: Region) -> float:
-    """How much more the levels step at the sides of a region than beside them, in the mean; most of all at the rim."""
+    """Return the mean ratio of steps at a region's sides to those beside them; highest at the picture's edge."""
     top, bottom, left, right = region
     rows, columns = grey[:, left:right], grey[top:bottom].T
     sides = (rows, top), (rows, bottom), (columns, left), (columns, right)
@@ -123,7 +122,7 @@ def _step_at(lines: NDArray[np.uint8], place: int) -> float:
 
 
 def _places(shares: NDArray[np.float64], least: int) -> list[int]:
-    """Where most of a row steps, at least so many rows from one another and from both ends; rising."""
+    """Return the rows that mostly step, at least ``least`` rows from each other and both ends; ascending."""
     chosen: list[int] = []
     for place in np.argsort(-shares, kind="stable").tolist():
         if shares[place] < ACROSS:

@@ -1,4 +1,4 @@
-"""Pictures in a size that is cheaper to look at."""
+"""Reduced pictures, which are cheaper to process."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from indexer.layout.single_thread import cv2
 
 
 def at_most(pixels: NDArray[np.uint8], side: int, how: int = cv2.INTER_AREA) -> NDArray[np.uint8]:
-    """Shrink to a long side of at most ``side`` pixels by one of OpenCV's ways; what is smaller stays as it is."""
+    """Shrink to a long side of at most ``side`` pixels with an OpenCV interpolation; smaller pictures are unchanged."""
     height, width = pixels.shape[:2]
     factor = side / max(height, width)
     if factor >= 1:
@@ -17,7 +17,7 @@ def at_most(pixels: NDArray[np.uint8], side: int, how: int = cv2.INTER_AREA) -> 
 
 
 def by_factor(grey: NDArray[np.uint8], factor: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """A grey picture by means of areas, and the 3×3 matrix from its pixels to the new ones."""
+    """Resize a grey picture by area averaging; return it with the 3×3 matrix from its pixels to the new ones."""
     size = max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor))
     across, down = size[0] / grey.shape[1], size[1] / grey.shape[0]
     matrix = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
@@ -25,5 +25,5 @@ def by_factor(grey: NDArray[np.uint8], factor: float) -> tuple[NDArray[np.uint8]
 
 
 def size_of(pixels: NDArray[np.uint8]) -> tuple[int, int]:
-    """Width and height."""
+    """Return width and height."""
     return pixels.shape[1], pixels.shape[0]

@@ -1,4 +1,4 @@
-"""OpenCV with one thread: parallel work comes from processes, and threads of a library only take turns with them."""
+"""OpenCV with one thread: processes provide the parallelism, and threads of a library would only compete with them."""
 
 from typing import Any
 
@@ -10,4 +10,4 @@ opencv.setNumThreads(1)
 keep_freed_memory()
 
 cv2: Any = opencv
-"""Untyped on purpose: its own stubs know neither SIFT nor NumPy's exact types."""
+"""Deliberately untyped: its stubs include neither SIFT nor NumPy's exact types."""

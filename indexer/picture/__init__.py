@@ -1,1 +1,1 @@
-"""What is measured of one picture: hash, descriptor, keypoints and local features, together its features."""
+"""Features of a picture: hash, descriptor, keypoints and local features."""

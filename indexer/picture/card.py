@@ -1,4 +1,4 @@
-"""The card of a network that describes pictures: how a picture is put before it, and what it gives."""
+"""Card of a network that describes pictures: preparation of its input, and form of its output."""
 
 import re
 import tomllib
@@ -17,7 +17,7 @@ SIDES = range(16, 1025)
 WIDTHS = range(8, 4097)
 MAX_TEXT = 300
 TAKEN = frozenset({"phash256", "descriptor"})
-"""Names that Exhibit uses itself."""
+"""Names that Exhibit itself uses."""
 
 Channels = Literal["rgb", "bgr"]
 Layout = Literal["nchw", "nhwc"]
@@ -25,51 +25,55 @@ Take = Literal["vector", "first", "mean"]
 
 
 class Resize(StrEnum):
-    """How a picture comes to the size of the input."""
+    """How a picture is fitted to the size of the input."""
 
     SQUASH = "squash"
-    """Exactly to it, whatever its shape."""
+    """Resize to the exact size, ignoring proportions."""
     CROP = "crop"
-    """Its shorter side to it, or to ``shorter``; the middle is cut out."""
+    """Resize the shorter side to the input, or to ``shorter``, and crop the centre."""
     PAD = "pad"
-    """Its longer side to it; the rest has the mean colour."""
+    """Resize the longer side to the input, and fill the rest with the mean colour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a network needs, and where it comes from."""
+    """Requirements and origin of a network."""
 
     name: str  # short name, such as `sscd`
-    version: str  # changes whenever the same picture would get another vector
+    version: str  # must change whenever a picture would get another vector
     licence: str  # of the weights
-    source: str  # where they come from
+    source: str  # origin of the weights
     input_width: int  # pixels
     input_height: int  # pixels
     width: int  # components of a vector
-    resize: Resize = Resize.SQUASH  # how a picture comes to that size
-    shorter: int = 0  # for `crop`: the shorter side before the middle is cut out, pixels; 0 for the size of the input
-    channels: Channels = "rgb"  # order of the colours
+    resize: Resize = Resize.SQUASH  # how a picture is fitted to that size
+    shorter: int = 0  # for `crop`: shorter side before cropping, pixels; 0 for the size of the input
+    channels: Channels = "rgb"  # order of the colour channels
     layout: Layout = "nchw"  # order of the input's axes
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)  # of each channel on the scale 0 to 255, subtracted
     deviation: tuple[float, float, float] = (58.395, 57.12, 57.375)  # of each channel on the scale 0 to 255, divided by
-    output: str = ""  # name of the output; the first one when empty
-    take: Take = "vector"  # the output as it is, or the first of its rows (one for each place) or their mean
+    output: str = ""  # name of the output; empty for the first one
+    take: Take = "vector"  # the output itself, or the first of its rows (one per position), or their mean
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of the input for one picture."""
+        """Shape of the input for one picture."""
         if self.layout == "nchw":
             return 1, 3, self.input_height, self.input_width
         return 1, self.input_height, self.input_width, 3
 
 
 def read_card(text: str) -> Card:
-    """Read a card in TOML; raises ``WrongUseError`` when it lacks something, or says something that can't be."""
+    """Parse a card in TOML.
+
+    Raises:
+        WrongUseError: A value is missing or invalid.
+    """
     try:
-        given = tomllib.loads(text)
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WrongUseError(f"The card isn't TOML: {error}.") from error
-    values = _flat(given)
+    values = _flat(data)
     try:
         card = Card(**values)
     except TypeError as error:
@@ -79,17 +83,17 @@ def read_card(text: str) -> Card:
 
 
 def card_of(plain: Mapping[str, Any]) -> Card:
-    """The card whose ``asdict`` is kept as JSON."""
+    """Restore a card from its ``asdict`` stored as JSON."""
     mean, deviation = tuple(plain["mean"]), tuple(plain["deviation"])
     return Card(**{**plain, "resize": Resize(plain["resize"]), "mean": mean, "deviation": deviation})
 
 
 def space_of(card: Card, digest: Digest) -> Space:
-    """The space that a network's vectors live in: everything that they depend on is in its parameters."""
-    told = asdict(card)
-    kept = ("channels", "deviation", "input_height", "input_width", "mean", "output", "resize", "shorter", "take")
+    """Return the space of a network's vectors; its parameters contain everything on which they depend."""
+    values = asdict(card)
+    names = ("channels", "deviation", "input_height", "input_width", "mean", "output", "resize", "shorter", "take")
     parameters = [("decoding", "reduced to a long side of at least 512"), ("sha256", digest.hex)]
-    parameters += [(name, str(told[name])) for name in kept]
+    parameters += [(name, str(values[name])) for name in names]
     return Space(card.name, card.version, Metric.COSINE, card.width, tuple(sorted(parameters)))
 
 
@@ -108,7 +112,7 @@ _TABLES = {
     },
     "output": {"name": "output", "take": "take", "width": "width"},
 }
-"""Where each value stands in the file."""
+"""Tables and keys of the file, with the field of each value."""
 
 
 def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +130,11 @@ def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(where: str, name: str, value: object) -> object:
-    """A value of the right type; raises ``WrongUseError`` when it has another."""
+    """Return a value of the correct type.
+
+    Raises:
+        WrongUseError: The value has another type.
+    """
     if name in {"mean", "deviation"}:
         numbers = value if isinstance(value, list) else []
         if len(numbers) != 3 or not all(isinstance(number, int | float) for number in numbers):
@@ -151,7 +159,7 @@ def _chosen(where: str, value: str, name: str) -> str:
 
 
 def check(card: Card) -> None:
-    """Raise ``WrongUseError`` for a card that says something that can't be."""
+    """Raise ``WrongUseError`` for a card with invalid values."""
     texts = [value for value in asdict(card).values() if isinstance(value, str)]
     wrong = {
         f"A text of the card has more than {MAX_TEXT} characters, or unprintable ones.": not all(

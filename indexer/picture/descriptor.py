@@ -1,6 +1,6 @@
-"""A network that describes pictures: ours (``models/MODEL_CARD.md``), or one that a user brought with its card.
+"""Networks that describe pictures: the built-in one (``models/MODEL_CARD.md``), or a user's own with its card.
 
-``python -m indexer.picture.descriptor`` is the helper in which networks of somebody else run.
+``python -m indexer.picture.descriptor`` is the helper process in which untrusted networks run.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,18 +24,18 @@ from indexer.picture.spaces import DESCRIPTOR
 
 MODEL = Path(__file__).parents[1] / "models" / "descriptor.int8.onnx"
 WITHOUT_OVERFLOW = "session.x64quantprecision"
-"""ONNX Runtime's setting under which sums of 8-bit products are exact on x86 processors without VNNI, too: there they
-overflow otherwise, and the vector of a picture would be another one (cosine .9) than on any other machine. Where there
-is VNNI sums are exact anyhow, and the setting would take another kernel, of half the speed, for the same vectors."""
+"""ONNX Runtime setting that makes sums of 8-bit products exact on x86 processors without VNNI. There they would
+otherwise overflow, and the vector of a picture would differ from other machines (cosine .9). With VNNI, sums are
+exact anyway, and the setting would select another kernel at half the speed for the same vectors."""
 VNNI = frozenset({"avx_vnni", "avx512_vnni"})
 PROCESSORS = Path("/proc/cpuinfo")
 MAX_FILE_BYTES = 512 << 20
-"""Bytes of the largest file that is taken."""
+"""Maximum size of a network file in bytes."""
 MIN_LENGTH = 1e-9
 FLOATS, LEVELS = "tensor(float)", "tensor(uint8)"
-"""Types of what a network is given: levels it scales by itself."""
+"""Types of a network's input; one that takes levels scales them itself."""
 SECONDS, MEMORY = 60.0, 4 << 30
-"""Processor time and bytes that a network of somebody else may take, to be opened and for each picture."""
+"""Limits of processor time and bytes for an untrusted network, to open it and for each picture."""
 helper = Helper("indexer.picture.descriptor")
 _DEATHS = {
     "time": f"The network takes more than {SECONDS:.0f} seconds.",
@@ -47,28 +47,29 @@ TILE_SHARE = 0.5
 
 
 class Descriptor:
-    """A network and how pictures are put before it; opened on first use: after a fork, with one thread."""
+    """A network with its preparation of pictures; opened on first use: after a fork, with one thread."""
 
     def __init__(
         self, card: Card, space: Space, load: Callable[[], bytes], turned: Sequence[int] = ORIENTATIONS[1:]
     ) -> None:
-        """``turned`` are the orientations besides the upright one whose vectors say something of their own."""
+        """``turned`` lists the orientations, besides the upright one, whose vectors differ enough to be useful."""
         self.card = card
         self.space = space
         self.turned = turned
         self._load = load
 
     def open(self) -> None:
-        """Open the network now, so that damage in its file is told apart from damage in a picture.
+        """Open the network now, to distinguish damage in its file from damage in a picture.
 
-        Raises ``ExhibitError`` when its file has gone or can't be opened.
+        Raises:
+            ExhibitError: The file is missing or cannot be opened.
         """
         self._session  # noqa: B018 - opened by that
 
     def vectors(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Describe pictures or parts of pictures, each uint8 RGB, (height, width, 3), as float32, (n, width).
+        """Describe pictures or parts, each uint8 RGB, (height, width, 3), as float32, (n, width).
 
-        Rows are of unit length, or zeros where the network gave nothing that has a direction: near to nothing.
+        Rows have unit length, or are zeros if the output has no direction: these are near to nothing.
         """
         rows = np.stack([self._raw(part) for part in parts])
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -76,7 +77,7 @@ class Descriptor:
         return np.where(usable, rows / np.where(usable, lengths, 1), 0).astype(np.float32)
 
     def for_turning(self, part: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """As much of a picture as the network needs where it is described in several orientations."""
+        """Return the reduced picture that is sufficient to describe several orientations."""
         card = self.card
         same = card.resize is Resize.SQUASH and card.input_width == card.input_height
         return _sized(part, card) if same else part
@@ -85,14 +86,14 @@ class Descriptor:
         return self.given(prepared(part, self.card))
 
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the network gives for one picture that :func:`prepared` made ready, as the card takes it."""
+        """Return the network's output for one picture from :func:`prepared`, as the card specifies."""
         taken = ready.astype(np.uint8) if self._session.get_inputs()[0].type == LEVELS else ready
-        given = self._session.run([self._output], {self._input: taken})[0][0]
+        output = self._session.run([self._output], {self._input: taken})[0][0]
         if self.card.take == "first":
-            given = given[0]
+            output = output[0]
         elif self.card.take == "mean":
-            given = given.mean(axis=0)
-        return np.asarray(given, np.float32)
+            output = output.mean(axis=0)
+        return np.asarray(output, np.float32)
 
     @cached_property
     def _input(self) -> str:
@@ -107,30 +108,30 @@ class Descriptor:
         data = self._load()
         try:
             return opened(data)
-        except Exception as error:  # the runtime's own errors have no common root
+        except Exception as error:  # the runtime's own errors have no common base class
             raise IntegrityError(
                 f"The network {self.space.id} can't be opened.", hint="Restore its file, or use another network."
             ) from error
 
 
 class GuardedDescriptor(Descriptor):
-    """A network of somebody else: it is examined and runs in a helper, within limits of time and memory.
+    """An untrusted network: it is examined and runs in a helper process, within limits of time and memory.
 
-    Raises ``WrongUseError`` for one that can't be used, or takes too much.
+    Raises ``WrongUseError`` if the network cannot be used or exceeds the limits.
     """
 
     def open(self) -> None:
-        """Have the helper examine the network now."""
+        """Let the helper examine the network now."""
         self._ask({"card": asdict(self.card)}, self._load())
 
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the network gives for one picture, from the helper, which is told the network where it lacks it."""
+        """Return the network's output for one picture from the helper, which receives the network if necessary."""
         for _ in range(3):
-            told, made = self._ask({}, ready.tobytes())
-            if told["held"] == self._identity:
-                return np.frombuffer(made.tobytes(), np.float32).reshape(told["shape"])
+            reply, output = self._ask({}, ready.tobytes())
+            if reply["held"] == self._identity:
+                return np.frombuffer(output.tobytes(), np.float32).reshape(reply["shape"])
             self.open()
-        raise WrongUseError(_DEATHS["crash"])  # with each picture anew
+        raise WrongUseError(_DEATHS["crash"])  # it crashed with each picture
 
     @property
     def _identity(self) -> str:
@@ -138,28 +139,28 @@ class GuardedDescriptor(Descriptor):
 
     def _ask(self, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         try:
-            told, made = helper.ask({**question, "held": self._identity}, data, seconds=SECONDS, memory=MEMORY)
+            reply, output = helper.ask({**question, "held": self._identity}, data, seconds=SECONDS, memory=MEMORY)
         except HelperDiedError as died:
             raise WrongUseError(_DEATHS[died.reason]) from died
-        if "refused" in told:
-            raise WrongUseError(told["refused"], hint=told["hint"])
-        return told, made
+        if "refused" in reply:
+            raise WrongUseError(reply["refused"], hint=reply["hint"])
+        return reply, output
 
 
 _held: dict[str, Descriptor] = {}
-"""In the helper, the two networks that it was told last, by their spaces: one serves, and one is measured beside it."""
+"""In the helper: the two latest networks by space, as one is in use while another is measured."""
 
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
-    """Examine a network that comes with its card, or describe a picture that was made ready by the one that is held."""
+    """Examine a network with its card, or describe a prepared picture with a network that is loaded."""
     try:
         if "card" in question:
             for name in list(_held)[:-1]:
                 del _held[name]
             _held[question["held"]] = examined(card_of(question["card"]), data, strange=True)
         elif network := _held.get(question["held"]):
-            made = np.ascontiguousarray(network.given(np.frombuffer(data, np.float32).reshape(network.card.shape)))
-            return {"held": question["held"], "shape": made.shape}, made.tobytes()
+            output = np.ascontiguousarray(network.given(np.frombuffer(data, np.float32).reshape(network.card.shape)))
+            return {"held": question["held"], "shape": output.shape}, output.tobytes()
     except WrongUseError as error:
         return {"refused": error.message, "hint": error.hint}, b""
     except Exception as error:  # noqa: BLE001 - the runtime's own errors have no common root
@@ -169,15 +170,15 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class DescriptorFile:
-    """A network of one's own in a file, for other processes, which open it themselves."""
+    """A user's network in a file, for other processes, which open it themselves."""
 
     card: Card
     digest: Digest
     path: Path
-    guarded: bool = False  # somebody else's
+    guarded: bool = False  # whether the network is untrusted
 
     def descriptor(self) -> Descriptor:
-        """The network, opened on first use; raises ``IntegrityError`` then when the file has changed."""
+        """Return the network, opened on first use; it then raises ``IntegrityError`` if the file has changed."""
         kind = GuardedDescriptor if self.guarded else Descriptor
         return kind(self.card, space_of(self.card, self.digest), self._bytes)
 
@@ -189,7 +190,7 @@ class DescriptorFile:
 
 
 def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
-    """A network's input for one picture, float32 of the card's shape, from uint8 RGB, (height, width, 3)."""
+    """Return a network's input for one picture, float32 in the card's shape, from uint8 RGB, (height, width, 3)."""
     sized = _sized(pixels, card)
     if card.channels == "bgr":
         sized = sized[..., ::-1]
@@ -204,22 +205,22 @@ def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
 
 @cache
 def has_vnni() -> bool:
-    """Whether every processor here is known to sum 8-bit products exactly by an instruction of its own."""
+    """Return True if all processors are known to sum 8-bit products exactly with an instruction."""
     try:
         lines = PROCESSORS.read_text("utf-8", "replace").splitlines()
-    except OSError:  # not Linux: it can't be known
+    except OSError:  # not Linux: unknown
         return False
     flags = [set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")]
     return bool(flags) and all(VNNI & each for each in flags)
 
 
 def kernel() -> str:
-    """In words, with what networks of 8-bit numbers are run here."""
+    """Describe how 8-bit networks run on this machine."""
     return "8-bit products by VNNI" if has_vnni() else f"8-bit products without VNNI ({WITHOUT_OVERFLOW})"
 
 
 def opened(data: bytes) -> Untyped:
-    """A network ready to run, with one thread, on the CPU."""
+    """Open a network on the CPU with one thread."""
     import onnxruntime  # noqa: PLC0415 - its threads must not exist before a fork
 
     options = onnxruntime.SessionOptions()
@@ -231,9 +232,10 @@ def opened(data: bytes) -> Untyped:
 
 
 def examined(card: Card, data: bytes, *, strange: bool = False) -> Descriptor:
-    """A user's network, after trying whether it is what its card says; raises ``WrongUseError``, which says why not.
+    """Return a user's network after checking it against its card; an untrusted one may use only plain operators.
 
-    One from a stranger has to do with plain operators.
+    Raises:
+        WrongUseError: The network cannot be used; the message states why.
     """
     if len(data) > MAX_FILE_BYTES:
         raise WrongUseError(f"The file has {len(data)} bytes; at most {MAX_FILE_BYTES} are taken.")
@@ -247,7 +249,7 @@ def examined(card: Card, data: bytes, *, strange: bool = False) -> Descriptor:
         raise WrongUseError(more, hint="Its author has to export it without them.")
     try:
         session = opened(data)
-    except Exception as error:  # the runtime's own errors have no common root
+    except Exception as error:  # the runtime's own errors have no common base class
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise WrongUseError(f"ONNX Runtime can't open the file: {said[0][:200]}") from error
     _check_input(card, session)
@@ -277,12 +279,16 @@ def _check_input(card: Card, session: Untyped) -> None:
 
 
 def _tried(descriptor: Descriptor) -> Descriptor:
-    """The descriptor, after it has described two pictures; raises ``WrongUseError`` when they can't be used."""
+    """Return the descriptor after it has described two pictures.
+
+    Raises:
+        WrongUseError: The results cannot be used.
+    """
     pictures = list(np.random.default_rng(0).integers(0, 256, (2, 300, 400, 3), np.uint8))
     try:
         raw = [descriptor._raw(picture) for picture in pictures]  # noqa: SLF001 - of this module
         again = descriptor._raw(pictures[0])  # noqa: SLF001
-    except Exception as error:  # the runtime's own errors have no common root
+    except Exception as error:  # the runtime's own errors have no common base class
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise WrongUseError(f"The network can't describe a picture: {said[0][:200]}") from error
     width = descriptor.card.width
@@ -349,12 +355,12 @@ BUILT_IN = Descriptor(
     _shipped,
     turned=(5, 6),
 )
-"""The one that comes with Exhibit. It gives nearly the same for a picture and its mirror image (cosine .93)
-and not much else for one upside down (.78), so that two of the eight orientations are asked for besides the upright."""
+"""The built-in network. Its vectors for a picture and its mirror image are nearly the same (cosine .93), those for
+an upside-down one are not (.78), so that two of the eight orientations are described besides the upright one."""
 
 
 def centre(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The middle part of a picture."""
+    """Return the central part of a picture."""
     height, width = pixels.shape[:2]
     high, wide = max(1, round(height * CENTRE_SHARE)), max(1, round(width * CENTRE_SHARE))
     top, left = (height - high) // 2, (width - wide) // 2
@@ -362,7 +368,7 @@ def centre(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def crops(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """The middle of a picture and its four quarters: what may be left of it."""
+    """Return the centre of a picture and its four quarters: crops that copies may show."""
     height, width = pixels.shape[:2]
     high, wide = max(1, round(height * TILE_SHARE)), max(1, round(width * TILE_SHARE))
     corners = [(0, 0), (0, width - wide), (height - high, 0), (height - high, width - wide)]
@@ -370,7 +376,7 @@ def crops(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 def on_grounds(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """A picture amid plain grounds: what a page, a wall or a frame shows of it."""
+    """Return a picture on plain backgrounds, as on a page, a wall or in a frame."""
     laid = []
     for share, colour in ((0.4, (255, 255, 255)), (0.65, pixels.reshape(-1, 3).mean(axis=0)), (0.4, (0, 0, 0))):
         down, across = (round(length / share) - length for length in pixels.shape[:2])
@@ -380,12 +386,12 @@ def on_grounds(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 def rectangle(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """The rectangle of a picture, in its pixels, one pixel at least."""
+    """Return a rectangle of a picture, in its pixels, at least one pixel in size."""
     left, top = round(box.left), round(box.top)
     return pixels[top : max(top + 1, round(box.bottom)), left : max(left + 1, round(box.right))]
 
 
 if __name__ == "__main__":
-    import onnxruntime  # noqa: F401 - before the limits, which count from here
+    import onnxruntime  # noqa: F401 - loaded before the limits, which count from here
 
     serve(answer)

@@ -1,4 +1,4 @@
-"""Everything that matching needs to know of one picture, decoded once."""
+"""All features of a picture that matching needs, from a single decoding."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,47 +44,47 @@ from indexer.picture.spaces import (
 
 THUMBNAIL_SIDE = 192
 ICON_SIDE = 40
-"""Pixels; the shorter side of an icon is below."""
+"""Pixels; an icon's shorter side is smaller."""
 SMALL_SIDE = 160
-"""Pixels; the longer side of a small picture is below. Its local features cost no more than quick ones."""
+"""Pixels; a small picture's longer side is smaller. Its local features cost no more than quick ones."""
 SAME_PART = 0.9
-"""Two rectangles that agree so far, intersection over union, are one part of a picture."""
+"""Intersection over union from which two rectangles are one part of a picture."""
 T = TypeVar("T")
 
 
 class Lazy(Generic[T]):
-    """Holds how to make a value, then the value."""
+    """A value that is computed on first use."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
 
     @cached_property
     def value(self) -> T:
-        """The value."""
+        """The value, computed on first use."""
         return self._make()
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How closely a picture is looked at."""
+    """Level of detail for measuring a picture."""
 
-    side: int = 512  # long side of the grey picture that local features come from, pixels
-    keypoints: int = 500  # how many at most
-    parts: bool = True  # whether borders, panels and an inset are looked for
+    side: int = 512  # long side, in pixels, of the grey picture for local features
+    keypoints: int = 500  # maximum number of keypoints
+    parts: bool = True  # whether borders, panels and an inset are searched for
 
 
 NORMAL = Detail()
 PART = Detail(parts=False)
 CUT_FROM = 2048
-"""Long side, pixels, down to which a picture may be reduced from which parts are cut out; more of a strip."""
+"""Long side, in pixels, to which a picture may be reduced before parts are cut out; more for a strip."""
 STRIP = 3.0
-"""Times as long as wide, from which a picture is a strip, such as a whole page or the pictures that tell of a product:
-brought to the size of others it is too narrow for what lies within it to be seen."""
+"""Ratio of length to width from which a picture is a strip, such as a whole page or product images in a column: at
+the size of other pictures, it is too narrow to show the pictures within it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Which form of a picture a row of :attr:`Features.hash_variants` belongs to."""
+    """Form of a picture to which a row of :attr:`Features.hash_variants` belongs."""
 
     orientation: int
     part: str
@@ -92,20 +92,20 @@ class Variant:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What was measured of a picture.
+    """Features of a picture.
 
-    Local features, embeddings and the grey picture are computed or unpacked when they are first asked for.
+    Local features, embeddings and the grey picture are computed or unpacked on first use.
     """
 
     digest: Digest  # of the exact bytes
     info: PictureInfo  # size (EXIF orientation applied) and format
-    quality: int  # structure that the hash sees, 0 to 100
+    quality: int  # amount of structure for the hash, 0 to 100
     content: Box | None  # rectangle inside constant borders in original pixels, or `None` without borders
     panels: tuple[Box, ...]  # pictures within the picture (`indexer.layout.panels`), rectangles in original pixels
-    inset: Box | None  # a picture laid upon the picture (`indexer.layout.insets`), or `None`; with panels nobody looks
+    inset: Box | None  # a picture placed on the picture (`indexer.layout.insets`), or `None`, as always with panels
     hash_variants: NDArray[np.uint8]
-    """Shape (8n, 32): the eight orientations untrimmed, then trimmed where a border is, then of each panel
-    and of the inset."""
+    """Shape (8n, 32): the eight orientations untrimmed, then trimmed if there is a border, then of each panel and of
+    the inset."""
     grey_size: tuple[int, int]  # width and height of the grey picture
     later_grey: Lazy[NDArray[np.uint8]] = field(repr=False)
     later_local: Lazy[LocalFeatures] = field(repr=False)
@@ -115,14 +115,14 @@ class Features:
     later_low_information: Lazy[tuple[str, ...]] = field(repr=False)
     later_masked: Lazy[tuple[Box, ...]] = field(repr=False)
     space: Space = DESCRIPTOR  # of the embeddings
-    descriptor: Descriptor = field(default=BUILT_IN, repr=False)  # what further parts are described by
+    descriptor: Descriptor = field(default=BUILT_IN, repr=False)  # describes further parts
     marked: tuple[Box, ...] = ()
-    """Rectangles in original pixels that other works of the owner share (``compare.marks``); what lies outside has
-    to agree, too."""
+    """Rectangles in original pixels that other works of the owner share (``compare.marks``); the rest must match,
+    too."""
 
     @property
     def grey(self) -> NDArray[np.uint8]:
-        """Grey picture, uint8, shape (height, width), long side as in the :class:`Detail` or less."""
+        """Grey picture, uint8, shape (height, width), long side as in :class:`Detail` or less."""
         return self.later_grey.value
 
     @property
@@ -132,17 +132,17 @@ class Features:
 
     @property
     def quick(self) -> LocalFeatures:
-        """Fewer and coarser local features, which cost a third: to find candidates by. Of a small picture the same."""
+        """Fewer and coarser local features, at a third of the cost, to find candidates; the same for small pictures."""
         return self.local if self.is_small else self.later_quick.value
 
     @cached_property
     def glance(self) -> "Features":
-        """The same picture with its quick features in the place of the local ones."""
+        """The same features with the quick local features instead of all."""
         return replace(self, later_local=self.later_quick)
 
     @property
     def embedding(self) -> NDArray[np.float32]:
-        """Descriptor of the whole picture, of unit length: the first of :attr:`embeddings`, measured without them."""
+        """Descriptor of the whole picture, of unit length: the first of :attr:`embeddings`, computed separately."""
         return self.later_whole.value
 
     @cached_property
@@ -153,39 +153,39 @@ class Features:
 
     @property
     def is_icon(self) -> bool:
-        """Whether the picture is so small that its hash tells all there is to tell."""
+        """True if the picture is so small that its hash contains all its information."""
         return min(self.info.width, self.info.height) < ICON_SIDE
 
     @property
     def is_small(self) -> bool:
-        """Whether the picture has so few local features that they are measured at once, and no quick ones."""
+        """True if the picture has so few local features that no quick ones are needed."""
         return max(self.info.width, self.info.height) < SMALL_SIDE
 
     @property
     def strip_factor(self) -> float:
-        """How many times as many pixels as of another picture are taken of the long side of a strip; 1 for others."""
+        """Factor for the long side of a strip, in pixels, relative to other pictures; 1 for others."""
         short, long = sorted((self.info.width, self.info.height))
         return long / (2 * short) if long >= STRIP * short and 2 * short >= MIN_WHOLE else 1.0
 
     @property
     def is_flat(self) -> bool:
-        """Whether nothing that could be measured tells it apart: of such a work only nearly exact copies are shown."""
+        """True if no feature identifies the picture: as a work, only near-exact copies of it are shown."""
         return bool(self.flat)
 
     @property
     def too_plain(self) -> tuple[str, ...]:
-        """Why its hash alone doesn't tell it from others; that it is a page or a collage says nothing against it."""
+        """Reasons why its hash alone does not identify it; being a page or a collage is not one."""
         return tuple(reason for reason in self.low_information if reason not in COMPOSED)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
-        """What each row of :attr:`hash_variants` is."""
+        """Form of each row of :attr:`hash_variants`."""
         parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._names_within)
         return tuple(Variant(orientation, part) for part in parts for orientation in ORIENTATIONS)
 
     @property
     def within(self) -> tuple[Box, ...]:
-        """The pictures within the picture, rectangles in original pixels."""
+        """Pictures within the picture, rectangles in original pixels."""
         return (*self.panels, *(() if self.inset is None else (self.inset,)))
 
     @property
@@ -194,7 +194,7 @@ class Features:
 
     @cached_property
     def hashes(self) -> dict[str, bytes]:
-        """The hashes that are stored, 32 bytes by part: ``whole``, ``trimmed`` when it differs, panels and inset."""
+        """Stored hashes, 32 bytes by part: ``whole``, ``trimmed`` if different, panels and inset."""
         stored = {
             variant.part: row.tobytes()
             for variant, row in zip(self.variants, self.hash_variants, strict=True)
@@ -206,31 +206,31 @@ class Features:
 
     @property
     def low_information(self) -> tuple[str, ...]:
-        """What there is to say of how well it can be told from others (:mod:`indexer.layout.information`)."""
+        """All reasons why it is hard to identify (:mod:`indexer.layout.information`)."""
         return self.later_low_information.value
 
     @property
     def flat(self) -> tuple[str, ...]:
-        """Why nothing tells it from others but nearly the same pixels; empty for most."""
+        """Reasons why only nearly identical pixels identify it; empty for most."""
         return tuple(reason for reason in self.low_information if reason in FLAT)
 
     @property
     def held_back(self) -> tuple[str, ...]:
-        """Why no match of this picture as a work is certain; empty for most."""
+        """Reasons why no match of this picture as a work is certain; empty for most."""
         return tuple(reason for reason in self.low_information if reason in FLAT | COMPOSED)
 
     @property
     def masked(self) -> tuple[Box, ...]:
-        """Rectangles in original pixels in which nothing counts when a picture is compared with this work."""
+        """Rectangles in original pixels that are ignored when a picture is compared with this work."""
         return self.later_masked.value
 
     @cached_property
     def thumbnail(self) -> NDArray[np.uint8]:
-        """The grey picture at a long side of at most 192 pixels: the frame of the dense check."""
+        """The grey picture with a long side of at most 192 pixels: the frame of the dense check."""
         return resized(self.grey, min(1.0, THUMBNAIL_SIDE / max(self.grey.shape)))[0]
 
     def box(self, part: str) -> Box:
-        """The rectangle in original pixels that a part of the picture covers."""
+        """Return the rectangle of a part of the picture in original pixels."""
         if part == TRIMMED and self.content is not None:
             return self.content
         if part == INSET and self.inset is not None:
@@ -242,16 +242,16 @@ class Features:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A rectangle of a picture, taken for a picture of its own."""
+    """A rectangle of a picture, treated as a picture of its own."""
 
     box: Box  # original pixels
-    pixels: NDArray[np.uint8]  # RGB, shape (height, width, 3), perhaps reduced
-    info: PictureInfo  # as if it were a file of its own
-    descriptor: Descriptor = field(repr=False)  # that of the whole
+    pixels: NDArray[np.uint8]  # RGB, shape (height, width, 3), possibly reduced
+    info: PictureInfo  # as if it were a separate file
+    descriptor: Descriptor = field(repr=False)  # of the whole picture
 
     @cached_property
     def features(self) -> Features:
-        """What is measured of it; its digest isn't that of the whole, or it would have the same bytes as a work."""
+        """Features of the part; its digest differs from that of the whole, which might equal a work's."""
         return _measured(self.pixels, self.info, Digest.of(self.pixels.tobytes()), PART, self.descriptor)
 
 
@@ -261,15 +261,20 @@ DEFAULT_LIMITS = Limits()
 def extract(
     data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMAL, descriptor: Descriptor = BUILT_IN
 ) -> Features:
-    """Decode a picture once, reduced, and measure it; raises ``UnreadablePictureError``."""
+    """Decode a picture once, reduced, and measure its features.
+
+    Raises:
+        UnreadablePictureError: The picture cannot be decoded within the limits.
+    """
     picture = decode(data, limits, at_least=detail.side)
     return _measured(picture.pixels, picture.info, Digest.of(data), detail, descriptor)
 
 
 def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limits = DEFAULT_LIMITS) -> list[Part]:
-    """Rectangles of a picture, in original pixels, each to be measured by what measured the whole.
+    """Cut rectangles, in original pixels, out of a picture; the network of the whole describes each part.
 
-    Raises ``UnreadablePictureError``.
+    Raises:
+        UnreadablePictureError: The picture cannot be decoded within the limits.
     """
     picture = decode(data, limits, at_least=round(CUT_FROM * features.strip_factor))
     across, down = picture.info.width / picture.pixels.shape[1], picture.info.height / picture.pixels.shape[0]
@@ -286,7 +291,7 @@ def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limit
 def _measured(
     whole: NDArray[np.uint8], info: PictureInfo, digest: Digest, detail: Detail, descriptor: Descriptor
 ) -> Features:
-    """What is measured of decoded pixels, uint8 RGB."""
+    """Measure the features of decoded pixels, uint8 RGB."""
     decoded = np.asarray(Image.fromarray(whole).convert("L"))
     pixels = at_most(whole, detail.side, cv2.INTER_LINEAR)
     grey = at_most(decoded, detail.side)
@@ -322,18 +327,20 @@ def _measured(
 
 
 def _parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, tuple[Box, ...], Box | None]:
-    """What lies inside borders, the panels that are something else, and the inset; in original pixels."""
+    """Return the content inside borders, the panels that differ from it, and the inset; in original pixels."""
     box = content_box(grey)
     content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
-    found = tuple(panel for panel in panels(grey, size) if content is None or panel.likeness(content) < SAME_PART)
-    laid = None if found else inset(grey, size)
-    return content, found, None if laid and content and laid.likeness(content) >= SAME_PART else laid
+    inner_panels = tuple(
+        panel for panel in panels(grey, size) if content is None or panel.likeness(content) < SAME_PART
+    )
+    laid = None if inner_panels else inset(grey, size)
+    return content, inner_panels, None if laid and content and laid.likeness(content) >= SAME_PART else laid
 
 
 def _hash_variants(
     image: Image.Image, small: NDArray[np.uint8], size: tuple[int, int], boxes: Sequence[Box]
 ) -> NDArray[np.uint8]:
-    """The hashes of a picture and of rectangles of it, given in original pixels, in all orientations."""
+    """Return the hashes of a picture and of rectangles of it, in original pixels, in all orientations."""
     variants = [orientation_hashes(small)]
     for box in boxes:
         edges = box.scaled(image.width / size[0], image.height / size[1]).rounded
@@ -342,15 +349,15 @@ def _hash_variants(
 
 
 def grey_scaling(features: Features, size: tuple[int, int]) -> NDArray[np.float64]:
-    """The 3×3 transform from a picture's original pixels to those of a smaller form of it, of this width and height."""
+    """Return the 3×3 transform from a picture's original pixels to a smaller form of this width and height."""
     across, down = size[0] / features.info.width, size[1] / features.info.height
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
 
 
 def work_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
-    """What is stored of a registered picture: hashes and the descriptor of the whole, by which it is found.
+    """Return the stored fingerprints of a registered picture: hashes, and the descriptor of the whole.
 
-    Its parts are described only when it searches the past, or is seen on the web as well.
+    Its parts are described only when it searches the past, or is also seen on the web.
     """
     hashes = [
         Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items() if part in WORK_PARTS
@@ -361,15 +368,16 @@ def work_fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
 
 
 def local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
-    """The local features of a work that vote for it (:mod:`indexer.votes.index`), one behind the other."""
+    """Return the local features of a work that vote for it (:mod:`indexer.votes.index`), concatenated."""
     return Fingerprint(digest, ROOTSIFT.id, LOCAL, features.local.descriptors[:VOTES_KEPT].tobytes())
 
 
 def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
-    """The hashes of a picture that are stored, and the descriptors of one that is more than an icon.
+    """Return the stored hashes of a picture, and its descriptors unless it is an icon.
 
-    Which of them belong into which index is told by ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS``; those of a
-    registered picture alone are had for less (:func:`work_fingerprints`).
+    ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS`` define which of them belong in which index; for registered
+    pictures
+    only, :func:`work_fingerprints` is cheaper.
     """
     hashes = [Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items()]
     described = {} if features.is_icon else features.embeddings
@@ -380,10 +388,11 @@ def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
 
 
 def negative(features: Features) -> Features:
-    """The features of a picture with all its tones inverted, as they follow from those of the picture itself.
+    """Derive the features of a picture with all tones inverted from those of the picture itself.
 
-    Its hash has each bit the other way round. SIFT finds the same keypoints in it; all gradients point the other way,
-    and so does the direction that a descriptor is turned by, so its cells change places as in a half turn.
+    All bits of its hash are inverted. SIFT finds the same keypoints; all gradients point in the opposite direction, and
+    so
+    does the reference direction of a descriptor, so that its cells move as in a half turn.
     """
     return replace(
         features,

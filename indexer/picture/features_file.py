@@ -1,4 +1,4 @@
-"""Features as bytes: an ``.npz`` archive without pickled objects, the grey picture in it as PNG."""
+"""Features as bytes: an ``.npz`` archive without pickled objects, with the grey picture as PNG."""
 
 import io
 import json
@@ -25,16 +25,17 @@ PNG = (
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
 )
-"""How the grey picture is packed: runs of differences from the row above, in half the time of OpenCV's own choice."""
+"""PNG settings for the grey picture: runs of differences from the row above, in half the time of OpenCV's default."""
 HEADER_LENGTH = slice(8, 10)
-"""Where the first version of NumPy's format says how many bytes of header follow."""
+"""Position of the header length in version 1 of NumPy's format."""
 
 
 def to_bytes(features: Features) -> bytes:
-    """Write features with all that can't be had from the rest in a moment; some 180 KB for a photograph.
+    """Serialise features with everything that is not quickly derived from the rest; about 180 KB for a photograph.
 
-    Quick local features come from the grey picture again, and the descriptors of its parts from its bytes: of most
-    works they are asked for once.
+    Quick local features are derived from the grey picture again, and the descriptors of parts from the original bytes:
+    for
+    most works, they are needed once.
     """
     info, box = features.info, features.content
     about = {
@@ -65,10 +66,18 @@ def to_bytes(features: Features) -> bytes:
 
 
 def from_bytes(data: bytes, measured: Callable[[], Features], space: Space = DESCRIPTOR) -> Features:
-    """Read what :func:`to_bytes` wrote, whose embedding has to be of this space.
+    """Restore features from :func:`to_bytes`.
 
-    ``measured`` measures the picture anew, for what isn't written. Raises ``IntegrityError`` when it is damaged, from
-    another version of the pipeline, or of another space.
+    Args:
+        data: The bytes.
+        measured: Measures the picture again, for features that are not stored.
+        space: Required space of the embedding.
+
+    Returns:
+        The features.
+
+    Raises:
+        IntegrityError: The data is damaged, or from another version of the pipeline or another space.
     """
     try:
         with ZipFile(io.BytesIO(data)) as archive:
@@ -79,7 +88,7 @@ def from_bytes(data: bytes, measured: Callable[[], Features], space: Space = DES
 
 
 def _array(stored: bytes) -> NDArray[Any]:
-    """What ``np.load`` reads, not to be changed."""
+    """Read an array like ``np.load``, read-only."""
     begin = HEADER_LENGTH.stop + int.from_bytes(stored[HEADER_LENGTH], "little")
     shape, order, dtype = _described(stored[:begin])
     return np.ndarray(shape, dtype, stored, begin, order=order)
@@ -87,7 +96,7 @@ def _array(stored: bytes) -> NDArray[Any]:
 
 @lru_cache(maxsize=256)
 def _described(header: bytes) -> tuple[tuple[int, ...], Any, np.dtype[Any]]:
-    """The shape, order and type that a header tells: most works share theirs, and reading one takes longest."""
+    """Parse shape, order and type from a header: most works share theirs, and parsing takes longest."""
     file = io.BytesIO(header)
     if npy.read_magic(file) != (1, 0):
         raise ValueError("another version of NumPy's format")

@@ -1,8 +1,8 @@
-"""The direction and the descriptor of SIFT keypoints, from gradients on a fixed lattice around each.
+"""Directions and descriptors of SIFT keypoints, from gradients on a fixed lattice around each.
 
-Lowe, "Distinctive Image Features from Scale-Invariant Keypoints" (2004), sections 5 and 6. OpenCV looks at every pixel
-around a keypoint, so large ones cost much, and builds the pyramid again. On a lattice, as dense as the blur allows,
-all keypoints cost the same and are measured together.
+Lowe, "Distinctive Image Features from Scale-Invariant Keypoints" (2004), sections 5 and 6. OpenCV reads every pixel
+around a keypoint, so that large ones are expensive, and builds the pyramid again. On a lattice, as dense as the blur
+allows, all keypoints cost the same and are measured together.
 """
 
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ from indexer.picture.keypoints import LAYERS, SIGMA, Keypoints, Pyramid
 
 BINS = 36
 DIRECTION_REACH = 4.5
-"""How far around a keypoint its direction is measured, in blurs of its level: three deviations of the weights."""
+"""Radius for measuring a keypoint's direction, in blurs of its level: three deviations of the weights."""
 LATTICE = 6
-"""Samples on each side of a keypoint, along each axis, that its direction is measured on."""
+"""Samples on each side of a keypoint, along each axis, for its direction."""
 PEAK = 0.8
-"""A second direction counts from this share of the first."""
+"""Share of the first direction from which a second one counts."""
 CELLS, ANGLES = 4, 8
-"""A descriptor's cells along each axis, and the directions that each of them tells apart."""
+"""Cells of a descriptor along each axis, and directions per cell."""
 CELL_WIDTH = 3.0
 """Width of a cell, in blurs of the keypoint's level."""
 SAMPLES = 3
-"""Of a cell along each axis."""
+"""Samples per cell along each axis."""
 MAX_SHARE = 0.2
-"""Share of the whole length that one component may have, against glare."""
+"""Maximum share of the length in one component, which limits the effect of glare."""
 
 Floats = NDArray[np.float32]
 
 
 def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp], Floats]:
-    """The directions of keypoints: which row each is of, and the angle in degrees as OpenCV counts it."""
+    """Return the directions of keypoints: the row of each, and the angle in degrees as in OpenCV."""
     radius = DIRECTION_REACH * _blurs(keypoints)
     size, angle = _gradients(pyramid, keypoints, radius * _DISC.across, radius * _DISC.down)
     size *= _DISC.nearness
@@ -46,9 +46,9 @@ def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp]
 
 
 def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Floats:
-    """The descriptors of keypoints, float32, shape (n, 128), of unit length, each component at most a fifth of it.
+    """Return descriptors, float32, shape (n, 128), of unit length, each component at most a fifth of it.
 
-    Angles are in degrees as :func:`directions` gives them.
+    Angles are in degrees as :func:`directions` returns them.
     """
     count, turn = len(keypoints), np.radians(360 - angles)
     blurs = _blurs(keypoints) * CELL_WIDTH
@@ -66,19 +66,19 @@ def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Float
     spread[rows + ((lower + 1) & (ANGLES - 1))] = share
     cells = _SHARES @ spread.reshape(len(size), count * ANGLES)
     raw = cells.reshape(CELLS**2, count, ANGLES).transpose(1, 0, 2).reshape(count, -1)
-    # of unit length, and again after no component is beyond its share
+    # normalise, limit the components, and normalise again
     length = np.linalg.norm(raw, axis=1, keepdims=True)
     kept = np.minimum(raw, MAX_SHARE * length)
     return np.asarray(kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def _blurs(keypoints: Keypoints) -> Floats:
-    """In pixels of the keypoint's octave."""
+    """Return the blur of each keypoint in pixels of its octave."""
     return np.asarray(SIGMA * 2 ** (keypoints.layers / LAYERS), np.float32)
 
 
 def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Floats) -> tuple[Floats, Floats]:
-    """Length and angle (degrees, y upwards) of the gradients at places beside keypoints; no length outside the picture.
+    """Return length and angle (degrees, y upwards) of gradients beside keypoints; zero length outside the picture.
 
     ``across`` and ``down`` have shape (m, n) for n keypoints, in pixels of the keypoint's octave.
     """
@@ -100,7 +100,7 @@ def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Flo
 
 
 def _peaks(raw: NDArray[np.float64]) -> tuple[NDArray[np.intp], Floats]:
-    """The directions of smoothed histograms that are highest, and which row each is of."""
+    """Return the peaks of smoothed histograms, with the row of each."""
     one, two = np.roll(raw, 1, axis=1) + np.roll(raw, -1, axis=1), np.roll(raw, 2, axis=1) + np.roll(raw, -2, axis=1)
     histograms = (two + 4 * one + 6 * raw) / 16
     left, right = np.roll(histograms, 1, axis=1), np.roll(histograms, -1, axis=1)
@@ -113,7 +113,7 @@ def _peaks(raw: NDArray[np.float64]) -> tuple[NDArray[np.intp], Floats]:
 
 @dataclass(frozen=True, slots=True)
 class _Lattice:
-    """Places around a keypoint, shape (m, 1), and what a gradient there weighs for being near."""
+    """Offsets around a keypoint, shape (m, 1), and the weight of a gradient by its distance."""
 
     across: Floats
     down: Floats
@@ -126,7 +126,7 @@ def _lattice(steps: NDArray[np.float64], deviation: float) -> _Lattice:
 
 
 def _shares(steps: NDArray[np.float64]) -> Floats:
-    """The share that each of the 16 cells has in each place of a square lattice, steps in cells from the middle."""
+    """Return each of the 16 cells' share in each point of a square lattice, steps in cells from the centre."""
     centres = np.arange(CELLS) - (CELLS - 1) / 2
     along = np.maximum(0, 1 - np.abs(steps - centres[:, None]))
     both = along[:, None, :, None] * along[None, :, None, :]

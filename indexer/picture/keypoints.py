@@ -1,7 +1,7 @@
-"""Detecting SIFT keypoints: extrema of differences of Gaussians, refined below the pixel.
+"""Detection of SIFT keypoints: extrema of differences of Gaussians, refined to subpixel precision.
 
-The detector of Lowe, "Distinctive Image Features from Scale-Invariant Keypoints" (2004), sections 3 and 4, as OpenCV
-has it, but that a picture isn't doubled by itself: that costs three quarters of the time, for details of one or two
+The detector of Lowe, "Distinctive Image Features from Scale-Invariant Keypoints" (2004), sections 3 and 4, as in
+OpenCV, but without doubling the picture by default: that takes three quarters of the time, for details of one or two
 pixels, which the next copy loses.
 """
 
@@ -18,23 +18,23 @@ LAYERS = 3
 SIGMA = 1.6
 """Blur of the first level of an octave, in its pixels."""
 CAMERA = 0.5
-"""Blur that a picture is taken to have already."""
+"""Assumed existing blur of a picture."""
 REACH = 3.0
-"""Deviations as far as a blur looks: OpenCV's four cost half as much again."""
+"""Radius of a blur in deviations: OpenCV's four cost half as much again."""
 MAX_ELONGATION = 10.0
-"""How much longer than wide the extremum may be."""
+"""Maximum ratio of length to width of an extremum."""
 RIM = 5
-"""Pixels at the border of an octave without keypoints."""
+"""Margin, in pixels, of an octave without keypoints."""
 MIN_OCTAVE = 16
-"""Pixels of the shorter side of the last octave."""
+"""Minimum shorter side, in pixels, of the last octave."""
 MOVES = 3
-"""Times that an extremum may move to a neighbouring pixel."""
+"""Maximum number of moves of an extremum to a neighbouring pixel."""
 
 _STEPS = [(0, 0, 0), (0, 0, -1), (0, 0, 1), (0, -1, 0), (0, 1, 0), (-1, 0, 0), (1, 0, 0)]
 _STEPS += [(0, 1, 1), (0, 1, -1), (0, -1, 1), (0, -1, -1), (1, 0, 1), (1, 0, -1), (-1, 0, 1), (-1, 0, -1)]
 _STEPS += [(1, 1, 0), (1, -1, 0), (-1, 1, 0), (-1, -1, 0)]
 _AROUND = np.array(_STEPS).T[..., None]
-"""Levels up, rows down and columns to the right of what a parabola is laid through, shape (3, 19, 1)."""
+"""Offsets (levels up, rows down, columns to the right) of the samples for a parabola, shape (3, 19, 1)."""
 
 Image = NDArray[np.float32]
 Whole = NDArray[np.int64]
@@ -45,7 +45,7 @@ class Keypoints:
     """Keypoints of one picture."""
 
     points: NDArray[np.float32]  # float32, shape (n, 2): x and y in the picture's pixels, centres at whole numbers
-    octaves: NDArray[np.int32]  # int32: how often the picture was halved
+    octaves: NDArray[np.int32]  # int32: number of times the picture was halved
     layers: NDArray[np.float32]  # float32: level within the octave, refined
     responses: NDArray[np.float32]  # float32: contrast, on a scale of grey levels from 0 to 1
 
@@ -58,23 +58,23 @@ class Keypoints:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Images of several octaves behind one another in one memory, equally many of each octave."""
+    """Images of several octaves in one memory block, the same number for each octave."""
 
     memory: Image  # float32, one after the other
-    starts: Whole  # int64: where each octave begins
+    starts: Whole  # int64: start of each octave
     shapes: Whole  # int64, shape (octaves, 2): height and width of its images
-    images: list[list[Image]]  # of each octave; views of the memory
+    images: list[list[Image]]  # by octave; views of the memory
 
     def place(self, octave: Whole, level: Whole, row: Whole, column: Whole) -> Whole:
-        """Where a pixel lies in the memory."""
+        """Return the index of a pixel in the memory."""
         height, width = self.shapes[octave].T
         return np.asarray(self.starts[octave] + (level * height + row) * width + column)
 
 
 class Pyramid:
-    """The Gaussian levels of a picture, in memory that the next picture in the main thread takes over.
+    """Gaussian levels of a picture, in memory that the next picture in the main thread reuses.
 
-    It may be blurred more than by a camera when it was enlarged.
+    ``blur`` is the existing blur, which is larger for an enlarged picture.
     """
 
     def __init__(self, grey: NDArray[np.uint8], blur: float = CAMERA) -> None:
@@ -88,7 +88,7 @@ class Pyramid:
             self._fill(number, grey, blur)
 
     def _fill(self, number: int, grey: NDArray[np.uint8], blur: float) -> None:
-        """The levels of an octave, the first of them from the picture or from the octave before."""
+        """Compute the levels of an octave, the first from the picture or from the previous octave."""
         levels = self.levels.images[number]
         if number:
             np.copyto(levels[0], self.levels.images[number - 1][LAYERS][::2, ::2])
@@ -103,12 +103,16 @@ class Pyramid:
             cv2.subtract(levels[level], levels[level - 1], dst=difference)
 
     def detect(self, contrast: float) -> Keypoints:
-        """All keypoints, in no order, whose response times layers is at least the contrast, as OpenCV counts it."""
+        """Return all keypoints, unordered, whose response times layers reaches the contrast, as in OpenCV."""
         differences = self._differences
         places = _extrema(differences, 0.8 * contrast / LAYERS * 255, self._spare)
-        found, offsets, responses = _refined(differences, places)
-        kept = responses * LAYERS >= contrast
-        (octave, level, row, column), offsets, responses = found[kept].T, offsets[kept], responses[kept]
+        extrema, offsets, responses = _refined(differences, places)
+        is_strong = responses * LAYERS >= contrast
+        (octave, level, row, column), offsets, responses = (
+            extrema[is_strong].T,
+            offsets[is_strong],
+            responses[is_strong],
+        )
         return Keypoints(
             points=((np.stack([column, row], axis=1) + offsets[:, :2]) * (2.0**octave)[:, None]).astype(np.float32),
             octaves=octave.astype(np.int32),
@@ -123,16 +127,17 @@ def _blur(image: Image, deviation: float, blurred: Image) -> None:
 
 
 class _Room:
-    """Memory that each picture uses again: new pages cost more than the arithmetic on them.
+    """Memory reused for each picture, as new pages cost more than the arithmetic on them.
 
-    Only the main thread keeps it, as in a worker; each thread of the site would hold 100 MB or more for good.
+    Only the main thread keeps it, as in a worker; otherwise each thread of the site would hold 100 MB or more
+    permanently.
     """
 
     def __init__(self) -> None:
         self._memory = np.zeros(0, np.float32)
 
     def of(self, size: int) -> NDArray[np.float32]:
-        """So many numbers, of any value."""
+        """Return ``size`` uninitialised numbers."""
         if threading.current_thread() is not threading.main_thread():
             return np.empty(size, np.float32)
         if len(self._memory) < size:
@@ -144,7 +149,7 @@ _room = _Room()
 
 
 def _shapes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Height and width of each octave."""
+    """Return height and width of each octave."""
     shapes = [(shape[0], shape[1])]
     while min(shapes[-1]) >= 2 * MIN_OCTAVE:
         shapes.append(((shapes[-1][0] + 1) // 2, (shapes[-1][1] + 1) // 2))
@@ -152,7 +157,7 @@ def _shapes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
 
 
 def _stack(room: Image, count: int, shapes: list[tuple[int, int]]) -> Stack:
-    """So many images of each octave at the beginning of the room."""
+    """Create ``count`` images of each octave at the start of the memory."""
     ends = np.cumsum([count * height * width for height, width in shapes])
     starts = np.concatenate([[0], ends[:-1]])
     octaves = [
@@ -162,31 +167,31 @@ def _stack(room: Image, count: int, shapes: list[tuple[int, int]]) -> Stack:
 
 
 def _extrema(differences: Stack, least: float, room: Image) -> Whole:
-    """Octave, level, row and column of what is larger, or smaller, than its 26 neighbours."""
-    found, counts, around = [], [], np.ones((3, 3), np.uint8)
+    """Return octave, level, row and column of values larger, or smaller, than their 26 neighbours."""
+    extrema, counts, around = [], [], np.ones((3, 3), np.uint8)
     for images in differences.images:
         beyond = room[: images[0].size].reshape(images[0].shape)
         for before, image, behind in zip(images, images[1:], images[2:], strict=False):
             cv2.max(cv2.dilate(image, around, dst=beyond), least, dst=beyond)
-            found.append(_outlasting(np.greater_equal, image, beyond, (before, behind)))
+            extrema.append(_outlasting(np.greater_equal, image, beyond, (before, behind)))
             cv2.min(cv2.erode(image, around, dst=beyond), -least, dst=beyond)
-            found.append(_outlasting(np.less_equal, image, beyond, (before, behind)))
-            counts.append(len(found[-2]) + len(found[-1]))
+            extrema.append(_outlasting(np.less_equal, image, beyond, (before, behind)))
+            counts.append(len(extrema[-2]) + len(extrema[-1]))
     octave, level = np.divmod(np.repeat(np.arange(len(counts)), counts), LAYERS)
-    row, column = np.divmod(np.concatenate(found), differences.shapes[octave, 1])
+    row, column = np.divmod(np.concatenate(extrema), differences.shapes[octave, 1])
     places = np.stack([octave, level + 1, row, column], axis=1)
     return _against_levels(differences, places[_is_inside(places, differences.shapes)])
 
 
 def _outlasting(goes: np.ufunc, image: Image, beyond: Image, beside: tuple[Image, Image]) -> NDArray[np.intp]:
-    """Where an image goes as far as another, and as its neighbours in place: their surroundings are dearer to ask."""
+    """Return where an image reaches ``beyond`` and the same pixel in both adjacent levels, a cheap first check."""
     rows = np.flatnonzero(goes(image, beyond))
     here = image.take(rows)
     return np.asarray(rows[goes(here, beside[0].take(rows)) & goes(here, beside[1].take(rows))])
 
 
 def _against_levels(differences: Stack, places: Whole) -> Whole:
-    """Those that no neighbour in the levels before and after goes beyond."""
+    """Keep the extrema that no neighbour in the levels before and after exceeds."""
     for up in (-1, 1):
         octave, level, row, column = places.T
         place, width = differences.place(octave, level + up, row, column), differences.shapes[octave, 1]
@@ -205,23 +210,23 @@ def _is_inside(places: Whole, shapes: Whole) -> NDArray[np.bool_]:
 
 
 def _refined(differences: Stack, places: Whole) -> tuple[Whole, NDArray[np.float64], NDArray[np.float64]]:
-    """Places, offsets (x, y, level) and contrasts of the extrema that hold below the pixel and aren't edges."""
-    found: list[tuple[Whole, NDArray[np.float64], NDArray[np.float64]]] = []
+    """Return positions, offsets (x, y, level) and contrasts of stable subpixel extrema that are not edges."""
+    refined: list[tuple[Whole, NDArray[np.float64], NDArray[np.float64]]] = []
     for _ in range(MOVES):
         offsets, responses, corner = _quadratic(differences, places)
         steady = (np.abs(offsets) < 0.5).all(axis=1)
         good = steady & corner
-        found.append((places[good], offsets[good], responses[good]))
+        refined.append((places[good], offsets[good], responses[good]))
         moved = places[~steady]
         moved[:, 1:] += np.clip(np.round(offsets[~steady, ::-1]), -1, 1).astype(np.int64)
         places = moved[_is_inside(moved, differences.shapes)]
-    places, offsets, responses = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    places, offsets, responses = (np.concatenate(columns) for columns in zip(*refined, strict=True))
     _, first = np.unique(places @ [1 << 56, 1 << 48, 1 << 24, 1], return_index=True)
     return places[first], offsets[first], responses[first]
 
 
 def _quadratic(differences: Stack, places: Whole) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """The extremum of the parabola through the 27 values around each place: offset (x, y, level), contrast, no edge."""
+    """Return the extremum of the parabola through 27 values: offset (x, y, level), contrast, True if not an edge."""
     octave, level, row, column = places.T
     place, (height, width) = differences.place(octave, level, row, column), differences.shapes[octave].T
     up, down, right = _AROUND
@@ -232,7 +237,7 @@ def _quadratic(differences: Stack, places: Whole) -> tuple[NDArray[np.float64], 
     xy, xs, ys = ((one - other - third + fourth) / 4 for one, other, third, fourth in around[7:].reshape(3, 4, -1))
     minors = yy * ss - ys * ys, xs * ys - xy * ss, xy * ys - xs * yy, xx * ss - xs * xs, xy * xs - xx * ys
     whole = xx * minors[0] + xy * minors[1] + xs * minors[2]
-    whole = np.where(np.abs(whole) < 1e-15, np.inf, -whole)  # a plain
+    whole = np.where(np.abs(whole) < 1e-15, np.inf, -whole)  # a plain area
     flat_rows = (minors[:3], (minors[1], minors[3], minors[4]), (minors[2], minors[4], xx * yy - xy * xy))
     offsets = np.stack([sum(m * g for m, g in zip(row, slope.T, strict=True)) / whole for row in flat_rows], axis=1)
     determinant = xx * yy - xy * xy

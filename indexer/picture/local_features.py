@@ -17,20 +17,20 @@ from indexer.picture.keypoints import CAMERA, Pyramid
 CONTRAST = 0.01
 """Threshold of the detector: half the usual one, so that smooth pictures have keypoints too."""
 STRONG = 0.02 / 3
-"""Response (contrast over octave layers) from which a keypoint says something of the picture, not of its noise."""
+"""Response (contrast divided by octave layers) from which a keypoint represents the picture rather than noise."""
 GRID = 8
-"""Keypoints are chosen evenly from so many by so many cells: else the text of a page takes them all."""
+"""Cells per side from which keypoints are chosen evenly; otherwise the text of a page would take them all."""
 QUICK_SIDE = 512
-"""Pixels."""
+"""Long side, in pixels, at which quick features are detected."""
 QUICK_KEYPOINTS = 300
 WIDTH = 128
 
 
 _ROW, _COLUMN, _ANGLE = np.meshgrid(np.arange(4), np.arange(4), np.arange(8), indexing="ij")
 MIRROR = ((3 - _ROW) * 32 + _COLUMN * 8 + (8 - _ANGLE) % 8).ravel()
-"""Where each of the 4×4×8 cells of a descriptor goes when its picture is mirrored top to bottom of the patch."""
+"""Permutation of the 4×4×8 cells of a descriptor for a patch mirrored top to bottom."""
 HALF_TURN = ((3 - _ROW) * 32 + (3 - _COLUMN) * 8 + _ANGLE).ravel()
-"""The same when the patch is turned by half."""
+"""The same for a patch rotated by half a turn."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class LocalFeatures:
 
     points: NDArray[np.float32]  # float32, shape (n, 2): x and y in original pixels, pixel centres at whole numbers
     descriptors: NDArray[np.uint8]  # uint8, shape (n, 128): 512 times the roots of the L1-normalised SIFT descriptor
-    strong: int  # how many keypoints of good contrast were detected, before any were chosen
+    strong: int  # number of keypoints with good contrast before the selection
 
     def __len__(self) -> int:
         return len(self.points)
 
     def outside(self, transform: NDArray[np.float64], size: tuple[int, int]) -> "LocalFeatures":
-        """Those that a transform (original pixels) doesn't lay on a picture of this width and height."""
+        """Return the keypoints that a transform (original pixels) maps outside a picture of this width and height."""
         moved = self.points @ transform[:, :2].T + transform[:, 2]
         places = moved[:, :2] / moved[:, 2:]
         there = (moved[:, 2] > 0) & ((places >= -0.5) & (places <= np.array(size) - 0.5)).all(axis=1)
@@ -53,17 +53,17 @@ class LocalFeatures:
 
     @cached_property
     def units(self) -> NDArray[np.float32]:
-        """As :func:`units_of` gives them."""
+        """Descriptors as :func:`units_of` returns them."""
         return units_of(self.descriptors)
 
     @cached_property
     def mirrored_units(self) -> NDArray[np.float32]:
-        """What :attr:`units` would be for the same keypoints of the mirrored picture."""
+        """:attr:`units` for the same keypoints of the mirrored picture."""
         return np.ascontiguousarray(self.units[:, MIRROR])
 
 
 def units_of(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Descriptors as float32 rows of unit length."""
+    """Convert descriptors to float32 rows of unit length."""
     rows = descriptors.astype(np.float32)
     return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
 
@@ -74,37 +74,38 @@ MIN_SIFT_SIDE = 8
 
 
 def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) -> LocalFeatures:
-    """Detect and describe at most so many keypoints; the size is the original's width and height.
+    """Detect and describe at most ``most`` keypoints; ``size`` is the original's width and height.
 
-    The picture is doubled before, so that details of one or two pixels count.
+    The picture is doubled first, so that details of one or two pixels count.
     """
     return _features(grey, size, 2.0, most)
 
 
 def quick_features(grey: NDArray[np.uint8], size: tuple[int, int]) -> LocalFeatures:
-    """Detect and describe in two fifths of the time: to find candidates, and to see which of them promise anything.
+    """Detect and describe in two fifths of the time, to find candidates and to see which are promising.
 
-    The picture isn't doubled before, so details of one or two pixels are lost; it is brought to a long side of 512
-    pixels, enlarged twice at most.
+    The picture is not doubled, so that details of one or two pixels are lost; it is scaled to a long side of 512
+    pixels, by
+    a factor of at most two.
     """
     return _features(grey, size, min(QUICK_SIDE / max(grey.shape), 2.0), QUICK_KEYPOINTS)
 
 
 def _features(grey: NDArray[np.uint8], size: tuple[int, int], factor: float, most: int) -> LocalFeatures:
-    """At most so many, of the picture scaled by a factor; a keypoint with two directions counts twice."""
+    """Compute at most ``most`` features of the scaled picture; a keypoint with two directions counts twice."""
     if min(grey.shape) < MIN_SIFT_SIDE:
         return NO_FEATURES
-    seen = _scaled(grey, factor)
-    pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
+    scaled = _scaled(grey, factor)
+    pyramid = Pyramid(scaled, CAMERA * max(1.0, factor))
     detected = pyramid.detect(CONTRAST)
     if not len(detected):
         return NO_FEATURES
-    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
+    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, scaled.shape, most)]
     rows, angles = directions(pyramid, chosen)
-    kept = chosen[rows[:most]]
-    raw = descriptors(pyramid, kept, angles[:most])
+    described = chosen[rows[:most]]
+    raw = descriptors(pyramid, described, angles[:most])
     strong = int((detected.responses >= STRONG).sum())
-    return LocalFeatures(_in_original(kept.points, seen.shape, size), _roots(raw), strong)
+    return LocalFeatures(_in_original(described.points, scaled.shape, size), _roots(raw), strong)
 
 
 def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
@@ -115,12 +116,12 @@ def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
 
 
 def _in_original(points: NDArray[np.floating], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Points of a picture of this shape in pixels of its original, centres at whole numbers in both."""
+    """Convert points of a picture of this shape to pixels of its original, centres at whole numbers in both."""
     return np.asarray((points + 0.5) * (np.array(size) / np.array(shape[1::-1])) - 0.5, np.float32)
 
 
 def _roots(raw: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """RootSIFT as bytes."""
+    """Convert to RootSIFT as bytes."""
     roots = np.sqrt(raw / (raw.sum(axis=1, keepdims=True) + 1e-9))
     return np.asarray(np.minimum(255, np.round(roots * 512)), np.uint8)
 
@@ -128,7 +129,7 @@ def _roots(raw: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _evenly(
     points: NDArray[np.float64], responses: NDArray[np.floating], shape: tuple[int, ...], most: int
 ) -> NDArray[np.intp]:
-    """Row numbers of the keypoints to keep: the strongest of each cell, then each second one, and so on."""
+    """Return row numbers of the keypoints to keep: the strongest of each cell, then each second one, and so on."""
     strongest = np.argsort(-responses, kind="stable")
     cells = np.minimum(GRID - 1, (points[strongest] / shape[1::-1] * GRID).astype(np.int64)) @ [1, GRID]
     by_cell = np.argsort(cells, kind="stable")

@@ -1,4 +1,4 @@
-"""What an ONNX file says about itself without being run: whether it needs other files, or more than plain operators.
+"""Checks of ONNX files without running them: external data, and operators beyond the plain ones.
 
 The file is a Protocol Buffers message (https://protobuf.dev/programming-guides/encoding/, onnx.proto3). Only the fields
 that lead to tensors are followed.
@@ -30,7 +30,11 @@ _Found = tuple[int, int, int | memoryview]
 
 
 def keeps_data_elsewhere(data: bytes) -> bool:
-    """Whether some tensor of an ONNX file lies in another file; raises ``WrongUseError`` when it is no ONNX file."""
+    """Return True if a tensor of an ONNX file is stored in another file.
+
+    Raises:
+        WrongUseError: It is not an ONNX file.
+    """
     return any(
         kind == _TENSOR and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1))
         for kind, number, value in _read(data)
@@ -38,9 +42,12 @@ def keeps_data_elsewhere(data: bytes) -> bool:
 
 
 def needs_more_than_plain_operators(data: bytes) -> bool:
-    """Whether a network has operators that the standard doesn't know, functions of its own, loops or branches.
+    """Return True if a network has non-standard operators, functions of its own, loops or branches.
 
-    A picture could make a loop run for hours. Raises ``WrongUseError`` when it is no ONNX file.
+    A picture could make a loop run for hours.
+
+    Raises:
+        WrongUseError: It is not an ONNX file.
     """
     return any(
         (kind == _NODE and number == _DOMAIN and bytes(value) not in _STANDARD)
@@ -58,7 +65,7 @@ def _read(data: bytes) -> Iterator[_Found]:
 
 
 def _below(message: memoryview, kind: int, depth: int) -> Iterator[_Found]:
-    """Each field of a message and of those in it: of which kind of message, its number, its value."""
+    """Yield each field of a message and its submessages: kind of message, field number, value."""
     if depth > _DEEPEST:
         raise ValueError(depth)
     for number, value in _fields(message):

@@ -18,13 +18,13 @@ ALTERNATE = np.where(np.arange(LOW) % 2, -1.0, 1.0)
 
 
 def shrink(grey: Image.Image) -> NDArray[np.uint8]:
-    """The 64×64 grey picture, uint8, that the hash looks at."""
+    """Return the 64×64 grey picture, uint8, from which the hash is computed."""
     return np.asarray(grey.resize((HASHED_SIDE, HASHED_SIDE), Image.Resampling.LANCZOS))
 
 
 def orientation_hashes(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Hashes of a picture in all eight orientations (:mod:`indexer.layout.orientation`): uint8, shape (8, 32)."""
-    # the lowest 16×16 of the DCT-II up to a common factor, as SciPy scales it: without the orthogonal 1/√2
+    """Return a picture's hashes in all eight orientations (:mod:`indexer.layout.orientation`): uint8, shape (8, 32)."""
+    # The lowest 16×16 of the DCT-II up to a common factor, scaled as in SciPy: without the orthogonal 1/√2.
     block = np.array(cv2.dct(small.astype(np.float64))[:LOW, :LOW])
     block[0] *= np.sqrt(2)
     block[:, 0] *= np.sqrt(2)
@@ -42,10 +42,10 @@ def _turned(block: NDArray[np.float64], orientation: int) -> NDArray[np.float64]
 
 
 def quality(small: NDArray[np.uint8]) -> int:
-    """How much structure the 64×64 picture has, 0 to 100.
+    """Return the amount of structure in the 64×64 picture, 0 to 100.
 
     The measure of PDQ (Facebook, "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm", 2019): the
-    sum of quantised gradients over 90. Below 50 hashes of different pictures fall together.
+    sum of quantised gradients over 90. Below 50, hashes of different pictures coincide.
     """
     values = small.astype(np.int32)
     gradients = sum(int((np.abs(np.diff(values, axis=axis)) * 100 // 255).sum()) for axis in (0, 1))
@@ -53,10 +53,10 @@ def quality(small: NDArray[np.uint8]) -> int:
 
 
 def turned_hashes(code: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What is known of all eight orientations from one hash, uint8, shape (32,): uint8, shape (8, 32).
+    """Estimate the hashes of all eight orientations from one hash, uint8, shape (32,): uint8, shape (8, 32).
 
-    Without the coefficients the median is taken for 0: of 3,296 turned photographs half differed from their own hashes
-    in up to 4 bits, and 99% in up to 16.
+    Without the coefficients, the median is assumed to be 0: of 3,296 rotated photographs, half differed from their own
+    hashes in up to 4 bits, and 99% in up to 16.
     """
     bits = np.unpackbits(code).reshape(LOW, LOW)
     turned = []

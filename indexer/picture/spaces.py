@@ -1,4 +1,4 @@
-"""The spaces that pictures are compared in, and the version of the whole pipeline."""
+"""The spaces in which pictures are compared, and the version of the whole pipeline."""
 
 from exhibit.types import Metric, Space
 
@@ -36,7 +36,7 @@ DESCRIPTOR = Space(
 """The copy-detection descriptor of ``models/MODEL_CARD.md``: 256 components, unit length."""
 
 VOTES_KEPT = 200
-"""Local features that are kept of a registered picture."""
+"""Local features stored for a registered picture."""
 
 ROOTSIFT = Space(
     name="rootsift",
@@ -50,19 +50,19 @@ ROOTSIFT = Space(
         ("scale", "512"),
     ),
 )
-"""Local features of a registered picture: roots of L1-normalised SIFT descriptors, one byte a component."""
+"""Local features of a registered picture: roots of L1-normalised SIFT descriptors, one byte per component."""
 
 WHOLE = "whole"
 TRIMMED = "trimmed"
 PANELS = tuple(f"panel-{number}" for number in range(1, 10))
 """Pictures within the picture (:mod:`indexer.layout.panels`), the largest first."""
 INSET = "inset"
-"""A picture laid upon the picture (:mod:`indexer.layout.insets`)."""
+"""A picture placed on the picture (:mod:`indexer.layout.insets`)."""
 LOCAL = "local"
 """All local features together."""
 
 WORK_PARTS = frozenset({WHOLE, TRIMMED, LOCAL})
-"""Parts that belong into an index of registered works: what is searched *for* is always a whole work."""
+"""Parts in an index of registered works: the target of a search is always a whole work."""
 
 PICTURE_PARTS = frozenset({WHOLE, TRIMMED, *PANELS, INSET})
-"""Parts that belong into an index of pictures seen: a work may fill only a part of what was found."""
+"""Parts in an index of pictures seen: a work may fill only a part of a found picture."""

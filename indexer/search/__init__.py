@@ -1,1 +1,1 @@
-"""From one picture to the works that it shows: candidates, their order, and whole folders."""
+"""Search from a picture to the works that it shows: candidates, their order, and whole folders."""

@@ -1,4 +1,4 @@
-"""A folder that keeps measured features, so that a work is measured once for all processes, or for all machines."""
+"""Cache of measured features in a folder, so that a work is measured once for all processes or machines."""
 
 import shutil
 from collections import OrderedDict
@@ -18,27 +18,28 @@ from indexer.picture.spaces import PIPELINE
 
 
 class Shared(Protocol):
-    """Where machines leave one another what they have measured, as far as it goes: nothing fails for want of it."""
+    """Store through which machines share measurements, on a best-effort basis: failures are not errors."""
 
     def get(self, name: str) -> bytes | None:
-        """What another machine has left."""
+        """Return data stored by another machine, or ``None``."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Leave something."""
+        """Store data."""
 
     def remove(self, end: str) -> None:
-        """Remove all whose names end so, below whichever folder."""
+        """Remove all entries whose names end like this, in any folder."""
 
     def clear(self, folder: str) -> None:
-        """Remove all below a folder."""
+        """Remove all entries of a folder."""
 
 
 class FeatureCache:
-    """Features by digest, for the present version of the pipeline, in a folder that can be removed at any time.
+    """Features by digest, for the current version of the pipeline, in a folder that can be removed at any time.
 
-    Several processes may share the folder: files are replaced as a whole, and whoever measures the same picture writes
-    the same file. A damaged file is measured again. This process keeps some at hand; the longest unused go first.
-    With ``shared``, machines that have no folder in common measure a picture once for all of them, too.
+    Several processes may share the folder: files are replaced as a whole, and all processes write the same file for the
+    same picture. A damaged file is measured again. Each process keeps some features in memory and drops the least
+    recently
+    used. With ``shared``, machines without a common folder also measure a picture only once.
     """
 
     def __init__(
@@ -58,9 +59,11 @@ class FeatureCache:
         self._recent: OrderedDict[Digest, Features] = OrderedDict()
 
     def get(self, digest: Digest, load: Callable[[], bytes]) -> Features:
-        """The features of a picture, measured only when they aren't here, from bytes that are loaded then.
+        """Return the features of a picture, measured only if they are not cached, from bytes loaded then.
 
-        Raises ``IntegrityError`` when those have another digest, ``UnreadablePictureError`` when they can't be decoded.
+        Raises:
+            IntegrityError: The bytes have another digest.
+            UnreadablePictureError: The bytes cannot be decoded.
         """
         features = self._recent.pop(digest, None) or self._stored(digest, load) or self._fetched(digest, load)
         features = features or self._measured(digest, load)
@@ -70,14 +73,14 @@ class FeatureCache:
         return features
 
     def put(self, features: Features) -> None:
-        """Keep features that were measured elsewhere."""
+        """Store features that were measured elsewhere."""
         data = to_bytes(features)
         self._keep(features.digest, data)
         if self._shared is not None:
             self._shared.put(self._name(features.digest), data)
 
     def remove(self, digest: Digest) -> None:
-        """Forget a picture, whatever version measured it: its features hold a small grey copy."""
+        """Remove a picture for all versions of the pipeline: its features contain a small grey copy."""
         self._recent.pop(digest, None)
         for path in self._folder.parent.glob(f"*/{digest.hex[:2]}/{digest.hex}.npz"):
             path.unlink(missing_ok=True)
@@ -85,7 +88,7 @@ class FeatureCache:
             self._shared.remove(f"{digest.hex[:2]}/{digest.hex}.npz")
 
     def clear(self) -> None:
-        """Forget everything that was measured with this network."""
+        """Remove everything that was measured with this network."""
         self._recent.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
         if self._shared is not None:

@@ -1,7 +1,7 @@
-"""Works redrawn, painted over or filled in: what of the registered picture survives, where no rule finds a copy.
+"""Works redrawn, painted over or filled in: the surviving parts of a registered picture when no copy is found.
 
-What survives is defined in :mod:`exhibit.comparison.derived`; here the pictures are laid onto each other by what
-survives of a redrawn work, its edges.
+:mod:`exhibit.comparison.derived` defines survival; here the pictures are aligned by their edges, which survive in a
+redrawn work.
 """
 
 from collections.abc import Iterator
@@ -22,21 +22,22 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
 MIN_GRADE, MIN_TELLING = 2, 0.7
-"""From which a pair of which nothing else was found resembles the work, and the share of the work's cells that
-have to tell something: outlines of things on white resemble one another."""
+"""Minimum grade of a pair without other matches, and minimum share of the work's cells with information: outlines of
+objects on white resemble each other."""
 MIN_SHOWN, MAX_STRETCH = 0.1, 1.3
-"""Share of the work that a picture has to cover, and how much edges may change the area that it is laid on."""
+"""Minimum share of the work that a picture covers, and maximum change of area by the alignment of edges."""
 STEPS = (3, 40, 1e-4)
-"""Kinds of end (OpenCV's), rounds and least gain of laying the one onto the other by edges."""
+"""Termination type (OpenCV's), iterations and minimum gain of the alignment by edges."""
 
 Floats = NDArray[np.float64]
 
 
 def graded(found: Features, registered: Features, compared: Verification) -> Verification:
-    """What was measured of a pair, with the map of what survives of the registered picture.
+    """Add the map of surviving parts of the registered picture to the measurements of a pair.
 
-    Where nothing was found, the pictures are laid onto each other in whatever way most survives, and the decision is
-    ``resembles`` if that is enough, for the reason ``derived``; plain works, which resemble many, are never.
+    If nothing was found, the pictures are aligned in the way in which most survives, and the decision is ``resembles``
+    with
+    the reason ``derived`` if that is enough; plain works, which resemble many, are excluded.
     """
     if found.digest == registered.digest:
         return compared
@@ -70,7 +71,7 @@ def graded(found: Features, registered: Features, compared: Verification) -> Ver
 
 
 def _guesses(found: Features, registered: Features, compared: Verification) -> Iterator[Floats]:
-    """How the one may lie on the other: as details or hashes say, or each stretched to the other, also mirrored."""
+    """Yield possible alignments: from keypoints or hashes, or by stretching one to the other, also mirrored."""
     if compared.transform is not None:
         yield np.array(compared.transform)
     nearest = nearest_hash(found, registered)
@@ -92,7 +93,7 @@ def _kept(way: tuple[tuple[str, ...], Floats]) -> int:
 
 
 def _by_edges(found: Features, registered: Features, transform: Floats) -> Floats:
-    """A transform, corrected so that edges correlate best; unchanged where they don't say how.
+    """Refine a transform to maximise the correlation of edges; unchanged if that fails.
 
     By G. Evangelidis and E. Psarakis, "Parametric Image Alignment Using Enhanced Correlation Coefficient Maximization",
     2008.
@@ -114,7 +115,7 @@ def _by_edges(found: Features, registered: Features, transform: Floats) -> Float
 
 
 def _edges(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How clearly an edge runs at each pixel, 0 to 1, whatever its contrast."""
+    """Return the clearness of an edge at each pixel, 0 to 1, independent of its contrast."""
     smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1)
     steep = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
     return np.asarray(cv2.GaussianBlur(steep / (steep + steep.mean() + 1e-3), (0, 0), 2), np.float32)

@@ -1,7 +1,7 @@
-"""Matching a folder of pictures against a folder of works, without any server.
+"""Match a folder of pictures against a folder of works, without a server.
 
-Works are measured once into a cache and three indexes, which every worker process maps; then each picture goes the way
-of :mod:`indexer.search.search`.
+Works are measured once into a cache and three indexes, which every worker process maps; each picture is then processed
+as in :mod:`indexer.search.search`.
 """
 
 import os
@@ -42,7 +42,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that couldn't be read, and why."""
+    """A file that could not be read, with the reason."""
 
     path: str
     reason: str
@@ -50,7 +50,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A picture that was asked for, with what it shows, or why it couldn't be read."""
+    """A processed picture with its matches, or the reason why it could not be read."""
 
     path: str
     found: tuple[Match | Skipped, ...]
@@ -58,18 +58,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredFile:
-    """A work's file after it was measured: its vectors go into the indexes, its features lie in the cache."""
+    """A work's file after it was measured: its vectors are indexed, its features are in the cache."""
 
     path: str
     digest: Digest
     vectors: tuple[tuple[str, bytes], ...]
     local: bytes
-    held_back: tuple[str, ...]  # why no match of it is certain
+    held_back: tuple[str, ...]  # reasons why no match of it is certain
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a worker process finds what it needs."""
+    """Locations of a worker process's data."""
 
     root: Path
     scratch: Path
@@ -79,31 +79,44 @@ class Place:
 
 
 Progress = Callable[[str, int, int], None]
-"""Told the stage, how many are done, and of how many."""
+"""Receives the stage, the number of finished items, and their total."""
 
 
 def files_below(folder: Path) -> list[str]:
-    """All files in a folder and its folders, as relative paths in order; hidden ones and links to folders are left out.
+    """Return all files below a folder as sorted relative paths; hidden ones and links to folders are skipped.
 
-    Raises ``WrongUseError`` when it isn't a folder, or can't be read.
+    Raises:
+        WrongUseError: It is not a folder, or cannot be read.
     """
     if not folder.is_dir():
         raise WrongUseError(f"{folder} isn't a folder.")
-    found = []
+    paths = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [(Path(parent) / name).relative_to(folder).as_posix() for name in names if not name.startswith(".")]
-    return sorted(found)
+        paths += [(Path(parent) / name).relative_to(folder).as_posix() for name in names if not name.startswith(".")]
+    return sorted(paths)
 
 
 def match_folders(
     works: Path, pictures: Path, scratch: Path, jobs: int, progress: Progress
 ) -> Iterator[Match | Skipped | RegisteredFile]:
-    """Match every picture below one folder against every work below another, in so many processes.
+    """Match every picture below one folder against every work below another, with ``jobs`` processes.
 
-    Measured works are kept in a scratch folder for the next run. Gives skipped files, works of which no match
-    is certain, and matches: works first, then pictures in their order. Raises ``WrongUseError`` when a folder can't be
-    read, or holds no work, ``ServiceMissingError`` when a process died, of memory most likely.
+    Measured works are stored in a scratch folder for the next run.
+
+    Args:
+        works: Folder of works.
+        pictures: Folder of pictures.
+        scratch: Folder for measurements.
+        jobs: Number of processes.
+        progress: Receives the progress.
+
+    Yields:
+        Skipped files, works without certain matches, and matches: works first, then pictures in order.
+
+    Raises:
+        WrongUseError: A folder cannot be read, or contains no work.
+        ServiceMissingError: A process died, most likely because of memory.
     """
     for one in match_pictures(works, pictures, scratch, jobs, progress, lambda _, files: files):
         yield from one.found if isinstance(one, Asked) else (one,)
@@ -117,7 +130,7 @@ def match_pictures(
     progress: Progress,
     choose: Callable[[Sequence[RegisteredFile], Sequence[str]], Sequence[str]],
 ) -> Generator[Asked | Skipped | RegisteredFile, None, None]:
-    """As :func:`match_folders`, picture by picture, of those alone that are chosen once the works are known."""
+    """Match as :func:`match_folders`, picture by picture, only the pictures chosen once the works are known."""
     work_files, picture_files = files_below(works), files_below(pictures)
     registered = []
     for measured in _each(_measure_work, Place(works, scratch, works), work_files, jobs):
@@ -136,7 +149,7 @@ def match_pictures(
 
 
 def _indexed(place: Place, registered: Sequence[RegisteredFile]) -> Place:
-    """Write all indexes; numbers are counted through, and ``owners`` says whose they are."""
+    """Write all indexes; numbers are consecutive, and ``owners`` maps them to works."""
     owners = []
     for space in (PHASH, DESCRIPTOR):
         rows = [(k, raw) for k, work in enumerate(registered) for name, raw in work.vectors if name == space.id]
@@ -155,7 +168,7 @@ def _folder(place: Place, space: Space) -> Path:
 
 
 class _Worker:
-    """What one process keeps between pictures."""
+    """State of one process between pictures."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -165,30 +178,30 @@ class _Worker:
 
     @cached_property
     def hashes(self) -> FaissIndex:
-        """The works' hashes, mapped on first use, as are the others."""
+        """Hashes of the works, mapped on first use, as are the others."""
         return FaissIndex(PHASH, _folder(self.place, PHASH))
 
     @cached_property
     def descriptors(self) -> FaissIndex:
-        """The works' descriptors."""
+        """Descriptors of the works."""
         return FaissIndex(DESCRIPTOR, _folder(self.place, DESCRIPTOR))
 
     @cached_property
     def votes(self) -> VoteIndex:
-        """The works' local features."""
+        """Local features of the works."""
         return VoteIndex(_folder(self.place, ROOTSIFT))
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
-        """Whose vector each candidate is."""
+        """Return the work to which each candidate's vector belongs."""
         return owners_of(candidates, self._owners)
 
     def features(self, work: int) -> Features:
-        """What was measured of a work."""
+        """Return the features of a work."""
         path, digest = self.place.works[work]
         return self.cache.get(digest, (self.place.works_root / path).read_bytes)
 
     def matches(self, data: bytes) -> list[tuple[int, Verification]]:
-        """The works that a picture shows; the same bytes are compared once."""
+        """Return the works that a picture shows; identical bytes are compared once."""
         digest = Digest.of(data)
         if digest not in self.seen:
             compared = find_works(extract(data), lambda: data, self)
@@ -210,14 +223,14 @@ def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
 
 def _match_picture(worker: _Worker, path: str) -> Asked:
     try:
-        found = worker.matches((worker.place.root / path).read_bytes())
+        matches = worker.matches((worker.place.root / path).read_bytes())
     except (ExhibitError, OSError) as error:
         return Asked(path, (Skipped(path, str(error)),))
     works = worker.place.works
-    compared = sorted(found, key=lambda pair: works[pair[0]][0])
+    compared = sorted(matches, key=lambda pair: works[pair[0]][0])
     return Asked(path, tuple(Match(works[work][0], path, verification) for work, verification in compared))
 
 
 def _each(task: Callable[[_Worker, str], R], place: Place, paths: Sequence[str], jobs: int) -> Iterator[R]:
-    """Run a task on each path, in order; few aren't worth other processes."""
+    """Run a task on each path, in order; few paths are processed in this process."""
     return in_processes(1 if len(paths) <= BATCH else jobs, (_Worker, place), task, paths, BATCH)

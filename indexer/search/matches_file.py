@@ -1,4 +1,4 @@
-"""The file of the matches of two folders, line by line as they come, and how far it is: the same command goes on."""
+"""File with the matches of two folders, written line by line with its progress, so that a run can be resumed."""
 
 import errno
 import hashlib
@@ -17,10 +17,14 @@ from indexer.search.folders import Match, RegisteredFile, Skipped
 
 
 class MatchesFile:
-    """Matches as JSON lines in a file, and in a hidden one beside it, until all is done, which pictures those are of.
+    """Matches as JSON lines in a file and, until all is done, a hidden file next to it with the processed pictures.
 
-    Every picture stands in it whole or not at all, also after a sudden end. An earlier file stays as it is until the
-    works have been measured. Raises ``WrongUseError`` where it can't be written.
+    Each picture is recorded completely or not at all, even after a crash. An earlier file stays unchanged until the
+    works
+    have been measured.
+
+    Raises:
+        WrongUseError: The file cannot be written.
     """
 
     def __init__(self, path: Path, pictures: Path, calibration: Calibration | None) -> None:
@@ -34,7 +38,7 @@ class MatchesFile:
 
     def __enter__(self) -> Self:
         with self._writing():
-            if self.path.is_dir() or not os.access(self.path.parent, os.W_OK):  # said before hours of work
+            if self.path.is_dir() or not os.access(self.path.parent, os.W_OK):  # reported before hours of work
                 number = errno.EISDIR if self.path.is_dir() else errno.ENOENT
                 raise OSError(number, os.strerror(number))
         return self
@@ -48,17 +52,17 @@ class MatchesFile:
 
     @property
     def begun(self) -> bool:
-        """Whether there is something in it to go on with."""
+        """True if it contains results that a later run can continue."""
         return self._out is not None
 
     def left(self, works: Iterable[RegisteredFile], pictures: Sequence[str]) -> list[str]:
-        """Begin with these works, or go on where they were interrupted; the pictures that are still to be asked for."""
-        told = [
+        """Start with these works, or resume an interrupted run; return the pictures that remain to be processed."""
+        inputs = [
             PIPELINE,
             self._calibration and self._calibration.digest.hex,
             sorted((work.path, work.digest.hex) for work in works),
         ]
-        identity = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        identity = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
         with self._writing():
             done = self._kept(identity)
             size = 0
@@ -76,7 +80,7 @@ class MatchesFile:
         return [picture for picture in pictures if picture not in done]
 
     def add(self, picture: str, found: Iterable[Match | Skipped]) -> None:
-        """Keep what a picture shows."""
+        """Record the results for a picture."""
         assert self._out is not None
         assert self._state is not None
         row: dict[str, Any] = {"picture": picture, "stamp": self._stamp(picture), "matches": 0, "skipped": 0}
@@ -94,7 +98,7 @@ class MatchesFile:
         self.matches, self.skipped = self.matches + row["matches"], self.skipped + row["skipped"]
 
     def _kept(self, identity: str) -> dict[str, dict[str, Any]]:
-        """What an earlier run has kept of pictures that are as they were then, if it was about the same works."""
+        """Return the records of an earlier run with the same works, if its pictures are unchanged."""
         try:
             first, *lines = self._state_path.read_bytes().splitlines(keepends=True)
             size = self.path.stat().st_size
@@ -108,7 +112,7 @@ class MatchesFile:
         return {row["picture"]: row for row in rows}
 
     def _stamp(self, picture: str) -> str:
-        """By what a picture's file is known again; empty for one that has gone."""
+        """Return a stamp that identifies the version of a picture's file; empty if it is missing."""
         try:
             there = (self._folder / picture).stat()
         except OSError:

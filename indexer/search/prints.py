@@ -1,7 +1,7 @@
-"""Fingerprints of a work whose picture stays with its owner: the file that tells them, and what is found by them.
+"""Fingerprints of a work whose picture stays with its owner: their file format, and matches by fingerprints alone.
 
-Whoever computes them may state anything, so each is held against what a picture could have. No geometry is possible:
-they name pictures that a person has to look at, and no probability follows from them.
+The owner may state anything, so that each fingerprint is checked for plausibility. Geometry is not available: matches
+are for review by a person, and have no probability.
 """
 
 import re
@@ -23,16 +23,17 @@ from indexer.picture.perceptual_hash import turned_hashes
 from indexer.picture.spaces import DESCRIPTOR, PHASH, TRIMMED, WHOLE
 
 PRINTS = "prints-1"
-"""Version of everything that stated fingerprints and what is found by them depend on; raise it with either space."""
+"""Version of everything that stated fingerprints and their matches depend on; raise it with either space."""
 MAX_FILE, MAX_WORKS = 8 << 20, 1_000
-"""Bytes and works of a file."""
+"""Maximum bytes and works of a file."""
 HASH_WITHIN, DESCRIPTOR_WITHIN = 40, 0.2
-"""Bits, and 1 − cosine. Of 412 photographs no two had hashes within 43 bits in any orientation, and one pair of 84,666
-descriptors within .2; of 113 copies each saved badly, reduced, mirrored, or cut to 90%, all lay within one of these."""
+"""Maximum distances in bits and 1 − cosine. Of 412 photographs, no two had hashes within 43 bits in any orientation,
+and one pair of 84,666 had descriptors within .2; of 113 copies each saved badly, reduced, mirrored, or cropped to
+90%, all were within one of these."""
 SET_BITS = range(112, 129)
-"""Of a hash: half are above the median, but for pictures so flat that many values equal it."""
+"""Plausible set bits of a hash: half are above the median, except for pictures so flat that many values equal it."""
 UNIT = 1e-3
-"""By which a descriptor's length may differ from 1."""
+"""Maximum deviation of a descriptor's length from 1."""
 REASON = "prints"
 _AGAIN = Sentence("Make the file with this version of Exhibit: exhibit fingerprint FILES --out works.json")
 
@@ -55,7 +56,7 @@ Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$"), AfterValidator(_hash)]
 
 
 class StatedPicture(BaseModel):
-    """What is told of one file: what it is, and its fingerprints."""
+    """Description of one file with its fingerprints."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -66,13 +67,17 @@ class StatedPicture(BaseModel):
     width: Annotated[int, Field(ge=1, le=1_000_000)]
     height: Annotated[int, Field(ge=1, le=1_000_000)]
     whole: Hash  # 256 bits of :data:`indexer.picture.spaces.PHASH`
-    trimmed: Hash | None = None  # the same of what lies inside constant borders, where there are some
+    trimmed: Hash | None = None  # the same for the content inside constant borders, if there are some
     descriptor: Annotated[str, Field(pattern="^[0-9a-f]{2048}$"), AfterValidator(_descriptor)]
     """256 little-endian float32 of :data:`indexer.picture.spaces.DESCRIPTOR`."""
 
     @classmethod
     def of(cls, name: str, size: int, features: Features) -> "StatedPicture":
-        """What a picture's file is told by; raises ``RefusedError`` for one that many others look like."""
+        """Describe a picture's file.
+
+        Raises:
+            RefusedError: Fingerprints do not distinguish the picture from many others.
+        """
         if features.is_icon or features.too_plain:
             why = ", ".join(features.low_information) or "small"
             sentence = f"By fingerprints alone it can't be told from others ({why})."
@@ -90,9 +95,9 @@ class StatedPicture(BaseModel):
         )
 
     def fingerprints(self, picture: Digest) -> list[Fingerprint]:
-        """The vectors, as those of a picture of this name."""
-        told = ((PHASH, WHOLE, self.whole), (PHASH, TRIMMED, self.trimmed), (DESCRIPTOR, WHOLE, self.descriptor))
-        return [Fingerprint(picture, space.id, part, bytes.fromhex(code)) for space, part, code in told if code]
+        """Return the vectors as fingerprints of ``picture``."""
+        codes = ((PHASH, WHOLE, self.whole), (PHASH, TRIMMED, self.trimmed), (DESCRIPTOR, WHOLE, self.descriptor))
+        return [Fingerprint(picture, space.id, part, bytes.fromhex(code)) for space, part, code in codes if code]
 
 
 class StatedFile(BaseModel):
@@ -106,14 +111,18 @@ class StatedFile(BaseModel):
 
 
 def read_prints(data: bytes) -> tuple[StatedPicture, ...]:
-    """What a file of fingerprints tells; raises ``RefusedError``, whose hint says what to do."""
+    """Parse a file of fingerprints.
+
+    Raises:
+        RefusedError: The file cannot be used; the hint states the next step.
+    """
     if len(data) > MAX_FILE:
         large = Sentence("The file has more than %(bytes)s bytes.", bytes=f"{MAX_FILE:,}")
         raise RefusedError(large, reason="too-many-bytes", hint=Sentence("Make several, of fewer pictures each."))
-    said = re.search(rb'"pipeline"\s*:\s*"([ -~]{1,40}?)"', data)
-    if said is not None and said[1] != PRINTS.encode():
+    version = re.search(rb'"pipeline"\s*:\s*"([ -~]{1,40}?)"', data)
+    if version is not None and version[1] != PRINTS.encode():
         other = Sentence(
-            "The fingerprints are of version %(theirs)s, not %(ours)s.", theirs=said[1].decode(), ours=PRINTS
+            "The fingerprints are of version %(theirs)s, not %(ours)s.", theirs=version[1].decode(), ours=PRINTS
         )
         raise RefusedError(other, reason="fingerprints", hint=_AGAIN)
     try:
@@ -127,15 +136,17 @@ def read_prints(data: bytes) -> tuple[StatedPicture, ...]:
 
 
 def all_turned(hashes: Iterable[bytes]) -> NDArray[np.uint8]:
-    """Hashes, 32 bytes each, as those of the mirrored and turned pictures nearly are: uint8, shape (8n, 32)."""
+    """Estimate hashes, 32 bytes each, of all mirrored and rotated pictures: uint8, shape (8n, 32)."""
     return np.concatenate([turned_hashes(np.frombuffer(code, np.uint8)) for code in hashes])
 
 
 def resembling(hamming: Mapping[int, int], likened: Iterable[int], same: int | None = None) -> dict[int, Verification]:
-    """What is said of pairs by fingerprints alone, by whatever names the other side.
+    """Return the verifications of pairs that match by fingerprints alone.
 
-    ``hamming`` has the bits where hashes agree, ``likened`` whom the descriptor names, ``same`` whose bytes are those
-    stated.
+    Args:
+        hamming: Distance in bits of the pictures or works with similar hashes.
+        likened: Pictures or works with similar descriptors.
+        same: Picture or work with the stated bytes.
     """
     return {
         other: Verification(

@@ -1,4 +1,4 @@
-"""Work that several processes share, of one thread each."""
+"""Work shared among several processes with one thread each."""
 
 import multiprocessing
 import os
@@ -21,7 +21,7 @@ State = TypeVar("State")
 Call = TypeVar("Call")
 Result = TypeVar("Result")
 _kept: list[Any] = []
-"""The state of a process of :func:`in_processes`."""
+"""State of a process of :func:`in_processes`."""
 
 
 def in_processes(
@@ -31,12 +31,24 @@ def in_processes(
     calls: Iterable[Call],
     at_once: int = 1,
 ) -> Iterator[Result]:
-    """Run calls in processes, or in this one for one job, and give what comes of them, in their order.
+    """Run calls in processes, or in this one for a single job, and yield their results in order.
 
-    ``made`` says how each makes the state that it keeps between calls, and of what. So many calls travel ``at_once``.
-    The processes end at once when this one is interrupted or killed, or wants no more of what they do; their temporary
-    files lie in a folder that goes with this one. Raises ``ServiceMissingError`` when a process died, of memory
-    most likely.
+    The processes end at once if this one is interrupted or killed, or no longer needs their results; their temporary
+    files
+    are in a folder that is removed with this process.
+
+    Args:
+        jobs: Number of processes.
+        made: Function that creates the state of each process, and its argument.
+        run: Function that processes a call with the state.
+        calls: The calls.
+        at_once: Number of calls sent to a process together.
+
+    Yields:
+        The results.
+
+    Raises:
+        ServiceMissingError: A process died, most likely because of memory.
     """
     if jobs == 1:
         state = made[0](made[1])
@@ -55,7 +67,7 @@ def _from_pool(
         rest = iter(calls)
         batches = iter(lambda: list(islice(rest, at_once)), [])
         waiting = deque(pool.submit(_run_each, run, batch) for batch in batches)
-        while waiting:  # not Executor.map: that cancels what waits while the pool tells it of a process that died
+        while waiting:  # not Executor.map, which cancels waiting calls while the pool reports a dead process to them
             yield from waiting.popleft().result()
     except BrokenProcessPool as error:
         raise ServiceMissingError(
@@ -75,13 +87,13 @@ def _run_each(run: Callable[[Call], Result], calls: list[Call]) -> list[Result]:
 
 def _start(make: Callable[[Setting], State], setting: Setting, scratch: str) -> None:
     tempfile.tempdir = scratch
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter, which ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process
     threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     _kept[:] = [make(setting)]
 
 
 def _end_with_parent(scratch: str) -> None:
-    """Wait for the end of the parent; one that was killed has left the folder of temporary files to its processes."""
+    """Wait for the end of the parent; if it was killed, remove its folder of temporary files."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         shutil.rmtree(scratch, ignore_errors=True)

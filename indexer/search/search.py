@@ -1,21 +1,20 @@
-"""The whole path from one picture to the registered works that it shows.
+"""Search from one picture to the registered works that it shows.
 
-Whoever searches (the match step, a folder without any server, a benchmark) brings the works as it holds them; the order
-of the measures, from cheap to dear, is decided here and nowhere else:
+The caller (the match step, a folder without a server, a benchmark) provides the works; only this module decides the
+order of the steps, from cheap to expensive:
 
-1. The hash, of the picture, of what lies inside its borders, of its panels and inset; of an icon nothing else.
-2. The local votes of its strongest quick features, then, where these say anything, the descriptor of the whole picture.
-   Where neither these nor the hash promise a work (:attr:`Search.is_promising`), the picture shows a stranger, and 3
-   and 4 are left out.
-3. The works that hash, votes and, unless votes alone promise any and hardly do, the descriptors of the picture and its
-   parts name are compared; those that the hash of the negative names in any case.
-4. What certain matches leave of the picture votes again: it may show further works.
-5. Each picture within one, in a sheet of dozens or one in another, is asked for by itself.
+1. The hash, of the picture, of the content inside its borders, of its panels and inset; for an icon nothing else.
+2. The local votes of its strongest quick features, then, if these are significant, the descriptor of the whole picture.
+   If neither these nor the hash promise a work (:attr:`Search.is_promising`), the picture is unrelated, and steps 3
+   and 4 are skipped.
+3. The works found by hash, votes and the descriptors of the picture and its parts are compared; descriptors are skipped
+   if only votes promise a work, and weakly. Works found by the hash of the negative are compared in any case.
+4. The parts of the picture that certain matches do not explain vote again, as it may show further works.
+5. Each picture within the picture, in a sheet of dozens or nested, is searched for separately.
 
-Whether a work is compared, and what is said of it, doesn't hang on what was found of other works: a picture may be
-registered twice, and a page may be one work and show another. Each candidate is glanced at by its quick figures first;
-all the features are measured only where those promise something, or where far more of them name a work than chance
-would have it.
+The comparison with a work and its result do not depend on other works: a picture may be registered twice, and a page
+may be one work and show another. Each candidate is first compared by its quick figures; all features are measured only
+if those are promising, or if far more of them vote for a work than chance explains.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -49,67 +48,64 @@ from indexer.search.within import likest, named_within, parts_of, state_agreemen
 from indexer.votes.index import Vote, VoteIndex
 
 EXPLAINED = 0.9
-"""Share of a picture and of a work that a match shows, from which the two are the same picture."""
+"""Shares of a picture and of a work shown by a match, from which the two are the same picture."""
 LOUD = 4.0
-"""Times what chance gives, from which a work's votes have all features measured even where a glance shows nothing: a
-copy that fills a sixth of a picture has few of the quick features. Of 200 strangers 8 have such a work among 100, and
-13 have one from three times. Of 2,032 copies as many were found without this rule as with it from three times, when at
-most twelve parts of a picture and those of one size were compared.
-"""
+"""Ratio of a work's votes to chance from which all features are measured even if a quick look shows nothing: a copy
+that fills a sixth of a picture has few of the quick features. Of 200 unrelated pictures, 8 have such a work among
+100, and 13 have one from a ratio of three. Of 2,032 copies, as many were found without this rule as with a ratio
+of three, when at most twelve parts of a picture and those of one size were compared."""
 APART = 2.0
-"""Times what any other work has, that the votes of a loud one weigh at least: where several are as loud, it is a
-texture. Of 840 pictures, 600 of them copies, none was decided otherwise with this rule.
-"""
+"""Minimum ratio of the loudest work's votes to those of any other: if several are equally loud, it is a texture. Of
+840 pictures, 600 of them copies, none was decided differently with this rule."""
 LEFT = 40
-"""Quick features outside what is explained, from which they are asked for further works."""
+"""Minimum quick features outside explained parts for a search for further works."""
 QUESTIONS = 150
 """Quick features, the strongest of each region, that vote for works first."""
 VOTED_FOR, NEAR_HASH, NEAR_WHOLE = 2.5, 80, 0.35
-"""What promises a work: times what chance gives its votes, bits, 1 − cosine. Of 352 copies of 40 among 10,000 works, by
-edits, single changes and chains of them, these rules and 150 questions leave out none that is found without them; of 60
-strangers 52 promise nothing, and cost two thirds.
-"""
+"""Limits for a promising work: ratio of its votes to chance, bits, 1 − cosine. Of 352 copies of 40 among 10,000
+works, by edits, single changes and chains of them, these rules and 150 features lose none that is found without
+them; of 60 unrelated pictures, 52 promise nothing, which saves two thirds of the cost."""
 WHOLE_FROM = 1.9
-"""Times what chance gives its votes, from which the descriptor of the whole is asked: where votes say less, it promises
-nothing either. Of 3,069 copies by edits, by single changes and at 48 to 200 pixels it alone promises 6; the two of them
-with less are negatives, which the hash of the negative names. Of 100 strangers more than half have less. Of a small
-picture votes alone decide: of 379 that were found it alone promises none, and two in five of 177 strangers have more.
-"""
+"""Ratio of votes to chance from which the descriptor of the whole is searched for: with fewer votes, it promises
+nothing either. Of 3,069 copies by edits, by single changes and at 48 to 200 pixels, it alone promises 6; the two
+of them with fewer votes are negatives, which the hash of the negative finds. Of 100 unrelated pictures, more than
+half have fewer. For a small picture, votes alone decide: of 379 that were found, the descriptor alone promises
+none, and two in five of 177 unrelated ones have more votes."""
 DESCRIBED_FROM = 3.0
-"""Times what chance gives its votes, from which the descriptors name works where nothing else promises any: half of
-the strangers that votes promise stay below. Of 1,681 copies 17 do, and none of them is named by descriptors alone.
-"""
+"""Ratio of votes to chance from which descriptors are searched for if nothing else promises a work: half of the
+unrelated pictures that votes promise have fewer. Of 1,681 copies, 17 have fewer, and descriptors alone find none
+of them."""
 UPRIGHT = 2
-"""Of the hashes of a negative, those that are looked for."""
+"""Number of a negative's hashes that are searched for."""
 ROUNDS = 3
-"""Times that what is left is asked."""
+"""Maximum rounds of searches with the unexplained parts."""
 SETTLED = (Decision.CERTAIN, Decision.REVIEW)
-"""After which the pictures within a picture aren't asked any more."""
+"""Decisions after which the pictures within a picture are not searched."""
 
 Key = TypeVar("Key", bound=Hashable)
-"""How a caller names a registered picture: a primary key, a place in a list."""
+"""A caller's identifier of a registered picture: a primary key, a position in a list."""
 
 
 class Works(Protocol[Key]):
-    """The registered pictures, as one process sees them."""
+    """The registered pictures, for one process."""
 
     @property
     def hashes(self) -> VectorIndex:
-        """Their hashes."""
+        """Index of their hashes."""
 
     @property
     def descriptors(self) -> VectorIndex:
-        """Their descriptors."""
+        """Index of their descriptors."""
 
     @property
     def votes(self) -> VoteIndex:
-        """Their local features."""
+        """Index of their local features."""
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], Key]:
-        """Whose vector each candidate is, by space and number; what has gone is left out."""
+        """Return the work of each candidate's vector, by space and number; deleted ones are omitted."""
 
     def features(self, work: Key) -> Features | None:
-        """What was measured of a registered picture; ``None`` when it can't be had, and is left out."""
+        """Return the features of a registered picture; ``None`` if they are unavailable, and the picture is skipped."""
 
 
 def find_works(
@@ -119,10 +115,17 @@ def find_works(
     limits: Limits = DEFAULT_LIMITS,
     hashed: Sequence[Candidate] | None = None,
 ) -> list[tuple[Key, Verification]]:
-    """Every registered picture that one picture was compared with, once, in the order of promise; also those unlike it.
+    """Return the results for every registered picture that was compared, in order of promise, including non-matches.
 
-    ``load`` gives its exact bytes when pictures within it are cut out, ``hashed`` what ``candidates.hash_candidates``
-    said of it, where several pictures were asked at once.
+    Args:
+        found: Features of the picture.
+        load: Returns its exact bytes, to cut out pictures within it.
+        works: The registered works.
+        limits: Limits for decoding.
+        hashed: Results of ``candidates.hash_candidates`` for it, if several pictures were searched together.
+
+    Returns:
+        The works with their verifications.
     """
     search = Search(found, load, works, limits)
     search.run(hashed)
@@ -130,9 +133,9 @@ def find_works(
 
 
 def compare(found: Features, registered: Features, works: int = 0) -> Examined:
-    """Verify one pair that was named among so many works: at a glance, then with all features where that promises some.
+    """Verify a pair that was named among ``works`` works: by quick features, then by all if these are promising.
 
-    A small picture has few features, and all of them cost little: it is never judged at a glance.
+    A small picture has few features, all of them cheap: it is always compared with all.
     """
     if not found.is_small:
         dismissed = promises(found, registered)
@@ -142,9 +145,10 @@ def compare(found: Features, registered: Features, works: int = 0) -> Examined:
 
 
 def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_LIMITS) -> Verification:
-    """Whether one picture shows another, by their exact bytes; without a probability, which a calibration gives.
+    """Compare two pictures by their exact bytes; the result has no probability, which a calibration provides.
 
-    Raises ``UnreadablePictureError`` when one of them isn't a picture within the limits.
+    Raises:
+        UnreadablePictureError: One of them is not a picture within the limits.
     """
     return compare_closely(extract(found, limits), lambda: found, extract(registered, limits), limits)
 
@@ -152,67 +156,71 @@ def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_L
 def compare_closely(
     found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
 ) -> Verification:
-    """Verify the one pair that somebody asks about: with all features, without a glance that spares a search its cost.
+    """Verify the one pair that a user asks about, with all features.
 
-    Where these leave a doubt, the pictures within the picture are compared, too; the surest of them counts. Raises
-    ``ExhibitError`` when the bytes can't be had or decoded.
+    If doubt remains, the pictures within the picture are compared, too; the most certain result is returned.
+
+    Raises:
+        ExhibitError: The bytes cannot be loaded or decoded.
     """
-    said: Verification = state_agreement(verify(found, registered), found, load, registered, limits)
-    if said.decision in SETTLED or found.is_icon:
-        return said
+    verification: Verification = state_agreement(verify(found, registered), found, load, registered, limits)
+    if verification.decision in SETTLED or found.is_icon:
+        return verification
     for part in likest(parts_of(found, load, limits), registered):
         within = verified_within(part, found, load, registered, limits)
-        said = within if within.decision.sureness > said.decision.sureness else said
-        if said.decision in SETTLED:
+        verification = within if within.decision.sureness > verification.decision.sureness else verification
+        if verification.decision in SETTLED:
             break
-    return said
+    return verification
 
 
 def compare_alone(
     found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
 ) -> Verification:
-    """Verify one pair that no search of :func:`find_works` has named, and decide as that does.
+    """Verify a pair that no search of :func:`find_works` has named, with the same decision rules.
 
-    Where nothing of the work is shown, the pictures within the picture are compared. Raises ``ExhibitError`` when the
-    bytes can't be had or decoded.
+    If no match is found, the pictures within the picture are compared.
+
+    Raises:
+        ExhibitError: The bytes cannot be loaded or decoded.
     """
-    said = state_agreement(compare(found, registered), found, load, registered, limits)
-    if said.decision is not Decision.NONE or found.is_icon:
-        return said
+    verification = state_agreement(compare(found, registered), found, load, registered, limits)
+    if verification.decision is not Decision.NONE or found.is_icon:
+        return verification
     for part in likest(parts_of(found, load, limits), registered):
         within = verified_within(part, found, load, registered, limits)
         if within.decision is not Decision.NONE:
             return within
-    return said
+    return verification
 
 
 def _upright_negative(found: Features) -> Features:
-    """With the hashes of the picture as it is and mirrored: a negative is seldom turned as well."""
+    """Return the negative with upright and mirrored hashes only, as negatives are seldom rotated as well."""
     inverted = negative(found)
     return replace(inverted, hash_variants=inverted.hash_variants[:UPRIGHT])
 
 
 class Search(Generic[Key]):
-    """What one picture has been compared with so far."""
+    """The comparisons of one picture so far."""
 
     def __init__(self, found: Features, load: Callable[[], bytes], works: Works[Key], limits: Limits) -> None:
         self.compared: dict[Key, Verification] = {}
-        self.hashed: Sequence[Candidate] = ()  # what the hashes name, nearest first
-        self.named: list[list[Key]] = []  # the works that each question named, in order of promise
+        self.hashed: Sequence[Candidate] = ()  # candidates by hash, nearest first
+        self.named: list[list[Key]] = []  # works found by each query, in order of promise
         self.found = found
         self.load = load
         self.works = works
         self.limits = limits
         self.hashes = works.hashes
-        self.count = len(self.hashes)  # among how many pictures, at most, a comparison's work was named
+        self.count = len(self.hashes)  # maximum number of pictures among which a compared work was found
 
     @property
     def certain(self) -> list[tuple[Key, Verification]]:
-        """The copies that leave no doubt."""
+        """The copies without doubt."""
         return [(work, found) for work, found in self.compared.items() if found.decision is Decision.CERTAIN]
 
     def run(self, hashed: Sequence[Candidate] | None = None) -> None:
-        """Compare whatever is worth it, as :func:`find_works` says."""
+        """Compare all promising works, as described at :func:`find_works`."""
         found = self.found
         self.hashed = hash_candidates([found], self.hashes)[0] if hashed is None else hashed
         if found.is_icon:
@@ -230,45 +238,45 @@ class Search(Generic[Key]):
 
     @cached_property
     def descriptors(self) -> VectorIndex:
-        """Those of the works, as they are when they are first asked for: one state for the whole search."""
+        """Descriptors of the works in the state of their first use, for the whole search."""
         return self.works.descriptors
 
     @cached_property
     def votes(self) -> VoteIndex:
-        """The same of their votes."""
+        """Votes of the works in the state of their first use."""
         return self.works.votes
 
     @cached_property
     def voted(self) -> list[Vote]:
-        """What the strongest of the quick features say."""
+        """Votes of the strongest quick features."""
         return self.votes.votes(self.found.quick.descriptors[:QUESTIONS])
 
     @property
     def heaviest(self) -> float:
-        """What the heaviest work's votes weigh, times what chance gives; 0 if none are there or it can't be told."""
+        """Ratio of the heaviest work's votes to chance; 0 without votes or an estimate of chance."""
         return self.voted[0].weight / by_chance(self.voted) if self.voted else 0.0
 
     @cached_property
     def is_composed_or_near(self) -> bool:
-        """Whether the picture is one of several parts, or its hash speaks for some work."""
+        """True if the picture consists of several parts, or its hash is near that of a work."""
         composed = bool(self.found.panels) or self.found.inset is not None
         return composed or any(hit.distance <= NEAR_HASH for hit in self.hashed)
 
     @cached_property
     def is_promising(self) -> bool:
-        """Whether anything cheap speaks for some work, or the picture is one of several parts."""
+        """True if a cheap feature promises a work, or the picture consists of several parts."""
         if self.is_composed_or_near:
             return True
-        if 0 < len(self.voted) <= FEW_VOTED:  # what chance gives can't be told
+        if 0 < len(self.voted) <= FEW_VOTED:  # chance cannot be estimated
             return True
         if self.voted and (self.found.is_small or not WHOLE_FROM <= self.heaviest < VOTED_FOR):
             return self.heaviest >= VOTED_FOR
         return bool(self.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0])
 
     def compare(self, *rounds: Iterable[Candidate]) -> None:
-        """Compare the works that candidates stand for, as far as that hasn't been done.
+        """Compare the works of candidates that have not been compared yet.
 
-        Of each round so many are compared; the owners of all rounds are asked for at once.
+        The number of comparisons per round is limited; the owners of all rounds are queried together.
         """
         listed = [list(candidates) for candidates in rounds]
         owners = self.works.owners(chain.from_iterable(listed))
@@ -290,7 +298,7 @@ class Search(Generic[Key]):
                 self._keep(work, state_agreement(one, self.found, self.load, registered, self.limits, self.count))
 
     def look_within(self) -> None:
-        """Compare each picture within the picture with the works that it resembles, as if it had been found alone."""
+        """Compare each picture within the picture with the works that it resembles, as if found separately."""
         parts = parts_of(self.found, self.load, self.limits)
         if not parts:
             return
@@ -305,36 +313,38 @@ class Search(Generic[Key]):
         for work, part in list(first.items())[:MAX_CANDIDATES]:
             registered = self.works.features(work)
             if registered is not None:
-                said = verified_within(part, self.found, self.load, registered, self.limits, self.count * len(parts))
-                self._keep(work, said)
+                verification = verified_within(
+                    part, self.found, self.load, registered, self.limits, self.count * len(parts)
+                )
+                self._keep(work, verification)
 
     def _is_open(self, work: Key) -> bool:
         known = self.compared.get(work)
         return known is None or known.decision not in SETTLED
 
     def _keep(self, work: Key, said: Verification) -> None:
-        """The surer of what was said of a work; the first of two as sure."""
+        """Keep the more certain result for a work; of two equal ones, the first."""
         known = self.compared.get(work)
         if known is None or said.decision.sureness > known.decision.sureness:
             self.compared[work] = said
 
     def ask_what_is_left(self) -> None:
-        """Let the features outside what is explained vote for further works, until they name none."""
+        """Let the features outside explained parts vote for further works, until they find none."""
         for _ in range(ROUNDS):
             certain = self.certain
             if not certain:
                 return
-            left = self.found.quick
+            features = self.found.quick
             for work, verification in certain:
-                left = self._outside(left, work, verification)
-            if len(left) < LEFT:
+                features = self._outside(features, work, verification)
+            if len(features) < LEFT:
                 return
-            self.compare(vote_candidates(left, self.votes))
+            self.compare(vote_candidates(features, self.votes))
             if len(self.certain) == len(certain):
                 return
 
     def _outside(self, local: LocalFeatures, work: Key, verification: Verification) -> LocalFeatures:
-        """The features that show no copy of a work."""
+        """Return the features outside all copies of a work."""
         registered = self.works.features(work)
         for transform in (verification.transform, *verification.further):
             if transform is not None and registered is not None:
@@ -343,7 +353,7 @@ class Search(Generic[Key]):
 
 
 def loudest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The work whose votes are far above those of chance and of every other, if there is one."""
+    """Return the work whose votes far exceed those of chance and of every other work, if there is one."""
     voted = sorted((hit for hit in candidates if hit.space == ROOTSIFT.id), key=lambda hit: hit.distance)
     is_loud = voted and voted[0].distance <= 1 / LOUD
     return voted[:1] if is_loud and all(hit.distance >= APART * voted[0].distance for hit in voted[1:]) else []

@@ -1,7 +1,7 @@
-"""Works that are exposures of one scene: which of them a found picture is a copy of.
+"""Works that are exposures of one scene: selects the one of which a found picture is a copy.
 
-Alone, a photograph that lies on a work to a fraction of a pixel can't be told from a copy of it. Beside the other
-photographs of the scene it can: a copy lies on its own original more precisely than on any other.
+By itself, a photograph that matches a work to a fraction of a pixel cannot be distinguished from a copy. Together with
+the other photographs of the scene it can: a copy matches its own original more precisely than any other.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping
@@ -13,21 +13,21 @@ from indexer.search.search import EXPLAINED
 
 SERIES = "series"
 SAME_PICTURE = 0.9
-"""Precision from which one work shows the very picture of another. Of 1,380 light copies one in seven lay less
-precisely; of frames of a film that were certain none came beyond .4, of 763 made exposures one in seventy.
-"""
+"""Precision from which one work shows exactly the picture of another. Of 1,380 light copies, one in seven was less
+precise; of frames of a film that were certain, none exceeded .4, of 763 generated exposures one in seventy."""
 CLEARLY = 0.03
-"""By how much more precisely a copy lies on its work than on another exposure of the scene: every one of those did."""
+"""Minimum difference in precision between a copy's match with its work and with another exposure of the scene; all
+of the light copies exceeded it."""
 IN_PIECES = 0.5
-"""By how much less precisely it lies in pieces, in which another place of the camera fits as well."""
+"""Deduction for matches in pieces, which also fit another camera position."""
 LIKE_A_COPY = 0.8
-"""Precision from which two works of a series that a picture lies on alike are rather the same picture."""
+"""Precision from which two equally precise works of a series are likely the same picture."""
 
 Key = TypeVar("Key", bound=Hashable)
 
 
 def relation_of(verification: Verification) -> Relation | None:
-    """What a work is to another one, by its picture as the found one; a part may be either of the two."""
+    """Return a work's relation to another one, whose picture was compared as the found one; either may be a part."""
     if verification.decision in {Decision.REVIEW, Decision.RESEMBLES}:
         return Relation.SERIES if "imprecise" in verification.reasons else None
     if verification.decision is Decision.NONE:
@@ -43,11 +43,11 @@ def relation_of(verification: Verification) -> Relation | None:
 def told_apart(
     compared: Mapping[Key, Verification], siblings: Callable[[Key], Collection[Key]]
 ) -> dict[Key, Verification]:
-    """The same comparisons of one found picture, with those left to a person that another exposure explains as well.
+    """Return the comparisons of one found picture, with those that another exposure explains as well sent to review.
 
-    A match stays certain when the picture lies clearly more precisely on its work than on each sibling, or as precisely
-    as copies do on several of them. ``siblings`` gives the other exposures of a work's scene; those that weren't
-    compared say nothing.
+    A match stays certain if the picture matches its work clearly more precisely than each sibling, or several of them
+    as
+    precisely as copies do. ``siblings`` returns the other exposures of a work's scene; those not compared are ignored.
     """
 
     def held_back(work: Key, verification: Verification) -> Verification:
@@ -63,9 +63,9 @@ def told_apart(
 
 
 def precision(verification: Verification) -> float:
-    """How precisely a found picture lies on a work: 1 for an untouched copy, 2 for the same bytes, −1 for what doesn't.
+    """Return the precision of a match: 1 for an untouched copy, 2 for identical bytes, −1 for no match.
 
-    The share of patches in place less the drift in pixels, less where it lies in pieces.
+    It is the share of patches in place minus the drift in pixels, reduced for matches in pieces.
     """
     if "same-bytes" in verification.reasons:
         return 2.0

@@ -1,7 +1,7 @@
-"""Why a picture was found to show a work, or wasn't: each stage's figures beside their limits.
+"""Explanation of why a picture matched a work or not: the figures of each stage beside their limits.
 
-The search itself is asked: whom its indexes named, in which order, and what decided the comparison. Nothing is decided
-here, and nothing is measured in another way. A further stage is one more function in ``GATES``.
+The figures come from the search itself: the results of its indexes, their order, and the comparison's reasons. This
+module decides nothing and measures nothing differently. A further stage is another function in ``GATES``.
 """
 
 import math
@@ -34,7 +34,7 @@ STAGES: Mapping[str, Sentence] = {
     "exposure": Sentence("It is this picture, and not another one of the scene"),
     "certainty": Sentence("Nothing is left to doubt"),
 }
-"""What each gate asks, by its name."""
+"""The question of each gate, by name."""
 FIGURES: Mapping[str, Sentence] = {
     "hamming": Sentence("Bits by which the hashes differ"),
     "side": Sentence("Pixels of the copy's shorter side"),
@@ -64,27 +64,27 @@ FIGURES: Mapping[str, Sentence] = {
     "pieces_firm": Sentence("Share of the original in place piece by piece, the less the farther these are shifted"),
     "pieces_firm_clear": Sentence("… less where a part of one shows something else"),
 }
-"""What each figure is, by the name of its condition or of its term (:data:`indexer.compare.weighing.TERMS`)."""
+"""Descriptions of figures, by the name of the condition or term (:data:`indexer.compare.weighing.TERMS`)."""
 MEASURED: Mapping[str, str] = {"hash": "hamming"}
-"""The figure that a term weighs, where it is named otherwise."""
+"""The figure that a term weighs, if the names differ."""
 BREAKS_OFF = Sentence("The file breaks off or is damaged: compared was what there is of it.")
 NEAREST = 100
-"""Descriptors among which a work's place is looked for."""
+"""Number of nearest descriptors among which a work is searched for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A figure beside its limit, or beside what it adds to a sum."""
+    """A figure with its limit, or with its summand."""
 
     name: str  # a key of `FIGURES`
-    figure: float | None  # as it was measured; ``None`` where it wasn't
+    figure: float | None  # measured value; ``None`` if not measured
     limit: float | None = None
-    at_most: bool = False  # whether the figure may not exceed the limit; else it has to reach it
+    at_most: bool = False  # whether the limit is a maximum; otherwise a minimum
     adds: float | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether the figure keeps to its limit; what is only added up does."""
+        """True if the figure is within its limit, or has none."""
         if self.limit is None or self.figure is None:
             return True
         return self.figure <= self.limit if self.at_most else self.figure >= self.limit
@@ -95,44 +95,44 @@ Way = tuple[Condition, ...]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One stage that a pair has to pass."""
+    """A stage that a pair must pass."""
 
     name: str  # a key of `STAGES`
-    figures: Way = ()  # what was measured
+    figures: Way = ()  # the measurements
     passed: bool = True
-    sentences: tuple[str, ...] = ()  # what stopped a pair that doesn't pass, and what would have changed that
+    sentences: tuple[str, ...] = ()  # why a pair does not pass, and what would change that
 
     @property
     def title(self) -> Sentence:
-        """What the gate asks."""
+        """The question of the gate."""
         return STAGES[self.name]
 
     @property
     def rows(self) -> list[tuple[Sentence, str, Sentence, bool]]:
-        """What was measured, the figure, what is needed, and whether that stopped nothing: for a table."""
+        """Rows of a table: description, figure, required value, and True if the pair was not stopped by it."""
         return [(FIGURES[one.name], _number(one.figure), _limit(one), one.holds or self.passed) for one in self.figures]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation(Generic[Key]):
-    """What the search made of a pair, gate after gate; those behind where it fell show what would have come next."""
+    """Result of a search for a pair, gate by gate; gates after a failed one show what would have come next."""
 
     decision: Decision
     gates: tuple[Gate, ...]
-    original: Key  # which of the work's pictures came farthest
-    examined: Verification | None = None  # the comparison; `None` when the copy can't be read
-    before: tuple[Key, ...] = ()  # what stood before it where it was named
-    incomplete: bool = False  # whether the file of the copy breaks off or is damaged
+    original: Key  # the work's picture with the best result
+    examined: Verification | None = None  # the comparison; `None` if the copy cannot be read
+    before: tuple[Key, ...] = ()  # works ranked before it where it was found
+    incomplete: bool = False  # whether the file of the copy is truncated or damaged
 
     @property
     def fell(self) -> Gate | None:
-        """The gate where the pair fell; ``None`` when it was found."""
+        """The gate at which the pair failed; ``None`` if it was found."""
         stopped = (gate for gate in self.gates if not gate.passed)
         return next(stopped, self.gates[-1]) if self.decision is Decision.NONE else None
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What came of it, and what would have changed that, or what keeps a find from being certain."""
+        """The result, with what would have changed it, or what keeps a match from being certain."""
         cut = (BREAKS_OFF,) if self.incomplete else ()
         if self.fell is None:
             return Sentence("It is found."), *self.gates[-1].sentences, *cut
@@ -142,7 +142,7 @@ class Explanation(Generic[Key]):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What is to be said of a find."""
+        """Reasons that apply to a match."""
         return () if self.examined is None or self.decision is Decision.NONE else self.examined.reasons
 
 
@@ -154,10 +154,18 @@ def explain(
     descriptor: Descriptor = BUILT_IN,
     settled: Callable[[Features, dict[Key, Verification]], dict[Key, Verification]] = lambda _found, compared: compared,
 ) -> Explanation[Key]:
-    """Search for one picture, and tell why it is found to show a work, by the features of its pictures, or isn't.
+    """Search for one picture, and explain why it matches a work or not.
 
-    Without works to search among, the two are compared as if the search had named them. ``settled`` is what becomes of
-    the comparisons of a search, as where works of a series are told apart.
+    Args:
+        data: Bytes of the picture.
+        originals: Features of the work's pictures.
+        works: Works to search; without them, the two are compared as if the search had found them.
+        limits: Limits for decoding.
+        descriptor: The network.
+        settled: Final processing of a search's comparisons, such as for works of a series.
+
+    Returns:
+        The explanation.
     """
     try:
         found = extract(data, limits, descriptor=descriptor)
@@ -184,28 +192,28 @@ def _promise(compared: Verification | None) -> tuple[int, float]:
 
 @dataclass(frozen=True, slots=True)
 class _Pair(Generic[Key]):
-    """What is known of a pair when the search has ended."""
+    """Facts about a pair after the search."""
 
     key: Key
     found: Features
     original: Features
-    examined: Examined  # as the search compared them, or as it would have
+    examined: Examined  # as the search compared them, or would have
     search: search.Search[Key] | None
 
     @property
     def agrees(self) -> bool:
-        """Whether the comparison shows anything."""
+        """True if the comparison found a match."""
         return self.examined.decision is not Decision.NONE
 
     @property
     def before(self) -> list[Key] | None:
-        """What stood before it where it was named first; ``None`` when it wasn't."""
+        """Works ranked before it where it was found first; ``None`` if it was not found."""
         rounds = () if self.search is None else self.search.named
         return min((named[: named.index(self.key)] for named in rounds if self.key in named), key=len, default=None)
 
 
 def _gate(name: str, figures: Way, said: Sentence, *further: Sentence, passed: bool) -> Gate:
-    """A gate with what stopped a pair there: the sentence, the figures that fall short, and what else is to be said."""
+    """Create a gate; if the pair fails, with the sentence, the insufficient figures, and further sentences."""
     short = [
         Sentence("%(what)s: %(figure)s; needed: %(limit)s.", what=what, figure=figure, limit=limit)
         for what, figure, limit, holds in Gate(name, figures, passed).rows
@@ -215,10 +223,10 @@ def _gate(name: str, figures: Way, said: Sentence, *further: Sentence, passed: b
 
 
 def _information(pair: _Pair[Key]) -> Iterator[Gate]:
-    said = Sentence("The original carries too little to be told apart: only nearly exact copies of it are shown.")
+    sentence = Sentence("The original carries too little to be told apart: only nearly exact copies of it are shown.")
     nearly = Condition("hamming", pair.examined.hamming, NEAR_EXACT, at_most=True)
     flat = pair.original.is_flat
-    yield _gate("information", (nearly,) if flat else (), said, passed=pair.agrees or not flat)
+    yield _gate("information", (nearly,) if flat else (), sentence, passed=pair.agrees or not flat)
 
 
 def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -231,39 +239,39 @@ def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
         figures.append(Condition("side", min(pair.found.info.width, pair.found.info.height), ICON_SIDE))
     else:
         figures += [*_described(pair, pair.search), *_voted(pair, pair.search)]
-    said = Sentence("Neither hash nor descriptor nor votes named it, so the two weren't compared.")
+    sentence = Sentence("Neither hash nor descriptor nor votes named it, so the two weren't compared.")
     if pair.before is not None:
         figures.append(Condition("place", len(pair.before) + 1, candidates.MAX_CANDIDATES, at_most=True))
-        said = Sentence("The search named it, but too many others stood before it.")
+        sentence = Sentence("The search named it, but too many others stood before it.")
     same = Sentence("Compared all the same, it isn't found either.")
     if pair.agrees:
         same = Sentence("Compared all the same, it is found.")
-    yield _gate("naming", tuple(figures), said, same, passed=pair.key in pair.search.compared)
+    yield _gate("naming", tuple(figures), sentence, same, passed=pair.key in pair.search.compared)
 
 
 def _related(pair: _Pair[Key]) -> Iterator[Gate]:
-    """Both questions, each with its sum; a glance that dismissed the pair has one of its own."""
+    """Yield the gates of both questions with their sums, and the gate of a quick look that dismissed the pair."""
     one, weighing = pair.examined, shipped()
     if one.glance:
         quick = Figures.told(one.figures)
-        said = Sentence(
+        sentence = Sentence(
             "Too little agrees at a glance: it may be drawn anew, show little of the original, or be another picture."
         )
-        yield _gate("glance", _sum(weighing.glance, quick, weighing.glance_limit), said, passed=False)
+        yield _gate("glance", _sum(weighing.glance, quick, weighing.glance_limit), sentence, passed=False)
     if one.related is None or one.exposure is None or one.glance:
         return
     figures = Figures.told(one.figures)
-    said = Sentence(
+    sentence = Sentence(
         "What agrees is no more than chance gives, or than a mark that other works of the owner carry, too."
     )
     larger = Sentence("A larger copy would show more of it.")
     small = max(pair.found.info.width, pair.found.info.height) < NORMAL.side
     needed = _sum(weighing.related, figures, one.limit)
-    yield _gate("related", needed, said, *([larger] if small else []), passed=pair.agrees)
+    yield _gate("related", needed, sentence, *([larger] if small else []), passed=pair.agrees)
     if pair.agrees:
-        said = Sentence("It may as well be another picture of the scene, or an adaptation.")
+        sentence = Sentence("It may as well be another picture of the scene, or an adaptation.")
         needed = _sum(weighing.exposure, figures, weighing.review_limit)
-        yield _gate("exposure", needed, said, passed=one.decision is not Decision.RESEMBLES)
+        yield _gate("exposure", needed, sentence, passed=one.decision is not Decision.RESEMBLES)
 
 
 def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -282,7 +290,7 @@ GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _nami
 
 
 def _sum(question: Question, figures: Figures, limit: float) -> Way:
-    """The sum beside its limit, and what each term adds."""
+    """Return the sum with its limit, and the summand of each term."""
     added = question.sum_of(figures)
     terms = [Condition(name, _measured(name, figures), adds=much) for name, much in added.items()]
     begun = Condition("begun", question.intercept, adds=question.intercept)
@@ -290,15 +298,15 @@ def _sum(question: Question, figures: Figures, limit: float) -> Way:
 
 
 def _measured(name: str, figures: Figures) -> float | None:
-    """The figure that a term weighs, as it was measured; of a term of several figures what it makes of them."""
-    told = asdict(figures)
-    return told[MEASURED.get(name, name)] if MEASURED.get(name, name) in told else TERMS[name](figures)
+    """Return the measured figure that a term weighs; for a term of several figures, its value."""
+    values = asdict(figures)
+    return values[MEASURED.get(name, name)] if MEASURED.get(name, name) in values else TERMS[name](figures)
 
 
 def _described(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:
-    """How alike the nearest of their descriptors are, and at which place that is for the copy's.
+    """Yield the similarity of the nearest descriptors, and the rank of the work.
 
-    Of a picture that promised nothing, only the descriptor of the whole was asked.
+    For a picture without promising results, only the descriptor of the whole was searched for.
     """
     found, works = pair.found, asked.works
     queries = np.stack([*found.embeddings.values()] if asked.is_promising else [found.embedding])
@@ -311,7 +319,7 @@ def _described(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Conditio
 
 
 def _voted(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:
-    """What the votes say, where there are works enough to tell chance."""
+    """Yield the votes, if there are enough works to estimate chance."""
     votes, works = asked.voted, asked.works
     if not math.isinf(chance := candidates.by_chance(votes)):
         place = _place(pair.key, works, ROOTSIFT.id, votes)
@@ -322,7 +330,7 @@ def _voted(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:
 
 
 def _place(key: Key, works: Works[Key], space: str, hits: Sequence[Hit | Vote]) -> int | None:
-    """At which place of an index's answer the original comes first."""
+    """Return the rank of the original in an index's results."""
     owners = works.owners(candidates.Candidate(space, hit.number, 0.0) for hit in hits)
     return next((place for place, hit in enumerate(hits, 1) if owners.get((space, hit.number)) == key), None)
 
@@ -335,7 +343,7 @@ def _limit(one: Condition) -> Sentence:
 
 
 def _number(figure: float | None) -> str:
-    """Whole figures as they are, others with three digits, a dash for what wasn't measured."""
+    """Format integers as they are, other figures with three digits, missing ones as a dash."""
     if figure is None:
         return "–"
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3g}"

@@ -1,4 +1,4 @@
-"""Pictures within a picture: each is looked for as if found alone, and what it shows is laid on the whole."""
+"""Pictures within a picture: each is searched for separately, and its match is mapped to the whole."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,19 +20,19 @@ from indexer.picture.features import NORMAL, SAME_PART, Detail, Features, Part, 
 from indexer.search.candidates import Candidate
 
 WITHIN = 0.47
-"""1 − cosine within which a part is compared with a work. Of 86 pictures that show one of 200 works small, and that
-nothing else found, it names the work in 57; in 13 another work lies within it, too, and is compared in vain.
-"""
+"""Maximum 1 − cosine for comparing a part with a work. Of 86 pictures that show one of 200 works small, and that
+nothing else found, it finds the work in 57; in 13, another work is within it, too, and is compared in vain."""
 LIKEST = 3
-"""Parts that are compared with one picture."""
+"""Number of parts that are compared with one picture."""
 BROKEN_OFF = 0.02
-"""Share of a strip's width, within which of the end of a stretch a picture is taken to break off there."""
+"""Distance from the end of a section, as a share of the strip's width, within which a picture counts as cut off
+there."""
 
 
 def parts_of(found: Features, load: Callable[[], bytes], limits: Limits) -> list[Part]:
-    """The pictures within a picture; none in most photographs.
+    """Return the pictures within a picture; empty for most photographs.
 
-    None either where the network that described the whole isn't at hand.
+    Also empty if the network that described the whole is not available.
     """
     if found.space != found.descriptor.space:
         return []
@@ -42,9 +42,9 @@ def parts_of(found: Features, load: Callable[[], bytes], limits: Limits) -> list
 
 
 def _regions_of_strip(data: bytes, found: Features, limits: Limits) -> list[Box]:
-    """The pictures within a strip, largest first: those within each stretch of it that is twice as long as wide.
+    """Return the pictures within a strip, largest first: those within each section, which is twice as long as wide.
 
-    Each stretch begins in the middle of the one before, and what breaks off at its ends is seen whole in another one.
+    Each section starts in the middle of the previous one; pictures cut off at its ends are complete in another.
     """
     decoded = decode(data, limits, at_least=round(NORMAL.side * found.strip_factor))
     grey = np.asarray(Image.fromarray(decoded.pixels).convert("L"))
@@ -52,7 +52,7 @@ def _regions_of_strip(data: bytes, found: Features, limits: Limits) -> list[Box]
     upright = grey.shape[0] > grey.shape[1]
     lines, wide, along = (grey, across, down) if upright else (grey.T, down, across)
     length, step = lines.shape
-    seen: list[Box] = []
+    boxes: list[Box] = []
     for start in range(0, max(1, length - step), step):
         stretch = np.ascontiguousarray(lines[start : start + 2 * step])
         height, edge = len(stretch), BROKEN_OFF * step
@@ -61,24 +61,24 @@ def _regions_of_strip(data: bytes, found: Features, limits: Limits) -> list[Box]
             if (start and top < edge) or (start + height < length and bottom > height - edge):
                 continue
             lies = Box(box.left, box.top + start * along, box.right, box.bottom + start * along)
-            if all(lies.likeness(other) < SAME_PART for other in seen):
-                seen.append(lies)
-    seen.sort(key=lambda box: -box.width * box.height)
+            if all(lies.likeness(other) < SAME_PART for other in boxes):
+                boxes.append(lies)
+    boxes.sort(key=lambda box: -box.width * box.height)
     if not upright:
-        seen = [Box(box.top, box.left, box.bottom, box.right) for box in seen]
-    return seen[:MAX_REGIONS]
+        boxes = [Box(box.top, box.left, box.bottom, box.right) for box in boxes]
+    return boxes[:MAX_REGIONS]
 
 
 def named_within(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[Part, Candidate]]:
-    """What the index says of each of the parts, the nearest first."""
-    found = descriptors.search(_vectors(parts), k=1, within=WITHIN)
-    named = [(part, hit) for part, hits in zip(parts, found, strict=True) for hit in hits]
+    """Return the result of the index for each of the parts, the nearest first."""
+    hits_by_part = descriptors.search(_vectors(parts), k=1, within=WITHIN)
+    named = [(part, hit) for part, hits in zip(parts, hits_by_part, strict=True) for hit in hits]
     named.sort(key=lambda pair: pair[1].distance)
     return [(part, Candidate(descriptors.space.id, hit.number, hit.distance)) for part, hit in named]
 
 
 def likest(parts: Sequence[Part], registered: Features) -> list[Part]:
-    """The parts that a registered picture most resembles, by what would name it; none if other networks saw it."""
+    """Return the parts most similar to a registered picture; empty if another network described it."""
     if not parts or registered.space != parts[0].descriptor.space:
         return []
     apart = 1 - _vectors(parts) @ registered.embedding
@@ -92,27 +92,37 @@ def _vectors(parts: Sequence[Part]) -> NDArray[np.float32]:
 def verified_within(
     part: Part, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
 ) -> Verification:
-    """Compare a part with a registered picture that was named among so many works; what is stated is of the whole."""
-    said = verify(part.features, registered, works)
-    if said.decision is Decision.NONE or said.transform is None:
-        return unrelated(said)
+    """Compare a part with a registered picture, named among ``works`` works; the stated values refer to the whole."""
+    verification = verify(part.features, registered, works)
+    if verification.decision is Decision.NONE or verification.transform is None:
+        return unrelated(verification)
     shift = np.array([[1.0, 0, -part.box.left], [0, 1, -part.box.top], [0, 0, 1]])
-    transform = np.array(_shifted(said.transform, shift))
-    shown = replace(
-        laid(said, transform, found, registered),
-        further=tuple(_shifted(further, shift) for further in said.further),
-        pieces=tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in said.pieces),
+    transform = np.array(_shifted(verification.transform, shift))
+    moved = replace(
+        laid(verification, transform, found, registered),
+        further=tuple(_shifted(further, shift) for further in verification.further),
+        pieces=tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in verification.pieces),
     )
-    return _with_agreement(shown, _with_enough_pixels(shown, found, load, registered, limits), registered, works)
+    return _with_agreement(moved, _with_enough_pixels(moved, found, load, registered, limits), registered, works)
 
 
 def state_agreement(
     said: Told, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
 ) -> Told:
-    """What is said of a pair, with the share that agrees as whoever recomputes it from both files sees it.
+    """Restate the share of matching windows of a pair as a verifier recomputes it from both files.
 
-    The grey picture, from which all else is measured, shows blurred what is small in the found one. ``works`` are those
-    among which the pair was named.
+    The grey picture, on which all other measurements are based, blurs small parts of the found one.
+
+    Args:
+        said: The verification.
+        found: The found picture.
+        load: Returns its exact bytes.
+        registered: The registered picture.
+        limits: Limits for decoding.
+        works: Number of works among which the pair was named.
+
+    Returns:
+        The verification.
     """
     if said.transform is None or said.decision is Decision.NONE or found.digest == registered.digest:
         return said
@@ -121,7 +131,7 @@ def state_agreement(
 
 
 def hold_back_weak(said: Told) -> Told:
-    """With nothing certain of which both show less alike than a verifier takes for shown."""
+    """Send a certain match to review if fewer windows match than a verifier requires."""
     if said.decision is Decision.CERTAIN and said.dense < WEAK_DENSE:
         return replace(said, decision=Decision.REVIEW, reasons=(*said.reasons, WEAK))
     return said
@@ -130,7 +140,7 @@ def hold_back_weak(said: Told) -> Told:
 def _with_enough_pixels(
     said: Verification, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
 ) -> Features:
-    """The found picture, measured anew from more pixels where those of its grey picture don't suffice."""
+    """Return the found picture, measured again at a higher resolution if its grey picture is too small."""
     first, second = ((one.info.width, one.info.height) for one in (found, registered))
     side = side_needed(first, second, said.transform or ())
     return found if side <= max(found.grey_size) else extract(load(), limits, Detail(side=side, parts=False))

@@ -1,1 +1,1 @@
-"""Indexes of vectors: in memory, in segments on disk, and in lists for many millions."""
+"""Vector indexes: in memory, in segments on disk, and in lists for many millions."""

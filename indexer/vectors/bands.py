@@ -1,4 +1,4 @@
-"""Bands of a perceptual hash: samples of its bits, of which near hashes share some (locality-sensitive hashing).
+"""Bands of a perceptual hash: samples of its bits, some of which near hashes share (locality-sensitive hashing).
 
 P. Indyk and R. Motwani, "Approximate nearest neighbors", 1998: bit sampling for the Hamming distance.
 """
@@ -6,7 +6,7 @@ P. Indyk and R. Motwani, "Approximate nearest neighbors", 1998: bit sampling for
 import hashlib
 
 BANDS, BITS = 16, 24
-"""So many parts of a hash are compared, of so many of its 256 bits each."""
+"""Number of bands of a hash, and bits in each of its 256."""
 
 
 def _sampled(band: int) -> list[int]:
@@ -15,13 +15,15 @@ def _sampled(band: int) -> list[int]:
 
 
 SAMPLED = [_sampled(band) for band in range(BANDS)]
-"""The bits of each band, from the most significant of the hash's first byte on."""
+"""The bits of each band, counted from the most significant bit of the hash's first byte."""
 
 
 def elements(digest: bytes, phash: bytes | None) -> list[bytes]:
-    """What stands for a picture: its SHA-256, and the bands of its perceptual hash where it has one."""
-    found = [b"digest " + digest]
+    """Return the elements of a picture: its SHA-256, and the bands of its perceptual hash if it has one."""
+    values = [b"digest " + digest]
     if phash is not None:
         bits = f"{int.from_bytes(phash, 'big'):0256b}"
-        found += [f"band {band} {''.join(bits[bit] for bit in chosen)}".encode() for band, chosen in enumerate(SAMPLED)]
-    return found
+        values += [
+            f"band {band} {''.join(bits[bit] for bit in chosen)}".encode() for band, chosen in enumerate(SAMPLED)
+        ]
+    return values

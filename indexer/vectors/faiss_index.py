@@ -55,7 +55,7 @@ class FaissIndex(ReplayedVectors[Manifest], FolderIndex[VectorRows, Batch]):
             yield waiting
 
     def _joined(self, batches: Iterable[Batch]) -> Batch:
-        """All rows of the batches, sorted by number."""
+        """Return all rows of the batches, sorted by number."""
         parts = [(np.zeros(0, np.int64), empty_vectors(self.space)), *batches]
         numbers, vectors = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(numbers, kind="stable")
@@ -69,5 +69,5 @@ class FaissIndex(ReplayedVectors[Manifest], FolderIndex[VectorRows, Batch]):
 
 
 def max_rows(space: Space) -> int:
-    """Rows that one segment may contain."""
+    """Return the maximum number of rows in one segment."""
     return min(MAX_ROWS, MAX_SEGMENT_BYTES // space.vector_bytes)

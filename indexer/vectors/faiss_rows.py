@@ -33,7 +33,7 @@ PROBES, PROBES_OF_NEW_WORKS = 16, 64
 MIN_CELLS, MAX_CELLS = 64, 2_048
 TRAINING_ROWS_PER_CELL, TRAINING_ROUNDS = 40, 8
 SPARE, NOISE = 8, 2e-6
-"""How many more rows FAISS is asked for, and the error of its products: exact ones decide which of nearly equal rows
+"""Additional rows requested from FAISS, and the error of its products: exact ones decide which of nearly equal rows
 are nearest."""
 _PLACE_BITS = 40
 
@@ -51,35 +51,35 @@ class VectorRows(NumberedRows, ABC):
 
     @classmethod
     def in_memory(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
-        """Rows in memory, from ascending numbers."""
+        """Create rows in memory from ascending numbers."""
         return cls(space, numbers, cls._flat(space, vectors))
 
     @property
     def is_flat(self) -> bool:
-        """Whether every vector is compared, so that the hits are exact."""
+        """True if every vector is compared, so that the hits are exact."""
         return not hasattr(self.index, "nlist")
 
     def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
-        """Add ascending numbers to rows in memory, replacing those that are there; returns all rows."""
+        """Add ascending numbers to rows in memory, replacing existing ones; return all rows."""
         if not len(self.numbers) or numbers[0] > self.numbers[-1]:
             self.index.add(vectors)
             self.numbers = np.concatenate([self.numbers, numbers])
             self.removed = np.concatenate([self.removed, np.zeros(len(numbers), np.bool_)])
             return self
         self.remove(numbers)
-        kept, rows = self.live()
-        order = np.argsort(all_numbers := np.concatenate([kept, numbers]), kind="stable")
+        live_numbers, rows = self.live()
+        order = np.argsort(all_numbers := np.concatenate([live_numbers, numbers]), kind="stable")
         return self.in_memory(self.space, all_numbers[order], np.concatenate([rows, vectors])[order])
 
     def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Numbers and vectors of all rows that were not removed; vectors in cells are approximate."""
+        """Return numbers and vectors of all rows that were not removed; vectors in cells are approximate."""
         vectors = self.index.reconstruct_n(0, len(self.numbers)) if len(self.numbers) else empty_vectors(self.space)
         return self.live_numbers, vectors[~self.removed]
 
     def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
-        wanted = min(k, len(self))
-        return self._search(queries, wanted, within) if wanted > 0 and len(queries) else [[] for _ in queries]
+        """Return at most ``k`` nearest hits for each query, nearest first, ties by number, at most ``within`` away."""
+        count = min(k, len(self))
+        return self._search(queries, count, within) if count > 0 and len(queries) else [[] for _ in queries]
 
     @classmethod
     @abstractmethod
@@ -94,7 +94,7 @@ class VectorRows(NumberedRows, ABC):
     @classmethod
     @abstractmethod
     def _flat(cls, space: Space, vectors: NDArray[Any]) -> Untyped:
-        """A flat FAISS index in memory."""
+        """Create a flat FAISS index in memory."""
 
     @abstractmethod
     def _search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
@@ -140,31 +140,32 @@ class HashRows(VectorRows):
     def _scan_lists(
         self, queries: NDArray[np.uint8], radius: int, share: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-        """Search a share of the lists: where the hits of each query start and end, their distances and places.
+        """Search a share of the lists; return the bounds of each query's hits, their distances and positions.
 
-        FAISS's own search takes twice the time for many queries: it reads the lists query by query. Here a list stays
-        in the processor's cache for all queries that read it.
+        FAISS's own search takes twice the time for many queries, as it reads the lists query by query. Here a list
+        stays in the
+        processor's cache for all queries that read it.
         """
         lists, count = self.index.invlists, self.index.nlist
         is_read = np.zeros((len(queries), count), np.bool_)
         likely = likely_lists(queries, count.bit_length() - 1, share)
         np.put_along_axis(is_read, likely, values=True, axis=1)
-        found = [(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))]
+        results = [(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))]
         for number in range(count):
             rows, size = np.flatnonzero(is_read[:, number]), lists.list_size(number)
             if not len(rows) or not size:
                 continue
-            asked, result = queries[rows], faiss.RangeSearchResult(len(rows))
+            subset, result = queries[rows], faiss.RangeSearchResult(len(rows))
             codes = lists.get_codes(number)
             faiss.hamming_range_search(
-                faiss.swig_ptr(asked), codes, len(rows), size, radius, self.index.code_size, result
+                faiss.swig_ptr(subset), codes, len(rows), size, radius, self.index.code_size, result
             )
             ends = faiss.rev_swig_ptr(result.lims, len(rows) + 1).astype(np.int64)
             if hits := int(ends[-1]):
                 places = faiss.rev_swig_ptr(lists.get_ids(number), size)[faiss.rev_swig_ptr(result.labels, hits)]
                 distances = faiss.rev_swig_ptr(result.distances, hits).copy()
-                found.append((np.repeat(rows, np.diff(ends)), distances, places))
-        whose, distances, places = map(np.concatenate, zip(*found, strict=True))
+                results.append((np.repeat(rows, np.diff(ends)), distances, places))
+        whose, distances, places = map(np.concatenate, zip(*results, strict=True))
         order = np.argsort(whose, kind="stable")
         return np.searchsorted(whose[order], np.arange(len(queries) + 1)), distances[order], places[order]
 
@@ -183,8 +184,8 @@ class HashRows(VectorRows):
 class DescriptorRows(VectorRows):
     """Descriptors of unit length, by their products; in cells with one byte per component.
 
-    Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011. A descriptor only names candidates, so the
-    loss of a candidate now and then is acceptable.
+    Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011. A descriptor only finds candidates, so the
+    occasional loss of a candidate is acceptable.
     """
 
     @classmethod
@@ -213,17 +214,17 @@ class DescriptorRows(VectorRows):
 
     def _search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
         parameters = self._parameters(k)
-        asked = min(len(self), k + SPARE) if self.is_flat else k
+        count = min(len(self), k + SPARE) if self.is_flat else k
         while True:
-            scores, places = self.index.search(queries, asked, params=parameters)
-            found = [self._hits(*row, within) for row in zip(queries, scores, places, strict=True)]
-            complete = (len(hits) < asked or hits[-1].distance > hits[k - 1].distance + NOISE for hits in found)
-            if not self.is_flat or asked == len(self) or all(complete):
-                return [hits[:k] for hits in found]
-            asked = min(len(self), 4 * asked)
+            scores, places = self.index.search(queries, count, params=parameters)
+            results = [self._hits(*row, within) for row in zip(queries, scores, places, strict=True)]
+            complete = (len(hits) < count or hits[-1].distance > hits[k - 1].distance + NOISE for hits in results)
+            if not self.is_flat or count == len(self) or all(complete):
+                return [hits[:k] for hits in results]
+            count = min(len(self), 4 * count)
 
     def _parameters(self, k: int) -> Untyped:
-        """FAISS's parameters: which rows were removed, and how many cells are read."""
+        """Return FAISS's search parameters: the removed rows, and the number of cells to read."""
         how: dict[str, Untyped] = {}
         if not self.is_flat:
             how["nprobe"] = PROBES if k < READ_ALL_FROM else PROBES_OF_NEW_WORKS
@@ -245,17 +246,17 @@ class DescriptorRows(VectorRows):
 
 
 def cell_count(rows: int) -> int:
-    """Cells of a segment with this many descriptors; 0 if it is flat."""
+    """Return the number of cells of a segment with this many descriptors; 0 if it is flat."""
     if rows < CELLS_FROM:
         return 0
     return int(np.clip(1 << round(np.log2(2 * np.sqrt(rows))), MIN_CELLS, MAX_CELLS))
 
 
 def rows_class(space: Space) -> type[VectorRows]:
-    """The kind of rows that a space has."""
+    """Return the class of rows for a space."""
     return HashRows if space.metric is Metric.HAMMING else DescriptorRows
 
 
 def empty_rows(space: Space) -> VectorRows:
-    """Rows in memory, still empty."""
+    """Create empty rows in memory."""
     return rows_class(space).in_memory(space, np.zeros(0, np.int64), empty_vectors(space))

@@ -38,7 +38,7 @@ class NumberedRows:
     Attributes:
         numbers: int64, ascending, each once.
         removed: bool, whether each entry was removed.
-        is_changed: Whether more is removed than the durable state says.
+        is_changed: Whether more is removed than in the durable state.
     """
 
     def __init__(self, numbers: NDArray[np.int64]) -> None:
@@ -51,7 +51,7 @@ class NumberedRows:
         return len(self.removed) - self._removed_count
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Mark numbers as removed; returns how many were there."""
+        """Mark numbers as removed; return how many were present."""
         places = np.searchsorted(self.numbers, numbers)
         places = places[places < len(self.numbers)]
         places = np.unique(places[np.isin(self.numbers[places], numbers)])
@@ -77,10 +77,11 @@ C = TypeVar("C")
 
 
 class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
-    """Entries of one space in a folder, which is created by the first flush. Implements ``ports.StoredIndex``.
+    """Entries of one space in a folder, which the first flush creates. Implements ``ports.StoredIndex``.
 
-    The files are opened on first use. ``R`` are the entries of a segment or of the tail, ``C`` is what one segment is
-    written from.
+    The files are opened on first use. ``R`` is the type of a segment's or the tail's entries, ``C`` the content from
+    which
+    a segment is written.
 
     Raises:
         IntegrityError: On first use: the files are damaged, of another version, or of another space.
@@ -102,7 +103,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         return [] if source is None else self._differences(opened.segments, opened.durable.sequence, source)
 
     def repair(self, source: VectorSource) -> list[str]:
-        """Empty the index if its files are damaged, so that it is replayed from the database; returns the problems."""
+        """Empty the index if its files are damaged, so that it is replayed from the database; return the problems."""
         if not self._damage(source):
             return []
         with write_lock(self.folder):
@@ -113,7 +114,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         return problems
 
     def tidy(self, source: VectorSource) -> None:
-        """Delete what killed writers left behind."""
+        """Delete files left by killed writers."""
         del source
         if not self.folder.is_dir():
             return
@@ -121,7 +122,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
             delete_leftovers(self.folder, self._read().files)
 
     def rebuild(self, source: VectorSource) -> None:
-        """Replace the index by what the database says; readers keep the old files until they reopen."""
+        """Replace the index by the contents of the database; readers keep the old files until they reopen."""
         last = source.last_change()
         self.replace(source.batches(last), last)
 
@@ -203,7 +204,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         return Segment(name, count, {path.suffix: Digest.of_file(path).hex for path in files})
 
     def _with_removals(self, generation: int, place: int) -> Segment:
-        """The manifest's entry of an older segment, with a new file if more was removed from it."""
+        """Return the manifest entry of an older segment, with a new file if more was removed from it."""
         segment, rows = self._opened.durable.segments[place], self._opened.segments[place]
         if not rows.is_changed:
             return segment
@@ -212,7 +213,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         return Segment(segment.name, segment.count, segment.sha256, name)
 
     def _count_kept(self) -> int:
-        """How many of the oldest segments stay as they are; smaller ones behind them are merged with the tail."""
+        """Count the oldest segments that stay unchanged; later, smaller ones are merged with the tail."""
         segments = self._opened.segments
         count, size = len(segments), len(self._opened.tail)
         while count and len(segments[count - 1]) <= min(GROWTH * size, self._max_rows - size):
@@ -221,7 +222,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         return count
 
     def _damage(self, source: VectorSource | None) -> list[str]:
-        """List what is wrong with the files, or that the database is older because it was restored."""
+        """List damage of the files, or that the database is older because it was restored."""
         try:
             opened = self._open()
             problems = list(self._wrong_checksums(opened.durable))
@@ -240,7 +241,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
                     yield f"{path.name} does not have the checksum of the manifest."
 
     def _differences(self, segments: list[R], sequence: int, source: VectorSource) -> list[str]:
-        """List what undamaged segments contain other than the database."""
+        """List differences between undamaged segments and the database."""
         count, expected = sum(map(len, segments)), source.count(sequence, by=sequence)
         return [wrong_count(count, expected)] if count != expected else []
 
@@ -251,30 +252,34 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
 
     @abstractmethod
     def _empty(self, segments: list[R]) -> R:
-        """An empty tail behind these segments."""
+        """Create an empty tail after these segments."""
 
     @abstractmethod
     def _map(self, stem: Path) -> R:
         """Map the files of a segment, given their path without a suffix.
 
-        Raises ``FileNotFoundError``, or ``ValueError``, ``EOFError`` or ``RuntimeError`` for damaged files.
+        Raises:
+            FileNotFoundError: A file is missing.
+            ValueError: A file is damaged.
+            EOFError: A file is damaged.
+            RuntimeError: A file is damaged.
         """
 
     @abstractmethod
     def _merged(self, parts: Sequence[R]) -> C:
-        """What one segment with all entries of these parts is written from."""
+        """Return the content of one segment with all entries of these parts."""
 
     @abstractmethod
     def _split(self, batches: Iterable[tuple[NDArray[np.int64], Any]]) -> Iterable[C]:
-        """What as many segments as needed are written from."""
+        """Yield the contents of as many segments as needed."""
 
     @abstractmethod
     def _write(self, stem: Path, content: C) -> int:
-        """Write the files of a segment; returns the number of its entries."""
+        """Write the files of a segment; return the number of its entries."""
 
 
 def wrong_count(count: int, expected: int) -> str:
-    """The problem of an index that has another number of entries than the database."""
+    """Return the problem of an index that has another number of entries than the database."""
     return f"It has {count} entries where the database has {expected}."
 
 

@@ -1,4 +1,4 @@
-"""The manifest of an index in a folder: which segments it consists of. It is replaced as a whole."""
+"""The manifest of an index in a folder, which lists its segments. It is replaced as a whole."""
 
 import fcntl
 import json
@@ -37,13 +37,13 @@ class Manifest:
 
     @property
     def files(self) -> set[str]:
-        """Names of all files of the index but the manifest itself."""
+        """Names of all files of the index except the manifest itself."""
         files = {f"{segment.name}{suffix}" for segment in self.segments for suffix in segment.sha256}
         return files | {segment.removed for segment in self.segments if segment.removed}
 
 
 def read_manifest(folder: Path, space: str) -> Manifest:
-    """Read the manifest of a folder; returns an empty one if there is none.
+    """Read the manifest of a folder; return an empty one if there is none.
 
     Raises:
         IntegrityError: The manifest is damaged, of another version, or of another space.
@@ -64,7 +64,7 @@ def read_manifest(folder: Path, space: str) -> Manifest:
 
 
 def manifest_to_replace(folder: Path, space: str) -> Manifest:
-    """Read the manifest; for an unreadable one returns an empty one with the highest generation of any file."""
+    """Read the manifest; if it is unreadable, return an empty one with the highest generation of any file."""
     try:
         return read_manifest(folder, space)
     except IntegrityError:
@@ -74,10 +74,10 @@ def manifest_to_replace(folder: Path, space: str) -> Manifest:
 
 @contextmanager
 def write_lock(folder: Path) -> Iterator[None]:
-    """Wait for the exclusive right to write to a folder, which is created, and hold it.
+    """Wait for the exclusive right to write to a folder, which is created if necessary, and hold it.
 
     Raises:
-        ServiceMissingError: The body failed to write; the manifest is as it was before.
+        ServiceMissingError: The body failed to write; the manifest is unchanged.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,8 +93,9 @@ def write_lock(folder: Path) -> Iterator[None]:
 def publish(folder: Path, manifest: Manifest, previous: Manifest) -> None:
     """Replace a manifest atomically. All files that the new one names must have been written.
 
-    They are flushed to disk first. Afterwards files of neither manifest are deleted; those of the previous one stay
-    for readers that have just read it. Files that are mapped stay readable.
+    They are flushed to disk first. Afterwards, files in neither manifest are deleted; those of the previous one stay
+    for
+    readers that have just read it. Mapped files stay readable.
     """
     for name in manifest.files:
         settle_path(folder / name)
@@ -109,7 +110,7 @@ def publish(folder: Path, manifest: Manifest, previous: Manifest) -> None:
 
 
 def delete_leftovers(folder: Path, files: set[str]) -> None:
-    """Delete all files of segments but these, such as those of a writer that was killed; only under the write lock."""
+    """Delete all segment files except these, such as those of a killed writer; requires the write lock."""
     for path in folder.iterdir():
         if path.name.startswith(("segment-", "removed-")) and path.name not in files:
             path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """An index in Milvus: a collection that all machines search, and a tail in the memory of each process.
 
-A ledger says which collection counts, and up to which change number. No search sees what a writer adds beyond that
-number until the ledger is updated; if the writer is killed, the next one adds the same rows again. Removals take effect
-in Milvus at once, by each process that replays them.
+A ledger defines the current collection, and the change number up to which it is valid. Rows that a writer adds beyond
+that number are invisible to searches until the ledger is updated; if the writer is killed, the next one adds the same
+rows again. Removals take effect in Milvus at once, by each process that replays them.
 """
 
 import logging
@@ -28,52 +28,52 @@ from indexer.vectors.replayed_index import Opened, ReplayedVectors, nearness
 from indexer.vectors.rows import cosine_distances
 
 MAX_HITS = 16_384
-"""So many nearest rows Milvus names at most for one query."""
+"""Maximum number of nearest rows that Milvus returns for one query."""
 SENT, ANSWERED, NAMED = 8 << 20, 16 << 20, 4_000
-"""Bytes of a request and of an answer, and numbers in a condition, at most; Milvus takes 64 MiB."""
+"""Maximum bytes of a request and of a response, and numbers in a condition; Milvus accepts 64 MiB."""
 CONNECTING, ANSWERING, LOADING = 3.0, 20.0, 60.0
-"""Seconds to wait for a connection, for an answer, and for a collection to be made or loaded."""
-LOOKED_AT = 400  # of the graph of descriptors, at least, for a query
+"""Timeouts in seconds for a connection, for a response, and for creating or loading a collection."""
+LOOKED_AT = 400  # minimum number of graph nodes visited for a query of descriptors
 SILENT = Sentence("Milvus doesn't answer.")
 SEE = "See docs/machines.md, the archive in Milvus."
-_UNREACHED, _GONE = 2, 100  # of the codes of Milvus and its client
+_UNREACHED, _GONE = 2, 100  # codes of Milvus and its client
 _CLIENTS: dict[tuple[str, int], Untyped] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Collections:
-    """The collections of one index in a Milvus, a server or a cluster.
+    """The collections of one index in Milvus, a server or a cluster.
 
-    Asking raises ``IntegrityError`` when there is no such collection, ``StorageError`` for all else that fails.
+    Requests raise ``IntegrityError`` if the collection does not exist, and ``StorageError`` for all other failures.
     """
 
     url: str
     token: str = field(repr=False)
-    prefix: str = ""  # of their names, before 16 hexadecimal digits
+    prefix: str = ""  # prefix of their names, before 16 hexadecimal digits
 
     def ask(self, method: str, *values: object, timeout: float = ANSWERING, **options: Any) -> Any:  # noqa: ANN401 - as the method
-        """Ask by a method of Milvus's client; each process has one connection, made anew after a failure."""
+        """Call a method of Milvus's client; each process has one connection, which is reopened after a failure."""
         (library, rpc_error), key = _library(), (self.url, os.getpid())
         try:
             if key not in _CLIENTS:
                 how = {"timeout": CONNECTING, "grpc_options": {"grpc.use_local_subchannel_pool": 1}, "dedicated": True}
                 _CLIENTS[key] = library.MilvusClient(self.url, token=self.token, **how)
             return getattr(_CLIENTS[key], method)(*values, timeout=timeout, **options)
-        except (library.MilvusException, rpc_error, ValueError) as error:  # the last says that a connection is closed
+        except (library.MilvusException, rpc_error, ValueError) as error:  # ValueError: the connection is closed
             code = getattr(error, "code", _UNREACHED)
             if code == _GONE:
                 raise IntegrityError("There is no such index in Milvus.", hint=HINT) from None
-            said = _said(error, code() if callable(code) else code)
-            if said == SILENT and key in _CLIENTS:
+            sentence = _said(error, code() if callable(code) else code)
+            if sentence == SILENT and key in _CLIENTS:
                 _CLIENTS.pop(key).close()
-            raise StorageError(said, hint=SEE) from None
+            raise StorageError(sentence, hint=SEE) from None
 
     def names(self) -> list[str]:
-        """Those that are there."""
+        """Return the names of the existing collections."""
         return sorted(filter(re.compile(self.prefix + "[0-9a-f]{16}").fullmatch, self.ask("list_collections")))
 
     def make(self, space: Space) -> str:
-        """The name of a new one, which is empty."""
+        """Create an empty collection and return its name."""
         library, hamming = _library()[0], space.metric is Metric.HAMMING
         client, kinds = library.MilvusClient, library.DataType
         schema, index = client.create_schema(auto_id=False, enable_dynamic_field=False), client.prepare_index_params()
@@ -87,7 +87,7 @@ class Collections:
 
 
 class MilvusRows:
-    """The rows of a collection up to a number; of many descriptors, or over ``MAX_HITS`` equals, some are missed."""
+    """Rows of a collection up to a number; with many descriptors, or over ``MAX_HITS`` equal rows, some are missed."""
 
     def __init__(self, space: Space, server: Collections, name: str, upto: int) -> None:
         self.space, self.upto = space, upto
@@ -98,45 +98,45 @@ class MilvusRows:
         return int(self._query(f"number <= {self.upto}", "count(*)")[0])
 
     def between(self, after: int, upto: int) -> NDArray[np.int64]:
-        """The numbers that are there of a range."""
+        """Return the existing numbers in a range."""
         return self._query(f"{after} < number <= {upto}")
 
     def put(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        """Bring rows, in the place of those of the same numbers."""
+        """Write rows, replacing those with the same numbers."""
         most = SENT // (16 + self.space.vector_bytes)
         for some, rows in zip(_pieces(numbers, most), _pieces(vectors, most), strict=True):
             pairs = zip(some.tolist(), self._sent(rows), strict=True)
             self._ask("upsert", [{"number": number, "vector": vector} for number, vector in pairs])
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers for everybody; returns how many counted."""
+        """Remove numbers for all processes; return how many were valid."""
         counting = numbers[numbers <= self.upto]
         there = [self._query(f"number in {some.tolist()}") for some in _pieces(counting, NAMED)]
         self.delete(counting)
         return sum(map(len, there))
 
     def delete(self, numbers: NDArray[np.int64]) -> None:
-        """Remove numbers for everybody, whether they count or not."""
+        """Remove numbers for all processes, valid or not."""
         for some in _pieces(numbers, NAMED):
             self._ask("delete", ids=some.tolist())
 
     def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest, nearest first, ties by number."""
+        """Return at most ``k`` nearest hits for each query, nearest first, ties by number."""
         result: list[list[Hit]] = [[] for _ in queries]
-        left, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE)
-        while left:
-            asked, left = left, []
-            for place, answer in zip(asked, self._answers(queries[asked], limit), strict=True):
+        remaining, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE)
+        while remaining:
+            places, remaining = remaining, []
+            for place, answer in zip(places, self._answers(queries[places], limit), strict=True):
                 hits = self._hits_of(queries[place], answer)
                 result[place] = wanted = [hit for hit in hits[:k] if within is None or hit.distance <= within]
                 is_full = len(wanted) == k and len(hits) == limit < MAX_HITS
-                if is_full and hits[-1].distance <= wanted[-1].distance + NOISE:  # others are as near, maybe
-                    left.append(place)
+                if is_full and hits[-1].distance <= wanted[-1].distance + NOISE:  # others may be equally near
+                    remaining.append(place)
             limit = min(MAX_HITS, 4 * limit)
         return result
 
     def _answers(self, queries: NDArray[Any], limit: int) -> Iterator[Untyped]:
-        """What Milvus says of each query; it is asked as many at once as an answer may hold."""
+        """Yield Milvus's result for each query; queries are batched by the maximum size of a response."""
         exact = self.space.metric is Metric.HAMMING
         wanted = {"output_fields": [] if exact else ["vector"], "filter": f"number <= {self.upto}", "limit": limit}
         how = {"params": {} if exact else {"ef": max(LOOKED_AT, 2 * limit)}}
@@ -146,14 +146,14 @@ class MilvusRows:
 
     def _hits_of(self, query: NDArray[Any], answer: Untyped) -> list[Hit]:
         distances = np.array(answer.distances, np.float64)
-        if self.space.metric is not Metric.HAMMING:  # measured again: Milvus's products aren't exact
+        if self.space.metric is not Metric.HAMMING:  # computed again, as Milvus's products are not exact
             rows = np.array([hit["entity"]["vector"] for hit in answer], np.float32)
             distances = cosine_distances(query, rows.reshape(-1, self.space.width))
         return sorted(map(Hit, answer.ids, distances.tolist()), key=nearness)
 
     def _query(self, condition: str, wanted: str = "number") -> NDArray[np.int64]:
-        found = self._ask("query", filter=condition, output_fields=[wanted], consistency_level="Strong")
-        return np.array([row[wanted] for row in found], np.int64)
+        rows = self._ask("query", filter=condition, output_fields=[wanted], consistency_level="Strong")
+        return np.array([row[wanted] for row in rows], np.int64)
 
     def _sent(self, vectors: NDArray[Any]) -> list[Any]:
         return [row.tobytes() for row in vectors] if self.space.metric is Metric.HAMMING else list(vectors)
@@ -164,29 +164,29 @@ class MilvusRows:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What counts of an index in Milvus."""
+    """Current state of an index in Milvus."""
 
-    collection: str = ""  # its name; empty before the first one is made
-    sequence: int = 0  # the highest change number that counts there
+    collection: str = ""  # name of the collection; empty before the first one is created
+    sequence: int = 0  # highest valid change number in it
 
 
 class Ledger(Protocol):
-    """Where the standing of one index is stored, for all machines."""
+    """Storage of the current state of one index, for all machines."""
 
     def read(self) -> Standing:
-        """What counts."""
+        """Return the current state."""
 
     def write(self, standing: Standing) -> None:
-        """Let something else count; only within :meth:`write_lock`."""
+        """Set the current state; only within :meth:`write_lock`."""
 
     def write_lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Hold the exclusive right to write, on any machine; without waiting the value may be ``False``."""
+        """Hold the exclusive right to write, on any machine; without waiting, the value may be ``False``."""
 
 
 class MilvusIndex(ReplayedVectors[Standing]):
     """Vectors of one space in Milvus, and a tail. Implements ``ports.VectorIndex`` and ``ports.StoredIndex``.
 
-    Milvus is asked on first use. Methods raise ``IntegrityError`` if the collection that counts is missing, and
+    Milvus is contacted on first use. Methods raise ``IntegrityError`` if the current collection is missing, and
     ``StorageError`` if Milvus fails.
     """
 
@@ -195,7 +195,7 @@ class MilvusIndex(ReplayedVectors[Standing]):
         self._server, self._ledger = server, ledger
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers; returns how many were there."""
+        """Remove numbers; return how many were present."""
         removed = super().remove(numbers)
         for rows in self._opened.segments:
             rows.delete(numbers[numbers > self.sequence])  # a killed writer may have added them
@@ -210,7 +210,7 @@ class MilvusIndex(ReplayedVectors[Standing]):
         return [wrong_count(count, expected)] if count != expected else []
 
     def repair(self, source: VectorSource) -> list[str]:
-        """Let nothing count if the collection is missing, so that it is replayed; returns the problem."""
+        """Reset the state if the collection is missing, so that it is replayed; return the problem."""
         del source
         if not self._missing(self._read()):
             return []
@@ -221,7 +221,7 @@ class MilvusIndex(ReplayedVectors[Standing]):
         return problems
 
     def tidy(self, source: VectorSource) -> None:
-        """Drop collections that do not count, and correct the entries of the one that does; not beside a writer."""
+        """Drop obsolete collections, and correct the entries of the current one; skipped while a writer is active."""
         with self._ledger.write_lock(wait=False) as is_held:
             if not is_held:
                 return
@@ -231,7 +231,7 @@ class MilvusIndex(ReplayedVectors[Standing]):
                 correct_rows(rows, source)
 
     def rebuild(self, source: VectorSource) -> None:
-        """Write what the database says into a new collection; searches use the old one until it is complete."""
+        """Write the contents of the database into a new collection; searches use the old one until it is complete."""
         last = source.last_change()
         with self._ledger.write_lock():
             rows = MilvusRows(self.space, self._server, name := self._server.make(self.space), last)
@@ -241,7 +241,7 @@ class MilvusIndex(ReplayedVectors[Standing]):
         self._close()
 
     def stats(self) -> IndexStats:
-        """Measure what counts; the size is an estimate, and nothing is counted while Milvus does not respond."""
+        """Measure the current state; the size is an estimate, and the count is 0 while Milvus does not respond."""
         standing, count = self._read(), 0
         with suppress(StorageError):
             count = sum(map(len, self._open().segments))
@@ -279,7 +279,7 @@ class MilvusIndex(ReplayedVectors[Standing]):
         return [] if not name or name in self._server.names() else [f"{name} is missing in Milvus."]
 
     def _drop_others(self) -> None:
-        """Drop the collections that do not count."""
+        """Drop the collections that are not current."""
         counting = self._read().collection
         for name in self._server.names():
             if name != counting:
@@ -287,7 +287,7 @@ class MilvusIndex(ReplayedVectors[Standing]):
 
 
 def correct_rows(rows: MilvusRows, source: VectorSource) -> None:
-    """Add to a collection what it lacks up to its number, and delete what the database does not have."""
+    """Add missing rows to a collection up to its number, and delete those that the database does not have."""
     after = 0
     for every, vectors in source.batches(source.last_change()):
         numbers = every[every <= rows.upto]
@@ -305,14 +305,14 @@ def _pieces(rows: NDArray[Any], most: int) -> Iterator[NDArray[Any]]:
 
 
 def _library() -> tuple[Untyped, type[Exception]]:
-    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # else it reads the file .env of whoever is above it
+    os.environ.setdefault("PYTHON_DOTENV_DISABLED", "1")  # otherwise it reads the .env file of any parent folder
     try:
         import grpc  # noqa: PLC0415 - an optional part
         import pymilvus  # noqa: PLC0415
     except ImportError as error:
         hint = "Install it: python3 tools/bootstrap.py runtime milvus"
         raise StorageError(Sentence("An archive in Milvus needs the optional part “milvus”."), hint=hint) from error
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what fails is told once, by an error of ours
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # failures are reported once, by Exhibit's error
     return pymilvus, grpc.RpcError
 
 
@@ -321,5 +321,5 @@ def _said(error: Exception, code: Untyped) -> Sentence:
         return Sentence("Milvus refuses the token.")
     if not isinstance(code, int) or code == _UNREACHED:
         return SILENT
-    said = str(getattr(error, "message", error)).strip().partition("\n")[0][:200]
-    return Sentence("Milvus says: %(said)s", said=said)
+    message = str(getattr(error, "message", error)).strip().partition("\n")[0][:200]
+    return Sentence("Milvus says: %(said)s", said=message)

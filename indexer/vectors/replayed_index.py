@@ -1,9 +1,9 @@
 """An index whose newest entries are replayed from the database into the memory of each process.
 
-A process opens what is durable, replays newer changes from the database into its tail by ``upsert`` and ``remove``, and
-searches both. From time to time one process makes its tail durable; the others notice by :meth:`ReplayedIndex.reopen`,
-drop their tails, and replay what came after :attr:`ReplayedIndex.sequence`. What is durable is a cache: it can be
-rebuilt from the database at any time.
+A process opens the durable state, replays newer changes from the database into its tail by ``upsert`` and ``remove``,
+and searches both. From time to time one process makes its tail durable; the others notice this in
+:meth:`ReplayedIndex.reopen`, drop their tails, and replay the changes after :attr:`ReplayedIndex.sequence`. The durable
+state is a cache: it can be rebuilt from the database at any time.
 """
 
 from abc import ABC, abstractmethod
@@ -33,7 +33,7 @@ D = TypeVar("D", bound=Durable)
 
 @dataclass(slots=True)
 class Opened(Generic[D]):
-    """What a process has opened of an index; segments and tail are entries by number, which can be removed."""
+    """Opened state of an index in a process; segments and tail contain entries by number, which can be removed."""
 
     durable: D
     segments: list[Any]
@@ -47,7 +47,7 @@ class Opened(Generic[D]):
 
 
 class ReplayedIndex(ABC, Generic[D]):
-    """Entries of one space: durable segments and a tail. What is durable is opened on first use."""
+    """Entries of one space: durable segments and a tail. The durable state is opened on first use."""
 
     space: Space
 
@@ -60,7 +60,7 @@ class ReplayedIndex(ABC, Generic[D]):
         return sum(map(len, self._opened.parts))
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers; returns how many were there."""
+        """Remove numbers; return how many were present."""
         opened = self._opened
         count: int = sum(rows.remove(np.unique(numbers)) for rows in opened.parts)
         opened.is_changed = opened.is_changed or count > 0
@@ -83,7 +83,7 @@ class ReplayedIndex(ABC, Generic[D]):
             self._opened = self._open()
 
     def reopen(self) -> bool:
-        """Open what another process has written and drop the tail; returns whether anything was new."""
+        """Open the state that another process has written and drop the tail; return whether anything was new."""
         if "_opened" in self.__dict__ and self._read() == self._opened.durable:
             return False
         self._opened = self._open()
@@ -98,22 +98,22 @@ class ReplayedIndex(ABC, Generic[D]):
 
     @abstractmethod
     def _read(self) -> D:
-        """The present durable state."""
+        """Return the current durable state."""
 
     @abstractmethod
     def _open(self) -> Opened[D]:
-        """Open the present durable state, with an empty tail."""
+        """Open the current durable state, with an empty tail."""
 
     @abstractmethod
     def _make_durable(self, sequence: int) -> None:
-        """Write what was replayed, unless the durable state is no longer the one that was opened."""
+        """Write the replayed changes, unless the durable state is no longer the one that was opened."""
 
 
 class ReplayedVectors(ReplayedIndex[D]):
     """Vectors of one space. Implements ``ports.VectorIndex``."""
 
     def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        """Add vectors to the tail; a number that is there is replaced, and of equal numbers the last one counts."""
+        """Add vectors to the tail; existing numbers are replaced, and of equal numbers the last one counts."""
         numbers, vectors = checked_rows(self.space, numbers, vectors)
         if not len(numbers):
             return
@@ -124,12 +124,12 @@ class ReplayedVectors(ReplayedIndex[D]):
         opened.is_changed = True
 
     def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+        """Return at most ``k`` nearest hits for each query, nearest first, ties by number, at most ``within`` away."""
         queries = checked_vectors(self.space, queries)
-        found = [rows.search(queries, k, within) for rows in self._opened.parts]
-        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
+        results = [rows.search(queries, k, within) for rows in self._opened.parts]
+        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*results, strict=True)]
 
 
 def nearness(hit: Hit) -> tuple[float, int]:
-    """Sort key of hits: nearest first, ties by number."""
+    """Return the sort key of hits: nearest first, ties by number."""
     return hit.distance, hit.number

@@ -1,8 +1,8 @@
-"""Inverted lists of hashes by the bits that edits flip least.
+"""Inverted lists of hashes by the bits that edits flip least often.
 
-Two hashes of the same picture differ in few of these bits. So a search reads the list of its own key first, then those
-whose keys differ where bits flip most easily: query-directed probing (Lv et al., "Multi-Probe LSH", VLDB 2007) with
-rates that were measured once for all pictures. FAISS stores the lists (``IndexBinaryIVF``).
+Two hashes of the same picture differ in few of these bits. A search therefore reads the list of its own key first, then
+those whose keys differ in the bits that flip most easily: query-directed probing (Lv et al., "Multi-Probe LSH", VLDB
+2007) with rates measured once for all pictures. FAISS stores the lists (``IndexBinaryIVF``).
 """
 
 from functools import cache
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROWS_PER_LIST = 4_000
-"""Few enough for a core's second cache, enough that the call for each list costs little."""
+"""Small enough for a core's second-level cache, large enough that the call for each list costs little."""
 ROBUST = (
     ((1, 0), 0.067),
     ((0, 1), 0.086),
@@ -26,20 +26,19 @@ ROBUST = (
     ((2, 1), 0.162),
     ((2, 0), 0.162),
 )
-"""Row and column of a coefficient, and how often its bit flips between a photograph and an edited copy of it.
+"""Row and column of a coefficient, and the rate at which its bit flips between a photograph and an edited copy.
 
 Segments on disk depend on it: raise ``manifest.INDEX_FORMAT`` when you change it.
 
-Measured on 3,329 edited copies of 420 photographs whose hashes are 41 to 90 bits from their original: crops, turns by
-some degrees, captions, stickers, frames, pictures laid over them, warps, and chains of these.
-"""
+Measured on 3,329 edited copies of 420 photographs whose hashes are 41 to 90 bits from their original: crops, rotations
+by some degrees, captions, stickers, frames, pictures placed on them, warps, and chains of these."""
 MAX_BITS = len(ROBUST)
 _BYTES = np.array([2 * row + column // 8 for (row, column), _ in ROBUST])
 _SHIFTS = np.array([7 - column % 8 for (_, column), _ in ROBUST], np.uint8)
 
 
 def key_bits(rows: int) -> int:
-    """Bits of the keys of a segment with this many rows."""
+    """Return the number of key bits for a segment with this many rows."""
     return int(np.clip(round(np.log2(rows / ROWS_PER_LIST)), 1, MAX_BITS))
 
 
@@ -49,14 +48,14 @@ def keys(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
     Returns:
         int64 (n,), from 0 to 2**bits - 1.
     """
-    found = np.zeros(len(hashes), np.int64)
+    values = np.zeros(len(hashes), np.int64)
     for place in range(bits):
-        found |= ((hashes[:, _BYTES[place]] >> _SHIFTS[place]) & 1).astype(np.int64) << place
-    return found
+        values |= ((hashes[:, _BYTES[place]] >> _SHIFTS[place]) & 1).astype(np.int64) << place
+    return values
 
 
 def likely_lists(hashes: NDArray[np.uint8], bits: int, share: float) -> NDArray[np.int64]:
-    """Choose a share of the lists: those that are most likely to contain copies of hashes, uint8 (n, 32).
+    """Choose a share of the lists: those most likely to contain copies of hashes, uint8 (n, 32).
 
     Returns:
         int64 (n, lists), the likeliest list first.
@@ -66,7 +65,7 @@ def likely_lists(hashes: NDArray[np.uint8], bits: int, share: float) -> NDArray[
 
 @cache
 def likeliest_flips(bits: int, count: int) -> NDArray[np.int64]:
-    """The ``count`` most likely changes of a key, to be combined by exclusive or; the most likely one (none) first."""
+    """Return the ``count`` most likely changes of a key, to be combined by exclusive or; the likeliest (none) first."""
     rates = np.array([rate for _, rate in ROBUST[:bits]])
     flips = np.arange(1 << bits)
     flipped = (flips[:, None] >> np.arange(bits)) & 1

@@ -1,4 +1,4 @@
-"""Vectors of a space as arrays, and the distances that all indexes compute alike."""
+"""Vectors of a space as arrays, and the distances that all indexes compute in the same way."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,26 +11,30 @@ from exhibit.types import Metric, Space
 
 
 def empty_vectors(space: Space) -> NDArray[Any]:
-    """No rows, in the space's shape and type."""
+    """Return an array without rows, in the space's shape and type."""
     hamming = space.metric is Metric.HAMMING
     return np.zeros((0, space.width // 8), np.uint8) if hamming else np.zeros((0, space.width), np.float32)
 
 
 def rows_of(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
-    """Stored vectors as rows; there may be none."""
+    """Convert stored vectors, possibly none, to rows."""
     empty = empty_vectors(space)
     return np.frombuffer(b"".join(vectors), empty.dtype).reshape(-1, empty.shape[1])
 
 
 def decode_vectors(space: Space, vectors: Sequence[bytes]) -> Any:  # noqa: ANN401 - as the space has them
-    """Stored vectors as an index of the space takes them: an array; of votes a list with the descriptors of each."""
+    """Convert stored vectors to the form an index of the space takes: an array; for votes, a list of descriptors."""
     if space.metric is Metric.VOTES:
         return [np.frombuffer(raw, np.uint8).reshape(-1, space.width) for raw in vectors]
     return rows_of(space, vectors)
 
 
 def checked_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:
-    """The vectors as contiguous rows; raises ``WrongUseError`` when they aren't of the space."""
+    """Return the vectors as contiguous rows.
+
+    Raises:
+        WrongUseError: The vectors do not belong to the space.
+    """
     empty = empty_vectors(space)
     if vectors.ndim != 2 or vectors.shape[1] != empty.shape[1] or vectors.dtype != empty.dtype:
         raise WrongUseError(f"These vectors aren't of the space {space.id}: {vectors.dtype} {vectors.shape}.")
@@ -40,7 +44,11 @@ def checked_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:
 def checked_rows(
     space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Rows sorted by number, each number once with its last vector; raises ``WrongUseError`` when lengths differ."""
+    """Return rows sorted by number, each number once with its last vector.
+
+    Raises:
+        WrongUseError: The lengths differ.
+    """
     vectors = checked_vectors(space, vectors)
     if len(numbers) != len(vectors):
         raise WrongUseError(f"{len(numbers)} numbers came with {len(vectors)} vectors.")
@@ -49,5 +57,5 @@ def checked_rows(
 
 
 def cosine_distances(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """1 − cosine to each row, to six digits: the same for a row whatever other rows there are, in whatever order."""
+    """Return 1 − cosine to each row, to six digits: the same for a row whatever other rows there are, in any order."""
     return np.round(1 - vectors.astype(np.float64) @ query.astype(np.float64), 6)

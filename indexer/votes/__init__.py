@@ -1,1 +1,1 @@
-"""The index of local votes: which works share details with a picture."""
+"""Index of local votes, which finds works that share details with a picture."""

@@ -1,10 +1,10 @@
-"""The codec of the local votes: which list a descriptor belongs to, and its 16 bytes.
+"""Codec of the local votes: the list of a descriptor, and its 16-byte code.
 
 Lists and codes are those of Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search" (2011), in the
-form of André, Kermarrec and Le Scouarnec, "Cache locality is not enough" (2015), as FAISS has them: 32 parts of 4 bits,
-whose tables fit into the registers of a processor ("fast scan"). A code stands for the descriptor itself, not for its
-difference to its list's centre, so that one table a query serves all lists. A codec comes with the product
-(``models/votes.faiss``, made by ``training/votes.py``); a large installation trains one on its own works.
+form of André, Kermarrec and Le Scouarnec, "Cache locality is not enough" (2015), as in FAISS: 32 parts of 4 bits, whose
+tables fit into the registers of a processor ("fast scan"). A code represents the descriptor itself, not its difference
+from its list's centre, so that one table per query serves all lists. Exhibit includes a codec (``models/votes.faiss``,
+created by ``training/votes.py``); a large installation trains one on its own works.
 """
 
 from functools import cache
@@ -28,27 +28,29 @@ CODE_PARTS, PART_BITS = 32, 4
 CODE_BYTES = 16
 LISTS = ((2_000, 1024), (20_000, 4096), (200_000, 16384))
 MAX_LISTS = 65536
-"""Lists by the number of works: each holds some hundreds of descriptors."""
+"""Lists by number of works: each contains some hundreds of descriptors."""
 GRAPH_FROM = 4096
-"""From so many lists a graph over their centres finds the nearest ones (HNSW)."""
+"""Number of lists from which a graph over their centres finds the nearest ones (HNSW)."""
 GRAPH_NEIGHBOURS = 32
 FOR_EACH_LIST = 64
-"""Descriptors of the training sample for each list."""
+"""Descriptors in the training sample for each list."""
 CODEC_ROUNDS = 10
 FOR_EACH_CODE = 4096
-"""Descriptors of the sample for each of the 16 values of a part of the code."""
+"""Descriptors in the sample for each of the 16 values of a part of the code."""
 
 
 def lists_for(works: int) -> int:
-    """How many lists suit so many works."""
+    """Return a suitable number of lists for ``works`` works."""
     return next((lists for most, lists in LISTS if works <= most), MAX_LISTS)
 
 
 def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Untyped:
-    """A codec, an empty FAISS index, from descriptors, uint8, (n, 128); better :data:`FOR_EACH_LIST` for each list.
+    """Train a codec, an empty FAISS index, from descriptors, uint8, (n, 128); ideally :data:`FOR_EACH_LIST` per list.
 
-    The same sample and seed give the same codec on one kind of machine. Raises ``WrongUseError`` when there are fewer
-    descriptors than lists.
+    The same sample and seed give the same codec on one kind of machine.
+
+    Raises:
+        WrongUseError: There are fewer descriptors than lists.
     """
     if len(descriptors) < lists:
         raise WrongUseError(f"{len(descriptors)} local features are too few for {lists} lists.")
@@ -57,14 +59,14 @@ def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Un
     codec.by_residual = False
     codec.cp.niter, codec.cp.seed, codec.pq.cp.seed = CODEC_ROUNDS, seed, seed
     codec.cp.max_points_per_centroid, codec.pq.cp.max_points_per_centroid = FOR_EACH_LIST, FOR_EACH_CODE
-    codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # a warning to standard error less
+    codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # avoids a warning on standard error
     codec.train(units_of(descriptors))
     return _owned(codec, centres)
 
 
 @cache
 def shipped_codec() -> Untyped:
-    """The codec that comes with the product, as an empty index: copy it with :func:`empty_like`."""
+    """Return the included codec as an empty index: copy it with :func:`empty_like`."""
     if not SHIPPED_CODEC.is_file():
         raise ServiceMissingError(
             f"The model {SHIPPED_CODEC.name} isn't there.", hint="Restore indexer/models.", retry=False
@@ -73,25 +75,25 @@ def shipped_codec() -> Untyped:
 
 
 def empty_like(index: Untyped) -> Untyped:
-    """An index in memory with the same codec and nothing in it."""
+    """Return an empty index in memory with the same codec."""
     return codec_around(faiss.clone_index(faiss.downcast_index(index.quantizer)), index.pq)
 
 
 def codec_around(centres: Untyped, code_book: Untyped) -> Untyped:
-    """A codec with these centres, a FAISS index that it takes over, and the code book of another codec."""
+    """Return a codec with these centres, a FAISS index that it takes over, and the code book of another codec."""
     codec = faiss.IndexIVFPQFastScan(centres, WIDTH, centres.ntotal, CODE_PARTS, PART_BITS)
     codec.by_residual, codec.pq, codec.is_trained = False, code_book, True
     return _owned(codec, centres)
 
 
 def codec_digest(index: Untyped) -> Digest:
-    """What identifies the codec of an index: the digest of its centres and its code book."""
+    """Return the identity of an index's codec: the digest of its centres and its code book."""
     centres = index.quantizer.reconstruct_n(0, index.nlist)
     return Digest.of(centres.tobytes() + faiss.vector_to_array(index.pq.centroids).tobytes())
 
 
 def _owned(codec: Untyped, centres: Untyped) -> Untyped:
-    """The codec, with the centres handed over to it, so that they live as long as it does."""
+    """Transfer ownership of the centres to the codec, so that they live as long as it does; return the codec."""
     centres.this.disown()
     codec.own_fields = True
     return codec

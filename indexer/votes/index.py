@@ -1,7 +1,8 @@
-"""The index of local votes over the registered works: each descriptor of a picture votes for works with one like it.
+"""Index of local votes over the registered works: each descriptor of a picture votes for works with a similar one.
 
-LNBNN of McCann and Lowe, "Local Naive Bayes Nearest Neighbor for Image Classification" (2012): a vote weighs as much as
-the neighbour is nearer than the tenth one, which stands for the background. Each descriptor has one vote for a work.
+LNBNN of McCann and Lowe, "Local Naive Bayes Nearest Neighbor for Image Classification" (2012): the weight of a vote is
+the difference between the distances of the neighbour and of the tenth one, which represents the background. Each
+descriptor has one vote for a work.
 """
 
 import copy
@@ -26,11 +27,11 @@ from indexer.votes.rows import Contents, VoteRows, map_rows, merged, nearest_lis
 NEIGHBOURS = 10
 """The last of these is the background."""
 HEAVIEST = 64
-"""Works that are returned: those beyond show what chance gives, and no more."""
+"""Works that are returned: further ones show only what chance gives."""
 MAX_WORKS = 100_000
-"""In one segment: half a gigabyte."""
+"""Maximum works in one segment: half a gigabyte."""
 MIN_FOR_A_CODEC = 2_000
-"""Works from which an installation trains a codec of its own."""
+"""Works from which an installation trains its own codec."""
 
 Sets = Sequence[NDArray[np.uint8]]
 """The descriptors of each work, uint8, shape (n, 128)."""
@@ -54,22 +55,22 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
 
     @property
     def codec(self) -> Untyped:
-        """The codec of its segments, or the one that comes with the product."""
+        """The codec of its segments, or the included one."""
         return self._opened.tail.index
 
     @property
     def is_outgrown(self) -> bool:
-        """Whether there are so many more works that another codec suits them."""
+        """True if the number of works has grown so much that another codec is suitable."""
         lists = lists_for(len(self))
         descriptors = sum(int(rows.index.ntotal) for rows in self._opened.parts)
         return len(self) > MIN_FOR_A_CODEC and descriptors >= lists > self.codec.nlist
 
     def counts(self) -> dict[int, int]:
-        """How many descriptors each work has."""
+        """Return the number of descriptors of each work."""
         return dict(chain.from_iterable(rows.counts() for rows in self._opened.parts))
 
     def upsert(self, numbers: NDArray[np.int64], vectors: Sets) -> None:
-        """Add works to the tail, replacing those that are there; of equal numbers the last one counts.
+        """Add works to the tail, replacing existing ones; of equal numbers the last one counts.
 
         Raises:
             WrongUseError: The descriptors have another shape.
@@ -90,17 +91,17 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         Args:
             batches: Numbers, int64 (n,), and the descriptors of each.
             sequence: Highest change number that the batches contain.
-            codec: A trained codec; by default the one that comes with the product.
+            codec: A trained codec; by default the included one.
         """
         self.write_segments(self._split(batches, codec), sequence)
 
     def rebuild(self, source: VectorSource) -> None:
-        """Replace the index by what the database says, with the codec that suits its size."""
+        """Replace the index by the contents of the database, with the codec that suits its size."""
         last = source.last_change()
         self.replace(source.batches(last), last, self._suitable_codec(source, last))
 
     def without(self, numbers: NDArray[np.int64]) -> Self:
-        """The index as if these works had never been added: for searches, not for changes."""
+        """Return the index as if these works had never been added: for searches, not for changes."""
         other = copy.copy(self)
         opened = copy.copy(self._opened)
         opened.segments = [rows.without(numbers) for rows in opened.segments]
@@ -111,7 +112,8 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
     def votes(self, descriptors: NDArray[np.uint8]) -> list[Vote]:
         """Count the votes of the descriptors of a picture, uint8 (n, 128): the heaviest works first.
 
-        The picture votes as it is, and mirrored; the larger weight counts. Mirrored copies are rare, so only the first
+        The original and the mirrored picture vote; the larger weight counts. Mirrored copies are rare, so that only the
+        first
         half of the descriptors votes mirrored.
 
         Raises:
@@ -127,16 +129,16 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         return sorted(heaviest.values(), key=lambda vote: (-vote.weight, vote.number))
 
     def _nearest(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Squared distances and numbers of the nearest, nearest first, -1 where there are no more.
+        """Return squared distances and numbers of the nearest, nearest first, -1 where there are no more.
 
         Which of equally far ones come last depends on the order in which they were added; those do not vote.
         """
         probed = nearest_lists(self.codec, queries)
         parts: Sequence[VoteRows] = self._opened.parts
-        found = [rows.search(queries, probed, NEIGHBOURS) for rows in parts if len(rows)]
-        if len(found) == 1:
-            return found[0]
-        distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*found, strict=True))
+        results = [rows.search(queries, probed, NEIGHBOURS) for rows in parts if len(rows)]
+        if len(results) == 1:
+            return results[0]
+        distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*results, strict=True))
         nearest = np.argsort(np.where(numbers < 0, np.inf, distances), axis=1)[:, :NEIGHBOURS]
         return np.take_along_axis(distances, nearest, axis=1), np.take_along_axis(numbers, nearest, axis=1)
 
@@ -151,7 +153,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         return [*super()._differences(segments, sequence, source), *islice(differing, MAX_LISTED)]
 
     def _suitable_codec(self, source: VectorSource, upto: int) -> Untyped:
-        """The present codec if it suits the number of works, or one that is trained on a sample of them."""
+        """Return the current codec if it suits the number of works, or train one on a sample of them."""
         works = source.count(upto, by=upto)
         lists = lists_for(works)
         if works <= MIN_FOR_A_CODEC:
@@ -199,7 +201,11 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
 
 
 def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the descriptors; raises ``WrongUseError`` if they are not rows of 128 bytes."""
+    """Return the descriptors.
+
+    Raises:
+        WrongUseError: They are not rows of 128 bytes.
+    """
     if descriptors.ndim != 2 or descriptors.shape[1] != WIDTH or descriptors.dtype != np.uint8:
         raise WrongUseError(f"These are not local features: {descriptors.dtype} {descriptors.shape}.")
     return descriptors
@@ -213,7 +219,7 @@ def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: 
     Args:
         distances: Squared distances, shape (descriptors, neighbours), nearest first.
         numbers: Numbers of the neighbours, of the same shape; -1 where there is none.
-        of: How many descriptors these stand for; weights are scaled to it.
+        of: Number of descriptors that these represent; weights are scaled to it.
     """
     there = numbers >= 0
     if not there.any():
@@ -229,7 +235,7 @@ def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: 
 
 
 def _has_voted(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the descriptor of a row voted for the same work with a nearer neighbour."""
+    """Return where the descriptor of a row has voted for the same work with a nearer neighbour."""
     again = np.zeros(numbers.shape, np.bool_)
     for neighbour in range(1, numbers.shape[1]):
         again[:, neighbour] = (numbers[:, :neighbour] == numbers[:, neighbour, None]).any(axis=1)

@@ -22,16 +22,15 @@ from indexer.votes.codec import CODE_BYTES, empty_like, faiss
 
 CODEC, LISTS, NUMBERS = ".faiss", ".lists", ".npy"
 BLOCK = 32
-"""Codes of one block."""
+"""Codes per block."""
 PROBES = 6
-"""Lists that are searched for each descriptor. Of 352 copies of 40 among 100,000 works 326 are named so and 323 with
-four; a picture costs a sixth more."""
+"""Lists searched for each descriptor. Of 352 copies of 40 among 100,000 works, 326 are found, and 323 with four
+lists; a picture costs a sixth more."""
 TOO_CLOSE = 4e-6
-"""Squared distance by which the first list that is not searched has to be farther than the last one that is: three
-times the largest difference between NumPy and FAISS in 103,000 descriptors.
-"""
+"""Squared distance by which the first list that is not searched must be farther than the last one that is: three
+times the largest difference between NumPy and FAISS in 103,000 descriptors."""
 GRAPH_BREADTH = 8
-"""Candidate centres of a search of the graph: no fewer copies are named than with 16, in 0.6 of the time."""
+"""Candidate centres of a search of the graph: as many copies are found as with 16, in 0.6 of the time."""
 
 _LOW_HALF = np.array([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15])
 """Codes of a block in FAISS's order; each byte holds a part of one of these and of the sixteenth after it."""
@@ -44,7 +43,7 @@ Probed = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a segment is written from."""
+    """Content from which a segment is written."""
 
     codec: Untyped
     numbers: NDArray[np.int64]  # of works, ascending
@@ -60,11 +59,11 @@ class VoteRows(NumberedRows):
 
     @classmethod
     def in_memory(cls, codec: Untyped) -> Self:
-        """Rows in memory, still empty."""
+        """Create empty rows in memory."""
         return cls(np.zeros(0, np.int64), empty_like(codec))
 
     def add(self, numbers: NDArray[np.int64], sets: Sequence[NDArray[np.uint8]]) -> None:
-        """Add works, with the descriptors of each, to rows in memory; their numbers must not be there."""
+        """Add works, with the descriptors of each, to rows in memory; their numbers must not exist."""
         sizes = [len(descriptors) for descriptors in sets]
         if sum(sizes):
             self.index.add_with_ids(units_of(np.concatenate(sets)), np.repeat(numbers, sizes))
@@ -74,7 +73,7 @@ class VoteRows(NumberedRows):
         self.removed = np.concatenate([self.removed, np.zeros(len(numbers), np.bool_)])[order]
 
     def without(self, numbers: NDArray[np.int64]) -> Self:
-        """The same descriptors with these works removed as well."""
+        """Return the same descriptors with these works removed as well."""
         other = type(self)(self.numbers, self.index)
         other.remove(np.concatenate([self.removed_numbers, numbers]))
         return other
@@ -82,22 +81,22 @@ class VoteRows(NumberedRows):
     def search(
         self, queries: NDArray[np.float32], probed: Probed, k: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Squared distances and numbers of the nearest descriptors in probed lists, -1 where there are no more.
+        """Return squared distances and numbers of the nearest descriptors in probed lists, -1 where there are no more.
 
-        All that are nearer than the last one are among them; which of equally far ones come last is undefined.
+        All that are nearer than the last one are included; which of equally far ones come last is undefined.
         """
         selector = None
         if self.removed.any():
             selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.removed_numbers))
         how = faiss.SearchParametersIVF(nprobe=probed[1].shape[1], sel=selector)
         distances, numbers = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-        asked = np.ascontiguousarray(queries)  # kept, because FAISS gets an address
+        rows = np.ascontiguousarray(queries)  # kept, because FAISS gets an address
         arrays, store_pairs = map(faiss.swig_ptr, (probed[1], probed[0], distances, numbers)), False
-        self.index.search_preassigned_c(len(asked), faiss.swig_ptr(asked), k, *arrays, store_pairs, how)
+        self.index.search_preassigned_c(len(rows), faiss.swig_ptr(rows), k, *arrays, store_pairs, how)
         return distances, numbers
 
     def codes(self, number: int) -> Codes:
-        """Contents of a list, without the works that were removed."""
+        """Return the contents of a list, without the works that were removed."""
         lists = self.index.invlists
         size = lists.list_size(number)
         if not size:
@@ -110,7 +109,7 @@ class VoteRows(NumberedRows):
         return numbers[present], codes[present]
 
     def counts(self) -> Iterator[tuple[int, int]]:
-        """(number, descriptors) of each work that was not removed, as the lists have them."""
+        """Yield (number, descriptors) of each work that was not removed, as in the lists."""
         lists = self.index.invlists
         sizes = [lists.list_size(number) for number in range(self.index.nlist)]
         ids = [faiss.rev_swig_ptr(lists.get_ids(number), size) for number, size in enumerate(sizes) if size]
@@ -119,7 +118,7 @@ class VoteRows(NumberedRows):
         return ((number, by_number.get(number, 0)) for number in self.live_numbers.tolist())
 
     def compacted(self) -> Self:
-        """Rows in memory without the removed works: FAISS corrupts lists that it adds to after removals."""
+        """Return rows in memory without the removed works: FAISS corrupts lists that it adds to after removals."""
         if not self.removed.any():
             return self
         index = empty_like(self.index)
@@ -133,10 +132,11 @@ class VoteRows(NumberedRows):
 
 
 def nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> Probed:
-    """The lists in which the neighbours of descriptors of unit length, float32 (n, 128), are looked for.
+    """Return the lists in which to search for the neighbours of descriptors of unit length, float32 (n, 128).
 
-    What FAISS says, which is asked where two lists are too close to tell: NumPy multiplies matrices in a fifth of its
-    time, and rounds otherwise.
+    The result is that of FAISS, which is used if two lists are too close: NumPy multiplies matrices in a fifth of its
+    time,
+    but rounds differently.
     """
     centres = faiss.downcast_index(codec.quantizer)
     if isinstance(centres, faiss.IndexFlatL2):
@@ -156,7 +156,7 @@ def nearest_lists(codec: Untyped, queries: NDArray[np.float32]) -> Probed:
 
 
 def merged(parts: Sequence[VoteRows]) -> Contents:
-    """What one segment with all works of these rows is written from, list by list."""
+    """Return the content of one segment with all works of these rows, list by list."""
     numbers = np.sort(np.concatenate([rows.live_numbers for rows in parts]))
     each = (zip(*(rows.codes(number) for rows in parts), strict=True) for number in range(parts[0].index.nlist))
     lists = ((np.concatenate(ids), np.concatenate(codes)) for ids, codes in each)
@@ -178,7 +178,13 @@ def write_rows(stem: Path, content: Contents) -> None:
 
 
 def map_rows(stem: Path) -> VoteRows:
-    """Map the files of a segment; raises ``ValueError``, ``EOFError`` or ``RuntimeError`` if they are damaged."""
+    """Map the files of a segment.
+
+    Raises:
+        ValueError: A file is damaged.
+        EOFError: A file is damaged.
+        RuntimeError: A file is damaged.
+    """
     numbers = np.load(stem.with_suffix(NUMBERS), allow_pickle=False)
     index = faiss.read_index(str(stem.with_suffix(CODEC)), faiss.IO_FLAG_MMAP_IFC)
     _map_lists(index, stem.with_suffix(LISTS))
@@ -186,7 +192,7 @@ def map_rows(stem: Path) -> VoteRows:
 
 
 def packed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Codes, uint8, shape (n, 16), in blocks as FAISS scans them, uint8, shape (blocks, 512), filled up with zeros."""
+    """Pack codes, uint8, shape (n, 16), in blocks as FAISS scans them, uint8, shape (blocks, 512), zero-padded."""
     whole = np.pad(codes, ((0, -len(codes) % BLOCK), (0, 0)))
     columns = whole.reshape(-1, BLOCK, CODE_BYTES).transpose(0, 2, 1)
     low, high = columns[..., _LOW_HALF], columns[..., _LOW_HALF + BLOCK // 2]
@@ -195,7 +201,7 @@ def packed(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def unpacked(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The codes of blocks: what :func:`packed` was given, and the zeros."""
+    """Unpack the codes of blocks, including the zeros from padding; the inverse of :func:`packed`."""
     halves = blocks.reshape(-1, CODE_BYTES, 2, BLOCK // 2)
     first, second = halves[:, :, 0], halves[:, :, 1]
     columns = np.empty((len(halves), CODE_BYTES, BLOCK), np.uint8)
@@ -205,20 +211,24 @@ def unpacked(blocks: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _room(size: Untyped) -> Untyped:
-    """How many codes the blocks of lists of these sizes have room for: one number or an array."""
+    """Return the capacity, in codes, of the blocks of lists of these sizes: one number or an array."""
     return -(-size // BLOCK) * BLOCK
 
 
 def _map_lists(index: Untyped, path: Path) -> None:
-    """Give an empty index the lists in a file, mapped; raises ``ValueError`` when it isn't as long as they are."""
+    """Give an empty index the mapped lists of a file.
+
+    Raises:
+        ValueError: The file has another length than the lists.
+    """
     with path.open("rb") as file:
         length = file.seek(0, os.SEEK_END)
         file.seek(max(0, length - index.nlist * np.dtype(np.int64).itemsize))
         sizes = np.fromfile(file, np.int64, index.nlist)
     room = _room(sizes)
     bytes_each = room * (CODE_BYTES + sizes.itemsize)
-    known = len(sizes) == index.nlist and 0 <= sizes.min() <= sizes.max() <= length
-    if not known or bytes_each.sum() + sizes.nbytes != length:
+    is_consistent = len(sizes) == index.nlist and 0 <= sizes.min() <= sizes.max() <= length
+    if not is_consistent or bytes_each.sum() + sizes.nbytes != length:
         raise ValueError(path.name)
     table = np.stack([sizes, room, np.cumsum(bytes_each) - bytes_each], axis=1)
     lists = faiss.OnDiskInvertedLists(index.nlist, CODE_BYTES, str(path))
