@@ -1,4 +1,4 @@
-"""The check of order: no time of a bundle contradicts another, and it says on whose word each rests."""
+"""Check of order: no two times of a bundle contradict each other, and each is listed with its source."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -11,16 +11,23 @@ from evidence.verify.checks.inspection import Inspection, log_proofs
 from exhibit.errors import IntegrityError
 
 SLACK = timedelta(hours=1)
-"""By so much clocks may differ: nobody's evidence rests on an hour, and a wrong summer time is no forgery."""
-GATHERING = timedelta(minutes=5)  # so long facts may be written; what they state has been by then
+"""Allowed difference between clocks: no evidence depends on an hour, and a wrong summer time is no forgery."""
+GATHERING = timedelta(minutes=5)  # time that writing the facts may take
 LOG, CLOCK, DECLARED = "log", "operator's clock", "declaration"
-Witness = tuple[str, Check]  # what a witness was given, in words, and the check of its receipt
+Witness = tuple[str, Check]  # subject of a witness in words, and the check of its receipt
 
 
 def check_order(
     inspection: Inspection, facts: CaseFacts | None, seal: LogProof | None, witnesses: Sequence[Witness]
 ) -> tuple[Check, tuple[Time, ...]]:
-    """``order``, and every time with whom it rests on; no facts or no entry where they can't be read."""
+    """Return ``order``, and every time with its source.
+
+    Args:
+        inspection: The bundle.
+        facts: The facts, or ``None`` if they cannot be read.
+        seal: Log proof of the seal, or ``None`` without a readable entry.
+        witnesses: Subject and check of each receipt.
+    """
     given = [Time(subject, check.time, check.by) for subject, check in witnesses if check.time is not None]
     sealed = Time("sealed", inspection.manifest.sealed_at, CLOCK)
     inside = list(_inside(facts)) if facts is not None else []
@@ -45,7 +52,7 @@ def check_order(
 
 
 def _inside(facts: CaseFacts) -> Iterator[Time]:
-    """Every time that the facts state, all of which lie before the seal."""
+    """Yield every time in the facts; all of them precede the seal."""
     yield Time("registered", facts.work.registered_at, CLOCK)
     yield from (Time(name, proof.time, LOG) for name, proof in log_proofs(facts))
     for sighting in facts.sightings:
@@ -61,7 +68,7 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
 
 
 def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
-    """What comes before what within the facts."""
+    """Yield pairs of times in the facts of which the first must precede the second."""
     named = {time.of: time for time in _inside(facts)}
     steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
     steps += [("licences", "written"), ("registered by another", "registered")]
@@ -85,7 +92,7 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
 
 
 def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> list[Time]:
-    """What has to be no later than a witness's time: what was given to it holds these."""
+    """Return the times that a witness's time must not precede: those inside its subject."""
     if subject.startswith("checkpoint of "):
         return [held for held in inside if held.of == subject.removeprefix("checkpoint of ")]
     if subject.startswith("unrelated"):
@@ -94,7 +101,7 @@ def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> 
 
 
 def _sequence(proofs: list[LogProof]) -> Iterator[tuple[Time, Time]]:
-    """Each log's entries by their numbers, with the latest before: its times don't run backwards."""
+    """Yield each log entry with the latest preceding one: a log's times must not run backwards."""
     latest: dict[str, Time] = {}
     placed = {(parse_note(proof.checkpoint).origin, proof.sequence, proof.time) for proof in proofs}
     for log, number, time in sorted(placed):
