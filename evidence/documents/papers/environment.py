@@ -1,6 +1,6 @@
-"""Draft record of the environment in which pages were captured (清洁性检查), from what each capture wrote.
+"""Draft record of the environment in which pages were captured (清洁性检查), from the record of each capture.
 
-The records are the bundle's own ``network.json`` files. Whatever isn't in them reads "not stated".
+The records are the bundle's own ``network.json`` files. Anything that they lack reads "not stated".
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ SHOWN_RECORDS = 40
 
 
 def environment(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
-    """The draft; what only the person who answers for the machine can say stays empty."""
+    """Return the draft; statements that only the person responsible for the machine can make are left blank."""
     say = wording.say
     sections = [
         _record(number, record, case, wording) for number, record in enumerate(case.networks[:SHOWN_RECORDS], 1)

@@ -1,4 +1,4 @@
-"""A case on a third of a page: what a report of many cases shows of each."""
+"""Cards: cases on a third of a page each, for reports of many cases."""
 
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +19,7 @@ ACROSS = 1
 
 
 def case_card(case: ReportCase, label: str, gallery: Gallery) -> Card:
-    """The card of one case; links point to its label."""
+    """Return the card of one case; links point to its label."""
     facts, wording = case.facts, gallery.wording
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_NAME)
     party = wording.clipped(facts.party.name, MAX_NAME)
@@ -32,7 +32,7 @@ def case_card(case: ReportCase, label: str, gallery: Gallery) -> Card:
 
 
 def _plates(facts: CaseFacts, gallery: Gallery) -> tuple[Plate, ...]:
-    """Both drawings of the first match; without them, the two pictures."""
+    """Return both drawings of the best match, or the two pictures if there are none."""
     match = _shown(facts)
     if match is None:
         return ()
@@ -43,7 +43,7 @@ def _plates(facts: CaseFacts, gallery: Gallery) -> tuple[Plate, ...]:
 
 
 def _shown(facts: CaseFacts) -> MatchFacts | None:
-    """The match that covers most of a registered picture."""
+    """Return the match that covers most of a registered picture."""
     aligned = [match for match in facts.matches if match.verification.transform is not None]
     return max(aligned or facts.matches, key=lambda match: match.verification.overlap_work, default=None)
 
@@ -71,7 +71,7 @@ def _decider(facts: CaseFacts) -> str:
 
 
 def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]:
-    """The first place, and how many more there are."""
+    """Return rows with the first place, and the number of further places."""
     last = latest(sighting.last_seen for sighting in facts.sightings)
     start = earliest(sighting.first_seen for sighting in facts.sightings)
     pages = [wording.clipped(first.page_url or first.image_url, MAX_ADDRESS)]
@@ -92,7 +92,7 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
 
 
 def _standing(case: ReportCase, wording: Wording) -> list[Row]:
-    """How many places stood how when they were visited last, with the last of those visits."""
+    """Return a row with the number of places by their state at the last visit, and the time of the latest visit."""
     if not case.standings:
         return []
     counted = Counter(standing.standing for standing in case.standings)
@@ -122,7 +122,7 @@ def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
 
 
 def _witnessed(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
-    """The earliest time that a witness states; one for development only where there is no other, and named so."""
+    """Return the earliest time that a witness states; a development witness counts only if there is no other."""
     stated = [witness for witness in witnesses if witness.time is not None]
     outside = [witness for witness in stated if not witness.development]
     earliest = min(outside or stated, key=lambda witness: (witness.time, witness.name), default=None)
