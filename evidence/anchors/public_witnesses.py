@@ -1,7 +1,7 @@
-"""Public witnesses that an operator can add with one click: what each learns, costs and takes is said before.
+"""Public timestamp services that an operator can add with one click, with what each learns, costs and requires.
 
-Roots come from another way than stamps: out of ``certifi``'s list (Mozilla's), or from the authority's own page, and
-either counts only if it is the certificate whose fingerprint stands here.
+Root certificates come from another source than stamps: ``certifi``'s list (Mozilla's), or the authority's own page.
+Either is accepted only if the certificate has the fingerprint listed here.
 """
 
 import hashlib
@@ -31,19 +31,19 @@ _DIGEST_ONLY = gettext_noop(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A public witness.
+    """A public timestamp service.
 
     Attributes:
-        settings: What would stand in its table ``[[anchors]]``, beside its kind and name.
-        root: SHA-256 fingerprint of the DER of the root certificate to which its stamps have to lead, for an authority.
-        root_url: Where the root is published, if no list of browsers' roots has it.
+        settings: Content of its table ``[[anchors]]``, besides its kind and name.
+        root: SHA-256 fingerprint of the DER of the root certificate to which an authority's stamps must lead.
+        root_url: URL of the root, if no list of browsers' roots has it.
     """
 
     name: str
     kind: str
-    title: str  # how people call it
-    page: str  # where it says what it is and on which terms it answers
-    learns: str  # for gettext, as the two below
+    title: str  # common name
+    page: str  # URL of its description and terms
+    learns: str  # for gettext, like the two below
     costs: str
     takes: str
     settings: Mapping[str, object]
@@ -52,7 +52,7 @@ class Offer:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """The addresses that adding it leads to."""
+        """URLs that are requested when it is added."""
         given = self.settings.get("urls", ())
         assert isinstance(given, (list, tuple))
         return (*map(str, given), *filter(None, (self.root_url,)))
@@ -108,10 +108,11 @@ OFFERS: tuple[Offer, ...] = (
 
 
 def root_of(offer: Offer, session: "requests.Session") -> str:
-    """The root certificate of an authority as PEM; empty where the kind has none.
+    """Return the root certificate of an authority as PEM; empty if the kind has none.
 
-    Raises ``ServiceMissingError`` when its page doesn't answer, and ``IntegrityError`` when what it gives is another
-    certificate.
+    Raises:
+        ServiceMissingError: The authority's page does not respond.
+        IntegrityError: The page returns another certificate.
     """
     if not offer.root:
         return ""
@@ -135,7 +136,7 @@ def _listed_roots() -> Mapping[str, str]:
 
 
 def _by_fingerprint(data: bytes) -> dict[str, str]:
-    """The certificates in PEM texts, by the SHA-256 of their DER, in lower-case hexadecimal digits."""
+    """Return the certificates in PEM text, by SHA-256 of their DER in lower-case hexadecimal."""
     found = {}
     for text in _CERTIFICATE.findall(data.decode("ascii", "replace")):
         with suppress(ValueError):  # what isn't base64

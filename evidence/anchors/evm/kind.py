@@ -1,4 +1,4 @@
-"""Chains with Ethereum's interface, as the rest of the product knows them."""
+"""Declaration of chains with Ethereum's interface for the rest of the product."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class EvmConfig(AnchorConfig):
 
     @property
     def faults(self) -> dict[str, object]:
-        """What is wrong with it, each with whether it is so."""
+        """Possible faults of the settings, each with a value that is true if it applies."""
         is_one = bool(self.key_file) != bool(self.key_variable)
         return {
             "urls names more than one; give each a table of its own": self.urls[1:],
@@ -75,25 +75,25 @@ class EvmConfig(AnchorConfig):
 
 @dataclass(frozen=True, slots=True)
 class TrustedLedger:
-    """Blocks of an EVM chain that somebody has compared with the chain, and the validators whose seals count.
+    """Pinned blocks of an EVM chain that somebody has compared with the chain, and validators whose seals count.
 
     Attributes:
-        validators: addresses, 20 bytes each, of a chain whose blocks carry seals in the form of QBFT or IBFT 2.0.
-        quorum: so many of them have to have sealed a block: two thirds at least, since fewer could seal two blocks that
-            contradict each other without one of them being caught.
+        validators: Addresses, 20 bytes each, of a chain whose blocks have seals in the form of QBFT or IBFT 2.0.
+        quorum: Number of them that must have sealed a block: at least two thirds, because fewer could seal two
+            contradictory blocks without any of them being caught.
     """
 
-    name: str  # how results name it
+    name: str  # name in results
     chain: int  # the chain's id (EIP-155)
-    blocks: tuple[Digest, ...]  # hashes of blocks; only these count, since a header by itself shows no work
-    development: bool  # true for a chain started for trials
-    label: str  # the words that results then show
+    blocks: tuple[Digest, ...]  # hashes of blocks; only these count, because a header alone proves no work
+    development: bool  # true for a development chain
+    label: str  # label that results show for a development chain
     validators: tuple[bytes, ...] = field(default=(), metadata=OPTIONAL)
     quorum: Count = field(default=0, metadata=OPTIONAL)
 
 
 def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
-    """Why so many of these validators can't be asked for, or nothing."""
+    """Return why this quorum of validators cannot be required, or an empty text."""
     if not validators and not quorum:
         return ""
     count = len(validators)
@@ -103,7 +103,7 @@ def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
 
 
 def build(given: EvmConfig, session: "requests.Session", _log: object = None) -> "EvmAnchor":
-    """The adapter of a chain; without a contract it can only make one."""
+    """Return the adapter of a chain; without a contract it can only create one."""
     from evidence.anchors.evm.anchor import EvmAnchor
 
     return EvmAnchor(
@@ -129,10 +129,10 @@ def _account(given: EvmConfig) -> "EvmAccount":
 
 
 def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], what: str) -> Attested:
-    """A block that is pinned for the chain holds a log of the digest."""
+    """Verify that a pinned block of the chain has a log entry with the digest."""
     try:
         from evidence.anchors.evm.proofs import sealers, verify_proof
-    except ImportError as error:  # where the verifier was installed with less than pyproject.toml says
+    except ImportError as error:  # the verifier was installed without all requirements of pyproject.toml
         needs = "rlp, trie, eth-keys and eth-hash[pycryptodome]"
         raise NotFoundError(f"It couldn't be checked: {error}. Install {needs} with pip.") from error
     block = verify_proof(proof, digest)
@@ -157,7 +157,7 @@ def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[
 def vouch(
     configured: Sequence[EvmConfig], receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str
 ) -> tuple[TrustedLedger, ...]:
-    """The blocks that hold receipts, as the nodes gave them, by witness and chain, and the settings' validators."""
+    """Return the blocks of receipts as given by the nodes, by witness and chain, with validators from the settings."""
     from evidence.anchors.evm.proofs import verify_proof
 
     found: dict[tuple[str, bool, int], dict[Digest, None]] = {
