@@ -1,4 +1,4 @@
-"""What a visit to a page and its image comes to: the outcome in one word, and what was observed as a sentence."""
+"""Outcome of a visit to a page and its image, in one word, and the observation as a sentence."""
 
 from evidence.capture.visitor import Visit
 from evidence.facts.network import OK
@@ -19,9 +19,9 @@ _UNFETCHED = Sentence("The image couldn't be fetched:")
 
 
 def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
-    """The outcome of a capture, and what happened in words: what was observed, and nothing beyond.
+    """Return the outcome of a capture, and a description of what was observed and nothing more.
 
-    It is ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
+    The outcome is ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
     """
     also = _about_image(image, expected)
     if page.gone:
@@ -47,7 +47,7 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
 
 
 def _odd_of_page(page: Visit) -> list[str]:
-    """What the server of a page that is there said besides "here it is", and that it sent nothing."""
+    """Return sentences on an unusual status or an empty body of a page that was served."""
     said = Sentence("The page's address answered with status %(status)s.", status=page.status)
     empty = Sentence("The page that was served is empty.")
     return [*([said] if page.status != OK else []), *([] if page.body else [empty])]
@@ -84,14 +84,14 @@ def _trouble(visit: Visit) -> str:
 
 
 def names_image(page: Visit, image_url: str) -> bool | None:
-    """Whether the page's HTML names the image's address; ``None`` when there is no page to ask, or it can't be told."""
+    """Return True if the page's HTML names the image's URL; ``None`` without a page, or if that is unknown."""
     if not page.served or page.body is None:
         return None
     return names_address(page.body, image_url)
 
 
 def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
-    """An image inside the page, found again by its digest."""
+    """Find an image inside the page by its digest."""
     for _, body in inline_bodies(page.body or b""):
         if Digest.of(body) == expected:
             return Visit(image_url, page.steps[-1:], body)
@@ -100,7 +100,7 @@ def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
 
 
 def referrer(page_url: str, image_url: str) -> dict[str, str]:
-    """The ``Referer`` that browsers send by default (strict-origin-when-cross-origin)."""
+    """Return the ``Referer`` header that browsers send by default (strict-origin-when-cross-origin)."""
     page = read_url(page_url)
     if page is None or page.username or page.password or not page.host:
         return {}
@@ -111,7 +111,7 @@ def referrer(page_url: str, image_url: str) -> dict[str, str]:
 
 
 def picture_name(body: bytes) -> tuple[str, str]:
-    """File name and media type of served bytes by what they are, not by what the server calls them."""
+    """Return file name and media type of served bytes by their content, not by the server's headers."""
     try:
         kind = inspect(body).format
     except UnreadablePictureError:

@@ -1,7 +1,7 @@
-"""The record of the surroundings in which a capture was made: names, addresses, certificates, clock, proxies, software.
+"""The record of a capture's surroundings: names, addresses, certificates, clock, proxies, software.
 
-Courts ask whether the machine that saw a page could have been made to see something else. This is what the machine
-can say of itself; it is the word of the party that runs it.
+Courts ask whether the machine that visited a page could have been made to see something else. This record is what the
+machine can state about itself; it is the word of the party that runs it.
 """
 
 import base64
@@ -42,9 +42,9 @@ def describe(
     ca_bundle: Path | None = None,
     software: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The record as JSON, UTF-8, keys sorted, with ``extra`` at the top level.
+    """Return the record as JSON, UTF-8, keys sorted, with ``extra`` at the top level.
 
-    A browser states in ``extra`` what it rendered and loaded.
+    For a browser, ``extra`` contains what it rendered and loaded.
     """
     steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
     hosts = sorted({step.connection.host for step in steps})
@@ -66,7 +66,7 @@ def describe(
 
 
 def certificates_of(visits: Sequence[Visit]) -> list[dict[str, Any]]:
-    """Every certificate that a server showed in these visits, each once."""
+    """Return every certificate that a server presented in these visits, each once."""
     chains = [step.connection.certificates for visit in visits for step in visit.steps]
     return [_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
 
@@ -96,7 +96,7 @@ def _certificate(der: bytes) -> dict[str, Any]:
 
 
 def _clock(steps: Sequence[Step]) -> dict[str, Any]:
-    """How far the servers' clocks are ahead of this machine's, in seconds, each with its uncertainty."""
+    """Return by how many seconds the servers' clocks are ahead of this machine's, each with its uncertainty."""
     samples = []
     for step in steps:
         try:
@@ -117,7 +117,7 @@ def _clock(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
-    """Whether the local table of names says anything of the hosts that were visited."""
+    """Return whether the hosts file names any of the visited hosts."""
     try:
         data = HOSTS.read_bytes()
     except OSError:
