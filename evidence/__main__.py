@@ -291,7 +291,7 @@ _COMMANDS = {
         "Sign a bundle's manifest with a key of this device, and show what was signed.",
     ),
 }  # fmt: skip
-"""What each command runs, its examples, what it is in short, and in a sentence."""
+"""Function, examples, short help and description of each command."""
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class CountedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Counts(Canonical):
-    """How many photographs an installation searched for, and for how many something else was mistaken for a copy."""
+    """Number of photographs that an installation searched for, and number with a false alarm, for each decision."""
 
     made: str  # date, ISO 8601
     pipeline: str  # version of the comparison and its rules

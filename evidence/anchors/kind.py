@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import requests
 
 gettext_noop = str  # marks words that the site translates
-Material = Mapping[str, bytes]  # what came with a receipt, by file name
+Material = Mapping[str, bytes]  # files that came with a receipt, by name
 
 
 @dataclass(frozen=True, slots=True)
 class Attested:
-    """What a receipt proves under the trust list."""
+    """Result of verifying a receipt under the trust list."""
 
     sentence: str
     time: datetime  # time by which the digest existed

@@ -139,7 +139,7 @@ def _by_fingerprint(data: bytes) -> dict[str, str]:
     """Return the certificates in PEM text, by SHA-256 of their DER in lower-case hexadecimal."""
     found = {}
     for text in _CERTIFICATE.findall(data.decode("ascii", "replace")):
-        with suppress(ValueError):  # what isn't base64
+        with suppress(ValueError):  # not base64
             der = PEM_cert_to_DER_cert(text)
             found[hashlib.sha256(der).hexdigest()] = DER_cert_to_PEM_cert(der)
     return found

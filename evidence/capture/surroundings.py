@@ -117,7 +117,7 @@ def _clock(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
-    """Return whether the hosts file names any of the visited hosts."""
+    """Return the path and digest of the hosts file, and the visited hosts that it names."""
     try:
         data = HOSTS.read_bytes()
     except OSError:

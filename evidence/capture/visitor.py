@@ -107,7 +107,10 @@ class Visit:
 
     @property
     def obstacle(self) -> str:
-        """What kept this visit from seeing what others may see, in words after "the site"; empty if nothing did."""
+        """Obstacle that kept this visit from seeing what others may see, in words after "the site".
+
+        Empty if there was none.
+        """
         if not self.steps or self.failure:
             return ""
         if self.steps[-1].header("cf-mitigated"):

@@ -104,7 +104,7 @@ class Cocapture(Canonical):
     """The file ``cocapture.json``: the request to partners at one capture, and their answers."""
 
     challenge: Bytes32  # random, new for each capture
-    answers: tuple[PartnerAnswer, ...]  # one for each partner that was asked
+    answers: tuple[PartnerAnswer, ...]  # one for each queried partner
     format: str = COCAPTURE_FORMAT  # :data:`COCAPTURE_FORMAT`
 
 

@@ -31,7 +31,7 @@ class KeyKind:
     version: bytes  # first byte of the encrypted form
     purpose: bytes  # bound into the encryption, so that one kind is never taken for another
     public_bytes: int  # length of the public key
-    private_bytes: int | None = _PRIVATE_BYTES  # length of what is encrypted, or ``None`` for any
+    private_bytes: int | None = _PRIVATE_BYTES  # length of the encrypted secret, or ``None`` for any
 
 
 SEALING = KeyKind(b"\x01", b"exhibit sealing key v1", 32)

@@ -24,10 +24,10 @@ _KEY = r"[!-*,-~]{1,200}\+[0-9a-f]{8}\+B[A-Za-z0-9+/]{43}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CosignatureConfig(AnchorConfig):
-    """The settings of a witness of the log.
+    """Settings of a witness of the log.
 
     Attributes:
-        key: Needed: its public key, such as `witness.example+5ad1f2b3+BA…`, got from its operator.
+        key: Required: its public key, such as `witness.example+5ad1f2b3+BA…`, from its operator.
     """
 
     key: str = values.setting("", values.matching(_KEY, "{} isn't a witness's key: name+8 hexadecimal digits+base64"))

@@ -29,23 +29,22 @@ def _contract(value: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvmConfig(AnchorConfig):
-    """The settings of a chain and of the account that pays; an encrypted key needs the optional part `evm`.
+    """Settings of a chain and of the account that pays; an encrypted key needs the optional part `evm`.
 
     Attributes:
-        chain_id: Needed: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is refused.
-        contract: The address of the contract, which `POST /operator/witnesses/NAME/contract` creates; empty before.
-        key_file: The key of the account that pays, as a file: Web3 Secret Storage (encrypted JSON), or hexadecimal
-            digits in a file that only its user may read.
+        chain_id: Required: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is rejected.
+        contract: Address of the contract, which `POST /operator/witnesses/NAME/contract` creates; empty before.
+        key_file: Key of the paying account, as a file: Web3 Secret Storage (encrypted JSON), or hexadecimal digits in a
+            file that only its user may read.
         password_file: For an encrypted `key_file`: a file with its password.
-        key_variable: In place of a file: the name of an environment variable that holds the key in hexadecimal
-            digits.
-        confirmations: How many blocks, the transaction's own among them, make its word count: 64 if not set, which
+        key_variable: Instead of a file: the name of an environment variable with the key in hexadecimal digits.
+        confirmations: Number of blocks, including the transaction's own, after which it counts: 64 by default, which
             suits Ethereum; 1 for chains whose blocks are final at once.
-        gas_price: Wei for a unit of gas, such as 0 on chains that cost nothing; what the node suggests if not set.
-        max_gas_price: Without `gas_price`: wei for a unit of gas above which nothing is signed; no limit if not set.
-        validators: Addresses of the validators of a chain with QBFT or IBFT 2.0, which `exhibit trust` then names:
+        gas_price: Wei per unit of gas, such as 0 on chains without fees; by default, the node's suggestion.
+        max_gas_price: Without `gas_price`: wei per unit of gas above which nothing is signed; no limit by default.
+        validators: Addresses of the validators of a chain with QBFT or IBFT 2.0, which `exhibit trust` then lists:
             blocks that they have sealed count without being pinned one by one.
-        quorum: With `validators`: so many of them have to have sealed a block, two thirds at least.
+        quorum: With `validators`: number of them that must have sealed a block, at least two thirds.
     """
 
     chain_id: int = values.setting(0, values.whole_number(0))

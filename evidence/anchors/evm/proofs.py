@@ -212,7 +212,7 @@ def sealers(header: bytes, sealed: bytes) -> frozenset[bytes]:
 
 
 def signer(digest: bytes, seal: bytes) -> bytes | None:
-    """The address that signed 32 bytes with a seal (r, s and the parity of R, 65 bytes), or ``None``."""
+    """Return the address that signed 32 bytes with a seal (r, s and the parity of R, 65 bytes), or ``None``."""
     if len(seal) != 65:
         return None
     try:

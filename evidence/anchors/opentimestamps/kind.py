@@ -25,15 +25,15 @@ CLOCKS = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTimestampsConfig(AnchorConfig):
-    """The settings of calendars, and of where Bitcoin's blocks come from.
+    """Settings of calendars, and of the source of Bitcoin's blocks.
 
     Attributes:
-        bitcoin_source: JSON-RPC address of a Bitcoin node that gives block headers.
+        bitcoin_source: JSON-RPC URL of a Bitcoin node that returns block headers.
         bitcoin_credentials: For a `bitcoin_source`: a file with `user:password` in one line. Bitcoin Core's own
             `.cookie` is one; it is read for each call.
-        bitcoin_explorer: In place of a node: an explorer with Esplora's interface, such as
-            `https://blockstream.info/api`. With neither, proofs name their block and stay pending until somebody
-            checks them with a node.
+        bitcoin_explorer: Instead of a node: an explorer with Esplora's interface, such as
+            `https://blockstream.info/api`. With neither, proofs name their block and stay pending until somebody checks
+            them with a node.
     """
 
     bitcoin_source: str = values.setting("", values.web_url)

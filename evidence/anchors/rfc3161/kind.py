@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rfc3161Config(AnchorConfig):
-    """The settings of an authority.
+    """Settings of an authority.
 
     Attributes:
-        roots: Needed: a PEM file with the root certificates that you trust, got from the authority by another way than
-            its stamps.
-        qualified: The day on which you found the authority on a trusted list as one whose timestamps are qualified
-            (eIDAS), such as `2026-11-01`. Nothing checks it: documents name the authority as qualified *according to
-            the operator's list as of* that day.
+        roots: Required: a PEM file with the root certificates that you trust, obtained from the authority by another
+            way than its stamps.
+        qualified: Date on which you found the authority on a trusted list as one whose timestamps are qualified
+            (eIDAS), such as `2026-11-01`. Nothing checks it: documents call the authority qualified *according to the
+            operator's list as of* that day.
     """
 
     roots: Path | None = values.setting(None, values.path)

@@ -284,7 +284,7 @@ _AUTHORITY = (
     .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
     .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _may_stamp_times)
     .may_be_present(x509.CertificatePolicies, Criticality.AGNOSTIC, None)
-    .require_not_present(x509.NameConstraints)  # limits of names aren't followed
+    .require_not_present(x509.NameConstraints)  # name constraints are not evaluated
 )
 """Requirements for a certificate above it (RFC 5280, 6.1)."""
 

@@ -1,4 +1,4 @@
-"""What was not checked about a case: conclusions from its facts, and the installation's own sentences, quoted."""
+"""Sentences on what was not checked: conclusions from a case's facts, and the installation's own sentences, quoted."""
 
 from evidence.documents.phrases import own_unchecked
 from evidence.documents.phrases.wording import Wording

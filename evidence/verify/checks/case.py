@@ -202,7 +202,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
 
 
 def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """``rest``: which files and which facts are sealed, and aren't examined by any check."""
+    """Report the sealed files and facts that no check examines (``rest``)."""
     stand_ins = {file.stand_in for file in inspection.manifest.files}
     known = {FACTS_PATH, *(path for path, _ in named_files(facts))}
     named: dict[str, None] = {}

@@ -25,7 +25,7 @@ VERSIONS = frozenset({"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"})
 SLACK = timedelta(hours=1)
 AHEAD = timedelta(days=1).total_seconds()
 """Seconds by which servers' clocks may be ahead of the visit: caches return earlier dates, but never later ones."""
-NEAR = 0.01  # seconds by which a sample may differ from what the recorded answer gives
+NEAR = 0.01  # seconds by which a sample may differ from the value that the recorded response gives
 
 
 def expect_surroundings(network: NetworkRecord, dates: Sequence[Sequence[str]]) -> None:
