@@ -139,8 +139,8 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         files[CONSISTENCY_PATH] = canonical(to_plain(proofs.consistency))
     files.update(renewal_files(proofs.renewals))
     if proofs.withheld is not None:
-        known = {file.path for file in sealed.manifest.files} - {FACTS_PATH}
-        if wrong := sorted(set(proofs.withheld.files) - known):
+        allowed = {file.path for file in sealed.manifest.files} - {FACTS_PATH}
+        if wrong := sorted(set(proofs.withheld.files) - allowed):
             raise WrongUseError(f"{wrong[0]} can't be withheld: the facts stay, and only sealed files can be left out.")
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
     for countersignature in proofs.countersignatures:

@@ -188,14 +188,14 @@ def check_left_out(facts: CaseFacts, given: Container[str]) -> None:
 
 
 def _mentioned(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
-    named: list[tuple[str, Digest | None]] = [(path, digest) for path, digest, _ in _stated(facts)]
+    mentions: list[tuple[str, Digest | None]] = [(path, digest) for path, digest, _ in _stated(facts)]
     for sighting in facts.sightings:
-        named += [(path, None) for capture in sighting.captures for path in capture.files]
+        mentions += [(path, None) for capture in sighting.captures for path in capture.files]
         if sighting.provenance is not None and sighting.provenance.file:
-            named.append((sighting.provenance.file, None))
-        named += [(path, None) for path in dict.fromkeys(one.file for one in sighting.elsewhere if one.file)]
-    named += [(path, None) for match in facts.matches for path in match.drawings.values()]
-    return [*named, *((path, None) for path in derived_files(facts))]
+            mentions.append((sighting.provenance.file, None))
+        mentions += [(path, None) for path in dict.fromkeys(one.file for one in sighting.elsewhere if one.file)]
+    mentions += [(path, None) for match in facts.matches for path in match.drawings.values()]
+    return [*mentions, *((path, None) for path in derived_files(facts))]
 
 
 def derived_files(facts: CaseFacts) -> dict[str, bytes]:
@@ -229,10 +229,10 @@ def _files_of_facts(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
 
 def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
     """Return path, digest and role of each file whose digest the facts state, whether or not it is left out."""
-    seen = [sighting.picture for sighting in facts.sightings]
+    found_pictures = [sighting.picture for sighting in facts.sightings]
     return [
         *((picture.file, picture.digest, "work-picture") for picture in facts.work.pictures),
-        *((picture.file, picture.digest, "sighting-picture") for picture in seen),
+        *((picture.file, picture.digest, "sighting-picture") for picture in found_pictures),
         *((attachment.file, attachment.digest, attachment.role) for attachment in facts.work.attachments),
         *((calibration.file, calibration.digest, "calibration") for calibration in facts.calibrations),
         *((weighing.file, weighing.digest, "weighing") for weighing in facts.weighings),
@@ -242,9 +242,9 @@ def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
 
 def _with_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
     """Return the files, each with the reduced version of it that is among them."""
-    given = {file.path for file in files if file.role == STAND_IN}
+    paths_given = {file.path for file in files if file.role == STAND_IN}
     paths = [(file, reduced_path(file.path)) for file in files]
-    return [replace(file, stand_in=path) if path in given else file for file, path in paths]
+    return [replace(file, stand_in=path) if path in paths_given else file for file, path in paths]
 
 
 def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
@@ -258,7 +258,9 @@ def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
 
 def _measure(file: ContentFile, blobs: BlobStore) -> ManifestFile:
     with blobs.open(file.digest) as stream:
-        found = measured_of(iter(partial(stream.read, CHUNK), b""))
-    if found.sha256 != file.digest:
+        measured = measured_of(iter(partial(stream.read, CHUNK), b""))
+    if measured.sha256 != file.digest:
         raise IntegrityError(f"The bytes of {file.path} in the store aren't those of its digest.")
-    return ManifestFile(file.path, file.role, file.media_type, found.size, file.digest, found.sha512, file.stand_in)
+    return ManifestFile(
+        file.path, file.role, file.media_type, measured.size, file.digest, measured.sha512, file.stand_in
+    )

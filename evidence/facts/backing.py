@@ -182,12 +182,12 @@ def _decided() -> Iterator[tuple[str, Backing]]:
 
 
 def _table() -> dict[str, Backing]:
-    found: dict[str, Backing] = {}
+    table: dict[str, Backing] = {}
     for part in (_case(), _work(), _sightings(), _matches(), _decided()):
         for path, backing in part:
-            assert path not in found, path
-            found[path] = backing
-    return found
+            assert path not in table, path
+            table[path] = backing
+    return table
 
 
 BACKINGS = _table()

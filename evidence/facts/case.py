@@ -416,8 +416,8 @@ class CaseFacts(Canonical):
 
     def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
         """Return the calibration that gave a match its probability."""
-        wanted = match.verification.calibration
-        return next((calibration for calibration in self.calibrations if calibration.digest == wanted), None)
+        digest = match.verification.calibration
+        return next((calibration for calibration in self.calibrations if calibration.digest == digest), None)
 
     @classmethod
     def from_json(cls, data: bytes, *, what: str = "facts.json") -> Self:

@@ -126,8 +126,8 @@ def page_text(page: bytes) -> bytes:
 
 def page_language(page: bytes) -> str:
     """Return the language that a page's ``html`` element states, in lower case, or an empty string."""
-    found = _LANGUAGE.search(page[:HEAD])
-    return found[1].decode("ascii").lower() if found else ""
+    match = _LANGUAGE.search(page[:HEAD])
+    return match[1].decode("ascii").lower() if match else ""
 
 
 def asks_consent(page: bytes) -> bool:

@@ -132,8 +132,8 @@ def _without_sessions(query: str) -> str:
     for ends in _SESSIONS:
         parts = query.split("&")
         for number in reversed(range(len(parts))):
-            if found := ends.search(parts[number]):
-                query = _joined(parts, number, found.start(), number + 1)
+            if match := ends.search(parts[number]):
+                query = _joined(parts, number, match.start(), number + 1)
                 break
     parts = query.split("&")
     for number in reversed(range(len(parts) - 1)):
@@ -168,17 +168,17 @@ def statements_in(told: ArchiveAnswers, picture: Digest, data: bytes | None) -> 
     """
     sha1 = sha1_of(data) if data is not None else ""
     copies = {copy.address.replace("id_/", "/", 1): copy.digest for copy in told.copies}
-    found: list[SeenElsewhere] = []
+    statements: list[SeenElsewhere] = []
     for of in OF:
         answers = [one for one in told.answers if one.of == of]
         captures = {one.address: one for answer in answers for one in captures_in(told.archive, answer.body)}
         made = partial(SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by=title_of(told.archive), of=of)
         for one in sorted(captures.values(), key=lambda capture: capture.at):
             same = _is_same(one, copies, picture, sha1) if of == "picture" else None
-            found.append(made(stated=moment_of(one.at), where=one.address, same=same))
+            statements.append(made(stated=moment_of(one.at), where=one.address, same=same))
         if answers and not captures:
-            found.append(made(where=f"{told.archive}/web/*/{answers[0].address}"))
-    return tuple(found)
+            statements.append(made(where=f"{told.archive}/web/*/{answers[0].address}"))
+    return tuple(statements)
 
 
 def title_of(archive: str) -> str:
@@ -200,8 +200,8 @@ def sha1_of(data: bytes) -> str:
 
 def earliest_of(archive: str, answers: Sequence[ArchiveAnswer], of: str) -> Capture | None:
     """Return the earliest capture in the answers."""
-    found = (one for answer in answers if answer.of == of for one in captures_in(archive, answer.body))
-    return min(found, key=lambda capture: capture.at, default=None)
+    captures = (one for answer in answers if answer.of == of for one in captures_in(archive, answer.body))
+    return min(captures, key=lambda capture: capture.at, default=None)
 
 
 def _is_same(capture: Capture, copies: dict[str, Digest], picture: Digest, sha1: str) -> bool | None:

@@ -77,8 +77,8 @@ def check_assertion(assertion: Assertion) -> None:
     if data[32] & (PRESENT | VERIFIED | ATTESTED) != PRESENT | VERIFIED:
         raise FormatError("The device doesn't say that it verified the person.")
     client = parse_json(assertion.client_data, what="the client data")
-    wanted = base64.urlsafe_b64encode(assertion.statement.challenge).rstrip(b"=").decode()
-    if not isinstance(client, dict) or client.get("type") != "webauthn.get" or client.get("challenge") != wanted:
+    challenge = base64.urlsafe_b64encode(assertion.statement.challenge).rstrip(b"=").decode()
+    if not isinstance(client, dict) or client.get("type") != "webauthn.get" or client.get("challenge") != challenge:
         raise FormatError("The passkey signed something else than the statement.")
     if client.get("crossOrigin", False) is not False or not is_origin_of(client.get("origin"), site):
         raise FormatError("The passkey was asked by another site than the statement names.")
@@ -87,10 +87,10 @@ def check_assertion(assertion: Assertion) -> None:
 
 def is_origin_of(origin: object, site: str) -> bool:
     """Return True if pages of an origin may use the passkeys of a site: over TLS, or on localhost."""
-    found = _ORIGIN.fullmatch(origin) if isinstance(origin, str) else None
-    if found is None or not (found[1] == site or found[1].endswith(f".{site}")):
+    match = _ORIGIN.fullmatch(origin) if isinstance(origin, str) else None
+    if match is None or not (match[1] == site or match[1].endswith(f".{site}")):
         return False
-    return found[0].startswith("https://") or site == "localhost"
+    return match[0].startswith("https://") or site == "localhost"
 
 
 def _check_signature(assertion: Assertion, signed: bytes) -> None:

@@ -82,27 +82,27 @@ def authors_of(manifest: bytes) -> tuple[str, ...]:
     except (ValueError, RecursionError):
         return ()
     active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
-    named: list[str] = []
+    authors: list[str] = []
     for assertion in _list(active.get("assertions")):
-        said = _mapping(_mapping(assertion).get("data"))
-        named += [_text(_mapping(author).get("name")) for author in _list(said.get("author"))]
+        assertion_data = _mapping(_mapping(assertion).get("data"))
+        authors += [_text(_mapping(author).get("name")) for author in _list(assertion_data.get("author"))]
         for name in ("dc:creator", "photoshop:Credit", "plus:ImageCreator"):
-            value = said.get(name)
-            named += [_text(entry) for entry in (value if isinstance(value, list) else [value])]
-    return tuple(dict.fromkeys(name for name in named if name))[:MAX_PROBLEMS]
+            value = assertion_data.get(name)
+            authors += [_text(entry) for entry in (value if isinstance(value, list) else [value])]
+    return tuple(dict.fromkeys(name for name in authors if name))[:MAX_PROBLEMS]
 
 
 def _actions(active: Mapping[str, Any]) -> tuple[str, ...]:
     """Return C2PA's names of the actions, each with the last part of its digital source type, if stated."""
-    told: list[str] = []
+    actions: list[str] = []
     for assertion in _list(active.get("assertions")):
-        said = _mapping(assertion)
-        if not _text(said.get("label")).startswith("c2pa.actions"):
+        assertion_map = _mapping(assertion)
+        if not _text(assertion_map.get("label")).startswith("c2pa.actions"):
             continue
-        for action in map(_mapping, _list(_mapping(said.get("data")).get("actions"))[:MAX_PROBLEMS]):
+        for action in map(_mapping, _list(_mapping(assertion_map.get("data")).get("actions"))[:MAX_PROBLEMS]):
             source = _text(action.get("digitalSourceType")).rpartition("/")[2]
-            told.append(_text(action.get("action")) + (f" ({source})" if source else ""))
-    return tuple(dict.fromkeys(filter(None, told)))[:MAX_PROBLEMS]
+            actions.append(_text(action.get("action")) + (f" ({source})" if source else ""))
+    return tuple(dict.fromkeys(filter(None, actions)))[:MAX_PROBLEMS]
 
 
 def _generator(active: Mapping[str, Any]) -> str:

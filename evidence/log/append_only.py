@@ -94,8 +94,8 @@ class Log:
 
         For each entry, ``submissions`` may hold the store's key of the submission.
         """
-        wanted = list(entries)
-        keys = [None] * len(wanted) if submissions is None else list(submissions)
+        new_entries = list(entries)
+        keys = [None] * len(new_entries) if submissions is None else list(submissions)
         sequences: list[int] = []
         with self._store.sequencer() as transaction:
             fresh: dict[tuple[int, int], bytes] = {}
@@ -104,7 +104,7 @@ class Log:
                 known = fresh.get((level, index))
                 return transaction.node(level, index) if known is None else known
 
-            for entry, key in zip(wanted, keys, strict=True):
+            for entry, key in zip(new_entries, keys, strict=True):
                 sequence = transaction.size
                 completed = merkle.completed_nodes(sequence, entry.leaf_hash, node)
                 fresh.update({(level, index): value for level, index, value in completed})
@@ -152,9 +152,9 @@ class Log:
                 size=0 if latest is None else latest.size,
             )
             raise BrokenHistoryError(missing, hint=_UNSURE)
-        for seen in head.known:
-            if seen != latest:
-                self.check_known(seen)
+        for checkpoint in head.known:
+            if checkpoint != latest:
+                self.check_known(checkpoint)
         if head.moved:
             moved = Sentence(
                 "The file of the log's head (%(size)s entries) was copied here, as when a folder is put back from "
@@ -268,12 +268,12 @@ class Log:
 
     def _with_nodes(self, compute: Callable[[merkle.Node], list[bytes]]) -> list[bytes]:
         """Run a computation twice: first to collect the nodes that it reads, then with all of them fetched at once."""
-        wanted: list[tuple[int, int]] = []
+        positions: list[tuple[int, int]] = []
 
         def note_down(level: int, index: int) -> bytes:
-            wanted.append((level, index))
+            positions.append((level, index))
             return merkle.EMPTY_ROOT
 
         compute(note_down)
-        found = dict(zip(wanted, self._store.nodes(wanted) if wanted else [], strict=True))
-        return compute(lambda level, index: found[level, index])
+        nodes = dict(zip(positions, self._store.nodes(positions) if positions else [], strict=True))
+        return compute(lambda level, index: nodes[level, index])

@@ -119,8 +119,8 @@ class ObjectHead:
 
     def set_aside(self) -> None:
         """Rename the object and the file."""
-        if (found := self._objects.get(NAME)) is not None:
-            self._objects.put(f"{NAME}.replaced", found[0])
+        if (current := self._objects.get(NAME)) is not None:
+            self._objects.put(f"{NAME}.replaced", current[0])
             self._objects.remove(NAME)
         self._own.set_aside()
 

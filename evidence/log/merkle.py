@@ -111,12 +111,12 @@ def consistency_roots(old: int, new: int, old_root: bytes, path: Sequence[bytes]
 
     The older root is taken from ``old_root`` if the older size is a power of two, because the proof then omits it.
     """
-    shown = proven(old - 1, new, path, old_root, whole=True) if 0 < old < new else {}
+    hashes = proven(old - 1, new, path, old_root, whole=True) if 0 < old < new else {}
 
     def node(level: int, index: int) -> bytes:
-        return shown.get((index << level, (index + 1) << level), b"")
+        return hashes.get((index << level, (index + 1) << level), b"")
 
-    return (root(old, node), shown[0, new]) if shown else None
+    return (root(old, node), hashes[0, new]) if hashes else None
 
 
 def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole: bool) -> dict[tuple[int, int], bytes]:
@@ -137,13 +137,13 @@ def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole:
     are_hashes = all(len(one) == HASH_BYTES for one in (value, *path))  # else bytes could move between hashes
     if not 0 <= index < size or len(path) != len(siblings) or not are_hashes:
         return {}
-    shown = {(begin, end): value}
+    hashes = {(begin, end): value}
     for (first, last), sibling in zip(reversed(siblings), path, strict=True):
-        shown[first, last] = sibling
+        hashes[first, last] = sibling
         value = node_hash(value, sibling) if first == end else node_hash(sibling, value)
         begin, end = min(begin, first), max(end, last)
-        shown[begin, end] = value
-    return shown
+        hashes[begin, end] = value
+    return hashes
 
 
 def _split(count: int) -> int:

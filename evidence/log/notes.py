@@ -72,8 +72,8 @@ def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, byte
     identity, _, encoded = rest.partition("+")
     raw = strict_base64(encoded) or b""
     whose = "log" if algorithm == ED25519 else "witness"
-    known = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
-    if not known or key_id(name, raw[1:], algorithm).hex() != identity:
+    is_valid = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
+    if not is_valid or key_id(name, raw[1:], algorithm).hex() != identity:
         raise WrongUseError(f"This isn't a {whose}'s public key.", hint="It reads name+8 hexadecimal digits+base64.")
     if not is_sound_point(raw[1:]):
         raise WrongUseError(
@@ -122,10 +122,10 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
     name, public_key = parse_verifier_key(vkey)
     note = parse_note(text)
     identity = key_id(name, public_key)
-    wanted = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
-    if not wanted or note.origin != name:
+    signatures = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
+    if not signatures or note.origin != name:
         raise UnknownWitnessError(f"The checkpoint of {note.origin} isn't signed by the known key of {name}.")
-    if not all(holds(public_key, signature, note.body.encode()) for signature in wanted):
+    if not all(holds(public_key, signature, note.body.encode()) for signature in signatures):
         raise IntegrityError(f"The signature of {name} under the checkpoint doesn't hold.")
     return SignedCheckpoint(note.origin, note.size, note.root, text)
 

@@ -90,21 +90,21 @@ def grades_of(checks: Sequence[Any], asked: Iterable[str] | None) -> tuple[Grade
         checks: All checks of the bundle.
         asked: Grades that the trust list requires; ``None`` requires every grade that the bundle has checks for.
     """
-    found = []
+    grades = []
     for name, row in GRADES.items():
         needed = [check for check in checks if _is_among(check.name, row.needed)]
         if not needed and name not in ALWAYS.union(asked or ()):
             continue
-        mine = [*needed, *(check for check in checks if _is_among(check.name, row.beside))]
+        relevant = [*needed, *(check for check in checks if _is_among(check.name, row.beside))]
         lacking = {need for need in row.needed if need[-1] not in ":?"} - {need.name for need in needed}
         state = State.PASSED if needed and not lacking else State.NOT_CHECKED
         state = State.NOT_CHECKED if any(need.state is State.NOT_CHECKED for need in needed) else state
-        state = State.FAILED if any(check.state is State.FAILED for check in mine) else state
-        seen = next((check.by for check in mine if check.name == SEEN), "")
-        by = seen or row.by.format(", ".join(dict.fromkeys(check.by for check in mine if check.by)))
+        state = State.FAILED if any(check.state is State.FAILED for check in relevant) else state
+        partners = next((check.by for check in relevant if check.name == SEEN), "")
+        by = partners or row.by.format(", ".join(dict.fromkeys(check.by for check in relevant if check.by)))
         required = name not in BY_NAME if asked is None else name in ALWAYS | WHERE_MADE.union(asked)
-        found.append(Grade(name, state, by if state is State.PASSED else "", required))
-    return tuple(found)
+        grades.append(Grade(name, state, by if state is State.PASSED else "", required))
+    return tuple(grades)
 
 
 def _is_among(check: str, names: tuple[str, ...]) -> bool:

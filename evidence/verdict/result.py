@@ -120,7 +120,7 @@ def checked(name: str, look: Callable[P, str | Check], *args: P.args, **kwargs: 
     ``FormatError``, ``IntegrityError`` and ``WrongUseError`` mean that it failed.
     """
     try:
-        found = look(*args, **kwargs)
+        result = look(*args, **kwargs)
     except PendingProofError as error:
         return not_checked(name, f"pending: {error.message}")
     except UnknownWitnessError as error:
@@ -129,7 +129,7 @@ def checked(name: str, look: Callable[P, str | Check], *args: P.args, **kwargs: 
         return not_checked(name, error.message)
     except (FormatError, IntegrityError, WrongUseError) as error:
         return failed(name, error.message)
-    return passed(name, found) if isinstance(found, str) else found
+    return passed(name, result) if isinstance(result, str) else result
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,9 +145,9 @@ def _check_pins(trust: Trust, what: str) -> None:
 
 def _check_identities(trust: Trust, what: str) -> None:
     """Raise ``FormatError`` if a key has two roles or two names, because one party would then count as two."""
-    known: dict[bytes, tuple[str, tuple[object, ...]]] = {}
+    identities: dict[bytes, tuple[str, tuple[object, ...]]] = {}
     for line, key, identity in _identities(trust):
-        first, other = known.setdefault(key, (line, identity))
+        first, other = identities.setdefault(key, (line, identity))
         if other != identity:
             raise FormatError(f"{what}: {first} and {line} have the same key. A key has one role and one name.")
 
@@ -172,10 +172,10 @@ def _identities(trust: Trust) -> Iterator[tuple[str, bytes, tuple[object, ...]]]
 
 def _check_certificates(authority: TrustedAuthority, what: str) -> None:
     try:
-        found, _ = authority.roots, authority.listed
+        roots, _ = authority.roots, authority.listed
     except IntegrityError as error:
         raise FormatError(f"{what}: a certificate of {authority.name} can't be read.") from error
-    if not found:
+    if not roots:
         raise FormatError(f"{what}: {authority.name} has no certificate.")
 
 

@@ -120,12 +120,12 @@ def account_of(
     owner = str(manifest.matter.owner)
     case, work = (log_key, owner, facts.number, key), (log_key, owner, f"{OF_WORK}{facts.work.number}", key)
     seal = ("the seal of bundle", str(facts.bundle)), inspection.seal.hex
-    told = {(case, fact): value for fact, value in (seal, *_fixed(facts))}
-    told |= {(work, fact): value for fact, value in _fixed_of_work(facts)}
+    statements = {(case, fact): value for fact, value in (seal, *_fixed(facts))}
+    statements |= {(work, fact): value for fact, value in _fixed_of_work(facts)}
     finds = frozenset(
         (secured(plain_url(seen.page_url or seen.image_url)), seen.picture.digest.hex) for seen in facts.sightings
     )
-    return Account(bundle, log, told, (log, owner, facts.number), finds)
+    return Account(bundle, log, statements, (log, owner, facts.number), finds)
 
 
 def _log_of(inspection: Inspection, facts: CaseFacts) -> tuple[str, str]:
@@ -148,28 +148,28 @@ def contradictions(accounts: Iterable[Account]) -> tuple[Contradiction, ...]:
 
     A file that is listed twice does not contradict itself.
     """
-    known: dict[tuple[Case, Fact], Account] = {}
-    found = []
+    accounts_by_fact: dict[tuple[Case, Fact], Account] = {}
+    results = []
     for account in accounts:
         for (case, fact), value in account.facts.items():
-            first = known.setdefault((case, fact), account)
+            first = accounts_by_fact.setdefault((case, fact), account)
             if (other := first.facts[case, fact]) != value:
-                named = (account.log, *case[1:3])
-                found.append(Contradiction((first.bundle, account.bundle), named, fact, (other, value)))
-    return tuple(found)
+                case_name = (account.log, *case[1:3])
+                results.append(Contradiction((first.bundle, account.bundle), case_name, fact, (other, value)))
+    return tuple(results)
 
 
 def shared_finds(accounts: Iterable[Account]) -> tuple[SharedFind, ...]:
     """Return the finds that more than one case relies on, once for each pair of cases, in the order of the bundles."""
-    known: dict[tuple[str, str], Account] = {}
-    found: dict[tuple[object, ...], SharedFind] = {}
+    accounts_by_find: dict[tuple[str, str], Account] = {}
+    finds: dict[tuple[object, ...], SharedFind] = {}
     for account in accounts:
         for page_url, picture in sorted(account.finds):
-            first = known.setdefault((page_url, picture), account)
+            first = accounts_by_find.setdefault((page_url, picture), account)
             if first.case != account.case:
                 pair = (first.bundle, account.bundle), (first.case, account.case)
-                found.setdefault((pair[1], page_url, picture), SharedFind(*pair, page_url, picture))
-    return tuple(found.values())
+                finds.setdefault((pair[1], page_url, picture), SharedFind(*pair, page_url, picture))
+    return tuple(finds.values())
 
 
 def _fixed_of_work(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
@@ -187,10 +187,10 @@ def _fixed(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
     yield ("the work",), work.number
     if decision.at is not None:
         yield ("the decision", rfc3339(decision.at)), f"{decision.decision} by {decision.by}: {decision.reason}"
-    for seen in facts.sightings:
-        where = (seen.page_url, seen.image_url, seen.picture.digest.hex)
-        yield ("the first sight", *where), "" if seen.first_seen is None else rfc3339(seen.first_seen)
-        for visit in seen.captures:
+    for sighting in facts.sightings:
+        where = (sighting.page_url, sighting.image_url, sighting.picture.digest.hex)
+        yield ("the first sight", *where), "" if sighting.first_seen is None else rfc3339(sighting.first_seen)
+        for visit in sighting.captures:
             image = "" if visit.image is None else visit.image.hex
             yield ("the visit", *where, rfc3339(visit.started)), f"{visit.outcome} {image}".strip()
     for match in facts.matches:

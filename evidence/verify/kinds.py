@@ -138,9 +138,9 @@ def _of_text(path: Path, head: bytes) -> Kind:
             plain = json.loads(path.read_bytes())
         except (ValueError, RecursionError):
             plain = None
-        told = str(plain.get("format", "")) if isinstance(plain, dict) else ""
+        format_name = str(plain.get("format", "")) if isinstance(plain, dict) else ""
         for begins, kind in _JSON.items():
-            if told.startswith(begins):
+            if format_name.startswith(begins):
                 return kind
         if plain is not None:
             return Kind(

@@ -97,24 +97,24 @@ def places_of(given: Path) -> list[Place]:
         if given.is_dir():
             if (given / BAGIT).is_file():
                 return [Place(given)]
-            found = list(_in_folder(given))
+            places = list(_in_folder(given))
         elif given.exists() and not given.is_file():
             return [Place(given)]  # a pipe or a device; opening it gives the error
         elif given.is_file() and is_zip(given):
             ways = _in_file(given)
             if ways == [()]:
                 return [Place(given)]
-            found = [Place(given, way, given) for way in ways]
+            places = [Place(given, way, given) for way in ways]
         else:
-            found = []
+            places = []
     except BadZipFile:
         return [Place(given)]  # a damaged bundle, or another file; its own check says which
     except OSError as error:
         raise NoBundleError(f"{given.name} can't be read: {error.strerror}.", hint=HINT) from error
-    if not found:
+    if not places:
         what = kind_of(given)
         raise NoBundleError(f"{given.name or given} {what.sentence}", hint=what.hint or HINT)
-    return found
+    return places
 
 
 def found_at(given: Sequence[Path]) -> "list[Place | Refused]":
@@ -122,14 +122,14 @@ def found_at(given: Sequence[Path]) -> "list[Place | Refused]":
 
     A path without a bundle gives a :class:`Refused` in its place.
     """
-    found: dict[tuple[str, ...], Place | Refused] = {}
+    places: dict[tuple[str, ...], Place | Refused] = {}
     for path in given:
         try:
             for place in places_of(path):
-                found.setdefault((str(place.path), *place.inside), place)
+                places.setdefault((str(place.path), *place.inside), place)
         except NoBundleError as error:
-            found.setdefault((str(path),), Refused(path, error))
-    return [*found.values()]
+            places.setdefault((str(path),), Refused(path, error))
+    return [*places.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +176,10 @@ def _beside(package: Path, depth: int) -> Iterator[Line]:
     papers = [name for name in every if not is_left_over(name) and not name.lower().endswith(".zip")]
     papers = [name for name in papers if not name.startswith(bundles)]
     named = ", ".join(repr(name[-NAMED:]) for name in papers[:3]) + (", …" if len(papers) > 3 else "")
-    told = [f"{len(papers)} beside the bundles in {package.name}: {named}"] * bool(papers)
-    told += ["those in ZIPs inside of it"] * (depth > 1)
-    if told:
-        yield Line("papers", "; ".join(told), "by whoever wrote them; no check reads them")
+    parts = [f"{len(papers)} beside the bundles in {package.name}: {named}"] * bool(papers)
+    parts += ["those in ZIPs inside of it"] * (depth > 1)
+    if parts:
+        yield Line("papers", "; ".join(parts), "by whoever wrote them; no check reads them")
 
 
 @dataclass(slots=True)
@@ -215,8 +215,8 @@ class _Archive:
         named = [(entry.filename.replace("\\", "/"), entry) for entry in every]
         _check_places([name for name, _ in named])
         self._files = {name: entry for name, entry in named if not name.endswith("/")}
-        left = [name for name in self._files if is_left_over(name) and not self._begins_as_zip(name)]
-        for name in left:
+        left_over = [name for name in self._files if is_left_over(name) and not self._begins_as_zip(name)]
+        for name in left_over:
             del self._files[name]
 
     def __enter__(self) -> Self:
@@ -238,15 +238,15 @@ class _Archive:
         count = 0
         for name in sorted(self._files):
             if name.endswith(f"/{BAGIT}"):
-                found: Sequence[tuple[str, ...]] = [(name[: -len(BAGIT)],)]
+                ways: Sequence[tuple[str, ...]] = [(name[: -len(BAGIT)],)]
             elif name.startswith(tuple(folders)) or not (_is_called_zip(name) or self._begins_as_zip(name)):
                 continue
             else:
-                found = self._within(name)
-            count += len(found)
+                ways = self._within(name)
+            count += len(ways)
             if count > MAX_BUNDLES:
                 raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
-            yield from found
+            yield from ways
 
     def _within(self, name: str) -> Sequence[tuple[str, ...]]:
         """Return the steps to the bundles in a nested ZIP.
@@ -323,44 +323,44 @@ def _taken_out(place: Place) -> Iterator[Path]:
         path, room = place.path, None
         for depth, name in enumerate(place.inside, 1):
             room = room or _Room.of(place.path)
-            made = Path(folder) / f"{depth}"
+            target = Path(folder) / f"{depth}"
             with _Archive(path, room, depth) as archive:
                 if name.endswith("/"):
-                    made.mkdir()
-                    archive.take_folder(name, made)
+                    target.mkdir()
+                    archive.take_folder(name, target)
                 else:
-                    archive.take_out(name, made)
+                    archive.take_out(name, target)
             if path != place.path:
                 path.unlink()
-            path = made
+            path = target
         yield path
 
 
 def _in_folder(root: Path) -> Iterator[Place]:
     """Yield the bundles in a folder that is not a bundle itself, unpacked or in ZIPs, without following links."""
-    count, seen, folders = 0, 0, [root]
+    count, entry_count, folders = 0, 0, [root]
     while folders:
         with os.scandir(folders.pop()) as entries:
             every = sorted(entries, key=lambda entry: entry.name)
-        seen += len(every)
-        if seen > MAX_ENTRIES:
+        entry_count += len(every)
+        if entry_count > MAX_ENTRIES:
             raise NoBundleError(f"{root.name} is a folder with more than {MAX_ENTRIES} files.", hint=HINT)
         for entry in every:
             path = Path(entry.path)
-            found: Sequence[Place] = []
+            places: Sequence[Place] = []
             if entry.is_symlink():
-                found = [Place(path, (), root)] * (_is_called_zip(entry.name) or (path / BAGIT).is_file())
+                places = [Place(path, (), root)] * (_is_called_zip(entry.name) or (path / BAGIT).is_file())
             elif entry.is_dir(follow_symlinks=False):
                 if (path / BAGIT).is_file():
-                    found = [Place(path, (), root)]
+                    places = [Place(path, (), root)]
                 else:
                     folders.append(path)
             elif entry.is_file(follow_symlinks=False) and not is_left_over(entry.name):
-                found = [Place(path, way, root) for way in _in_file_of_folder(path)]
-            count += len(found)
+                places = [Place(path, way, root) for way in _in_file_of_folder(path)]
+            count += len(places)
             if count > MAX_BUNDLES:
                 raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
-            yield from found
+            yield from places
 
 
 def _in_file(path: Path) -> Sequence[tuple[str, ...]]:

@@ -76,7 +76,7 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
     proofs = [proof for _, proof in log_proofs(facts)]
     with suppress(FormatError, IntegrityError):
         proofs.append(read_log_proof(inspection)[0])
-    shown = [
+    proven_hashes = [
         (proof.checkpoint, merkle.proven(proof.sequence, proof.size, proof.path, proof.entry.leaf_hash, whole=False))
         for proof in (*(sealed.proof for sealed in sealed_statements(inspection, facts)), *proofs)
     ]
@@ -86,11 +86,13 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
             text, size = read_checkpoint(inspection), own.note.size
             roots = {proof.size: parse_note(proof.checkpoint).root for proof in proofs}
             for old, path in own.paths.items():
-                shown.append((text, merkle.proven(old - 1, size, path, roots.get(old, b""), whole=True)))
+                proven_hashes.append((text, merkle.proven(old - 1, size, path, roots.get(old, b""), whole=True)))
             for record in renewal_records(inspection):
                 later = inspection.read(record.file, MAX_NOTE).decode()
-                shown.append((later, merkle.proven(size - 1, record.size, record.path, own.note.root, whole=True)))
-    return tuple(view for proof in shown if (view := _view(bundle, inspection, *proof)) is not None)
+                proven_hashes.append(
+                    (later, merkle.proven(size - 1, record.size, record.path, own.note.root, whole=True))
+                )
+    return tuple(view for proof in proven_hashes if (view := _view(bundle, inspection, *proof)) is not None)
 
 
 def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, bytes]) -> View | None:
@@ -109,11 +111,11 @@ def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, byt
 
 def split_views(views: Iterable[View]) -> tuple[SplitView, ...]:
     """Return the contradictions among checkpoints, one for each log and pair of checkpoints."""
-    known: dict[tuple[str, bool, frozenset[bytes], Range], View] = {}
-    found: dict[tuple[str, str], SplitView] = {}
+    views_by_range: dict[tuple[str, bool, frozenset[bytes], Range], View] = {}
+    splits: dict[tuple[str, str], SplitView] = {}
     for view in views:
         for place, value in sorted(view.hashes.items()):
-            first = known.setdefault((view.origin, view.pinned, view.keys, place), view)
+            first = views_by_range.setdefault((view.origin, view.pinned, view.keys, place), view)
             if first.hashes[place] != value:
-                found.setdefault((first.note, view.note), SplitView((first, view), *place))
-    return tuple(found.values())
+                splits.setdefault((first.note, view.note), SplitView((first, view), *place))
+    return tuple(splits.values())

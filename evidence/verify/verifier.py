@@ -68,9 +68,9 @@ def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | Non
     checks, times, views, lines, account = _checks(name, inspection, makers)
     container = _container(contents, worst(check.state for check in checks), inspection)
     every = (container, *checks)
-    asked = trust.asked.grades
-    left = inspection.left_out
-    return Verdict(name, inspection.seal, trust.dated, every, left, asked, times, views, account, lines)
+    required_grades = trust.asked.grades
+    left_out = inspection.left_out
+    return Verdict(name, inspection.seal, trust.dated, every, left_out, required_grades, times, views, account, lines)
 
 
 def _checks(
@@ -158,8 +158,8 @@ def _note(data: bytes, name: str) -> str:
 
 def _of_bundle(contents: Contents) -> list[str]:
     names = [name for name in sorted(contents.names) if name == CHECKPOINT_PATH or LATER_CHECKPOINT.fullmatch(name)]
-    found = [_note(read_all(contents, name, MAX_NOTE), name) for name in names]
+    notes = [_note(read_all(contents, name, MAX_NOTE), name) for name in names]
     if FACTS_PATH in contents.names:
         facts = CaseFacts.from_json(read_all(contents, FACTS_PATH, MAX_JSON_BYTES))
-        found += [proof.checkpoint for _, proof in log_proofs(facts)]
-    return found
+        notes += [proof.checkpoint for _, proof in log_proofs(facts)]
+    return notes

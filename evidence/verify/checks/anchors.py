@@ -66,8 +66,8 @@ def check_witnesses(
     for record in records:
         name = f"anchor:{PurePosixPath(record.file).name}"
         pairs.append((subjects.get(record.digest, ""), checked(name, _anchor, inspection, name, record, subjects)))
-    given = (path for record in records for path in record.material if _MATERIAL.fullmatch(PurePosixPath(path).name))
-    unread = check_unread(inspection, frozenset([*(record.file for record in records), *given]))
+    material = (path for record in records for path in record.material if _MATERIAL.fullmatch(PurePosixPath(path).name))
+    unread = check_unread(inspection, frozenset([*(record.file for record in records), *material]))
     logged = [check for subject, check in pairs if _is_of_the_log(subject)]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
     time = _check_time(whole, inspection.trust, inspection.trust.asked.witnesses)
@@ -91,10 +91,10 @@ def _check_stated(
     if not stated:
         return ()
     heads = {checkpoint_digest(proof.checkpoint) for _, proof in log_proofs(facts)}
-    given = [(record, check) for record, (_, check) in zip(records, pairs, strict=True) if record.digest in heads]
+    receipts = [(record, check) for record, (_, check) in zip(records, pairs, strict=True) if record.digest in heads]
     lacking, by = [], []
     for one in stated:
-        own = [check for record, check in given if (record.kind, record.witness) == (one.kind, one.name)]
+        own = [check for record, check in receipts if (record.kind, record.witness) == (one.kind, one.name)]
         if fault := _fault(one, own):
             return (failed("witnesses", fault),)
         if not any(check.time is not None for check in own):
@@ -120,9 +120,9 @@ def _impossible(witnesses: Sequence[WitnessFacts]) -> str:
     if len({(one.kind, one.name) for one in witnesses}) < len(witnesses):
         return "The facts name a witness twice."
     for one in witnesses:
-        answered = one.state == "complete"
-        known = one.state in {"asked", "pending", "complete"} and (answered or one.time is None)
-        if not known:
+        is_complete = one.state == "complete"
+        is_possible = one.state in {"asked", "pending", "complete"} and (is_complete or one.time is None)
+        if not is_possible:
             return f"Of {one.name[:60]!a} the facts say what can't be known of a witness then."
         if one.development and one.qualified:
             return f"The facts call {one.name[:60]!a} qualified, which was started for trials."
@@ -223,9 +223,11 @@ def _anchor(inspection: Inspection, name: str, record: AnchorRecord, subjects: d
     kind = KINDS.get(record.kind)
     if kind is None:
         return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
-    found = kind.verify(record.digest, proof, material, getattr(inspection.trust, kind.pins), subjects[record.digest])
-    called = "" if record.witness in found.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
-    return Check(name, State.PASSED, found.sentence + called, found.time, found.label, found.by)
+    attested = kind.verify(
+        record.digest, proof, material, getattr(inspection.trust, kind.pins), subjects[record.digest]
+    )
+    called = "" if record.witness in attested.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
+    return Check(name, State.PASSED, attested.sentence + called, attested.time, attested.label, attested.by)
 
 
 def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
@@ -235,8 +237,8 @@ def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
     """
     files = {PurePosixPath(path).name: inspection.read(path, MAX_RECEIPT) for path in record.material}
     for name, data in files.items():
-        named = _NAMED_BY_DIGEST.fullmatch(name)
-        same = named is None or Digest.of(data).hex.startswith(named[1])
+        match = _NAMED_BY_DIGEST.fullmatch(name)
+        same = match is None or Digest.of(data).hex.startswith(match[1])
         expect(same, f"{name} was changed: its name states another SHA-256.")
     return files
 

@@ -119,8 +119,8 @@ def request_remarks(
         if logins := _named(name for name, _ in request.headers if name.lower() in LOGINS):
             yield Doubt(f"the {what} was requested with a login: {logins}")
         sent = {pair for name, value in request.headers if name.lower() == "cookie" for pair in _pairs(value)}
-        known = {(one.name, one.value) for answer, one in cookies if _is_due(answer, one, request)}
-        if unknown := _named(name for name, _ in sorted(sent - known)):
+        due_cookies = {(one.name, one.value) for answer, one in cookies if _is_due(answer, one, request)}
+        if unknown := _named(name for name, _ in sorted(sent - due_cookies)):
             told = f"the {what} was requested with cookies that no recorded answer set"
             yield f"{told}, as scripts of a page may: {unknown}" if has_scripts else Doubt(f"{told}: {unknown}")
         if others := _named(_others(request, agent, pages)):
@@ -196,8 +196,8 @@ def _others(request: Request, agent: str, pages: Collection[str]) -> Iterator[st
         key = name.lower()
         if key in LOGINS:
             continue
-        known = OWN_HEADERS.get(key)
-        is_own = known is not None and known.fullmatch(value) is not None
+        pattern = OWN_HEADERS.get(key)
+        is_own = pattern is not None and pattern.fullmatch(value) is not None
         if key == "user-agent":
             is_own = (value == agent or agent.endswith(f" {value}")) and OWN_AGENT.fullmatch(value) is not None
         elif key in {"referer", "origin"}:
@@ -249,12 +249,12 @@ def _age(answer: Answer) -> timedelta:
     """Return the age of a response on arrival by its ``Age`` or ``Date`` header, whichever gives the higher age."""
     values = [value for name, value in answer.response.headers if name.lower() == "age"]
     ages = [int(number) for value in values for number in _DIGITS.findall(value)]
-    stated = timedelta(seconds=min(max(ages, default=0), 10**12))
+    age = timedelta(seconds=min(max(ages, default=0), 10**12))
     try:
-        made = parsedate_to_datetime(answer.response.header("date"))
-        return max(stated, answer.record.date - (made if made.tzinfo else made.replace(tzinfo=UTC)))
+        created = parsedate_to_datetime(answer.response.header("date"))
+        return max(age, answer.record.date - (created if created.tzinfo else created.replace(tzinfo=UTC)))
     except (ValueError, TypeError, OverflowError):
-        return stated
+        return age
 
 
 def _set_by(answer: Answer) -> Iterator["_Cookie"]:

@@ -177,7 +177,7 @@ def _check_all(numbers: Sequence[str], agreed: Mapping[str, str], shown: set[str
 
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    named: set[str] = set()
+    used_files: set[str] = set()
     visits: set[Digest] = set()
     every = [(sighting, number, of) for sighting in facts.sightings for number, of in enumerate(sighting.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
@@ -190,13 +190,13 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
             yield not_checked(name, "Nothing was kept of this visit.")
         elif not stated.files:
             yield failed(name, "The facts state an image of a visit of which nothing was kept.")
-        elif not named.isdisjoint(stated.files):
+        elif not used_files.isdisjoint(stated.files):
             yield failed(name, "It names a file of another visit.")
         elif not visits.isdisjoint(recorded):
             yield failed(name, "It has the record of another visit.")
         else:
             yield from _check_capture(inspection, facts, sighting, stated, numbers, place)
-        named.update(stated.files)
+        used_files.update(stated.files)
         visits.update(recorded)
 
 
@@ -243,8 +243,8 @@ def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFac
         visit, _, name = path.rpartition("/")
         folder, _, number = visit.rpartition("-")
         own = folder == f"{sighting_folder(sighting.number)}/capture" and number.isascii() and number.isdigit()
-        named = NAMES.get(role) in {name, name.rpartition(".")[0] if role == "captured-image" else name}
-        expect(own and named and role not in roles, f"{path} isn't a capture's own file.")
+        has_own_name = NAMES.get(role) in {name, name.rpartition(".")[0] if role == "captured-image" else name}
+        expect(own and has_own_name and role not in roles, f"{path} isn't a capture's own file.")
         roles[role] = path
     expect(len({path.rpartition("/")[0] for path in stated.files}) == 1, "A capture's files lie in several folders.")
     expect("network" in roles, "A capture lacks the record of its surroundings.")
@@ -290,8 +290,8 @@ def _held(capture: _Capture, network: NetworkRecord) -> tuple[Recording, Ends]:
     """
     within = capture.stated.started, capture.stated.finished
     recording = read_recording(capture.read("exchange"), capture.files["exchange"], within)
-    found = hold(network, recording)
-    return recording, ends_of(network, found, capture.sighting.page_url, capture.sighting.image_url)
+    answers = hold(network, recording)
+    return recording, ends_of(network, answers, capture.sighting.page_url, capture.sighting.image_url)
 
 
 def _expect_served(holds: object, answers: Iterable[Answer], problem: str) -> None:
@@ -316,8 +316,8 @@ def _check_certificate(one: NetworkCertificate) -> None:
 
 def _dates(step: NetworkExchange, answers: Sequence[Answer]) -> list[str]:
     """Return the ``Date`` headers of the recorded responses that may belong to a stated exchange."""
-    wanted, last = plain_url(step.url), step.answered + APART
-    own = [one for one in answers if one.url == wanted and one.response.status == step.status]
+    url, last = plain_url(step.url), step.answered + APART
+    own = [one for one in answers if one.url == url and one.response.status == step.status]
     return [one.response.header("date") for one in own if step.sent - APART <= one.record.date <= last]
 
 
@@ -471,7 +471,7 @@ def _led_on(capture: _Capture, page: Answer | None, address: str) -> str:
     texts = [] if page is None else [page.response.header("refresh")]
     if capture.inspection.sealed(capture.files.get("page", "")):
         texts += refreshes(capture.read("page"))
-    targets = [joined(address, found[1]) or "" for text in texts if (found := _REFRESH.search(text))]
+    targets = [joined(address, match[1]) or "" for text in texts if (match := _REFRESH.search(text))]
     return next((target for target in targets if target and plain_url(target) != plain_url(address)), "")
 
 
@@ -557,15 +557,15 @@ def _mhtml_stated(data: bytes) -> tuple[str | None, datetime | None]:
         at = parsedate_to_datetime(str(head.get("Date")))
     except (ValueError, TypeError, OverflowError):
         at = None
-    stated = at.replace(tzinfo=at.tzinfo or UTC) if at is not None else None
-    return str(head.get("Snapshot-Content-Location", "")), stated
+    created = at.replace(tzinfo=at.tzinfo or UTC) if at is not None else None
+    return str(head.get("Snapshot-Content-Location", "")), created
 
 
 def _pdf_stated(data: bytes) -> tuple[None, datetime | None]:
     """Return the time of creation that a PDF of the page states."""
-    found = _MADE.search(data)
+    match = _MADE.search(data)
     try:
-        return None, datetime.strptime(found[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if found else None
+        return None, datetime.strptime(match[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if match else None
     except ValueError:
         return None, None
 
@@ -575,32 +575,32 @@ def _check_image(capture: _Capture) -> None:
     image, outcome = capture.stated.image, capture.stated.outcome
     expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
     matches = image == capture.sighting.picture.digest
-    wanted = {
+    expected = {
         "captured": matches,
         "not-shown": matches,
         "image-changed": image is not None and not matches,
         "image-gone": not matches,
     }
-    expect(wanted.get(outcome, True), "The facts call the image another than its digest shows.")
+    expect(expected.get(outcome, True), "The facts call the image another than its digest shows.")
 
 
 def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     """Check that files made by a browser exist exactly where the surroundings state them."""
-    rendered, made = network.rendered, set(capture.files) & set(RENDERED)
+    rendered, browser_files = network.rendered, set(capture.files) & set(RENDERED)
     method = "http" if rendered is None else "browser"
     expect(capture.stated.method == method, "The surroundings are of another method of visiting.")
     if rendered is None:
-        of_browser = made or network.resources or network.not_loaded or network.certificates
+        of_browser = browser_files or network.resources or network.not_loaded or network.certificates
         expect(not of_browser, "A visit without a browser has pictures of a page, or things that it asked for.")
         return
-    _check_places(capture, rendered, made)
-    archived = "wacz" in made or "exchange" not in capture.files
+    _check_places(capture, rendered, browser_files)
+    archived = "wacz" in browser_files or "exchange" not in capture.files
     expect(archived, "There is no archive of what the page asked for, and the page's own exchanges are there.")
     missing, allowed = set(rendered.not_made), "exchange" not in capture.files
-    wanted = {"dom", "screenshot", "mhtml", "page-pdf"} if not rendered.nothing_shown else set()
-    wanted |= {"screenshot-boxed"} if rendered.image_places else set()
-    left_out = wanted - made - missing if not ({"rest"} & missing or allowed) else set()
-    expect(not left_out and not made & missing, "What the browser made isn't what the surroundings say of it.")
+    expected_roles = {"dom", "screenshot", "mhtml", "page-pdf"} if not rendered.nothing_shown else set()
+    expected_roles |= {"screenshot-boxed"} if rendered.image_places else set()
+    left_out = expected_roles - browser_files - missing if not ({"rest"} & missing or allowed) else set()
+    expect(not left_out and not browser_files & missing, "What the browser made isn't what the surroundings say of it.")
     _check_screenshots(capture, rendered)
 
 
@@ -636,8 +636,8 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
     plain, lined = (decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels for role in roles)
     drawn = Image.fromarray(plain)
     draw_lines(drawn, [Place(one.how, one.x, one.y, one.width, one.height) for one in rendered.image_places])
-    wanted = np.asarray(drawn)
-    same = np.array_equal(lined, wanted) or (plain.shape == lined.shape and _differ_by_lines(plain, lined, wanted))
+    expected = np.asarray(drawn)
+    same = np.array_equal(lined, expected) or (plain.shape == lined.shape and _differ_by_lines(plain, lined, expected))
     expect(same, "The screenshot with lines isn't the other one with lines around the image.")
 
 
@@ -645,8 +645,8 @@ def _differ_by_lines(plain: Pixels, lined: Pixels, drawn: Pixels) -> bool:
     """Return True if pictures differ only by the lines, within two pixels: library versions draw them differently."""
     lines = (drawn != plain).any(axis=2)
     near = np.asarray(Image.fromarray(lines.astype(np.uint8)).filter(ImageFilter.MaxFilter(5))) > 0
-    there = not lines.any() or (lined == drawn).all(axis=2)[lines].mean() > MOST
-    return bool(there) and not ((lined != plain).any(axis=2) & ~near).any()
+    has_lines = not lines.any() or (lined == drawn).all(axis=2)[lines].mean() > MOST
+    return bool(has_lines) and not ((lined != plain).any(axis=2) & ~near).any()
 
 
 def _check_places(capture: _Capture, rendered: Rendered, made: set[str]) -> None:

@@ -184,13 +184,13 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     yield from check_documents(inspection, facts)
     yield from check_credentials(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
-    seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
+    found_pictures = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
     calibrations, weighings = read_calibrations(inspection, facts), read_weighings(inspection, facts)
     decoded = lru_cache(maxsize=4)(partial(_decoded, inspection))
     if facts.party.kind != WORK_ALONE and not (facts.sightings and facts.matches):
         yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
     for place, match in enumerate(facts.matches):
-        pictures = (seen[match.picture], registered[match.work_picture])
+        pictures = (found_pictures[match.picture], registered[match.work_picture])
         computed = decoded if place < MAX_COMPUTED else None
         yield checked(f"match:{match.number:02d}", _match, inspection, match, pictures, computed)
         if match.verification.probability is not None:
@@ -204,13 +204,13 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
 def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     """Report the sealed files and facts that no check examines (``rest``)."""
     stand_ins = {file.stand_in for file in inspection.manifest.files}
-    known = {FACTS_PATH, *(path for path, _ in named_files(facts))}
+    known_paths = {FACTS_PATH, *(path for path, _ in named_files(facts))}
     named: dict[str, None] = {}
     others = []
     for file in inspection.manifest.files:
         if file.path in stand_ins:
             named["the reduced pictures"] = None
-        elif file.path not in known and not is_sheet(file.path):
+        elif file.path not in known_paths and not is_sheet(file.path):
             others.append(file.path)
         elif file.role in SHOWN:
             named[SHOWN[file.role]] = None
@@ -313,24 +313,24 @@ def _registrations(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
     """
     work, name = facts.work, "registration"
     proofs = [proof for proof in (work.registration, *work.further_registrations) if proof is not None]
-    known = {picture.digest.hex for picture in work.pictures}
+    digests = {picture.digest.hex for picture in work.pictures}
     if work.registration is None:
         yield not_checked(name, "The bundle holds no log entry of the registration.")
-    elif any(proof.opening.get("picture") not in known for proof in work.further_registrations):
+    elif any(proof.opening.get("picture") not in digests for proof in work.further_registrations):
         yield failed(name, "The facts hold a registration of a picture that isn't one of the work's.")
     else:
         yield checked(name, _registration, inspection, own, name, facts, work.registration)
     for number, picture in enumerate(work.pictures, 1):
         numbered = f"{name}:{number:02d}"
-        found = next((proof for proof in proofs if proof.opening.get("picture") == picture.digest.hex), None)
-        if found is None:
+        first = next((proof for proof in proofs if proof.opening.get("picture") == picture.digest.hex), None)
+        if first is None:
             yield not_checked(numbered, "No entry of the log that the bundle holds is about this picture.")
         else:
-            yield checked(numbered, _registration, inspection, own, numbered, facts, found)
-            others = (
-                proof for proof in proofs if proof != found and proof.opening.get("picture") == picture.digest.hex
+            yield checked(numbered, _registration, inspection, own, numbered, facts, first)
+            further = (
+                proof for proof in proofs if proof != first and proof.opening.get("picture") == picture.digest.hex
             )
-            for place, proof in enumerate(others, 2):
+            for place, proof in enumerate(further, 2):
                 named = f"{numbered}-{place}"
                 yield checked(named, _registration, inspection, own, named, facts, proof)
 
@@ -360,24 +360,24 @@ def _registration(
 def _expect_alike(facts: CaseFacts, proof: LogProof) -> None:
     """Raise ``FormatError`` if the entry contradicts the facts."""
     opening: dict[str, Any] = proof.opening
-    known = opening.get("picture") in [picture.digest.hex for picture in facts.work.pictures]
-    expect(known, "The log's entry is about another picture than those of the work.")
+    is_own_picture = opening.get("picture") in [picture.digest.hex for picture in facts.work.pictures]
+    expect(is_own_picture, "The log's entry is about another picture than those of the work.")
     same = opening.get("owner_name") == facts.owner.name
     expect(same, "The log's entry states another owner than the facts.")
-    stated: dict[str, object] = to_plain(facts.work)
+    work: dict[str, object] = to_plain(facts.work)
     is_first = proof == facts.work.registration  # entries of added pictures need not declare anything
     number = opening.get("work")
-    told = {name: opening.get(name) for name in REGISTERED_FIELDS if is_first or name in opening}
-    told["number"] = str(number) if type(number) is int else number
-    wrong = min((name for name, value in told.items() if stated[name] != value), default="")
+    logged = {name: opening.get(name) for name in REGISTERED_FIELDS if is_first or name in opening}
+    logged["number"] = str(number) if type(number) is int else number
+    wrong = min((name for name, value in logged.items() if work[name] != value), default="")
     expect(not wrong, f"The log's entry states another {wrong} than the facts.")
 
 
 def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
     """Return when a copy of a registered picture was first seen."""
     digest = Digest.from_hex(str(picture))
-    shown = {number for match in facts.matches if match.work_picture == digest for number in match.sightings}
-    return earliest(sighting.first_seen for sighting in facts.sightings if sighting.number in shown)
+    numbers = {number for match in facts.matches if match.work_picture == digest for number in match.sightings}
+    return earliest(sighting.first_seen for sighting in facts.sightings if sighting.number in numbers)
 
 
 _HASH = re.compile("[0-9a-f]{64}")
@@ -413,8 +413,8 @@ def _is_between(first: datetime | None, moment: datetime | None, last: datetime 
 def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     """Raise ``FormatError`` unless the crawl's record is about the sighting and included in its slice."""
     record = proof.record
-    told = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
-    same = told == (record.page_url, record.image_url, record.final_url, record.picture, record.status)
+    stated = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
+    same = stated == (record.page_url, record.image_url, record.final_url, record.picture, record.status)
     expect(same, "The crawl's record is about another sighting than the facts.")
     server = sighting.headers, sighting.peer, sighting.certificate
     same = server == (record.headers, record.peer, record.certificate)
@@ -432,8 +432,8 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
 def _expect_possible(record: SightingRecord, logged: datetime) -> None:
     """Raise ``FormatError`` if no crawl or archive can have recorded this, given the time of the log entry."""
     scheme = record.final_url.partition(":")[0].lower()
-    answered = record.status in {0, 304} or 200 <= record.status < 300
-    expect(answered, f"No crawl keeps a picture that came with the status {record.status}.")
+    has_valid_status = record.status in {0, 304} or 200 <= record.status < 300
+    expect(has_valid_status, f"No crawl keeps a picture that came with the status {record.status}.")
     expect(not record.peer or _PEER.fullmatch(record.peer), "The crawl's record names a server that is no address.")
     certified = not record.certificate or (scheme == "https" and _CERTIFICATE.fullmatch(record.certificate))
     expect(certified, "The crawl's record says of the server's certificate what no crawl notes.")
@@ -490,9 +490,9 @@ def _expect_decided(match: MatchFacts) -> None:
 
 def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder) -> Check:
     """Compare both files, with remarks on files that are truncated."""
-    found = _recomputed_closely(name, match, pictures, files, pixels_of)
-    seen = [pixels_of(file, AT_LEAST) for file in files]
-    return replace(found, remarks=(*found.remarks, *_broken_off(pictures, seen)))
+    check = _recomputed_closely(name, match, pictures, files, pixels_of)
+    decoded = [pixels_of(file, AT_LEAST) for file in files]
+    return replace(check, remarks=(*check.remarks, *_broken_off(pictures, decoded)))
 
 
 def _as_others_read(found: Check, inspection: Inspection, files: list[str]) -> Check:
@@ -504,8 +504,8 @@ def _as_others_read(found: Check, inspection: Inspection, files: list[str]) -> C
         for reading in other_readings(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS):
             if not reading.usual:
                 why = f"{file} shows, or may show, another picture {reading.words}"
-                told = f"{found.sentence} But {why}: that one shows the other isn't shown by it."
-                return replace(not_checked(found.name, told), similarity=found.similarity)
+                sentence = f"{found.sentence} But {why}: that one shows the other isn't shown by it."
+                return replace(not_checked(found.name, sentence), similarity=found.similarity)
             remarks.append(f"{file} shows another picture {reading.words}")
     return replace(found, remarks=tuple(remarks))
 
@@ -515,19 +515,19 @@ def _recomputed_closely(
 ) -> Check:
     """Compare both pictures as usually decoded, or with more pixels if a small shared part needs them."""
     one, check, problem = match.verification, None, None
-    shown = [pixels_of(file, AT_LEAST).pixels for file in files]
+    pixels = [pixels_of(file, AT_LEAST).pixels for file in files]
     try:
-        check = _recomputed(name, match, pictures, files, shown)
+        check = _recomputed(name, match, pictures, files, pixels)
     except FormatError as error:
         problem = error
     first, second = ((picture.width, picture.height) for picture in pictures)
     with np.errstate(all="ignore"):
         part = math.sqrt(min(1.0, max(AREA_TOLERANCE, one.overlap_work)))
         needed = side_needed(first, (second[0] * part, second[1] * part), one.transform or ())
-    if needed > max(shown[0].shape[:2]) and (check is None or check.state is State.NOT_CHECKED):
-        shown[0] = pixels_of(files[0], needed).pixels
-        if max(shown[0].shape[:2]) >= needed:
-            return _recomputed(name, match, pictures, files, shown)
+    if needed > max(pixels[0].shape[:2]) and (check is None or check.state is State.NOT_CHECKED):
+        pixels[0] = pixels_of(files[0], needed).pixels
+        if max(pixels[0].shape[:2]) >= needed:
+            return _recomputed(name, match, pictures, files, pixels)
         if problem is not None and files[0] != pictures[0].file:  # otherwise its size differs from the stated one
             words = f"{files[0]} has too few pixels to compute the similarity anew: {needed} a side are needed."
             return not_checked(name, words)
@@ -682,8 +682,8 @@ def _part_in_pieces(
     for piece, count in zip(pieces, seen, strict=True):
         west, north, east, south = piece.box
         corners = np.array([[west, north, 1], [east, north, 1], [east, south, 1], [west, south, 1]])
-        there = corners @ np.linalg.inv(np.asarray(piece.transform, np.float64)).T
-        x, y = (there[:, axis] / there[:, 2] for axis in (0, 1))
+        mapped = corners @ np.linalg.inv(np.asarray(piece.transform, np.float64)).T
+        x, y = (mapped[:, axis] / mapped[:, 2] for axis in (0, 1))
         shown = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max((east - west) * (south - north), 1.0)
         area += count / pixel * shown if np.isfinite(shown) else 0.0
     return max(float(mask.mean()), min(1.0, area / (found_width * found_height)))
@@ -700,8 +700,8 @@ def _more_pixels(pictures: Pictures, transform: Floats) -> Iterator[str]:
 
 
 def _broken_off(pictures: Pictures, seen: Sequence[DecodedPicture]) -> Iterator[str]:
-    for picture, shown in zip(pictures, seen, strict=True):
-        if shown.info.incomplete:
+    for picture, decoded in zip(pictures, seen, strict=True):
+        if decoded.info.incomplete:
             yield f"{picture.file} breaks off or is damaged; the missing part counts as blank"
         elif picture.incomplete:
             yield f"{picture.file} is said to break off, and is whole"

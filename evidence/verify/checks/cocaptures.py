@@ -87,20 +87,22 @@ class _Bundle:
 
 def expect_statement(sealed: SealedStatement, vkey: str, asked: Asked) -> None:
     """Raise ``FormatError`` or ``IntegrityError`` unless a log with this key holds the statement as an answer."""
-    said = sealed.statement
+    statement = sealed.statement
     expect_logged(sealed.proof, EntryType.COCAPTURE)
     try:
         verify_note(sealed.checkpoint, vkey)
     except UnknownWitnessError as error:
         raise FormatError("Another key than the partner's has signed the head over its statement.") from error
-    expect(said.asked_by in asked.names, "The statement answers another log.")
-    expect(said.challenge == asked.challenge, "The statement answers another challenge: it is of another capture.")
-    picture = "" if said.picture is None else said.picture.url
+    expect(statement.asked_by in asked.names, "The statement answers another log.")
+    expect(statement.challenge == asked.challenge, "The statement answers another challenge: it is of another capture.")
+    picture = "" if statement.picture is None else statement.picture.url
     inside = asked.image_url[:5].lower() == "data:"
-    same = said.page.url == asked.page_url and picture == ("" if inside else asked.image_url)
+    same = statement.page.url == asked.page_url and picture == ("" if inside else asked.image_url)
     expect(same, "The statement is about another page or picture.")
     first, last = asked.started - CLOCKS, asked.started + WITHIN + CLOCKS
-    within = first <= said.started <= said.finished <= last and said.started - CLOCKS <= sealed.time <= last
+    within = (
+        first <= statement.started <= statement.finished <= last and statement.started - CLOCKS <= sealed.time <= last
+    )
     expect(within, "The statement is of another time than the capture.")
 
 
@@ -300,23 +302,23 @@ def _told(inspection: Inspection, visit: _Visit) -> NoReturn:
 
 def sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[SealedStatement]:
     """Return every readable partner statement in the bundle."""
-    found: list[SealedStatement] = []
+    statements: list[SealedStatement] = []
     for visit in [] if facts is None else _visits(inspection, facts):
         with suppress(FormatError, NotFoundError):
             answers = _read(inspection, visit.path).answers[:MAX_PARTNERS]
-            found += [answer.sealed for answer in answers if answer.sealed is not None]
-    return found[:MAX_ANSWERS]
+            statements += [answer.sealed for answer in answers if answer.sealed is not None]
+    return statements[:MAX_ANSWERS]
 
 
 def _visits(inspection: Inspection, facts: CaseFacts, role: str = "cocapture") -> list[_Visit]:
-    found, roles = [], {file.path: file.role for file in inspection.manifest.files}
+    visits, roles = [], {file.path: file.role for file in inspection.manifest.files}
     roles |= {path: gone.role for path, gone in inspection.absent.items()}
     for sighting in facts.sightings:
         for number, stated in enumerate(sighting.captures, 1):
             files = {roles[path]: path for path in reversed(stated.files) if path in roles}
             if role in files:
-                found.append(_Visit(f"{sighting.number:02d}-{number}", sighting, stated, files[role], files))
-    return found
+                visits.append(_Visit(f"{sighting.number:02d}-{number}", sighting, stated, files[role], files))
+    return visits
 
 
 def _read(inspection: Inspection, path: str) -> Cocapture:

@@ -114,10 +114,10 @@ def inspect(contents: Contents, trust: Trust) -> Inspection:
     inspection = Inspection(contents, trust, measured, broken, Manifest.from_json(data), data, frozenset())
     if WITHHELD_PATH not in measured:
         return inspection
-    named = inspection.read_as(Withheld, WITHHELD_PATH).files
-    if len(set(named)) < len(named):
+    withheld = inspection.read_as(Withheld, WITHHELD_PATH).files
+    if len(set(withheld)) < len(withheld):
         raise FormatError(f"{WITHHELD_PATH} names a file twice.")
-    return replace(inspection, withheld=frozenset(named))
+    return replace(inspection, withheld=frozenset(withheld))
 
 
 def log_proofs(facts: CaseFacts | None) -> tuple[tuple[str, LogProof], ...]:

@@ -53,8 +53,8 @@ def first_lines(inspection: Inspection, facts: CaseFacts | None, checks: Sequenc
 def _work_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     yield _line("work", work_line(facts), "work.title", checks)
     yield _line("registered", registered_line(inspection, facts), "work.registered_at", checks)
-    if told := documents_line(inspection, facts):
-        yield _line("documents", told, "work.attachments[].title", checks)
+    if documents := documents_line(inspection, facts):
+        yield _line("documents", documents, "work.attachments[].title", checks)
     if facts.work.public_page:
         yield _line("public page", public_page(facts), "work.public_page", checks)
     if facts.sightings or facts.matches:
@@ -92,10 +92,8 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     yield line
     for check in checks:
         if check.name == "captures":
-            found = "; ".join((check.outcome, *check.remarks))
-            yield Line(
-                "capture", found, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check])
-            )
+            text = "; ".join((check.outcome, *check.remarks))
+            yield Line("capture", text, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check]))
 
 
 def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
@@ -159,11 +157,11 @@ def _is_public(address: str) -> bool:
 def _seen(facts: CaseFacts) -> str:
     """Return when the crawl first saw the picture, and what else is known of that time."""
     recorded = [(one.slice.record.seen, one.slice.log.time) for one in facts.sightings if one.slice is not None]
-    known = [(seen, logged) for seen, logged in recorded if seen is not None]
-    if not known:
+    sightings = [(seen, logged) for seen, logged in recorded if seen is not None]
+    if not sightings:
         periods = sorted({one.period for one in facts.sightings if one.period})
         return f"at no known moment{': ' + ', '.join(periods[:3])[:100] if periods else ''}"
-    first, logged = min(known)
+    first, logged = min(sightings)
     value = second(first)
     if logged - first > LATE:
         value += f", in the log since {second(logged)}"

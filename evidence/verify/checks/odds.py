@@ -49,10 +49,10 @@ Figures = Mapping[str, float | None]
 def _number(figures: Figures, name: str, otherwise: float | None = None) -> float:
     """Return a figure, or the default if it was not measured; raises ``ValueError`` if it is required."""
     value = figures.get(name)
-    found = otherwise if value is None else value
-    if found is None or name not in figures:
+    number = otherwise if value is None else value
+    if number is None or name not in figures:
         raise ValueError(f"there is no figure {name}")
-    return found
+    return number
 
 
 def _alone(figures: Figures, name: str, share: float = ANOTHER_PICTURE) -> float:
@@ -61,8 +61,8 @@ def _alone(figures: Figures, name: str, share: float = ANOTHER_PICTURE) -> float
 
 
 def _firm(figures: Figures) -> float:
-    seen = _number(figures, "in_place", 0.0) * min(1.0, _number(figures, "patches", 0.0) / ENOUGH_PATCHES)
-    return seen * _falling(_number(figures, "excess", FAR_EXCESS), *EXCESS)
+    share = _number(figures, "in_place", 0.0) * min(1.0, _number(figures, "patches", 0.0) / ENOUGH_PATCHES)
+    return share * _falling(_number(figures, "excess", FAR_EXCESS), *EXCESS)
 
 
 def _pieces_firm(figures: Figures) -> float:
@@ -155,8 +155,8 @@ def weighing_facts(weighing: WeighingFile, file: str) -> WeighingFacts:
 def read_weighings(inspection: Inspection, facts: CaseFacts) -> Weighings:
     """Return the weighings that the facts name, each read once."""
     more = not_checked("odds", f"Only {MAX_WEIGHINGS} weighings are read.")
-    found: dict[str, WeighingFile | Check] = {stated.pipeline: more for stated in facts.weighings}
-    return found | {stated.pipeline: _read(inspection, stated) for stated in facts.weighings[:MAX_WEIGHINGS]}
+    weighings: dict[str, WeighingFile | Check] = {stated.pipeline: more for stated in facts.weighings}
+    return weighings | {stated.pipeline: _read(inspection, stated) for stated in facts.weighings[:MAX_WEIGHINGS]}
 
 
 def _read(inspection: Inspection, stated: WeighingFacts) -> WeighingFile | Check:

@@ -28,12 +28,12 @@ def check_order(
         seal: Log proof of the seal, or ``None`` without a readable entry.
         witnesses: Subject and check of each receipt.
     """
-    given = [Time(subject, check.time, check.by) for subject, check in witnesses if check.time is not None]
+    witness_times = [Time(subject, check.time, check.by) for subject, check in witnesses if check.time is not None]
     sealed = Time("sealed", inspection.manifest.sealed_at, CLOCK)
     inside = list(_inside(facts)) if facts is not None else []
     entry = [] if seal is None else [Time("entry", seal.time, LOG)]
     pairs = [(held, sealed) for held in inside] + [(sealed, logged) for logged in entry]
-    pairs += [(held, stated) for stated in given for held in _held(stated.of, inside, sealed, entry)]
+    pairs += [(held, stated) for stated in witness_times for held in _held(stated.of, inside, sealed, entry)]
     pairs += _steps(facts) if facts is not None else ()
     try:
         pairs += _sequence([*(proof for _, proof in log_proofs(facts)), *([] if seal is None else [seal])])
@@ -42,12 +42,12 @@ def check_order(
     for earlier, later in pairs:
         if earlier.moment - later.moment > SLACK:
             return failed("order", f"{earlier.words}, can't be after {later.words}."), ()
-    shown = {"registration", "slice:01", "sealed", "entry"}
-    told = "; ".join(time.words for time in (*inside, sealed, *entry) if time.of in shown)
+    subjects = {"registration", "slice:01", "sealed", "entry"}
+    told = "; ".join(time.words for time in (*inside, sealed, *entry) if time.of in subjects)
     work = None if facts is None else facts.work
     stated = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
     declared = (Time(name, text, DECLARED) for name, text in stated.items() if text)
-    times = (*given, *inside, sealed, *entry, *declared)
+    times = (*witness_times, *inside, sealed, *entry, *declared)
     return passed("order", f"No time contradicts another by more than an hour: {told}."), times
 
 
@@ -69,26 +69,26 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
 
 def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
     """Yield pairs of times in the facts of which the first must precede the second."""
-    named = {time.of: time for time in _inside(facts)}
+    times = {time.of: time for time in _inside(facts)}
     steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
     steps += [("licences", "written"), ("registered by another", "registered")]
-    written = named["written"]
+    written = times["written"]
     yield from ((time, written) for time in _inside(facts) if time.moment - written.moment > SLACK + GATHERING)
-    seen = [time for name, time in named.items() if name.startswith("first seen:")]
-    if seen and "decided" in named:
-        yield min(seen, key=lambda time: time.moment), named["decided"]
-    yield from ((time, named["licences"]) for time in seen)
+    seen = [time for name, time in times.items() if name.startswith("first seen:")]
+    if seen and "decided" in times:
+        yield min(seen, key=lambda time: time.moment), times["decided"]
+    yield from ((time, times["licences"]) for time in seen)
     for sighting in facts.sightings:
         number = f"{sighting.number:02d}"
         steps += [(f"first seen:{number}", f"{later}:{number}") for later in ("last seen", "slice")]
         for capture in sighting.captures:
             visit = Time(f"visit:{number}", capture.started, CLOCK)
-            if f"first seen:{number}" in named:
-                yield named[f"first seen:{number}"], visit
+            if f"first seen:{number}" in times:
+                yield times[f"first seen:{number}"], visit
             yield visit, Time("its end", capture.finished, CLOCK)
         if sighting.slice is not None and sighting.slice.record.seen is not None:
-            yield Time(f"record:{number}", sighting.slice.record.seen, CLOCK), named[f"slice:{number}"]
-    yield from ((named[first], named[then]) for first, then in steps if first in named and then in named)
+            yield Time(f"record:{number}", sighting.slice.record.seen, CLOCK), times[f"slice:{number}"]
+    yield from ((times[first], times[then]) for first, then in steps if first in times and then in times)
 
 
 def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> list[Time]:

@@ -55,12 +55,12 @@ Calibrations = Mapping[Digest | None, Calibration | Check]
 def read_calibrations(inspection: Inspection, facts: CaseFacts) -> Calibrations:
     """Return the calibrations that the facts name, each read once."""
     first = {stated.digest: stated for stated in reversed(facts.calibrations)}
-    wanted = {match.verification.calibration for match in facts.matches}
-    used = [digest for digest in first if digest in wanted]
+    digests = {match.verification.calibration for match in facts.matches}
+    used = [digest for digest in first if digest in digests]
     more = not_checked("probability", f"Only {MAX_CALIBRATIONS} calibrations are read.")
-    found: dict[Digest | None, Calibration | Check] = dict.fromkeys(used, more)
-    found.update({digest: _read(inspection, first[digest]) for digest in used[:MAX_CALIBRATIONS]})
-    return found
+    calibrations: dict[Digest | None, Calibration | Check] = dict.fromkeys(used, more)
+    calibrations.update({digest: _read(inspection, first[digest]) for digest in used[:MAX_CALIBRATIONS]})
+    return calibrations
 
 
 def check_probability(match: MatchFacts, calibrations: Calibrations) -> Check:
@@ -92,15 +92,15 @@ def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Che
         calibration = Calibration.from_json(inspection.read(stated.file))
     except (FormatError, IntegrityError) as error:
         return failed("probability", f"{stated.file}: {error.message}")
-    told = calibration_facts(calibration, stated.file)
-    if told != stated:
+    file_facts = calibration_facts(calibration, stated.file)
+    if file_facts != stated:
         return failed("probability", f"{stated.file} isn't the calibration that the facts state.")
     return calibration
 
 
 def calibration_facts(calibration: Calibration, file: str) -> CalibrationFacts:
     """Return the facts of a calibration in a file."""
-    counted = (calibration.certain, calibration.review)
-    certain, review = (BoundFacts(bound.photographs, bound.failed, bound.per_million) for bound in counted)
+    bounds = (calibration.certain, calibration.review)
+    certain, review = (BoundFacts(bound.photographs, bound.failed, bound.per_million) for bound in bounds)
     about = (calibration.name, calibration.made, calibration.data, calibration.digest, file)
     return CalibrationFacts(*about, certain, review, calibration.prior, calibration.photographs)

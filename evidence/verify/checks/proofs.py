@@ -88,8 +88,8 @@ def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
     if inclusion.index != entry.sequence:
         raise FormatError("The inclusion proof is about another entry.")
     text = read_checkpoint(inspection)
-    stated = {field.name: getattr(entry, field.name) for field in fields(entry)}
-    return LogProof(**stated, size=inclusion.size, path=inclusion.path, checkpoint=text), parse_note(text)
+    entry_fields = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    return LogProof(**entry_fields, size=inclusion.size, path=inclusion.path, checkpoint=text), parse_note(text)
 
 
 def read_checkpoint(inspection: Inspection, file: str = bag.CHECKPOINT_PATH) -> str:
@@ -241,8 +241,8 @@ def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) ->
     name = "consistency"
     earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
     paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
-    known = {old.size for old in earlier.values()} if facts is not None else set(paths)
-    expect(set(paths) <= known, "The bundle holds a proof from a checkpoint on that isn't in the sealed files.")
+    sizes = {old.size for old in earlier.values()} if facts is not None else set(paths)
+    expect(set(paths) <= sizes, "The bundle holds a proof from a checkpoint on that isn't in the sealed files.")
     if not earlier:
         return not_checked(name, "The sealed files hold no earlier checkpoint.")
     for old in earlier.values():
@@ -279,15 +279,15 @@ def renewed(inspection: Inspection) -> Mapping[Digest, str]:
 
     Only renewals that continue the bundle's own checkpoint are included.
     """
-    found: dict[Digest, str] = {}
+    subjects: dict[Digest, str] = {}
     if not inspection.has(RENEWALS_PATH) or not inspection.has(bag.CHECKPOINT_PATH):
-        return found
+        return subjects
     for record in renewal_records(inspection):
         with suppress(FormatError, IntegrityError):
             _renewal(inspection, record)
             digest = bag.checkpoint_digest(read_checkpoint(inspection, record.file))
-            found[digest] = f"later checkpoint of {record.size} entries"
-    return found
+            subjects[digest] = f"later checkpoint of {record.size} entries"
+    return subjects
 
 
 def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:

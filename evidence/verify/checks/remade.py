@@ -75,17 +75,17 @@ def _check_drawings(
     inspection: Inspection, facts: CaseFacts, drawn: Sequence[MatchFacts], makers: Makers, tools: MadeWithFacts
 ) -> Check:
     registered = {picture.digest: picture.file for picture in facts.work.pictures}
-    seen = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
+    found_files = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
     count, others = 0, []
     for match in drawn[:MAX_DRAWN]:
         if match.verification.transform is None:
             return failed("drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
-        files = (seen[match.picture], registered[match.work_picture])
+        files = (found_files[match.picture], registered[match.work_picture])
         found, work = (inspection.sealed_bytes(path, LIMITS.max_bytes) for path in files)
-        made = makers.draw(found, work, match.verification)
+        draw = makers.draw(found, work, match.verification)
         for role, path in match.drawings.items():
             count += 1
-            unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), made(role, PurePosixPath(path).suffix))
+            unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), draw(role, PurePosixPath(path).suffix))
             if unlike <= UNLIKE:
                 continue
             problem = f"{path} isn't what the pictures and the alignment give: a part differs by {unlike:.0f} levels."
@@ -148,8 +148,8 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
     for path in sheets:
         if path not in paths:
             return failed("sheet", f"{path} isn't a document that follows from such facts.")
-        made = render(facts, _Sealed(inspection), paths[path], time_zone=tools.time_zone)
-        if made == inspection.sealed_bytes(path, LIMITS.max_bytes):
+        sheet = render(facts, _Sealed(inspection), paths[path], time_zone=tools.time_zone)
+        if sheet == inspection.sealed_bytes(path, LIMITS.max_bytes):
             continue
         if not _same_tools(tools):
             words = f"{path} is typeset otherwise here, or says something else."

@@ -42,8 +42,8 @@ def expect_surroundings(network: NetworkRecord, dates: Sequence[Sequence[str]]) 
     _expect_clock(network, dates)
     expect(not network.proxy.used, "The surroundings name a proxy, and no visit uses one.")
     visited = {_plain(step.host) for step in network.exchanges}
-    named = {_plain(host) for host in network.hosts_file.names_visited_hosts}
-    expect(named <= visited, "The surroundings name a host of the machine's own table that wasn't visited.")
+    named_hosts = {_plain(host) for host in network.hosts_file.names_visited_hosts}
+    expect(named_hosts <= visited, "The surroundings name a host of the machine's own table that wasn't visited.")
     servers = all(_is_address(server) for server in network.name_servers)
     expect(servers, "The surroundings name a name server that is no address.")
 
@@ -64,8 +64,8 @@ def _expect_connection(step: NetworkExchange) -> None:
     about = step.url[:200]
     led = _plain(step.host) == _plain(host_of(step.url)) and step.peer.port == port_of(step.url)
     expect(led, f"The connection for {about} led to another host or port.")
-    known = step.dns_answers and all(map(_is_address, (*step.dns_answers, step.peer.address)))
-    expect(known, f"The name in {about} has no address, or one that is none.")
+    is_resolved = step.dns_answers and all(map(_is_address, (*step.dns_answers, step.peer.address)))
+    expect(is_resolved, f"The name in {about} has no address, or one that is none.")
     if step.tls is None:
         return
     suite = step.tls.cipher is None or step.tls.cipher.startswith("TLS_") == (step.tls.version == "TLSv1.3")
@@ -85,8 +85,8 @@ def _expect_described(one: NetworkCertificate) -> None:
         if any((one.subject, one.issuer, one.not_before, one.not_after)):
             raise NotFoundError("The surroundings state what a certificate says that can't be read here.")
         return
-    found = described_certificate(certificate)
-    wrong = next((name for name in found if getattr(one, name) and getattr(one, name) != found[name]), "")
+    described = described_certificate(certificate)
+    wrong = next((name for name in described if getattr(one, name) and getattr(one, name) != described[name]), "")
     expect(not wrong, f"The surroundings state another {wrong} of a certificate than it does.")
 
 
@@ -98,27 +98,27 @@ def _is_of(leaf: x509.Certificate, host: str) -> bool:
         return False
     if _is_address(host):
         return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
-    known = {name.lower().rstrip(".") for name in names.get_values_for_type(x509.DNSName)}
-    return host in known or f"*.{host.partition('.')[2]}" in known
+    dns_names = {name.lower().rstrip(".") for name in names.get_values_for_type(x509.DNSName)}
+    return host in dns_names or f"*.{host.partition('.')[2]}" in dns_names
 
 
 def _expect_clock(network: NetworkRecord, dates: Sequence[Sequence[str]]) -> None:
     """Check that clock samples follow from the recorded responses with a date, and that the most certain one counts."""
     clock = network.clock
-    left = list(clock.samples)
+    samples = list(clock.samples)
     for step, stated in zip(network.exchanges, dates, strict=True):
-        found = [offset for date in stated if (offset := _offset(step, date)) is not None]
-        if not found:
+        offsets = [offset for date in stated if (offset := _offset(step, date)) is not None]
+        if not offsets:
             continue
         half = 0.5 + (step.answered - step.sent).total_seconds() / 2
-        sample = left.pop(0) if left else None
+        sample = samples.pop(0) if samples else None
         same = sample is not None and sample.url == step.url and abs(sample.uncertainty - half) <= NEAR
-        same = same and sample is not None and any(abs(sample.offset - offset) <= NEAR for offset in found)
+        same = same and sample is not None and any(abs(sample.offset - offset) <= NEAR for offset in offsets)
         expect(same, f"The surroundings state another clock of {step.url[:200]} than it answered with.")
-    expect(not left, "The surroundings state a clock of which no answer told.")
+    expect(not samples, "The surroundings state a clock of which no answer told.")
     best = min(clock.samples, key=lambda sample: sample.uncertainty, default=None)
-    wanted = (None, None) if best is None else (best.offset, best.uncertainty)
-    expect((clock.offset, clock.uncertainty) == wanted, "The surroundings state a clock that isn't the most certain.")
+    expected = (None, None) if best is None else (best.offset, best.uncertainty)
+    expect((clock.offset, clock.uncertainty) == expected, "The surroundings state a clock that isn't the most certain.")
 
 
 def _offset(step: NetworkExchange, date: str) -> float | None:

@@ -68,8 +68,8 @@ def registered_line(inspection: Inspection, facts: CaseFacts) -> str:
     periods = [seen.period for seen in facts.sightings if seen.period and _ends_before(seen.period, first)]
     parts += [f"after a copy had been seen, in {quoted(period)}" for period in sorted(periods)[:1]]
     parts += _late_pictures(facts)
-    found = {seen.picture.digest for seen in facts.sightings}
-    if any(picture.digest in found for picture in work.pictures):
+    found_digests = {seen.picture.digest for seen in facts.sightings}
+    if any(picture.digest in found_digests for picture in work.pictures):
         parts.append("with a file that is, byte for byte, one that was found")
     elif any(_shows_the_same(inspection, facts, match) for match in facts.matches[:MAX_READ]):
         parts.append("with a file that shows, pixel for pixel, what one that was found shows")
@@ -129,35 +129,35 @@ def _ends_before(period: str, moment: datetime) -> bool:
 
 def documents_line(inspection: Inspection, facts: CaseFacts) -> str:
     """Return the documents of the chain of title; empty if there are none."""
-    told = []
+    parts = []
     for document in facts.work.attachments:
         file = inspection.manifest.file(document.file)
         why = "withheld" if document.file in inspection.left_out else "an empty file" if file and not file.size else ""
         why = "not in this bundle" if document.file in facts.absent else why
-        told.append(quoted(document.title) + f" ({why})" * bool(why))
-    return _some(told)
+        parts.append(quoted(document.title) + f" ({why})" * bool(why))
+    return _some(parts)
 
 
 def licences_line(facts: CaseFacts) -> str:
     """Return the result of the search of the owner's licences."""
     search = facts.licence_check
-    found = {
+    result = {
         "all": "the records cover the use",
         "some": f"of {search.searched} records some cover some of the sightings, not all",
         "none": f"none of {search.searched} records covers the use",
         "unsearched": "none had been entered, so none was searched",
     }[search.outcome]
-    return "; ".join([found, *([_some([quoted(reason) for reason in search.reasons])] if search.reasons else [])])
+    return "; ".join([result, *([_some([quoted(reason) for reason in search.reasons])] if search.reasons else [])])
 
 
 def own_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     """Yield lines on metadata in pictures' files, and on files with more than one picture."""
-    registered, found = facts.work.pictures, [sighting.picture for sighting in facts.sightings]
+    registered, found_pictures = facts.work.pictures, [sighting.picture for sighting in facts.sightings]
     work = facts.work
     declared = [work.author, work.holder, work.credit, facts.owner.name]
-    told = [*_statements(inspection, registered, declared), *_statements(inspection, found, declared)]
-    if told:
-        yield Line("file", _some(told, "; "), BY_FILE)
+    statements = [*_statements(inspection, registered, declared), *_statements(inspection, found_pictures, declared)]
+    if statements:
+        yield Line("file", _some(statements, "; "), BY_FILE)
     of_files = [check for check in checks if not check.name.startswith("capture")]
     remarks = list(dict.fromkeys(remark for check in of_files for remark in check.remarks))
     if remarks:
@@ -188,8 +188,8 @@ def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declar
 
 
 def _own_words(told: FileMetadata, declared: Sequence[str]) -> list[str]:
-    named = {name: getattr(told, name) for name in OF_ITSELF}
-    others = {name: text for name, text in named.items() if text and not _is_declared(text, declared)}
+    fields = {name: getattr(told, name) for name in OF_ITSELF}
+    others = {name: text for name, text in fields.items() if text and not _is_declared(text, declared)}
     return [f"{name.replace('_', ' ')} {quoted(text)}" for name, text in others.items()]
 
 
