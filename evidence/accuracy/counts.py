@@ -108,8 +108,8 @@ def join(given: Sequence[Source], made: str) -> Joined:
         raise WrongUseError("Two of the files are the same counts.", hint="Name each file once.")
     versions = sorted({f"{source.stated.pipeline} with {source.stated.network}" for source in given})
     if len(versions) > 1:
-        told = f"They were measured with {' and '.join(versions)}, which can't be added."
-        raise WrongUseError(told, hint="Join the files of each version by themselves.")
+        sentence = f"They were measured with {' and '.join(versions)}, which can't be added."
+        raise WrongUseError(sentence, hint="Join the files of each version by themselves.")
     if not any(source.stated.pictures for source in given):
         hint = "At least one file needs a list of its photographs, and a key that you trust."
         raise WrongUseError("No photographs are left to count.", hint=hint)

@@ -141,8 +141,8 @@ def _between(rate: Rate) -> str:
 
 def _plain(rate: Rate) -> dict[str, Any]:
     lower, upper = rate.interval
-    counted = {"decided": rate.decided, "no_copies": rate.wrong, "unknown": rate.unknown}
-    return {**counted, "at_least": round(lower, 6), "at_most": round(upper, 6)}
+    counts = {"decided": rate.decided, "no_copies": rate.wrong, "unknown": rate.unknown}
+    return {**counts, "at_least": round(lower, 6), "at_most": round(upper, 6)}
 
 
 def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:
@@ -152,10 +152,10 @@ def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:
         return None
     if who != "person" or decision == "open":
         return str(who)
-    said = machine.get("decision") if isinstance(machine, Mapping) else None
-    if said == Decision.RESEMBLES:
-        return str(said)
+    machine_decision = machine.get("decision") if isinstance(machine, Mapping) else None
+    if machine_decision == Decision.RESEMBLES:
+        return str(machine_decision)
     case, copies = opening.get("case"), opening.get("copies")
-    if said not in CLASSES or type(case) is not int or type(copies) is not bool:
+    if machine_decision not in CLASSES or type(case) is not int or type(copies) is not bool:
         return None
-    return _Judgement(case, Decision(said), copies)
+    return _Judgement(case, Decision(machine_decision), copies)

@@ -148,8 +148,8 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
             if wrong < 0 and logged.opening is not None and logged.salt is not None:
                 wrong = -1 if opens(logged.opening, logged.salt, logged.entry.commitment) else running.size
         running.add(logged.entry.leaf_hash)
-    signed, given = check_note(trust, "checkpoint", note, head.checkpoint), [opening for _, opening in decisions]
-    checks = (_entries(running, note), _openings(given, wrong), signed)
+    signed, openings = check_note(trust, "checkpoint", note, head.checkpoint), [opening for _, opening in decisions]
+    checks = (_entries(running, note), _openings(openings, wrong), signed)
     sound = all(check.state is not State.FAILED for check in checks)
     return AccuracyVerdict(checks, count(decisions) if sound else None, running.size)
 

@@ -53,9 +53,9 @@ class Offer:
     @property
     def urls(self) -> tuple[str, ...]:
         """URLs that are requested when it is added."""
-        given = self.settings.get("urls", ())
-        assert isinstance(given, (list, tuple))
-        return (*map(str, given), *filter(None, (self.root_url,)))
+        urls = self.settings.get("urls", ())
+        assert isinstance(urls, (list, tuple))
+        return (*map(str, urls), *filter(None, (self.root_url,)))
 
 
 OFFERS: tuple[Offer, ...] = (
@@ -116,18 +116,18 @@ def root_of(offer: Offer, session: "requests.Session") -> str:
     """
     if not offer.root:
         return ""
-    found = _listed_roots().get(offer.root)
-    if found is None and offer.root_url:
+    certificate = _listed_roots().get(offer.root)
+    if certificate is None and offer.root_url:
         status, data = ask(session, offer.root_url)
         if status != 200:
             raise ServiceMissingError(f"{offer.root_url} answered with status {status}.")
-        found = _by_fingerprint(data).get(offer.root)
-    if found is None:
+        certificate = _by_fingerprint(data).get(offer.root)
+    if certificate is None:
         raise IntegrityError(
             f"The root certificate of {offer.title} isn't the known one. Nothing was added.",
             hint="Compare it with what the authority publishes, then write the witness into exhibit.toml.",
         )
-    return found
+    return certificate
 
 
 @cache
@@ -137,9 +137,9 @@ def _listed_roots() -> Mapping[str, str]:
 
 def _by_fingerprint(data: bytes) -> dict[str, str]:
     """Return the certificates in PEM text, by SHA-256 of their DER in lower-case hexadecimal."""
-    found = {}
+    certificates = {}
     for text in _CERTIFICATE.findall(data.decode("ascii", "replace")):
         with suppress(ValueError):  # not base64
             der = PEM_cert_to_DER_cert(text)
-            found[hashlib.sha256(der).hexdigest()] = DER_cert_to_PEM_cert(der)
-    return found
+            certificates[hashlib.sha256(der).hexdigest()] = DER_cert_to_PEM_cert(der)
+    return certificates

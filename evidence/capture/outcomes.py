@@ -25,22 +25,24 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     """
     also = _about_image(image, expected)
     if page.gone:
-        told = Sentence("The page's address answered with status %(status)s: not there any more.", status=page.status)
-        return "page-gone", following(told, also)
+        sentence = Sentence(
+            "The page's address answered with status %(status)s: not there any more.", status=page.status
+        )
+        return "page-gone", following(sentence, also)
     if page.obstacle:
-        told = Sentence(
+        sentence = Sentence(
             "The site %(obstacle)s (status %(status)s), so the page wasn't seen; it may be there for others.",
             obstacle=page.obstacle,
             status=page.status,
         )
-        return "unreachable", following(told, also)
+        return "unreachable", following(sentence, also)
     if not page.served:
         return "unreachable", following(_UNVISITED, _trouble(page), also)
     if image.gone:
-        told = Sentence(
+        sentence = Sentence(
             "The page is there, but the image's address answered with status %(status)s.", status=image.status
         )
-        return "image-gone", following(told, *_odd_of_page(page))
+        return "image-gone", following(sentence, *_odd_of_page(page))
     if image.served and not image.obstacle:
         return _compare(image, expected), following(_THERE, *_odd_of_page(page), also)
     return "unreachable", following(_UNSEEN, *_odd_of_page(page), also)
@@ -48,9 +50,9 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
 
 def _odd_of_page(page: Visit) -> list[str]:
     """Return sentences on an unusual status or an empty body of a page that was served."""
-    said = Sentence("The page's address answered with status %(status)s.", status=page.status)
+    status_sentence = Sentence("The page's address answered with status %(status)s.", status=page.status)
     empty = Sentence("The page that was served is empty.")
-    return [*([said] if page.status != OK else []), *([] if page.body else [empty])]
+    return [*([status_sentence] if page.status != OK else []), *([] if page.body else [empty])]
 
 
 def _compare(image: Visit, expected: Digest) -> str:
@@ -71,12 +73,12 @@ def _about_image(image: Visit, expected: Digest) -> str:
     if outcome == "image-gone":
         kind = kind_of(image.body or b"") or "nothing"
         return Sentence("The image's address now serves %(kind)s instead of an image.", kind=kind)
-    told = Sentence("The image's address now serves other bytes than were seen before.")
+    sentence = Sentence("The image's address now serves other bytes than were seen before.")
     if outcome == "captured":
-        told = Sentence("The image was served with exactly the bytes that were seen before.")
+        sentence = Sentence("The image was served with exactly the bytes that were seen before.")
     if image.status == OK or image.url[:5].lower() == "data:":  # which came with the page
-        return told
-    return following(told, Sentence("The image's address answered with status %(status)s.", status=image.status))
+        return sentence
+    return following(sentence, Sentence("The image's address answered with status %(status)s.", status=image.status))
 
 
 def _trouble(visit: Visit) -> str:

@@ -76,15 +76,15 @@ class HttpCapturer:
     def _captured(self, started: datetime, page: Visit, image: Visit, image_url: str, expected: Digest) -> Captured:
         finished = now()
         outcome, sentence = judge(page, image, expected)
-        named = names_image(page, image_url)
-        if named is False and outcome in {"captured", "image-changed"}:
+        is_named = names_image(page, image_url)
+        if is_named is False and outcome in {"captured", "image-changed"}:
             sentence = following(sentence, _UNNAMED)
         facts = {
             "outcome": outcome,
             "started": rfc3339(started),
             "finished": rfc3339(finished),
             "user_agent": self.user_agent,
-            "page_names_image": named,
+            "page_names_image": is_named,
         }
         warc = write_warc(page.exchanges + image.exchanges, warc_information(self.user_agent, "No scripts were run."))
         record = describe([page, image], METHOD, facts, self.ca_bundle)

@@ -90,9 +90,9 @@ def _exchange(step: Step) -> dict[str, Any]:
 
 def _certificate(der: bytes) -> dict[str, Any]:
     certificate = read_certificate(der)
-    stated = dict.fromkeys(CERTIFICATE_FIELDS, "") if certificate is None else described_certificate(certificate)
+    fields = dict.fromkeys(CERTIFICATE_FIELDS, "") if certificate is None else described_certificate(certificate)
     digest, text = hashlib.sha256(der).hexdigest(), base64.b64encode(der).decode()
-    return {"sha256": digest, "der": text, **stated, "unreadable": certificate is None}
+    return {"sha256": digest, "der": text, **fields, "unreadable": certificate is None}
 
 
 def _clock(steps: Sequence[Step]) -> dict[str, Any]:
@@ -124,8 +124,8 @@ def _hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
         return {"path": str(HOSTS), "sha256": None, "names_visited_hosts": []}
     lines = (line.partition("#")[0].split() for line in data.decode("utf-8", "replace").splitlines())
     names = {name.lower() for line in lines for name in line[1:]}
-    named = [host for host in hosts if host.lower() in names]
-    return {"path": str(HOSTS), "sha256": hashlib.sha256(data).hexdigest(), "names_visited_hosts": named}
+    visited = [host for host in hosts if host.lower() in names]
+    return {"path": str(HOSTS), "sha256": hashlib.sha256(data).hexdigest(), "names_visited_hosts": visited}
 
 
 def _name_servers() -> list[str]:

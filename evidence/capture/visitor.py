@@ -122,8 +122,8 @@ class Visit:
 
 def _asks_for_login(url: str, first: str) -> bool:
     """Return True if a URL mentions a login although the requested one did not."""
-    shown, before = (without_scheme(each).partition("?")[0] for each in (url, first))
-    return bool(_LOGIN.search(shown)) and not _LOGIN.search(before)
+    final, before = (without_scheme(each).partition("?")[0] for each in (url, first))
+    return bool(_LOGIN.search(final)) and not _LOGIN.search(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,19 +156,21 @@ class Visitor:
             if self.ca_bundle is not None:
                 session.verify = str(self.ca_bundle)
             session.headers.update(headers)
-            made = self._followed(session, url, most, seconds, question)
+            result = self._followed(session, url, most, seconds, question)
             # If the last request never started, the preceding response is complete.
-            if len(recorder.exchanges) > len(made.steps) or (made.steps and made.failed_at == made.steps[-1].url):
-                recorder.give_up(made.reason)
-        return replace(made, exchanges=tuple(recorder.exchanges))
+            if len(recorder.exchanges) > len(result.steps) or (
+                result.steps and result.failed_at == result.steps[-1].url
+            ):
+                recorder.give_up(result.reason)
+        return replace(result, exchanges=tuple(recorder.exchanges))
 
     def _followed(self, session: requests.Session, url: str, most: int, seconds: Left, question: Question) -> Visit:
         steps: list[Step] = []
-        asked = url
+        target_url = url
         try:
             for _ in range(MAX_STEPS):
-                asked = without_fragment(asked)
-                step, response = self._ask(session, asked, seconds(), question)
+                target_url = without_fragment(target_url)
+                step, response = self._ask(session, target_url, seconds(), question)
                 steps.append(step)
                 target = response.headers.get("Location", "")
                 if step.status not in REDIRECTS or not target:
@@ -176,7 +178,7 @@ class Visitor:
                     return Visit(url, (*steps[:-1], replace(step, size=len(body))), body)
                 response.close()
                 question = question.after(step.status)
-                asked = joined(asked, mended(target)) or target
+                target_url = joined(target_url, mended(target)) or target
         except RefusedError as error:
             failure, reason = error.message, error.reason
         except requests.exceptions.SSLError:
@@ -186,7 +188,7 @@ class Visitor:
             failure, reason = Sentence("The server gave no whole answer."), "no-answer"
         else:
             failure, reason = Sentence("The server redirects too often."), "too-many-redirects"
-        return Visit(url, tuple(steps), None, failure, reason, asked)
+        return Visit(url, tuple(steps), None, failure, reason, target_url)
 
     def _ask(
         self, session: requests.Session, url: str, seconds: float, question: Question

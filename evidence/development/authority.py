@@ -50,10 +50,10 @@ class Authority:
     def stamp(self, request: bytes) -> bytes:
         """Return a DER ``TimeStampResp`` for a DER ``TimeStampReq``; a refusal if the request cannot be served."""
         try:
-            asked = tsp.TimeStampReq.load(request, strict=True)
-            imprint = asked["message_imprint"]
+            query = tsp.TimeStampReq.load(request, strict=True)
+            imprint = query["message_imprint"]
             algorithm, hashed = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native
-            nonce, with_certificates = asked["nonce"].native, asked["cert_req"].native
+            nonce, with_certificates = query["nonce"].native, query["cert_req"].native
         except (ValueError, TypeError, KeyError):
             return _refusal("bad_data_format", "the request can't be read")
         if algorithm not in ACCEPTED:
@@ -94,11 +94,11 @@ def _info(imprint: tsp.MessageImprint, nonce: int | None) -> tsp.TSTInfo:
 
 def _signer_info(unit: Holder, content: bytes) -> cms.SignerInfo:
     certificate = x509.Certificate.load(unit.der)
-    named = {"cert_hash": hashlib.sha256(unit.der).digest()}
-    values: dict[str, object] = {"content_type": "tst_info", "signing_certificate_v2": {"certs": [named]}}
+    certificate_id = {"cert_hash": hashlib.sha256(unit.der).digest()}
+    values: dict[str, object] = {"content_type": "tst_info", "signing_certificate_v2": {"certs": [certificate_id]}}
     values["message_digest"] = hashlib.sha256(content).digest()
-    told = [cms.CMSAttribute({"type": kind, "values": [value]}) for kind, value in values.items()]
-    attributes = cms.CMSAttributes(told)
+    attribute_list = [cms.CMSAttribute({"type": kind, "values": [value]}) for kind, value in values.items()]
+    attributes = cms.CMSAttributes(attribute_list)
     sid = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
     return cms.SignerInfo(
         {

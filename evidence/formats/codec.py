@@ -84,9 +84,9 @@ def parse_canonical(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> J
 def to_plain(value: object) -> Json:
     """Return a frozen dataclass and its contents as plain JSON data; raises ``TypeError`` for an unsupported value."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
-        given = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        omitted = {field.name for field, of in given if field.metadata.get("optional") and of == default_of(field)}
-        return {field.name: to_plain(of) for field, of in given if field.name not in omitted}
+        fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        omitted = {field.name for field, of in fields if field.metadata.get("optional") and of == default_of(field)}
+        return {field.name: to_plain(of) for field, of in fields if field.name not in omitted}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -106,8 +106,8 @@ def optional_fields(kind: Untyped) -> frozenset[str]:
 
 def format_of(kind: Untyped) -> str | None:
     """Return the name and number of the format of a dataclass, such as ``exhibit-facts/1``; ``None`` without one."""
-    named = (field.default for field in dataclasses.fields(kind) if field.name == "format")
-    return next((str(name) for name in named if name is not dataclasses.MISSING), None)
+    names = (field.default for field in dataclasses.fields(kind) if field.name == "format")
+    return next((str(name) for name in names if name is not dataclasses.MISSING), None)
 
 
 def _scalar_to_plain(value: object) -> Json:
@@ -246,8 +246,8 @@ def _number(text: str) -> int | float:
 def _check_depth(text: str) -> None:
     """Count open brackets before any recursive code runs, because other code may set Python's recursion limit."""
     depth = 0
-    for found in _STRING_OR_BRACKET.finditer(text):
-        sign = found[0]
+    for token in _STRING_OR_BRACKET.finditer(text):
+        sign = token[0]
         if sign in "[{":
             depth += 1
             if depth > MAX_PLAIN_DEPTH:

@@ -150,10 +150,10 @@ class FolderContents:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        found = dict(_walk(root))
+        sizes = dict(_walk(root))
         self.remarks: tuple[str, ...] = ()
-        self.left_over = tuple(sorted(name for name in found if is_left_over(name)))
-        self._sizes = {name: size for name, size in found.items() if not is_left_over(name)}
+        self.left_over = tuple(sorted(name for name in sizes if is_left_over(name)))
+        self._sizes = {name: size for name, size in sizes.items() if not is_left_over(name)}
         self.names = tuple(sorted(self._sizes))
         check_names(self.names, what="The folder")
 

@@ -52,9 +52,9 @@ def pdf_content(data: bytes) -> PdfContent:
         return PdfContent((), "damaged")
     plain = _spelled_out(data)
     streams, unread = _object_streams(data)
-    found = {kind for kind, sign in _FOUND.items() for part in (plain, *streams) if sign.search(part)}
+    kinds = {kind for kind, sign in _FOUND.items() for part in (plain, *streams) if sign.search(part)}
     unread = "encrypted" if _ENCRYPTED.search(plain) else unread
-    return PdfContent(tuple(kind for kind in SIGNS if kind in found), unread)
+    return PdfContent(tuple(kind for kind in SIGNS if kind in kinds), unread)
 
 
 def _object_streams(data: bytes) -> tuple[list[bytes], str]:

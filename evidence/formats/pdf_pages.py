@@ -41,10 +41,10 @@ def pages_of(data: bytes, most: int) -> Pages:
         raise RefusedError(REFUSED, reason="large")
     try:
         with tempfile.TemporaryDirectory(prefix="exhibit-pages-") as folder:  # here: a killed helper would leave it
-            told, made = helper.ask({"most": most, "folder": folder}, data, seconds=SECONDS, memory=MEMORY)
+            result, made = helper.ask({"most": most, "folder": folder}, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError as died:
         raise RefusedError(REFUSED, reason=died.reason) from died
-    if "reason" in told:
-        raise RefusedError(REFUSED, reason=told["reason"])
-    sizes = tuple((width, height) for width, height in told["sizes"])
-    return Pages(made.tobytes(), sizes, told["of"], told["notes"], told["layers"])
+    if "reason" in result:
+        raise RefusedError(REFUSED, reason=result["reason"])
+    sizes = tuple((width, height) for width, height in result["sizes"])
+    return Pages(made.tobytes(), sizes, result["of"], result["notes"], result["layers"])

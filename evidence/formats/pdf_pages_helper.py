@@ -83,12 +83,12 @@ def bare(data: bytes, most: int, folder: Path) -> Answer:
         unseen += missing
     out = io.BytesIO()
     writer.write(out)
-    made = out.getvalue()
-    if pdf_content(made).found:
+    pages_pdf = out.getvalue()
+    if pdf_content(pages_pdf).found:
         raise RefusedError("It holds more than pages.", reason="active")
-    _check_it_can_be_set(made, len(sizes), folder)
-    told = {"sizes": sizes, "of": len(reader.pages), "notes": unseen, "layers": "/OCProperties" in reader.root_object}
-    return told, made
+    _check_it_can_be_set(pages_pdf, len(sizes), folder)
+    result = {"sizes": sizes, "of": len(reader.pages), "notes": unseen, "layers": "/OCProperties" in reader.root_object}
+    return result, pages_pdf
 
 
 def _add(writer: PdfWriter, page: PageObject) -> tuple[tuple[float, float], int]:
@@ -141,20 +141,20 @@ def _strip(form: StreamObject) -> None:
     waiting: list[tuple[PdfObject, bool]] = [(form, False)]
     seen: set[tuple[int, bool]] = set()  # id, and whether it was seen as a dictionary of names
     while waiting:
-        thing, named = waiting.pop()
-        if (id(thing), named) in seen:
+        thing, is_named = waiting.pop()
+        if (id(thing), is_named) in seen:
             continue
-        seen.add((id(thing), named))
+        seen.add((id(thing), is_named))
         if isinstance(thing, DictionaryObject):
-            for key in [] if named else DROPPED.intersection(thing):
+            for key in [] if is_named else DROPPED.intersection(thing):
                 del thing[key]
-            waiting += [(value, not named and key in NAMED) for key, value in _resolved(thing.items())]
+            waiting += [(value, not is_named and key in NAMED) for key, value in _resolved(thing.items())]
         elif isinstance(thing, ArrayObject):
             waiting += [(value, False) for _, value in _resolved(enumerate(thing))]
 
 
 def _resolved(items: Iterable[tuple[Any, PdfObject]]) -> Iterator[tuple[Any, PdfObject]]:
-    return ((key, found) for key, value in items if (found := value.get_object()) is not None)
+    return ((key, resolved) for key, value in items if (resolved := value.get_object()) is not None)
 
 
 def _notes(page: PageObject) -> Iterator[tuple[DictionaryObject, StreamObject | None]]:

@@ -97,14 +97,14 @@ def read_warc(data: bytes, what: str) -> Iterator[Record]:
         digest = base64.b32encode(hashlib.sha256(block).digest()).decode()
         if data[end : end + 4] != b"\r\n\r\n" or fields.get("WARC-Block-Digest") != f"sha256:{digest}":
             raise FormatError(f"{what} has a record whose bytes aren't those of its length and digest: see byte {at}.")
-        kept = [fields.get(f"WARC-{name}", "") for name in ("Type", "Target-URI", "IP-Address", "Truncated")]
+        headers = [fields.get(f"WARC-{name}", "") for name in ("Type", "Target-URI", "IP-Address", "Truncated")]
         try:
             date = parse_rfc3339(fields.get("WARC-Date", ""))
         except ValueError:
             date = None
         if date is None or rfc3339(date) != fields["WARC-Date"]:
             raise FormatError(f"{what} has a record without its date.")
-        yield Record(kept[0], kept[1], date, kept[2], kept[3], block, (at, end + 4 - at))
+        yield Record(headers[0], headers[1], date, headers[2], headers[3], block, (at, end + 4 - at))
         at = end + 4
 
 
@@ -182,10 +182,10 @@ def _unpacked(body: bytes, coding: str, room: Room) -> bytes:
         while at < len(body) and (not at or (bits == 31 and body[at : at + 2] == b"\x1f\x8b")):
             stream, piece = zlib.decompressobj(bits), 64
             while at < len(body) and not stream.eof:  # growing pieces avoid copying the rest after a short stream
-                found = stream.decompress(body[at : at + piece], MAX_BODY + 1 - len(whole))
+                output = stream.decompress(body[at : at + piece], MAX_BODY + 1 - len(whole))
                 at, piece = min(at + piece, len(body)) - len(stream.unused_data), 2 * piece
-                whole += found
-                room.left -= len(found)
+                whole += output
+                room.left -= len(output)
                 if len(whole) > MAX_BODY:
                     raise FormatError(f"A recorded response unpacks to more than {MAX_BODY} bytes.")
     except zlib.error as error:

@@ -227,8 +227,8 @@ def _check_mode(entry: ZipEntry, attributes: int) -> None:
     kind = stat.S_IFMT(attributes >> 16)
     if kind == stat.S_IFLNK:
         raise ContainerError(f"The ZIP has a link instead of a file: {entry.name[:80]!a}.")
-    wanted = stat.S_IFDIR if is_folder else stat.S_IFREG
-    if kind not in {0, wanted} or (not is_folder and attributes & _FAT_SPECIAL) or (is_folder and entry.packed):
+    expected = stat.S_IFDIR if is_folder else stat.S_IFREG
+    if kind not in {0, expected} or (not is_folder and attributes & _FAT_SPECIAL) or (is_folder and entry.packed):
         raise _differs(f"has {entry.name[:80]!a} both as a file and as something else")
 
 

@@ -61,8 +61,8 @@ def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
     failure = IntegrityError(Sentence("The key can't be unlocked."), hint=hint)
     head_bytes = 1 + kind.public_bytes
     private = len(encrypted) - head_bytes - _NONCE_BYTES - _TAG_BYTES
-    wanted = kind.private_bytes
-    if private < 0 or (wanted is not None and private != wanted) or encrypted[:1] != kind.version:
+    expected = kind.private_bytes
+    if private < 0 or (expected is not None and private != expected) or encrypted[:1] != kind.version:
         raise failure
     head, nonce, sealed = encrypted[:head_bytes], encrypted[head_bytes:][:_NONCE_BYTES], encrypted[head_bytes:]
     for master_key in master_keys:

@@ -33,12 +33,12 @@ def _expanded(message: bytes, domain: bytes, length: int) -> bytes:
     tail = domain + bytes([len(domain)])
     first = hashlib.sha256(bytes(64) + message + length.to_bytes(2, "big") + b"\0" + tail).digest()
     block = hashlib.sha256(first + b"\1" + tail).digest()
-    found = block
+    output = block
     for number in range(2, -(-length // 32) + 1):
         mixed = bytes(one ^ other for one, other in zip(first, block, strict=True))
         block = hashlib.sha256(mixed + bytes([number]) + tail).digest()
-        found += block
-    return found[:length]
+        output += block
+    return output[:length]
 
 
 def _mapped(u: int) -> tuple[int, int]:

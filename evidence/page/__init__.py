@@ -65,7 +65,7 @@ _FOLDER = files(__package__)
 def page(trust: Trust | None = None) -> bytes:
     """Return the page with an embedded trust list, by default this program's; its user can choose another."""
     pinned = load_trust() if trust is None else trust
-    known = schemas()
+    all_schemas = schemas()
     style = _read("style.css")
     script = "(() => {\n'use strict';\n" + "\n".join(_read(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
     places = {
@@ -74,7 +74,7 @@ def page(trust: Trust | None = None) -> bytes:
         "script": script,
         "script-hash": _source(script),
         "version": str(VERSION),
-        "schemas": _embedded({name: known[name] for name in FORMATS}),
+        "schemas": _embedded({name: all_schemas[name] for name in FORMATS}),
         "tools": _embedded({name: sorted(digests) for name, digests in KNOWN_TOOLS.items()}),
         "constants": _embedded(CONSTANTS),
         "words": _embedded({path: WORDS[BACKINGS[path].standing] for path in FIELDS}),

@@ -115,9 +115,9 @@ def _object(kind: Untyped, definitions: dict[str, Any]) -> dict[str, Any]:
         definitions[name] = {}
         hints = typing.get_type_hints(kind, include_extras=True)
         fields = dataclasses.fields(kind)
-        optional, named = optional_fields(kind), format_of(kind)
+        optional, format_name = optional_fields(kind), format_of(kind)
         absent = {field.name: {"default": to_plain(default_of(field))} for field in fields if field.name in optional}
-        of_format = {"format": {"enum": [named]}} if named else {}
+        of_format = {"format": {"enum": [format_name]}} if format_name else {}
         definitions[name] = {
             "type": "object",
             "properties": {

@@ -64,8 +64,8 @@ class WitnessAnchor:
             if match is None or int(match[1]) == old:
                 break
             old = self._cosigned = int(match[1])
-            if old > (held := log.size()):
-                about = {"name": self.name, "seen": old, "size": held}
+            if old > (log_size := log.size()):
+                about = {"name": self.name, "seen": old, "size": log_size}
                 lost = "The witness %(name)s has seen %(seen)s entries of this log, which has %(size)s."
                 raise IntegrityError(Sentence(lost, **about))
             if old > size:

@@ -72,8 +72,8 @@ class EvmAnchor:
     def submit(self, digest: Digest) -> Receipt:
         """Sign a transaction for the digest; :meth:`upgrade` sends it after the receipt has been stored."""
         self._check_contract()
-        known = self._node.anchored_at(self.contract, digest)
-        pending = EvmPending(self.chain, digest, b"" if known else self._signed(digest))
+        anchored_at = self._node.anchored_at(self.contract, digest)
+        pending = EvmPending(self.chain, digest, b"" if anchored_at else self._signed(digest))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, pending.to_json())
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
@@ -172,14 +172,14 @@ class EvmAnchor:
 
     def _confirmed(self, pending: EvmPending, time: int) -> EvmProof | None:
         """Return the proof of the log entry with the digest, or ``None`` while it lacks confirmations."""
-        told = self._node.fate_of(_hash_of(pending.transaction))
-        if told is None or not told.logged:
+        fate = self._node.fate_of(_hash_of(pending.transaction))
+        if fate is None or not fate.logged:
             first = self._node.block_at(time)  # somebody else submitted the digest to the contract earlier
             last = min(first + SEARCHED_BLOCKS, self._node.head())
-            told = self._node.find_log(self.contract, pending.digest, first, last)
-        if told is None or self._node.head() - told.block + 1 < self.confirmations:
+            fate = self._node.find_log(self.contract, pending.digest, first, last)
+        if fate is None or self._node.head() - fate.block + 1 < self.confirmations:
             return None
-        return self._node.proof_of(self.chain, pending.digest, told.transaction)
+        return self._node.proof_of(self.chain, pending.digest, fate.transaction)
 
     def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
         return replace(pending, chain=self.chain, transaction=self._signed(pending.digest, nonce=nonce, gas=gas))
@@ -193,10 +193,10 @@ class EvmAnchor:
 
     def _needed(self, to: bytes, data: bytes) -> int:
         """Return the units of gas for a call, with a margin of a quarter."""
-        asked = {"from": "0x" + self.account.address.hex(), "data": "0x" + data.hex()}
+        call = {"from": "0x" + self.account.address.hex(), "data": "0x" + data.hex()}
         if to:
-            asked["to"] = "0x" + to.hex()
-        needed = self._node.number("eth_estimateGas", asked)
+            call["to"] = "0x" + to.hex()
+        needed = self._node.number("eth_estimateGas", call)
         return needed + needed // 4
 
     def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
@@ -208,8 +208,12 @@ class EvmAnchor:
             return self.gas_price
         suggested = self._node.number("eth_gasPrice")
         if self._is_too_dear(suggested):
-            told = {"name": self.name, "price": f"{suggested:,}", "limit": f"max_gas_price is {self.max_gas_price:,}"}
-            dear = Sentence("%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.", **told)
+            details = {
+                "name": self.name,
+                "price": f"{suggested:,}",
+                "limit": f"max_gas_price is {self.max_gas_price:,}",
+            }
+            dear = Sentence("%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.", **details)
             raise ServiceMissingError(dear)
         return suggested
 
@@ -228,10 +232,10 @@ class EvmAnchor:
         self._check_chain()
 
     def _check_chain(self) -> None:
-        found = self._node.number("eth_chainId")
-        if found != self.chain:
-            told = {"name": self.name, "found": found, "chain": self.chain}
-            raise ConfigError(Sentence("The node of %(name)s is of the chain %(found)s, not %(chain)s.", **told))
+        node_chain = self._node.number("eth_chainId")
+        if node_chain != self.chain:
+            details = {"name": self.name, "found": node_chain, "chain": self.chain}
+            raise ConfigError(Sentence("The node of %(name)s is of the chain %(found)s, not %(chain)s.", **details))
 
 
 @cache

@@ -159,13 +159,13 @@ def vouch(
     """Return the blocks of receipts as given by the nodes, by witness and chain, with validators from the settings."""
     from evidence.anchors.evm.proofs import verify_proof
 
-    found: dict[tuple[str, bool, int], dict[Digest, None]] = {
+    blocks_by_witness: dict[tuple[str, bool, int], dict[Digest, None]] = {
         (one.name, one.development, one.chain_id): {} for one in configured if one.validators
     }
     sets = {(one.name, one.chain_id): (one.validators, one.quorum) for one in configured}
     for digest, receipt in receipts:
         block = verify_proof(receipt.proof, digest)
-        found.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
+        blocks_by_witness.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
     return tuple(
         TrustedLedger(
             as_told(witness),
@@ -175,7 +175,7 @@ def vouch(
             trials if development else label,
             *sets.get((witness, chain), ((), 0)),
         )
-        for (witness, development, chain), blocks in found.items()
+        for (witness, development, chain), blocks in blocks_by_witness.items()
     )
 
 

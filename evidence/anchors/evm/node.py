@@ -69,15 +69,15 @@ class EvmNode:
                 raise RefusedCallError(Sentence("The node refused %(method)s: %(why)s.", method=method, why=why))
             return answer["result"]
         except _UNREADABLE as error:
-            told = {"method": method, "status": status}
-            sentence = Sentence("The node answered %(method)s with status %(status)s, not as a node.", **told)
+            details = {"method": method, "status": status}
+            sentence = Sentence("The node answered %(method)s with status %(status)s, not as a node.", **details)
             raise ServiceMissingError(sentence) from error
 
     def number(self, method: str, *parameters: object) -> int:
         """Make a call that returns a number; raises ``ServiceMissingError``."""
-        found = self.call(method, *parameters)
+        result = self.call(method, *parameters)
         try:
-            return int(found, 16)
+            return int(result, 16)
         except _UNREADABLE as error:
             raise ServiceMissingError(f"The node answered {method} with something that isn't a number.") from error
 
@@ -88,11 +88,11 @@ class EvmNode:
             ServiceMissingError: The node does not respond, or there is no such contract.
         """
         data = "0x" + (keccak(b"at(bytes32)")[:4] + digest.raw).hex()
-        found = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
-        if not isinstance(found, str) or len(found) != 66:
+        result = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
+        if not isinstance(result, str) or len(result) != 66:
             raise ServiceMissingError(f"The chain has no contract of ours at 0x{contract.hex()}.")
         with _readable("eth_call"):
-            return int(found, 16)
+            return int(result, 16)
 
     def head(self) -> int:
         """Return the number of the newest block; raises ``ServiceMissingError``."""
@@ -121,10 +121,10 @@ class EvmNode:
     def find_log(self, contract: bytes, digest: Digest, first: int, last: int) -> Fate | None:
         """Return the transaction in these blocks that logged a digest, or ``None``; raises ``ServiceMissingError``."""
         topics = ["0x" + EVENT.hex(), "0x" + digest.hex]
-        wanted = {"address": "0x" + contract.hex(), "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}
-        found = self.call("eth_getLogs", wanted)
+        log_filter = {"address": "0x" + contract.hex(), "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}
+        logs = self.call("eth_getLogs", log_filter)
         with _readable("eth_getLogs"):
-            return Fate(str(found[0]["transactionHash"]), int(found[0]["blockNumber"], 16)) if found else None
+            return Fate(str(logs[0]["transactionHash"]), int(logs[0]["blockNumber"], 16)) if logs else None
 
     def proof_of(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
         """Return the proof that a mined transaction logged a digest.
@@ -151,9 +151,9 @@ class EvmNode:
 
     def _receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
         try:
-            found: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"], limit=MAX_RECEIPTS)
-            if isinstance(found, list) and len(found) == len(block["transactions"]):
-                return sorted(found, key=lambda each: int(each["transactionIndex"], 16))
+            receipts: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"], limit=MAX_RECEIPTS)
+            if isinstance(receipts, list) and len(receipts) == len(block["transactions"]):
+                return sorted(receipts, key=lambda each: int(each["transactionIndex"], 16))
         except RefusedCallError:
             pass  # an older node: one by one
         return [self.call("eth_getTransactionReceipt", each, limit=MAX_RECEIPTS) for each in block["transactions"]]
@@ -207,8 +207,8 @@ def encode_receipt(receipt: dict[str, Any]) -> bytes:
 
 
 def _log_of(logs: Sequence[dict[str, Any]], digest: Digest) -> int:
-    wanted = [EVENT, digest.raw]
-    places = [place for place, log in enumerate(logs) if [_bytes(each) for each in log["topics"]][:2] == wanted]
+    topics = [EVENT, digest.raw]
+    places = [place for place, log in enumerate(logs) if [_bytes(each) for each in log["topics"]][:2] == topics]
     if not places:
         raise IntegrityError("The transaction has no log of the digest.")
     return places[0]

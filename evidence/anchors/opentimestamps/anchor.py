@@ -99,15 +99,15 @@ class OpenTimestampsAnchor:
         for part, calendar in proofs.pending_stamps(stamp):
             if self._is_known(calendar):
                 grown = self._asked(grown, part.msg, calendar)
-        known = receipt if grown == receipt.proof else replace(receipt, proof=grown)
+        extended = receipt if grown == receipt.proof else replace(receipt, proof=grown)
         try:
             witnessed = self._witnessed(grown, digest)
         except ServiceMissingError:
-            if known is receipt:
+            if extended is receipt:
                 raise
-            return known  # keep the calendars' responses although the node does not respond
+            return extended  # keep the calendars' responses although the node does not respond
         if witnessed is None:
-            return known
+            return extended
         height, header, time = witnessed
         material = ((f"block-{height}.header", header),)
         return replace(receipt, state=ReceiptState.COMPLETE, proof=grown, material=material, time=time)
@@ -168,15 +168,15 @@ class OpenTimestampsAnchor:
             self._silent_until[calendar] = time.monotonic() + SILENT_FOR
             raise
         if status != 200:
-            told = {"place": calendar, "status": status}
-            raise ServiceMissingError(Sentence("%(place)s answered with status %(status)s.", **told))
+            details = {"place": calendar, "status": status}
+            raise ServiceMissingError(Sentence("%(place)s answered with status %(status)s.", **details))
         return proofs.read_stamp(answer, commitment)
 
     def _is_known(self, calendar: str) -> bool:
         """Return True if a calendar in a proof may be queried: a configured one, or a pool's well-known member."""
         scheme, _, place = origin_of(calendar).partition("://")
-        known = any(fnmatch.fnmatchcase(place, pattern) for pattern in KNOWN_CALENDARS)
-        return calendar.rstrip("/") in self.calendars or (scheme == "https" and known)
+        is_public = any(fnmatch.fnmatchcase(place, pattern) for pattern in KNOWN_CALENDARS)
+        return calendar.rstrip("/") in self.calendars or (scheme == "https" and is_public)
 
 
 def _nonced(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:

@@ -31,10 +31,10 @@ class JsonRpcBlocks:
 
     def tip(self) -> int:
         """Return the height of the newest block."""
-        found = self._call("getblockcount")
-        if type(found) is not int:
+        height = self._call("getblockcount")
+        if type(height) is not int:
             raise ServiceMissingError("The Bitcoin node answered with something that isn't a height.")
-        return found
+        return height
 
     def header(self, height: int) -> bytes:
         """Return the 80-byte header at a height."""

@@ -93,9 +93,9 @@ def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[Tr
     headers = headers_in(material.items())
     height, _ = verify_proof(proof, digest, headers, "regtest")
     for chain in chains:
-        known = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
+        pinned_headers = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
         try:
-            height, time = verify_proof(proof, digest, known, chain.network, chain.minimum_difficulty)
+            height, time = verify_proof(proof, digest, pinned_headers, chain.network, chain.minimum_difficulty)
         except IntegrityError:  # invalid under this pin, although valid as a whole
             continue
         dated = f"dated {shown(time)} (the clocks of blocks are right within some two hours)"
@@ -123,13 +123,13 @@ def vouch(_: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, tr
     """
     from evidence.anchors.opentimestamps.proofs import headers_in, parse_header
 
-    found: dict[str, dict[Digest, None]] = {}
+    blocks_by_witness: dict[str, dict[Digest, None]] = {}
     for receipt in (receipt for _, receipt in receipts if receipt.development):
         for data in headers_in(receipt.material).values():
-            found.setdefault(receipt.witness, {})[Digest.from_hex(parse_header(data).text)] = None
+            blocks_by_witness.setdefault(receipt.witness, {})[Digest.from_hex(parse_header(data).text)] = None
     return tuple(
         TrustedChain(as_told(witness), "regtest", 0.0, tuple(blocks), development=True, label=trials)
-        for witness, blocks in found.items()
+        for witness, blocks in blocks_by_witness.items()
     )
 
 

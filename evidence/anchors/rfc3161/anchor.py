@@ -80,8 +80,8 @@ class Rfc3161Anchor:
         status, reply = ask(self.session, self.url, stamp_request(digest, nonce), _HEADERS)
         if status != 200:
             about = {"name": self.name, "status": status}
-            told = Sentence("The timestamp authority %(name)s answered with status %(status)s.", **about)
-            raise ServiceMissingError(told)
+            problem = Sentence("The timestamp authority %(name)s answered with status %(status)s.", **about)
+            raise ServiceMissingError(problem)
         if (reason := refusal(reply)) is not None:
             refused = Sentence("The timestamp authority %(name)s refused: %(why)s.", name=self.name, why=reason)
             raise ServiceMissingError(refused)
@@ -145,8 +145,8 @@ class Rfc3161Anchor:
         return [*stamp.certificates, *([root] if root else [])]
 
     def _list_urls(self, stamp: Stamp) -> list[str]:
-        named = dict.fromkeys(url for certificate in self._chain(stamp) for url in _revocation_urls(certificate))
-        return list(named)[:MAX_LISTS]
+        urls = dict.fromkeys(url for certificate in self._chain(stamp) for url in _revocation_urls(certificate))
+        return list(urls)[:MAX_LISTS]
 
     def _lists(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         for url in self._list_urls(stamp):
@@ -156,9 +156,9 @@ class Rfc3161Anchor:
 
     def _revocation_list(self, url: str) -> bytes | None:
         """Return a revocation list as PEM, or ``None`` if it is not available: the stamp is valid without it."""
-        since, kept = self._fetched.get(url, (-KEPT_FOR, None))
+        since, cached_pem = self._fetched.get(url, (-KEPT_FOR, None))
         if time.monotonic() - since < KEPT_FOR:
-            return kept
+            return cached_pem
         pem = None
         with contextlib.suppress(ExhibitError, *UNREADABLE):
             status, data = ask(self.session, url)

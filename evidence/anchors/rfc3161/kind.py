@@ -138,12 +138,12 @@ def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
     from evidence.anchors.rfc3161.stamps import load_certificates
 
     try:
-        found = load_certificates([roots.read_bytes()])
+        certificates = load_certificates([roots.read_bytes()])
     except OSError as error:
         raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
     except IntegrityError as error:
         raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
-    return tuple(anchor.public_bytes(Encoding.PEM).decode() for anchor in found)
+    return tuple(anchor.public_bytes(Encoding.PEM).decode() for anchor in certificates)
 
 
 KIND = AnchorKind(

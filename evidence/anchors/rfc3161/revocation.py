@@ -51,12 +51,12 @@ class Entry:
 def load_lists(files: Iterable[bytes]) -> tuple[x509.CertificateRevocationList, ...]:
     """Load the lists in PEM or DER files; raises ``IntegrityError`` if one cannot be read, or there are too many."""
     try:
-        found = tuple(load_list(data) for data in files)
+        lists = tuple(load_list(data) for data in files)
     except UNREADABLE as error:
         raise IntegrityError("A list of revoked certificates can't be read.") from error
-    if len(found) > MAX_LISTS:
+    if len(lists) > MAX_LISTS:
         raise IntegrityError(f"More than {MAX_LISTS} lists of revoked certificates came with the timestamp.")
-    return found
+    return lists
 
 
 def load_list(data: bytes) -> x509.CertificateRevocationList:
@@ -80,15 +80,19 @@ def check_revocation(
     """
     pool = list(dict.fromkeys([*stamp.certificates, *helpers]))
     judged = {one: _Judged.of(one, [*roots, *pool], lists) for one in pool if one not in roots}
-    void = {one: held.entry for one, held in judged.items() if held.entry and held.entry.holds_at(stamp.time)}
-    left = [one for one in pool if one not in void]
-    if stamp.signer in void or (void and chain_fault(stamp.signer, roots, left, stamp.time)):
+    void = {
+        one: judgement.entry
+        for one, judgement in judged.items()
+        if judgement.entry and judgement.entry.holds_at(stamp.time)
+    }
+    valid = [one for one in pool if one not in void]
+    if stamp.signer in void or (void and chain_fault(stamp.signer, roots, valid, stamp.time)):
         named = stamp.signer if stamp.signer in void else next(iter(void))
         why = f"{name_of(named)} was revoked on {void[named]}"
         raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
     chain = [stamp.signer] if stamp.signer in judged else []
     for one in chain:
-        chain += [each for each in judged[one].issuers if each in left and each in judged and each not in chain]
+        chain += [each for each in judged[one].issuers if each in valid and each in judged and each not in chain]
     later = next((one for one in chain if judged[one].entry), None)
     if later is not None:
         return f"{name_of(later)} was revoked afterwards, on {judged[later].entry}, which leaves the stamp as it is."
@@ -115,8 +119,8 @@ class _Judged:
     ) -> Self:
         issuers = [each for each in dict.fromkeys(others) if each != one and is_issued(each, one)]
         about = [each for each in lists if _is_about(each, one) and any(_is_by(each, issuer) for issuer in issuers)]
-        named = (each.get_revoked_certificate_by_serial_number(one.serial_number) for each in about)
-        entries = [Entry(each.revocation_date_utc, _reason(each)) for each in named if each is not None]
+        revocations = (each.get_revoked_certificate_by_serial_number(one.serial_number) for each in about)
+        entries = [Entry(each.revocation_date_utc, _reason(each)) for each in revocations if each is not None]
         return cls(issuers, about, min(entries, key=lambda entry: (not entry.is_grave, entry.since), default=None))
 
 
@@ -131,11 +135,11 @@ def _is_by(one: x509.CertificateRevocationList, issuer: x509.Certificate) -> boo
 def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
     """Return True if a list is complete and covers a certificate of its authority; entries on others are not read."""
     try:
-        found = {type(each.value): each.value for each in one.extensions if each.critical or _is_scope(each.value)}
+        extensions = {type(each.value): each.value for each in one.extensions if each.critical or _is_scope(each.value)}
     except UNREADABLE:
         return False
-    scope = found.pop(x509.IssuingDistributionPoint, None)
-    if found:  # a delta list, or an unknown critical extension
+    scope = extensions.pop(x509.IssuingDistributionPoint, None)
+    if extensions:  # a delta list, or an unknown critical extension
         return False
     if not isinstance(scope, x509.IssuingDistributionPoint):
         return True

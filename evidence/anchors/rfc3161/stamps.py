@@ -139,7 +139,7 @@ def refusal(reply: bytes) -> str | None:
 
 def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
     """Load the certificates in PEM or DER files, each once; raises ``IntegrityError`` if a file has none."""
-    found: dict[x509.Certificate, None] = {}
+    certificates: dict[x509.Certificate, None] = {}
     for data in files:
         try:
             if b"-----BEGIN" in data:
@@ -150,8 +150,8 @@ def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
             raise IntegrityError("A certificate can't be read.") from error
         if not loaded:
             raise IntegrityError("A certificate can't be read.")
-        found.update(dict.fromkeys(loaded))
-    return tuple(found)
+        certificates.update(dict.fromkeys(loaded))
+    return tuple(certificates)
 
 
 def read_certificate(der: bytes) -> x509.Certificate:
@@ -266,8 +266,8 @@ def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, usage: 
 
 
 def _may_stamp_times(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
-    wanted = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
-    if usage is not None and not wanted & set(usage):
+    allowed = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if usage is not None and not allowed & set(usage):
         raise ValueError("the certificate above isn't an authority for stamping times")
 
 
@@ -312,9 +312,9 @@ def _read(reply: bytes) -> Stamp:
         raise IntegrityError("The timestamp says something critical that isn't known here.")
     time, latest = _times(info)
     signer = _check_signer(signed["signer_infos"][0], ders, octets)
-    known = {der: read_certificate(der) for der in ders}
+    certificates = {der: read_certificate(der) for der in ders}
     digest = Digest(imprint["hashed_message"].native)
-    return Stamp(digest, time, latest, info["nonce"].native, known[signer], tuple(known.values()))
+    return Stamp(digest, time, latest, info["nonce"].native, certificates[signer], tuple(certificates.values()))
 
 
 def _times(info: tsp.TSTInfo) -> tuple[datetime, datetime]:
@@ -342,19 +342,19 @@ def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes)
         raise IntegrityError("The timestamp is signed in a way that isn't accepted.")
     if not hmac.compare_digest(hashlib.new(digest.name, content).digest(), values["message_digest"][0].native):
         raise IntegrityError("The timestamp's content was changed after it was signed.")
-    named = next((der for der in ders if _is_named(der, values)), None)
-    if named is None:
+    signer_der = next((der for der in ders if _is_named(der, values)), None)
+    if signer_der is None:
         raise IntegrityError("The certificate that the timestamp names isn't in the reply.")
-    held, identity = cms.Certificate.load(named), signer["sid"]
+    held, identity = cms.Certificate.load(signer_der), signer["sid"]
     if identity.name != "issuer_and_serial_number" or (
         identity.chosen["issuer"].dump() != held.issuer.dump()
         or identity.chosen["serial_number"].native != held.serial_number
     ):
         raise IntegrityError("The timestamp names two certificates as the signer's.")
     # The signature covers the attributes as a SET, while the reply has them under another tag (RFC 5652, 5.4).
-    if not _signature_holds(read_certificate(named), signer, b"\x31" + attributes.dump()[1:], digest):
+    if not _signature_holds(read_certificate(signer_der), signer, b"\x31" + attributes.dump()[1:], digest):
         raise IntegrityError(Sentence("The timestamp's signature doesn't hold, or is of a kind that isn't accepted."))
-    return named
+    return signer_der
 
 
 def _is_named(der: bytes, values: dict[str, cms.SetOfAny]) -> bool:
@@ -367,8 +367,8 @@ def _is_meant(der: bytes, entry: tsp.ESSCertID | tsp.ESSCertIDv2) -> bool:
     kind = entry["hash_algorithm"]["algorithm"].native if isinstance(entry, tsp.ESSCertIDv2) else "sha1"
     if kind not in _HASHES and not isinstance(entry, tsp.ESSCertID):
         return False
-    found = hashlib.new(kind, der, usedforsecurity=False).digest()
-    return hmac.compare_digest(found, entry["cert_hash"].native)
+    digest = hashlib.new(kind, der, usedforsecurity=False).digest()
+    return hmac.compare_digest(digest, entry["cert_hash"].native)
 
 
 def _signature_holds(

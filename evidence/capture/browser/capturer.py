@@ -190,9 +190,9 @@ class BrowserCapturer:
             rendered_one = inline_image(replace(seen.page, body=seen.dom), image_url, expected)
             return rendered_one if served.failure else served
         address = without_fragment(image_url)
-        for given in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
-            if given.body is not None and Digest.of(given.body) == expected:
-                return given
+        for visit in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
+            if visit.body is not None and Digest.of(visit.body) == expected:
+                return visit
         headers = {"Accept": plain.IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
         left = plain.left_until(time.monotonic() + IMAGE_SECONDS)

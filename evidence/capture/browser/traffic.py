@@ -225,13 +225,13 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
 
 def _handed_on(cookie: Cookie) -> Untyped:
     """Return a cookie that a server set in a redirect, which the browser has not seen, in Playwright's form."""
-    given: dict[str, Any] = {name: getattr(cookie, name) for name in ("name", "domain", "path")}
-    given["value"] = cookie.value or ""
-    given["secure"] = cookie.secure or cookie.name.startswith(("__Host-", "__Secure-"))
-    given["httpOnly"] = any(cookie.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
+    fields: dict[str, Any] = {name: getattr(cookie, name) for name in ("name", "domain", "path")}
+    fields["value"] = cookie.value or ""
+    fields["secure"] = cookie.secure or cookie.name.startswith(("__Host-", "__Secure-"))
+    fields["httpOnly"] = any(cookie.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
     same_site = (cookie.get_nonstandard_attr("SameSite") or cookie.get_nonstandard_attr("samesite") or "").title()
     if same_site in {"Strict", "Lax", "None"}:
-        given["sameSite"] = same_site
+        fields["sameSite"] = same_site
     if cookie.expires is not None:
-        given["expires"] = cookie.expires
-    return given
+        fields["expires"] = cookie.expires
+    return fields

@@ -79,20 +79,20 @@ def comparison_blocks(facts: CaseFacts, match: MatchFacts, gallery: Gallery, roo
         sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
     if verification.decision is Decision.RESEMBLES:
         sentences.append(wording.say("match.resembles"))
-    told = _figures if room.figures else _measured
+    rows_of = _figures if room.figures else _measured
     return [
         *_plates(facts, match, gallery, room),
         Text(wording.say("document.sentences").join(sentences)),
-        told(verification, facts.calibration_of(match), wording),
+        rows_of(verification, facts.calibration_of(match), wording),
     ]
 
 
 def both_pictures(facts: CaseFacts, match: MatchFacts) -> dict[str, str]:
     """Return the paths of the two compared pictures by role; empty if the facts do not name one."""
     registered = next((picture.file for picture in facts.work.pictures if picture.digest == match.work_picture), "")
-    seen = (sighting.picture for sighting in facts.sightings)
-    found = next((picture.file for picture in seen if picture.digest == match.picture), "")
-    return {"registered": registered, "found": found}
+    pictures = (sighting.picture for sighting in facts.sightings)
+    found_file = next((picture.file for picture in pictures if picture.digest == match.picture), "")
+    return {"registered": registered, "found": found_file}
 
 
 def _plates(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room) -> list[Plates]:
@@ -126,11 +126,13 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
         if verification.probability is not None:
             prior = wording.say("match.prior", prior=figure(calibration.prior))
             rows.append(wording.row("prior", "calibrations[].prior", prior))
-        named = calibration_told(calibration, wording, _bound_of(verification), named=True)
-        rows.append(wording.row("calibration", "calibrations[].name", *named))
+        calibration_lines = calibration_told(calibration, wording, _bound_of(verification), named=True)
+        rows.append(wording.row("calibration", "calibrations[].name", *calibration_lines))
     if verification.survival:
-        told = wording.say("match.survival", grade=grade(verification.survival))
-        rows.append(wording.row("survival", _FIELD + "survival[]", told, *verification.survival, style=Style.MONO))
+        survival_text = wording.say("match.survival", grade=grade(verification.survival))
+        rows.append(
+            wording.row("survival", _FIELD + "survival[]", survival_text, *verification.survival, style=Style.MONO)
+        )
     rows += _remark_rows(verification, wording)
     rows.append(wording.row("pipeline", _FIELD + "pipeline", verification.pipeline, style=Style.MONO))
     return Rows(tuple(rows), together=False)
@@ -140,14 +142,14 @@ def _measured(verification: Verification, calibration: CalibrationFacts | None, 
     """Return the result of the figures, with its error rate."""
     rows = [_ratio_row(verification, calibration, wording)]
     if calibration is not None:
-        told = calibration_told(calibration, wording, _bound_of(verification))
-        rows.append(wording.row("error_rate", "calibrations[].certain.at_most_in_a_million", *told))
+        lines = calibration_told(calibration, wording, _bound_of(verification))
+        rows.append(wording.row("error_rate", "calibrations[].certain.at_most_in_a_million", *lines))
     return Rows((*rows, *_remark_rows(verification, wording)))
 
 
 def _ratio_row(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Row:
-    told = ratio_told("match", verification, calibration, wording)
-    return wording.row("ratio", _FIELD + "probability", told)
+    sentence = ratio_told("match", verification, calibration, wording)
+    return wording.row("ratio", _FIELD + "probability", sentence)
 
 
 def _remark_rows(verification: Verification, wording: Wording) -> list[Row]:
@@ -177,12 +179,12 @@ def calibration_told(
     With ``named``, they include the calibration's name and digest.
     """
     data = wording.told(calibration.data)
-    told = [wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
-    told = told if named else [data]
+    lines = [wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
+    lines = lines if named else [data]
     for decision in decisions:
         bound = {"certain": calibration.certain, "review": calibration.review}[decision]
         counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
-        told.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
+        lines.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
     if not ships(calibration.digest, CALIBRATIONS):
-        told.append(wording.say("match.calibration_unknown"))
-    return told
+        lines.append(wording.say("match.calibration_unknown"))
+    return lines

@@ -48,8 +48,8 @@ STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify
 
 def claimant_section(facts: CaseFacts, wording: Wording) -> Section:
     """Return the section on the claimant, as declared."""
-    named = wording.row("owner", "owner.name", facts.owner.name)
-    rows = (named, wording.row("identity", "owner.identity", facts.owner.identity))
+    owner_row = wording.row("owner", "owner.name", facts.owner.name)
+    rows = (owner_row, wording.row("identity", "owner.identity", facts.owner.identity))
     return Section(wording.say("heading.claimant"), (Rows(rows),))
 
 
@@ -57,26 +57,26 @@ def chain_rows(work: WorkFacts, files: Mapping[str, bytes], wording: Wording) ->
     """Return rows with the documents of the chain of title, and the active or embedded content of PDFs among them."""
     chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
     rows = [wording.row("chain", "work.attachments[].title", *chain)]
-    if told := held_in_documents(work, files, wording):
-        lines = tuple(map(Line, told))
+    if sentences := held_in_documents(work, files, wording):
+        lines = tuple(map(Line, sentences))
         rows.append(Row(wording.say("label.chain_holds"), lines, wording.say("speaker.checked", check="document")))
     return rows
 
 
 def held_in_documents(work: WorkFacts, files: Mapping[str, bytes], wording: Wording) -> list[str]:
     """Return sentences on active or embedded content in the PDFs of a chain of title whose bytes are in ``files``."""
-    told: list[str] = []
+    sentences: list[str] = []
     for item in work.attachments:
         data, name = files.get(item.file), item.file.rpartition("/")[2]
         if data is None or not is_pdf(data, name):
             continue
         content = pdf_content(data)
         if content.found:
-            held = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in content.found)
-            told.append(wording.say("pdf.holds", file=name, what=held))
+            contents = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in content.found)
+            sentences.append(wording.say("pdf.holds", file=name, what=contents))
         if content.unread:
-            told.append(wording.say("pdf.unread", file=name, why=wording.say(f"pdf.{content.unread}")))
-    return told
+            sentences.append(wording.say("pdf.unread", file=name, why=wording.say(f"pdf.{content.unread}")))
+    return sentences
 
 
 def work_section(
@@ -89,7 +89,7 @@ def work_section(
     rows = [
         wording.row("title", "work.title", work.title),
         wording.row("author", "work.author", work.author),
-        *(wording.row(name, f"work.{name}", said) for name, said in further if said),
+        *(wording.row(name, f"work.{name}", value) for name, value in further if value),
         wording.row("first_publication", "work.first_publication", work.first_publication),
         wording.row("registrations", "work.registrations[].number", *registrations),
         *chain_rows(work, files, wording),
@@ -103,16 +103,16 @@ def work_section(
     for picture in work.pictures:
         if picture.digest in compared or not compared:
             size = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
-            said = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
-            rows.append(wording.row("registered_picture", said, size, *broken_off(picture, wording)))
+            field = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
+            rows.append(wording.row("registered_picture", field, size, *broken_off(picture, wording)))
             rows.append(wording.row("digest", "work.pictures[].digest", picture.digest.hex, style=Style.MONO))
     return Section(wording.say("heading.work"), (Rows(tuple(rows), together=False),), level)
 
 
 def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room) -> Section:
     """Return the section on where and when the picture was seen."""
-    shown = facts.sightings[: room.sightings]
-    blocks: list[Block] = [Rows(_sighting_rows(sighting, wording), together=False) for sighting in shown]
+    sightings = facts.sightings[: room.sightings]
+    blocks: list[Block] = [Rows(_sighting_rows(sighting, wording), together=False) for sighting in sightings]
     if len(facts.sightings) > room.sightings:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.sightings, all=len(facts.sightings))))
     if not blocks:
@@ -174,15 +174,15 @@ def elsewhere_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
     """Return a row with third parties' statements of when the picture was available, if any."""
     if not sighting.elsewhere:
         return ()
-    told = {line: None for one in elsewhere_lines(sighting.elsewhere, wording) for line in one if line}
-    return (wording.row("elsewhere", ELSEWHERE, *told, wording.say("elsewhere.unchecked")),)
+    lines = {line: None for one in elsewhere_lines(sighting.elsewhere, wording) for line in one if line}
+    return (wording.row("elsewhere", ELSEWHERE, *lines, wording.say("elsewhere.unchecked")),)
 
 
 def elsewhere_lines(told: Sequence[ElsewhereFacts], wording: Wording) -> list[tuple[str, str]]:
     """Return each statement once as a sentence, with the URL at which anybody can look it up, if any."""
     looked_up = (SeenKind.ARCHIVE_CAPTURED, SeenKind.FEED_PUBLISHED)
-    shown = [(one, one.where if one.stated and one.kind in looked_up else "") for one in told]
-    return [*dict.fromkeys((elsewhere_words(one, wording), where) for one, where in shown)]
+    pairs = [(one, one.where if one.stated and one.kind in looked_up else "") for one in told]
+    return [*dict.fromkeys((elsewhere_words(one, wording), where) for one, where in pairs)]
 
 
 def elsewhere_words(one: ElsewhereFacts, wording: Wording) -> str:
@@ -193,10 +193,10 @@ def elsewhere_words(one: ElsewhereFacts, wording: Wording) -> str:
     of = "page" if one.of == "page" else "picture"
     if not one.stated:
         return wording.say(f"elsewhere.none-{of}", **values | {"time": wording.time(one.learnt)})
-    said = [wording.say(f"elsewhere.captured-{of}", **values)]
+    sentences = [wording.say(f"elsewhere.captured-{of}", **values)]
     if one.same is not None:
-        said.append(wording.say("elsewhere.same" if one.same else "elsewhere.other"))
-    return wording.say("document.sentences").join(said)
+        sentences.append(wording.say("elsewhere.same" if one.same else "elsewhere.other"))
+    return wording.say("document.sentences").join(sentences)
 
 
 def stated_words(one: ElsewhereFacts, wording: Wording) -> str:
@@ -208,8 +208,8 @@ def stated_words(one: ElsewhereFacts, wording: Wording) -> str:
 def certificate_line(sighting: SightingFacts, wording: Wording) -> str:
     """Return the result of the crawl's check of the server's certificate; empty if there is none."""
     words, _, digest = sighting.certificate.partition(" ")
-    told = wording.say("document.joined").join(wording.phrases.word("certificate", word) for word in words.split(","))
-    return wording.say("certificate.line", words=told, digest=digest.removeprefix("sha256:")) if words else ""
+    joined = wording.say("document.joined").join(wording.phrases.word("certificate", word) for word in words.split(","))
+    return wording.say("certificate.line", words=joined, digest=digest.removeprefix("sha256:")) if words else ""
 
 
 def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tuple[Row, ...]:
@@ -220,13 +220,13 @@ def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tu
     recorded = wording.say(f"provenance.{provenance.standing}", problems=problems)
     rows = [wording.row("provenance", "sightings[].provenance.standing", recorded)]
     if provenance.file:
-        stated = {name: getattr(provenance, name) for name in ("signer", "signed_at", "generator", "title")}
-        said = [wording.say(f"provenance.{name}", value=value) for name, value in stated.items() if value]
+        fields = {name: getattr(provenance, name) for name in ("signer", "signed_at", "generator", "title")}
+        sentences = [wording.say(f"provenance.{name}", value=value) for name, value in fields.items() if value]
         if provenance.actions:
-            said.append(
+            sentences.append(
                 wording.say("provenance.actions", value=wording.say("document.joined").join(provenance.actions))
             )
-        rows.append(wording.row("provenance_stated", "sightings[].provenance.signer", *said))
+        rows.append(wording.row("provenance_stated", "sightings[].provenance.signer", *sentences))
     return tuple(rows)
 
 
@@ -234,31 +234,33 @@ def _making_rows(making: MakingFacts | None, wording: Wording) -> tuple[Row, ...
     """Return a row with the file's metadata on how it was made; none if it was not examined."""
     if making is None:
         return ()
-    stated = {"source_type": making.source_type, "aigc": making.aigc}
-    said = [wording.say(f"making.{name}", value=value) for name, value in stated.items() if value]
-    if not said:
+    fields = {"source_type": making.source_type, "aigc": making.aigc}
+    sentences = [wording.say(f"making.{name}", value=value) for name, value in fields.items() if value]
+    if not sentences:
         return (wording.row("making", Speaker.RECORDED, wording.say("making.none")),)
-    return (wording.row("making", "sightings[].making.source_type", *said),)
+    return (wording.row("making", "sightings[].making.source_type", *sentences),)
 
 
 def letters(host: str, wording: Wording) -> list[str]:
     """Return the Unicode form of a host in ``xn--`` form, with a warning if it resembles another."""
-    shown = in_letters(host)
-    return [wording.say("sheet.confusable" if is_confusable(host) else "sheet.letters", text=shown)] * bool(shown)
+    unicode_host = in_letters(host)
+    return [wording.say("sheet.confusable" if is_confusable(host) else "sheet.letters", text=unicode_host)] * bool(
+        unicode_host
+    )
 
 
 def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
     """Return each visit as a line, with the quoted observation of its record, or a line that there was none."""
     if not captures:
         return [wording.say("capture.none")]
-    told = []
+    lines = []
     for capture in captures:
         outcome = wording.phrases.word("capture", capture.outcome)
         method = wording.phrases.word("fetched", capture.method)
-        told.append(wording.say("capture.line", outcome=outcome, time=wording.time(capture.finished), method=method))
+        lines.append(wording.say("capture.line", outcome=outcome, time=wording.time(capture.finished), method=method))
         if capture.sentence:
-            told.append(wording.quoted(wording.told(capture.sentence)))
-    return told
+            lines.append(wording.quoted(wording.told(capture.sentence)))
+    return lines
 
 
 def comparison_section(facts: CaseFacts, gallery: Gallery, level: int, room: Room) -> Section:
@@ -305,10 +307,10 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     decision = facts.decision
     if decision.at is None:
         return Section(wording.say("label.decision"), (Text(wording.say("decision.open")),), level)
-    said = "decision.demonstration" if decision.demonstration else "decision.decision"
+    field = "decision.demonstration" if decision.demonstration else "decision.decision"
     by = wording.told(decision.by) if decision.demonstration else decision.by
     rows = (
-        wording.row("decision", said, decision_words(facts, wording), style=Style.STRONG),
+        wording.row("decision", field, decision_words(facts, wording), style=Style.STRONG),
         wording.row("decided_by", "decision.demonstration" if decision.demonstration else "decision.by", by),
         wording.time_row("decided_at", decision.at, "decision.at"),
         wording.row("reason", "decision.reason", wording.told(decision.reason)),
@@ -332,11 +334,11 @@ def left_out_section(facts: CaseFacts, wording: Wording) -> tuple[Section, ...]:
     """Return the section on files that the facts name and the bundle lacks, with reasons; empty if there are none."""
     if not facts.left_out:
         return ()
-    told = []
+    lines = []
     for gone in facts.left_out[:MAX_LEFT_OUT]:
         day = wording.say("document.no_time") if gone.since is None else wording.day(gone.since)
-        told.append(wording.say(f"left_out.{gone.why}", file=gone.file, day=day, digest=gone.digest.hex))
-    blocks: list[Block] = [Bullets(tuple(told))]
+        lines.append(wording.say(f"left_out.{gone.why}", file=gone.file, day=day, digest=gone.digest.hex))
+    blocks: list[Block] = [Bullets(tuple(lines))]
     if len(facts.left_out) > MAX_LEFT_OUT:
         blocks.append(Quiet(wording.say("document.listed_of", shown=MAX_LEFT_OUT, all=len(facts.left_out))))
     return (Section(wording.say("heading.left_out"), tuple(blocks)),)
@@ -364,8 +366,12 @@ def development_warning(witnesses: Sequence[WitnessFacts], wording: Wording) -> 
 def best_share(facts: CaseFacts) -> str:
     """Return the largest aligned share of a registered picture, or an em dash without alignment."""
     compared = (match.verification for match in facts.matches)
-    aligned = (found for found in compared if found.transform is not None and found.decision is not Decision.NONE)
-    shares = [found.overlap_work for found in aligned]
+    aligned = (
+        verification
+        for verification in compared
+        if verification.transform is not None and verification.decision is not Decision.NONE
+    )
+    shares = [verification.overlap_work for verification in aligned]
     return percent(max(shares)) if shares else "—"
 
 
@@ -424,13 +430,13 @@ def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning:
 def _witness_cells(witness: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
     kind = wording.phrases.word("witness", f"kind_{witness.kind}")
     subject = wording.phrases.word("witness", f"subject_{witness.subject}")
-    stated = wording.time(witness.time) if witness.time is not None else wording.say("document.no_time")
+    time_text = wording.time(witness.time) if witness.time is not None else wording.say("document.no_time")
     weight = wording.say("witness.development" if witness.development else "witness.outside")
     if witness.qualified and witness.state == "complete":
         weight = wording.say("witness.qualified", date=witness.qualified)
     return (
         Cell((Line(witness.name), Line(f"{kind} · {subject}", Style.QUIET))),
         cell(wording.phrases.word("witness", witness.state)),
-        cell(stated),
+        cell(time_text),
         cell(weight, Style.STRONG if witness.development else Style.PLAIN),
     )

@@ -38,9 +38,9 @@ def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     if not decided and facts.party.name:
         yield _said("summary.concerns", "party.name", wording, party=names["party"])
     if facts.sightings:
-        found = "summary.found_first" if len(facts.sightings) > 1 else "summary.found"
-        seen = {"time": _since(facts, wording), "n": len(facts.sightings), "owner": names["owner"]}
-        yield _said(found, "sightings[].first_seen", wording, **seen)
+        key = "summary.found_first" if len(facts.sightings) > 1 else "summary.found"
+        values = {"time": _since(facts, wording), "n": len(facts.sightings), "owner": names["owner"]}
+        yield _said(key, "sightings[].first_seen", wording, **values)
     if visit := _last_shown(facts):
         said = {"time": wording.time(visit.finished), "method": wording.phrases.word("fetched", visit.method)}
         yield _said("summary.again", "sightings[].captures[].outcome", wording, **said)
@@ -73,8 +73,8 @@ def _similarity(facts: CaseFacts, wording: Wording) -> Iterator[str]:
 
 def _extent(match: MatchFacts) -> tuple[bool, bool, float]:
     """Return a sort key by which the match that shows most of a registered picture comes first."""
-    measured = match.verification
-    return match.picture == match.work_picture, measured.transform is not None, measured.overlap_work
+    verification = match.verification
+    return match.picture == match.work_picture, verification.transform is not None, verification.overlap_work
 
 
 def _decided(facts: CaseFacts, wording: Wording) -> str:
@@ -130,8 +130,8 @@ def _is_drawn(facts: CaseFacts) -> bool:
 
 def _last_shown(facts: CaseFacts) -> CaptureFacts | None:
     """Return the last visit that showed the picture, preferring browser visits."""
-    shown = filter(_is_shown, _visits(facts))
-    return max(shown, key=lambda visit: (visit.method == BROWSER, visit.finished), default=None)
+    visits = filter(_is_shown, _visits(facts))
+    return max(visits, key=lambda visit: (visit.method == BROWSER, visit.finished), default=None)
 
 
 def _since(facts: CaseFacts, wording: Wording) -> str:
@@ -160,7 +160,7 @@ def _box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:
     without = _without(facts)
     if not without:
         return ()
-    told = []
+    lines = []
     for sighting in without[:MAX_TOLD]:
         met = wording.say("capture.none")
         if sighting.captures:
@@ -168,8 +168,8 @@ def _box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:
             outcome = wording.phrases.word("capture", visit.outcome)
             method = wording.phrases.word("fetched", visit.method)
             met = wording.say("capture.line", outcome=outcome, time=wording.time(visit.finished), method=method)
-        told.append(wording.say("summary.box_line", n=sighting.number, met=met))
+        lines.append(wording.say("summary.box_line", n=sighting.number, met=met))
     if len(without) > MAX_TOLD:
-        told.append(wording.say("summary.box_more", n=len(without) - MAX_TOLD))
+        lines.append(wording.say("summary.box_more", n=len(without) - MAX_TOLD))
     title = "box_some" if len(without) < len(facts.sightings) else "box" if _visits(facts) else "box_unvisited"
-    return (Callout(wording.say(f"summary.{title}"), wording.say("document.sentences").join(told)),)
+    return (Callout(wording.say(f"summary.{title}"), wording.say("document.sentences").join(lines)),)

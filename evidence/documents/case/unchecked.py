@@ -12,5 +12,5 @@ def own_sentences(facts: CaseFacts, wording: Wording) -> tuple[str, ...]:
     """Return the sentences on what was not checked about this case in particular, for a document in one language."""
     own = own_unchecked(facts.not_checked)
     quoted = [wording.quoted(sentence) for sentence in own[:MAX_OWN]]
-    left = [wording.say("document.listed_of", shown=MAX_OWN, all=len(own))] if len(own) > MAX_OWN else []
-    return (*quoted, *left)
+    omitted = [wording.say("document.listed_of", shown=MAX_OWN, all=len(own))] if len(own) > MAX_OWN else []
+    return (*quoted, *omitted)

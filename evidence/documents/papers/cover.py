@@ -26,8 +26,8 @@ def cover(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
         plain_row(wording, "paper.sealed_at", wording.time(case.manifest.sealed_at)),
         plain_row(wording, "label.seal_entry", entry),
     )
-    named = [file for file in case.manifest.files if file.role == "exhibit-sheet" or file.path == FACTS_PATH]
-    sheets = tuple((cell(file.path, Style.MONO), cell(file.sha256.hex, Style.MONO)) for file in named)
+    files = [file for file in case.manifest.files if file.role == "exhibit-sheet" or file.path == FACTS_PATH]
+    sheets = tuple((cell(file.path, Style.MONO), cell(file.sha256.hex, Style.MONO)) for file in files)
     code = Plates((Plate(CODE_FILE, "", say("cover.code"), seal),), CODE_HEIGHT)
     return (
         Section(say("cover.bundle"), (Rows(rows), code), running=running(case, wording)),

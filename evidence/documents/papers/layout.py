@@ -55,8 +55,8 @@ def signing_section(name: str, wording: Wording) -> Section:
 
 def plain_row(wording: Wording, label: str, *texts: str, style: Style = Style.PLAIN) -> Row:
     """Return a row with a label of any group and its value; an empty value reads "not stated"."""
-    shown = tuple(Line(wording.clipped(text), style) for text in texts if text)
-    return Row(wording.say(label), shown or (Line(wording.say("document.unknown"), Style.QUIET),), SPEAKER)
+    lines = tuple(Line(wording.clipped(text), style) for text in texts if text)
+    return Row(wording.say(label), lines or (Line(wording.say("document.unknown"), Style.QUIET),), SPEAKER)
 
 
 def system_rows(case: SealedFacts, wording: Wording) -> Rows:
@@ -83,8 +83,8 @@ def file_table(case: SealedFacts, wording: Wording) -> list[Block]:
     """Return a table of every sealed file with its size and SHA-256."""
     files = case.manifest.files
     head = (wording.say("paper.file"), wording.say("paper.size"), wording.say("label.digest"))
-    shown = ((file.path, f"{file.size:,}", file.sha256.hex) for file in files[:SHOWN_FILES])
-    rows = tuple((cell(path, Style.MONO), cell(size), cell(digest, Style.MONO)) for path, size, digest in shown)
+    entries = ((file.path, f"{file.size:,}", file.sha256.hex) for file in files[:SHOWN_FILES])
+    rows = tuple((cell(path, Style.MONO), cell(size), cell(digest, Style.MONO)) for path, size, digest in entries)
     blocks: list[Block] = [Table(head, rows, (3, 0, 4))]
     if len(files) > SHOWN_FILES:
         blocks.append(Quiet(wording.say("paper.more_files", shown=SHOWN_FILES, all=len(files))))

@@ -12,8 +12,8 @@ def privacy_note(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
     """Return the note; the balancing of interests and every decision are left blank."""
     say = wording.say
     places = sum(bool(sighting.context) for sighting in case.facts.sightings)
-    others = (say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact"))
-    may_be = (say("privacy.words", n=places), *others)
+    further = (say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact"))
+    may_be = (say("privacy.words", n=places), *further)
     balance = (blanks(wording, name, lines=2) for name in ("purpose", "necessity", "interests", "outcome"))
     return (
         Section(say("privacy.what"), (Bullets(may_be),), running=running(case, wording)),

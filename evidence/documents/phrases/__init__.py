@@ -46,16 +46,16 @@ class Phrases:
         The text may consist of several sentences; parts that match no phrase, such as a person's own words, stay
         unchanged.
         """
-        found: list[str] = []
-        left = text
-        while left:
-            fits = [(match, key) for pattern, key in _patterns(self.language) if (match := pattern.match(left))]
+        sentences: list[str] = []
+        rest = text
+        while rest:
+            fits = [(match, key) for pattern, key in _patterns(self.language) if (match := pattern.match(rest))]
             if not fits:
-                return " ".join((*found, left)) if found else text
+                return " ".join((*sentences, rest)) if sentences else text
             match, key = max(fits, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
-            found.append(self.say(key, **{name: self.told(value) for name, value in match.groupdict().items()}))
-            left = left[match.end() :].lstrip()
-        return "".join(found)
+            sentences.append(self.say(key, **{name: self.told(value) for name, value in match.groupdict().items()}))
+            rest = rest[match.end() :].lstrip()
+        return "".join(sentences)
 
 
 def languages() -> tuple[str, ...]:
@@ -83,8 +83,8 @@ def standing_unchecked(language: str) -> tuple[str, ...]:
 
 def own_unchecked(sentences: Sequence[str]) -> tuple[str, ...]:
     """Return the sentences on what was not checked that are in no catalogue: an operator's own words."""
-    known = {sentence for language in languages() for sentence in standing_unchecked(language)}
-    return tuple(sentence for sentence in sentences if sentence not in known)
+    standing = {sentence for language in languages() for sentence in standing_unchecked(language)}
+    return tuple(sentence for sentence in sentences if sentence not in standing)
 
 
 @cache

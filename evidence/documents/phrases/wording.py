@@ -70,8 +70,8 @@ class Wording:
 
     def time_row(self, label: str, moment: datetime | None, said: str = Speaker.RECORDED) -> Row:
         """Return a row with a time, in UTC and local."""
-        shown = Line(self.say("document.no_time"), Style.QUIET) if moment is None else Line(self.both_times(moment))
-        return Row(self.say(f"label.{label}"), (shown,), self.speaker(said))
+        line = Line(self.say("document.no_time"), Style.QUIET) if moment is None else Line(self.both_times(moment))
+        return Row(self.say(f"label.{label}"), (line,), self.speaker(said))
 
     def both_times(self, moment: datetime) -> str:
         """Return the time in UTC, then local if there is a zone."""

@@ -133,9 +133,9 @@ def _listed(one: Exhibit, wording: Wording, *, purpose: bool) -> Iterator[tuple[
     say, facts = wording.say, one.facts
     title = wording.clipped(facts.work.title or say("document.unknown"), MOST_NAME)
     party = wording.clipped(facts.party.name, MOST_NAME)
-    named = say("report.case_heading", case=facts.number, title=title, party=party)
+    heading = say("report.case_heading", case=facts.number, title=title, party=party)
     open_field = (Cell((Line(f"（{say('paper.open')}）", Style.QUIET),)),) if purpose else ()
-    words = Cell((Line(named, Style.STRONG), Line(one.file, Style.MONO)))
+    words = Cell((Line(heading, Style.STRONG), Line(one.file, Style.MONO)))
     yield (cell(str(one.number), Style.STRONG), words, cell(say("reading.bundle_source")), *open_field, _page(one, 0))
     for place, piece in enumerate(one.pieces, 1):
         number, what = cell(f"{one.number}.{place}"), Cell(_named(piece))
@@ -169,7 +169,7 @@ def _exhibit(one: Exhibit, wording: Wording) -> Iterator[Section]:
 
 def _divider(one: Exhibit, wording: Wording) -> Iterator[Block]:
     say, facts = wording.say, one.facts
-    addresses = [wording.clipped(seen.page_url or seen.image_url, 200) for seen in facts.sightings[:3]]
+    addresses = [wording.clipped(sighting.page_url or sighting.image_url, 200) for sighting in facts.sightings[:3]]
     if len(facts.sightings) > len(addresses):
         addresses.append(say("summary.more", n=len(facts.sightings) - len(addresses)))
     yield from demonstration_warning(facts, wording)

@@ -90,17 +90,17 @@ def exhibit_of(
     ``read`` returns a file's bytes, or ``None`` if unavailable; ``withheld`` gives by path the reason why a file is not
     shown.
     """
-    taken = _Taken(number, wording)
+    content = _Taken(number, wording)
     for wanted in _wanted(facts, manifest, wording):
         listed = manifest.file(wanted.path)
         if wanted.path in withheld:
-            taken.leave(wanted, wording.say("reading.withheld", why=wording.told(withheld[wanted.path])).strip())
+            content.leave(wanted, wording.say("reading.withheld", why=wording.told(withheld[wanted.path])).strip())
         elif listed is None or (data := read(listed)) is None:
-            taken.leave(wanted, wording.say("reading.missing"))
+            content.leave(wanted, wording.say("reading.missing"))
         else:
-            taken.take(wanted, data)
-    left_out = (*taken.left_out, *_never_shown(facts, wording))
-    return Exhibit(number, facts, manifest, file, tuple(taken.pieces), left_out, tuple(taken.files))
+            content.take(wanted, data)
+    left_out = (*content.left_out, *_never_shown(facts, wording))
+    return Exhibit(number, facts, manifest, file, tuple(content.pieces), left_out, tuple(content.files))
 
 
 class _Taken:
@@ -115,8 +115,8 @@ class _Taken:
         self.over = time.monotonic() + MOST_SECONDS
 
     def leave(self, wanted: _Wanted, why: str) -> None:
-        said = self.wording.say("reading.left_out", what=wanted.title, file=wanted.path, why=why)
-        self.left_out.append(said)
+        sentence = self.wording.say("reading.left_out", what=wanted.title, file=wanted.path, why=why)
+        self.left_out.append(sentence)
 
     def take(self, wanted: _Wanted, data: bytes) -> None:
         """Show a file within the limits of space and time."""
@@ -160,17 +160,17 @@ def _wanted(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Iterator[
 def _captured(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> Iterator[_Wanted]:
     """Yield the views of the page from the last visit that showed the picture."""
     for capture in reversed(sighting.captures):
-        there = {PurePosixPath(path).name: path for path in capture.files if path not in facts.absent}
-        shots = [there[name] for name in SHOWN if name in there][:1]
-        if capture.outcome != "captured" or not (shots or PAGE_PDF in there):
+        paths = {PurePosixPath(path).name: path for path in capture.files if path not in facts.absent}
+        shots = [paths[name] for name in SHOWN if name in paths][:1]
+        if capture.outcome != "captured" or not (shots or PAGE_PDF in paths):
             continue
         address = wording.clipped(sighting.page_url or sighting.image_url, MOST_ADDRESS)
         visited = wording.say("reading.visited", time=wording.time(capture.finished), address=address)
         source = wording.say("cnlist.capture_source")
         for path in shots:
             yield _Wanted(wording.say("reading.screenshot", n=sighting.number), source, path, visited)
-        if PAGE_PDF in there:
-            yield _Wanted(wording.say("reading.page", n=sighting.number), source, there[PAGE_PDF], visited)
+        if PAGE_PDF in paths:
+            yield _Wanted(wording.say("reading.page", n=sighting.number), source, paths[PAGE_PDF], visited)
         return
 
 
@@ -198,21 +198,21 @@ def _leaves(
             raise RefusedError("It is neither a PDF nor a picture.", reason="kind")
         parts = list(_parts(data))
         files = [TypesetFile(f"leaves/{name}-{place}.jpg", part) for place, part in enumerate(parts[:room])]
-        left = [wording.say("reading.part", shown=room, all=len(parts))] if len(parts) > room else []
-        return tuple(Leaf(file.path, None, wide=False, alt=wanted.title) for file in files), files, left
+        omitted = [wording.say("reading.part", shown=room, all=len(parts))] if len(parts) > room else []
+        return tuple(Leaf(file.path, None, wide=False, alt=wanted.title) for file in files), files, omitted
     pages, path = pages_of(data, room), f"leaves/{name}.pdf"
     leaves = [
         Leaf(path, number, wide=width > height, alt=wanted.title)
         for number, (width, height) in enumerate(pages.sizes, 1)
     ]
-    told = []
+    notes = []
     if pages.of > len(leaves):
-        told.append(wording.say("reading.part", shown=len(leaves), all=pages.of))
+        notes.append(wording.say("reading.part", shown=len(leaves), all=pages.of))
     if pages.notes:
-        told.append(wording.say("reading.notes", n=pages.notes))
+        notes.append(wording.say("reading.notes", n=pages.notes))
     if pages.layers:
-        told.append(wording.say("reading.layers"))
-    return tuple(leaves), [TypesetFile(path, pages.data)], told
+        notes.append(wording.say("reading.layers"))
+    return tuple(leaves), [TypesetFile(path, pages.data)], notes
 
 
 def _parts(data: bytes) -> Iterator[bytes]:

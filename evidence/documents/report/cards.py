@@ -82,31 +82,31 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     if first.page_url:
         image = wording.clipped(first.image_url, MAX_ADDRESS)
         rows.append(wording.row("image_url", "sightings[].image_url", image, style=Style.MONO))
-    stated = [one for sighting in facts.sightings for one in sighting.elsewhere if one.stated]
-    oldest = min(stated, key=lambda one: one.stated, default=None)
-    others = [] if oldest is None else [wording.row("elsewhere", ELSEWHERE, elsewhere_words(oldest, wording))]
+    statements = [one for sighting in facts.sightings for one in sighting.elsewhere if one.stated]
+    oldest = min(statements, key=lambda one: one.stated, default=None)
+    elsewhere = [] if oldest is None else [wording.row("elsewhere", ELSEWHERE, elsewhere_words(oldest, wording))]
     if start is None or last is None:
-        return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording)), *others]
-    seen = wording.say("report.period", first=wording.time(start), last=wording.time(last))
-    return [*rows, wording.row("seen", "sightings[].first_seen", seen), *others]
+        return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording)), *elsewhere]
+    period = wording.say("report.period", first=wording.time(start), last=wording.time(last))
+    return [*rows, wording.row("seen", "sightings[].first_seen", period), *elsewhere]
 
 
 def _standing(case: ReportCase, wording: Wording) -> list[Row]:
     """Return a row with the number of places by their state at the last visit, and the time of the latest visit."""
     if not case.standings:
         return []
-    counted = Counter(standing.standing for standing in case.standings)
-    words = [f"{wording.phrases.word('standing', name)} ({count})" for name, count in sorted(counted.items())]
-    told = wording.say("document.joined").join(words)
+    counts = Counter(standing.standing for standing in case.standings)
+    words = [f"{wording.phrases.word('standing', name)} ({count})" for name, count in sorted(counts.items())]
+    joined = wording.say("document.joined").join(words)
     time = wording.time(max(standing.at for standing in case.standings))
-    return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=told, time=time))]
+    return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=joined, time=time))]
 
 
 def _measured(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row]:
-    measured = match.verification
-    aligned = measured.transform is not None and measured.decision is not Decision.NONE
-    words = wording.aligned(measured) if aligned else wording.say("match.not_aligned")
-    ratio = ratio_told("card", measured, facts.calibration_of(match), wording)
+    verification = match.verification
+    aligned = verification.transform is not None and verification.decision is not Decision.NONE
+    words = wording.aligned(verification) if aligned else wording.say("match.not_aligned")
+    ratio = ratio_told("card", verification, facts.calibration_of(match), wording)
     field = "matches[].verification."
     compared = wording.row("compared", f"{field}{'overlap_work' if aligned else 'decision'}", words)
     return [compared, wording.row("ratio", f"{field}probability", ratio)]

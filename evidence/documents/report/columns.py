@@ -113,8 +113,8 @@ class _Line:
     @property
     def elsewhere(self) -> str:
         """Third parties' statements of when the picture was available: kind, source, subject, time, URL."""
-        told = () if self.sighting is None else self.sighting.elsewhere
-        rows = ((one.kind, one.by, one.of, one.stated or "none", one.where) for one in told)
+        statements = () if self.sighting is None else self.sighting.elsewhere
+        rows = ((one.kind, one.by, one.of, one.stated or "none", one.where) for one in statements)
         return "; ".join(" ".join(filter(None, row)) for row in rows)
 
     @property
@@ -196,5 +196,5 @@ def _shown(value: Value, column: Column) -> str | int | Decimal:
         return rfc3339(value)
     if not isinstance(value, str):
         return "" if value is None else value
-    shown: str = showable(escape_formula(value), frozenset())  # escaped before a line break becomes a space
-    return shown
+    text: str = showable(escape_formula(value), frozenset())  # escaped before a line break becomes a space
+    return text

@@ -83,10 +83,10 @@ def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language
 
 def _cases(report: ReportFacts, galleries: Sequence[Gallery], wording: Wording) -> list[Section]:
     """Return each case on its own pages, or all of them on cards."""
-    shown = list(zip(count(), report.cases, galleries, strict=False))
+    entries = list(zip(count(), report.cases, galleries, strict=False))
     if report.at_length:
-        return [section for position, case, gallery in shown for section in _case(position, case, gallery)]
-    cards = (case_card(case, _label(position), gallery) for position, case, gallery in shown)
+        return [section for position, case, gallery in entries for section in _case(position, case, gallery)]
+    cards = (case_card(case, _label(position), gallery) for position, case, gallery in entries)
     blocks: tuple[Block, ...] = (Text(wording.say("card.opening")), *cards)
     return [Section(wording.say("heading.cases"), blocks, running=_running(report, wording), new_page=True)]
 
@@ -105,8 +105,8 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
         last = part.first + len(report.cases) - 1
         places = {"first": part.first, "last": last, "all": part.cases}
         key = "report.volume" if report.cases or not part.works else "report.volume_works"
-        told = wording.say(key, number=part.number, of=part.of, **places)
-        rows.insert(2, wording.row("volume", Speaker.RECORDED, told))
+        volume_text = wording.say(key, number=part.number, of=part.of, **places)
+        rows.insert(2, wording.row("volume", Speaker.RECORDED, volume_text))
     if report.scope is not None:
         rows.insert(1, wording.row("scope", Speaker.RECORDED, *_limits_of(report.scope, wording)))
     running = _running(report, wording)
@@ -146,12 +146,12 @@ def _summary(report: ReportFacts, wording: Wording) -> Section:
 
 def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell, ...]:
     facts = case.facts
-    seen = earliest(sighting.first_seen for sighting in facts.sightings)
+    first_seen = earliest(sighting.first_seen for sighting in facts.sightings)
     return (
         Cell((Line(facts.number),), _label(position)),
         cell(wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_TITLE)),
         cell(wording.clipped(facts.party.name, 80)),
-        cell("—" if seen is None else wording.day(seen)),
+        cell("—" if first_seen is None else wording.day(first_seen)),
         cell(of_case.best_share(facts)),
         cell(of_case.decision_words(facts, wording)),
         cell(str(facts.bundle or "—")),
@@ -214,8 +214,8 @@ def _standings(case: ReportCase, wording: Wording) -> list[Section]:
 def _warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
     switched = sum(case.facts.decision.demonstration for case in report.cases)
     witnesses = [witness for case in report.cases for witness in case.witnesses]
-    told = wording.say("decision.demonstrations", n=switched, all=len(report.cases))
-    demonstration = (Callout(wording.say("decision.demonstrations_title"), told),) if switched else ()
+    sentence = wording.say("decision.demonstrations", n=switched, all=len(report.cases))
+    demonstration = (Callout(wording.say("decision.demonstrations_title"), sentence),) if switched else ()
     return (*demonstration, *of_case.development_warning(witnesses, wording))
 
 
@@ -291,21 +291,21 @@ def _reasons(kind: str, counts: Iterable[RefusalCount], wording: Wording) -> lis
 
 def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
     finished = wording.say("report.unfinished") if crawl.finished is None else wording.time(crawl.finished)
-    found = wording.say("coverage.found_of", found=crawl.canaries_found, planted=crawl.canaries)
+    canaries = wording.say("coverage.found_of", found=crawl.canaries_found, planted=crawl.canaries)
     ended = (Line(wording.phrases.word("ended", crawl.ended), Style.QUIET),) if crawl.ended else ()
     return (
         Cell((*_sources(crawl, wording), Line(wording.phrases.word("source", crawl.kind), Style.QUIET))),
         Cell((Line(wording.time(crawl.started)), Line(finished), *ended)),
         *(cell(f"{n:,}") for n in (crawl.pages, crawl.pictures, crawl.refused_count, crawl.failed_count)),
-        cell(found if crawl.canaries else "—"),
+        cell(canaries if crawl.canaries else "—"),
     )
 
 
 def _sources(crawl: CrawlCoverage, wording: Wording) -> tuple[Line, ...]:
     every = (crawl.source, *crawl.further)
-    shown = tuple(Line(wording.clipped(refusal, MAX_SOURCE), Style.MONO) for refusal in every[:SHOWN_SOURCES])
-    left = len(every) - len(shown)
-    return (*shown, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else shown
+    lines = tuple(Line(wording.clipped(refusal, MAX_SOURCE), Style.MONO) for refusal in every[:SHOWN_SOURCES])
+    left = len(every) - len(lines)
+    return (*lines, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else lines
 
 
 def _reason(reason: str, wording: Wording) -> str:

@@ -131,14 +131,14 @@ class ReportFolder:
         def parts(kind: str) -> Iterator[bytes]:
             return (self._part(volume, kind).read_bytes() for volume in volumes)
 
-        named = bool(volumes[0].works)
-        works = (filter(None, parts("works")), parts("works.rows")) if named else ((), None)
+        lists_works = bool(volumes[0].works)
+        works = (filter(None, parts("works")), parts("works.rows")) if lists_works else ((), None)
         writers: dict[str, Callable[[BinaryIO], object]] = {
             ".json": lambda out: write_report_json(out, report, filter(None, parts("cases")), works[0]),
             ".csv": lambda out: out.writelines(chain((csv_head(),), parts("csv"))),
             ".xlsx": lambda out: write_xlsx(out, parts("rows"), works=works[1]),
         }
-        if named:
+        if lists_works:
             writers["-works.csv"] = lambda out: out.writelines(chain((csv_head(WORK_COLUMNS),), parts("works.csv")))
         files = [
             MadeFile(f"{stem}{end}", FORMATS[kind], self._whole(self.folder / f"whole{end}", write))

@@ -80,11 +80,11 @@ def _declared(facts: CaseFacts, files: Pictures, wording: Wording) -> Section:
 
 def _recorded(facts: CaseFacts, wording: Wording) -> Section:
     earlier = facts.work.earlier_registration
-    known = () if earlier is None else (wording.say("deposit.earlier", day=wording.day(earlier)),)
+    earlier_words = () if earlier is None else (wording.say("deposit.earlier", day=wording.day(earlier)),)
     rows = (
         wording.row("work_number", "work.number", facts.work.number),
         wording.time_row("registered_at", facts.work.registered_at),
-        *(wording.row("earlier_registration", "work.earlier_registration", words) for words in known),
+        *(wording.row("earlier_registration", "work.earlier_registration", words) for words in earlier_words),
         wording.row("record", "bundle", str(facts.bundle)),
         wording.time_row("made_at", facts.written_at),
         wording.row("software", "software.name", f"{facts.software.name} {facts.software.version}"),

@@ -97,14 +97,16 @@ def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     blocks: list[Block] = []
     wording, pictures = gallery.wording, gallery.pictures
     last = [(sighting.number, *_last(sighting, facts, wording)) for sighting in facts.sightings]
-    there = [screen for screen in last if screen[1]]
-    for number, path, time in there[:MAX_SCREENS]:
+    screens = [screen for screen in last if screen[1]]
+    for number, path, time in screens[:MAX_SCREENS]:
         blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
         data = pictures.get(path)
-        found = {} if data is None else {path: _cut(data, first_place(pictures, path))}
-        blocks.append(replace(gallery, pictures=found).row({"screenshot-boxed": path}, HEIGHT))
-    if len(there) > MAX_SCREENS:
-        blocks.append(Quiet(wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(there), path=there[-1][1])))
+        screen_pictures = {} if data is None else {path: _cut(data, first_place(pictures, path))}
+        blocks.append(replace(gallery, pictures=screen_pictures).row({"screenshot-boxed": path}, HEIGHT))
+    if len(screens) > MAX_SCREENS:
+        blocks.append(
+            Quiet(wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(screens), path=screens[-1][1]))
+        )
     if blocks:
         blocks.append(Quiet(wording.say("capture.screens_said")))
     return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()

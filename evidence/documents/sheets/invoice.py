@@ -85,8 +85,8 @@ def _parties(facts: InvoiceFacts, wording: Wording) -> Rows:
 
 
 def _amount(facts: InvoiceFacts, wording: Wording) -> Section:
-    shown = _money(facts.amount, facts.currency)
-    rows = [Row(wording.say("invoice.amount"), (Line(shown, Style.STRONG),), SPEAKER)]
+    amount = _money(facts.amount, facts.currency)
+    rows = [Row(wording.say("invoice.amount"), (Line(amount, Style.STRONG),), SPEAKER)]
     if facts.tax:
         rows.append(_row(wording, "tax", facts.tax))
     if facts.payment and not facts.cancels:

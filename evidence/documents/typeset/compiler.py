@@ -76,9 +76,9 @@ class Unset:
             for _ in range(ROUNDS):
                 shown = showable(document, hidden)
                 try:
-                    made = _compile(root, fonts, self.made_at, {**shown, "leaves": False}, ARCHIVED)
+                    result = _compile(root, fonts, self.made_at, {**shown, "leaves": False}, ARCHIVED)
                     if not leaves:
-                        return made
+                        return result
                     return _compile(root, fonts, self.made_at, {**shown, "leaves": True}, WITH_PAGES)
                 except typst.TypstError as error:
                     missing = missing_glyphs(error.diagnostic)
@@ -121,10 +121,10 @@ def showable(value: Json, hidden: frozenset[str]) -> Json:
 
 def missing_glyphs(diagnostic: str) -> frozenset[str]:
     """Return the characters that no font has, according to a diagnostic of typst."""
-    found: set[str] = set()
+    characters: set[str] = set()
     for text in _MISSING_GLYPH.findall(diagnostic):
-        found.update(_ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text))
-    return frozenset(found)
+        characters.update(_ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text))
+    return frozenset(characters)
 
 
 def _shown_text(text: str, hidden: frozenset[str]) -> str:

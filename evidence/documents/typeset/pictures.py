@@ -60,9 +60,9 @@ class Album:
         path = f"pictures/{Digest.of(data).hex}-{side}.jpg"
         if path not in self._small:
             self._small[path] = self._shrink(data, side, drawing=drawing)
-        kept = self._small[path]
-        if isinstance(kept, UnreadablePictureError):
-            raise kept
+        entry = self._small[path]
+        if isinstance(entry, UnreadablePictureError):
+            raise entry
         return path
 
     def size(self, path: str) -> tuple[int, int]:
@@ -92,9 +92,9 @@ def qr_png(text: str) -> bytes:
 
     A quarter may be damaged (level Q).
     """
-    made = io.BytesIO()
-    segno.make_qr(text, error="q").save(made, kind="png", scale=8)
-    return made.getvalue()
+    png = io.BytesIO()
+    segno.make_qr(text, error="q").save(png, kind="png", scale=8)
+    return png.getvalue()
 
 
 def _drawn_small(data: bytes) -> bytes | None:
