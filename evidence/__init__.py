@@ -1,6 +1,6 @@
-"""Facts become a sealed bundle; a bundle becomes a verdict.
+"""Sealing of facts in a bundle, and verification of bundles.
 
-For others: ``from evidence import Verifier``. docs/stand-alone.md shows it; everything else is this project's own.
+The public API is ``from evidence import Verifier`` (see docs/stand-alone.md); everything else is internal.
 """
 
 from typing import TYPE_CHECKING

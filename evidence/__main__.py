@@ -93,23 +93,23 @@ def _checked(verifier: Verifier, place: Place) -> Verdict | ExhibitError:
 
 
 def outcome_of(result: Verdict | ExhibitError) -> ExitCode:
-    """What one result comes to."""
+    """Return the exit code of one result."""
     return result.outcome if isinstance(result, Verdict) else result.exit_code
 
 
 def word_of(result: Verdict | ExhibitError) -> str:
-    """The outcome in a word, as JSON has it."""
+    """Return the outcome as a word, as in JSON."""
     return str(result.to_plain()["outcome"]) if isinstance(result, Verdict) else "no-bundle"
 
 
 def contradicting(results: Sequence[Verdict | ExhibitError]) -> tuple[Contradiction, ...]:
-    """What bundles of one case state differently."""
+    """Return the contradictions between bundles of one case."""
     verdicts = [told for told in results if isinstance(told, Verdict)]
     return contradictions(told.account for told in verdicts if told.account is not None)
 
 
 def shared_between(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedFind, ...]:
-    """The finds that more than one case rests on. It is no failure: a picture may show two works."""
+    """Return the finds that more than one case relies on. They are not failures: a picture may show two works."""
     verdicts = [told for told in results if isinstance(told, Verdict)]
     return shared_finds(told.account for told in verdicts if told.account is not None)
 
@@ -120,9 +120,11 @@ def plain_results(
     splits: Sequence[SplitView],
     accounts: Sequence[Contradiction],
 ) -> dict[str, Any]:
-    """What several bundles came to, as plain JSON data: each by its file, what contradicts itself, and one for all.
+    """Return the results of several bundles as plain JSON data.
 
-    A bundle out of a package names that too.
+    Each by its file, contradictions, and an overall verdict.
+
+    A bundle inside a package also names the package.
     """
     told = []
     for one, result in zip(found, results, strict=True):
@@ -143,21 +145,21 @@ def plain_results(
 
 
 def told_result(one: Place | Refused, result: Verdict | ExhibitError) -> str:
-    """What one path or bundle came to, for a reader."""
+    """Return the result of one path or bundle for a reader."""
     if isinstance(result, Verdict):
         return table(result)
     return printable(f"{_line(one.file)}\n{result.message}\n{result.hint}".strip())
 
 
 def summary(found: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError]) -> str:
-    """A line for each bundle, and one for all."""
+    """Return a line for each bundle, and one for all."""
     words = [word_of(result).replace("-", " ") for result in results]
     lines = [f"{word:<10}  {_line(one.file)}" for one, word in zip(found, words, strict=True)]
     return printable("\n".join([*lines, in_all(words)]))
 
 
 def _line(text: str) -> str:
-    """A name that somebody else gave, in one line."""
+    """Return an untrusted name on one line."""
     return printable(text).replace("\n", "\ufffd")
 
 
@@ -192,7 +194,7 @@ def _page(options: argparse.Namespace) -> ExitCode:
 
 
 def accuracy_table(verdict: AccuracyVerdict) -> str:
-    """What was checked, and the error rate when nothing failed."""
+    """Return the checks, and the error rate if none failed, for a reader."""
     lines = []
     for check in verdict.checks:
         label = f" [{check.development}]" if check.development else ""
@@ -203,9 +205,9 @@ def accuracy_table(verdict: AccuracyVerdict) -> str:
 
 
 def table(verdict: Verdict) -> str:
-    """The verdict for a reader: a line or more for each check, then the closing sentence.
+    """Return a verdict for a reader: one or more lines for each check, then the summary.
 
-    Files that passed are counted, not listed; ``--json`` has them all.
+    Files that passed are counted, not listed; ``--json`` lists all.
     """
     width = max(60, min(shutil.get_terminal_size((110, 24)).columns, 140))
     fine = [check for check in verdict.checks if check.name.startswith("file:") and check.state is State.PASSED]
@@ -233,13 +235,13 @@ def table(verdict: Verdict) -> str:
 
 
 def split_table(split: SplitView) -> str:
-    """A contradiction between two heads, with both signed notes."""
+    """Return a contradiction between two checkpoints, with both signed notes."""
     notes = "\n\n".join(f"{_line(view.bundle)}:\n{view.note}" for view in split.views)
     return printable(f"{_line(split.sentence)}\n\n{notes}")
 
 
 def account_line(one: Contradiction | SharedFind) -> str:
-    """What two bundles state differently of their case, or a find that two cases share."""
+    """Return the sentence of a contradiction between two bundles, or of a find that two cases share."""
     return _line(one.sentence)
 
 
@@ -289,7 +291,7 @@ _COMMANDS = {
         "Sign a bundle's manifest with a key of this device, and show what was signed.",
     ),
 }  # fmt: skip
-"""What each command runs, its examples, what it is in short, and in a sentence."""
+"""Function, examples, short help and description of each command."""
 
 
 if __name__ == "__main__":

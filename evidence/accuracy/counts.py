@@ -1,7 +1,7 @@
-"""Counts of false alarms that installations sign, and what several of them give together.
+"""Counts of false alarms signed by installations, and the totals of several of them.
 
-A file is canonical JSON: a statement, the log's key as a trust list has it, and the Ed25519 signature over the
-statement's own canonical JSON. It proves who says so, and that nobody has changed it since; nothing else.
+A file is canonical JSON: a statement, the log's key as in a trust list, and the Ed25519 signature over the statement's
+own canonical JSON. It proves who made the statement, and that nobody has changed it since; nothing else.
 """
 
 from collections import Counter
@@ -22,28 +22,28 @@ from exhibit.entries import canonical
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Count, Decision, Number
 
-NEAR = 40  # bits of 256 within which the perceptual hashes of two files count as those of one photograph
+NEAR = 40  # maximum distance, of 256 bits, between perceptual hashes of two files of one photograph
 T = TypeVar("T", bound=Canonical)
 
 
 @dataclass(frozen=True, slots=True)
 class CountedPicture:
-    """A photograph that was searched for, by what shows whether another installation has it too."""
+    """A photograph that was searched for, with the data that shows whether another installation has it too."""
 
     file: Digest
     hash: Bytes32  # perceptual
-    failed: tuple[Decision, ...]  # what another photograph was decided to be
+    failed: tuple[Decision, ...]  # decisions that mistook another photograph for a copy
 
 
 @dataclass(frozen=True, slots=True)
 class Counts(Canonical):
-    """How many photographs an installation searched for, and in how many something else was taken for a copy."""
+    """Number of photographs that an installation searched for, and number with a false alarm, for each decision."""
 
-    made: str  # the day, ISO 8601
+    made: str  # date, ISO 8601
     pipeline: str  # version of the comparison and its rules
-    network: str  # name and version of the network whose search named the pairs
-    calibration: Digest  # what came of the same measurement
-    data: str  # what was measured, in words
+    network: str  # name and version of the network whose search found the pairs
+    calibration: Digest  # calibration from the same measurement
+    data: str  # description of the measured data
     photographs: Number
     certain: Count
     review: Count
@@ -59,13 +59,13 @@ class Counts(Canonical):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of counts, and what of it counts."""
+    """A file of counts, and the part of it that counts."""
 
     digest: Digest  # of the file
-    key: str  # that signed it
-    stated: Counts  # in what is joined, without the list of photographs
-    counted: Count = 0  # photographs that count here; none without a list
-    certain: Count = 0  # of these, how many failed, here or in another source
+    key: str  # key that signed it
+    stated: Counts  # its counts; in joined files, without the list of photographs
+    counted: Count = 0  # photographs that count for this source; 0 without a list
+    certain: Count = 0  # number of these that failed, here or in another source
     review: Count = 0
 
     def __post_init__(self) -> None:
@@ -75,9 +75,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Joined(Canonical):
-    """The joined counts, as whoever joined them signs them; the bounds follow from them."""
+    """The joined counts, as signed by whoever joined them; the bounds follow from them."""
 
-    made: str  # the day, ISO 8601
+    made: str  # date, ISO 8601
     sources: tuple[Source, ...]  # in the order of their digests
     format: str = "exhibit-joined-counts/1"
 
@@ -89,24 +89,27 @@ class Joined(Canonical):
 
     @property
     def without_largest(self) -> Self:
-        """The same without the key whose file adds most; maybe nothing."""
+        """The same without the key whose file adds most; may be empty."""
         largest = max(self.sources, key=lambda source: source.counted).key
         return replace(self, sources=tuple(source for source in self.sources if source.key != largest))
 
 
 def join(given: Sequence[Source], made: str) -> Joined:
-    """Join counts as they were read, with their lists; the day is ISO 8601.
+    """Join counts as they were read, with their lists; ``made`` is an ISO 8601 date.
 
-    A photograph that several have counts in the source with the least digest, and as failed when it did in any. One
-    that failed is left out only where its bytes have been counted, so no failure is lost to a photograph like it.
-    Raises ``WrongUseError`` when a file is there twice, they are of different versions, or nothing is left to count.
+    A photograph in several sources counts for the source with the smallest digest, and as failed if it failed in any. A
+    failed photograph is left out only if its exact bytes have been counted, so that no failure is lost to a similar
+    photograph.
+
+    Raises:
+        WrongUseError: A file is listed twice, the files have different versions, or nothing is left to count.
     """
     if len({source.digest for source in given}) < len(given):
         raise WrongUseError("Two of the files are the same counts.", hint="Name each file once.")
     versions = sorted({f"{source.stated.pipeline} with {source.stated.network}" for source in given})
     if len(versions) > 1:
-        told = f"They were measured with {' and '.join(versions)}, which can't be added."
-        raise WrongUseError(told, hint="Join the files of each version by themselves.")
+        sentence = f"They were measured with {' and '.join(versions)}, which can't be added."
+        raise WrongUseError(sentence, hint="Join the files of each version by themselves.")
     if not any(source.stated.pictures for source in given):
         hint = "At least one file needs a list of its photographs, and a key that you trust."
         raise WrongUseError("No photographs are left to count.", hint=hint)
@@ -132,7 +135,7 @@ def join(given: Sequence[Source], made: str) -> Joined:
 
 @dataclass(frozen=True, slots=True)
 class _Signed(Canonical):
-    """A file as it is written."""
+    """A file as written."""
 
     statement: dict[str, Any]
     key: str
@@ -140,14 +143,16 @@ class _Signed(Canonical):
 
 
 def signed(log: Log, statement: Canonical) -> bytes:
-    """The file of a statement, signed with the log's key."""
+    """Return the file of a statement, signed with the log's key."""
     return _Signed(to_plain(statement), log.vkey(), log.sign(statement.to_json())).to_json()
 
 
 def read_signed(kind: type[T], data: bytes, *, what: str) -> tuple[T, str]:
-    """What :func:`signed` wrote, and the key that signed it; ``what`` names the file.
+    """Read the result of :func:`signed`, and the key that signed it; ``what`` names the file.
 
-    Raises ``WrongUseError`` when it is another file, ``IntegrityError`` when the signature doesn't hold.
+    Raises:
+        WrongUseError: It is another kind of file.
+        IntegrityError: The signature is invalid.
     """
     try:
         file = from_plain(_Signed, parse_canonical(data, what=what), where=what)

@@ -1,16 +1,16 @@
-"""The error rate of what the machine said, from the decisions of persons in the log.
+"""The error rate of the machine's results, from persons' decisions in the log.
 
-A trial is a case. What counts of it is a person's first decision on it, in the order of the log: whether the pictures
-are copies. A later change stays out: whoever has seen the rate could else change what went into it, and an interval
-that is valid at any moment (``confidence.interval_at_any_time``) needs each trial to stay what it was. The
-licence ledger and the switch for demonstrations aren't persons.
+A trial is a case. Its result is the first decision by a person, in the order of the log: whether the pictures are
+copies. Later changes do not count: otherwise somebody who has seen the rate could change its input, and an interval
+that is valid at any moment (``confidence.interval_at_any_time``) requires each trial to stay unchanged. The licence
+ledger and the switch for demonstrations are not persons.
 
-A hand that slips judges nothing: a decision that the same person took back within :data:`SLIP` of making it, with
-nothing else decided on the case between, counts for nobody. The entries' own times say so, so outsiders count alike.
+A slip is not a judgement: a decision that the same person took back within :data:`SLIP`, with no other decision on the
+case in between, does not count. The entries' own times show this, so outsiders count the same.
 
-A decision whose opening was erased, can't be read, or is of the first version, which said nothing of the machine, is
-*unknown*. It may have been the first one of a case of its own, or of one whose later decision is counted instead. The
-interval holds whichever it was, in both classes.
+A decision whose opening was erased or cannot be read, or is of the first version, which did not include the machine's
+result, is *unknown*. It may have been the first one of its own case, or of a case whose later decision is counted
+instead. The interval is valid in both situations, and in both classes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,21 +23,21 @@ from exhibit.entries import DECISION_VERSION
 from exhibit.types import CaseDecision, Decision
 
 CLASSES = (Decision.CERTAIN, Decision.REVIEW)
-SLIP = timedelta(seconds=60)  # a decision that the same person takes back within so long was a slip
+SLIP = timedelta(seconds=60)  # a decision taken back by the same person within this time was a slip
 _DECIDERS = ("person", "ledger", "demonstration")
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Cases of which the machine said the same, and what persons found."""
+    """Cases with the same machine result, and persons' findings."""
 
     decided: int  # cases that a person has decided
-    wrong: int  # those of them whose pictures aren't copies
-    unknown: int  # decisions that can't be read any more
+    wrong: int  # number of these whose pictures are not copies
+    unknown: int  # decisions that can no longer be read
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The error rates that aren't refuted, whichever way the unknown ones were; 95%, at every moment together."""
+        """Error rates that are not refuted, whatever the unknown decisions were; 95%, simultaneously at all moments."""
         worst = self.wrong + self.unknown
         lower, _ = interval_at_any_time(max(0, self.wrong - self.unknown), self.decided)
         _, upper = interval_at_any_time(worst, max(worst, self.decided))
@@ -46,21 +46,21 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """What the log's decisions say."""
+    """Summary of the log's decisions."""
 
-    decisions: int  # entries that were looked at
-    certain: Rate  # of what the machine called certain
-    review: Rate  # of what it put up for review
-    changed: int  # cases whose copies a person later judged otherwise than at first; their first decision counts
-    other: int  # entries that are no person's judgement: of the ledger, of the switch for demonstrations, reopenings
-    slips: int  # decisions that were taken back at once, which count for nobody
+    decisions: int  # number of decision entries
+    certain: Rate  # rate of certain matches
+    review: Rate  # rate of matches for review
+    changed: int  # cases that a person later judged differently; their first decision counts
+    other: int  # entries that are not a person's judgement: licence ledger, switch for demonstrations, reopenings
+    slips: int  # decisions that were taken back at once and do not count
 
     def rate(self, decision: Decision) -> Rate:
-        """The rate of a class."""
+        """Return the rate of a class."""
         return self.certain if decision is Decision.CERTAIN else self.review
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain JSON data."""
+        """Return plain JSON data."""
         return {
             "decisions": self.decisions,
             **{str(kind): _plain(self.rate(kind)) for kind in CLASSES},
@@ -78,7 +78,7 @@ class _Judgement:
 
 
 _ByCase = dict[int, list[tuple[datetime, _Judgement]]]
-Decided = tuple[datetime, Mapping[str, Any] | None]  # the time of a decision's entry, and its opening if it is there
+Decided = tuple[datetime, Mapping[str, Any] | None]  # time of a decision's entry, and its opening if available
 
 
 def count(entries: Iterable[Decided]) -> Accuracy:
@@ -104,7 +104,7 @@ def count(entries: Iterable[Decided]) -> Accuracy:
 
 
 def _takes_back(opening: Mapping[str, Any], time: datetime, by_case: _ByCase) -> bool:
-    """Whether a reopening undoes a slip; the judgement is taken out then."""
+    """Return True if a reopening undoes a slip; the judgement is then removed."""
     case, undone = opening.get("case"), opening.get("undone") is True and opening.get("decision") == "open"
     of_case = by_case.get(case, []) if type(case) is int else []
     if not undone or not of_case or not timedelta(0) <= time - of_case[-1][0] <= SLIP:
@@ -114,7 +114,7 @@ def _takes_back(opening: Mapping[str, Any], time: datetime, by_case: _ByCase) ->
 
 
 def in_words(accuracy: Accuracy) -> str:
-    """Some lines for a reader."""
+    """Return a table for a reader."""
     heads = f"{'the machine said':<18}{'decided':>9}{'no copies':>11}{'unknown':>9}"
     lines = [f"{heads}   error rate (95%, valid at any moment)"]
     for kind in CLASSES:
@@ -141,21 +141,21 @@ def _between(rate: Rate) -> str:
 
 def _plain(rate: Rate) -> dict[str, Any]:
     lower, upper = rate.interval
-    counted = {"decided": rate.decided, "no_copies": rate.wrong, "unknown": rate.unknown}
-    return {**counted, "at_least": round(lower, 6), "at_most": round(upper, 6)}
+    counts = {"decided": rate.decided, "no_copies": rate.wrong, "unknown": rate.unknown}
+    return {**counts, "at_least": round(lower, 6), "at_most": round(upper, 6)}
 
 
 def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:
-    """A person's judgement, or what stands there instead of one; ``None`` when it can't be read."""
+    """Return a person's judgement, or the source of an entry without one; ``None`` if it cannot be read."""
     who, decision, machine = opening.get("who"), opening.get("decision"), opening.get("machine")
     if opening.get("version") != DECISION_VERSION or who not in _DECIDERS or decision not in [*CaseDecision]:
         return None
     if who != "person" or decision == "open":
         return str(who)
-    said = machine.get("decision") if isinstance(machine, Mapping) else None
-    if said == Decision.RESEMBLES:
-        return str(said)
+    machine_decision = machine.get("decision") if isinstance(machine, Mapping) else None
+    if machine_decision == Decision.RESEMBLES:
+        return str(machine_decision)
     case, copies = opening.get("case"), opening.get("copies")
-    if said not in CLASSES or type(case) is not int or type(copies) is not bool:
+    if machine_decision not in CLASSES or type(case) is not int or type(copies) is not bool:
         return None
-    return _Judgement(case, Decision(said), copies)
+    return _Judgement(case, Decision(machine_decision), copies)

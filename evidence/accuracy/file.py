@@ -1,9 +1,10 @@
-"""The file from which an outsider computes an installation's error rate: the whole log, its decisions opened.
+"""File for computing an installation's error rate independently: the whole log, with its decisions opened.
 
-JSON lines. The first names the format and holds a signed checkpoint. Then follows one line for each entry under it, in
-its order: ``type``, ``time``, ``commitment``, and of decisions ``salt`` and ``opening`` too, unless they were erased.
-The first line also says within how many seconds a decision that was taken back counts for nobody.
-All entries are needed, not the decisions alone: only the types of all of them show that no decision was left out.
+The format is JSON lines. The first line states the format and contains a signed checkpoint, and the number of seconds
+within which a decision that was taken back does not count. Then follows one line for each entry under the checkpoint,
+in order: ``type``, ``time``, ``commitment``, and for decisions also ``salt`` and ``opening``, unless they were erased.
+
+All entries are needed, not only the decisions: only the types of all entries show that no decision was left out.
 """
 
 import json
@@ -33,7 +34,7 @@ SLIP_SECONDS = int(SLIP.total_seconds())
 
 @dataclass(frozen=True, slots=True)
 class LoggedEntry:
-    """An entry of the log, with its salt and opening where it is a decision and they are there."""
+    """A log entry, with salt and opening if it is a decision and they are available."""
 
     entry: Entry
     salt: bytes | None = None
@@ -42,22 +43,22 @@ class LoggedEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyVerdict:
-    """What was checked of a file, and what follows when nothing failed."""
+    """Checks of a file, and the error rate if no check failed."""
 
     checks: tuple[Check, ...]  # ``entries``, ``openings``, ``checkpoint``
-    accuracy: Accuracy | None  # what the decisions say; ``None`` when a check failed
-    size: int  # entries of the log
+    accuracy: Accuracy | None  # result of the decisions; ``None`` if a check failed
+    size: int  # number of log entries
 
     @property
     def outcome(self) -> ExitCode:
-        """0 when all holds, 1 when a check failed, 4 when no pinned log has signed the checkpoint."""
+        """0 if all checks passed, 1 if a check failed, 4 if no pinned log has signed the checkpoint."""
         states = {check.state for check in self.checks}
         if State.FAILED in states:
             return ExitCode.CHECK_FAILED
         return ExitCode.INCOMPLETE if State.NOT_CHECKED in states else ExitCode.DONE
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain JSON data."""
+        """Return plain JSON data."""
         checks = [{"name": check.name, "state": str(check.state), "sentence": check.sentence} for check in self.checks]
         accuracy = None if self.accuracy is None else self.accuracy.to_plain()
         return {"exit_code": int(self.outcome), "entries": self.size, "checks": checks, "accuracy": accuracy}
@@ -75,7 +76,7 @@ class _Head:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of an entry that isn't a decision, or a decision whose opening was erased."""
+    """Line of an entry that is not a decision, or of a decision whose opening was erased."""
 
     type: EntryType
     time: datetime
@@ -83,12 +84,12 @@ class _Line:
 
 
 class RunningRoot:
-    """The root over leaves that come one by one, in memory that grows with the logarithm of their number (RFC 9162)."""
+    """Root over leaves that arrive one by one, with memory logarithmic in their number (RFC 9162)."""
 
     def __init__(self) -> None:
         self.size = 0
         self._last: dict[int, bytes] = {}
-        self._node: merkle.Node = lambda level, _index: self._last[level]  # none but the last of a level is asked for
+        self._node: merkle.Node = lambda level, _index: self._last[level]  # only the last node of a level is needed
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf hash."""
@@ -102,7 +103,7 @@ class RunningRoot:
 
 
 def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry]) -> None:
-    """Write the file of a signed note and all entries that lie under it, in their order."""
+    """Write the file of a signed note and all entries under it, in order."""
     head = {"format": ACCURACY_FORMAT, "checkpoint": checkpoint, "written_at": rfc3339(now())}
     out.write(canonical({**head, "undone_within_seconds": SLIP_SECONDS}) + b"\n")
     for entry in entries:
@@ -113,7 +114,10 @@ def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry
 
 
 def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
-    """Check what :func:`write_accuracy` wrote and compute the error rate; ``WrongUseError`` for another file."""
+    """Check the result of :func:`write_accuracy` and compute the error rate.
+
+    Raises ``WrongUseError`` for another file.
+    """
     try:
         with path.open("rb") as file:
             return _check(file, path.name, trust)
@@ -144,8 +148,8 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
             if wrong < 0 and logged.opening is not None and logged.salt is not None:
                 wrong = -1 if opens(logged.opening, logged.salt, logged.entry.commitment) else running.size
         running.add(logged.entry.leaf_hash)
-    signed, given = check_note(trust, "checkpoint", note, head.checkpoint), [opening for _, opening in decisions]
-    checks = (_entries(running, note), _openings(given, wrong), signed)
+    signed, openings = check_note(trust, "checkpoint", note, head.checkpoint), [opening for _, opening in decisions]
+    checks = (_entries(running, note), _openings(openings, wrong), signed)
     sound = all(check.state is not State.FAILED for check in checks)
     return AccuracyVerdict(checks, count(decisions) if sound else None, running.size)
 

@@ -1,4 +1,7 @@
-"""Outside witnesses: each says in its own way that a digest existed at a time, and each is checked offline."""
+"""Timestamp services ("witnesses").
+
+Each proves in its own way that a digest existed at a time, and is checked offline.
+"""
 
 from evidence.anchors.cosignature.kind import KIND as COSIGNATURE
 from evidence.anchors.evm.kind import KIND as EVM
@@ -7,4 +10,4 @@ from evidence.anchors.opentimestamps.kind import KIND as OPENTIMESTAMPS
 from evidence.anchors.rfc3161.kind import KIND as RFC3161
 
 KINDS: dict[str, AnchorKind] = {kind.name: kind for kind in (RFC3161, OPENTIMESTAMPS, EVM, COSIGNATURE)}
-"""Every kind of witness that there is, by name."""
+"""All kinds of timestamp services, by name."""

@@ -1,4 +1,4 @@
-"""Asking a witness over HTTP: one place for limits, and for what "it didn't answer" means."""
+"""HTTP requests to timestamp services, with common limits and a common error for services that do not respond."""
 
 from collections.abc import Mapping
 
@@ -26,10 +26,11 @@ def ask(
     auth: tuple[str, str] | None = None,
     limit: int = MAX_ANSWER,
 ) -> tuple[int, bytes]:
-    """Ask once, ``GET`` without a body and ``POST`` with one, for the status and the answer.
+    """Send one request, ``GET`` without a body and ``POST`` with one; returns status and response body.
 
-    Raises ``ServiceMissingError`` when it doesn't come, or not in time, or is longer than the limit, and
-    ``RefusedError`` when the guard doesn't let the question through.
+    Raises:
+        ServiceMissingError: There is no response, it is late, or it exceeds the limit.
+        RefusedError: The guard blocks the request.
     """
     method = "GET" if body is None else "POST"
     try:
@@ -44,6 +45,6 @@ def ask(
 
 
 def _silent(url: str, end: str) -> Sentence:
-    """Scheme and host of a URL, without its path, which may hold a key that the operator got from a provider."""
+    """Return a sentence with scheme and host of a URL, without its path, which may contain an operator's API key."""
     scheme, _, place = origin_of(url).partition("://")
     return Sentence(_SILENT[f"{'https' if scheme == 'https' else 'http'}{end}"], place=place)

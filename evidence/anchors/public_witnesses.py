@@ -1,7 +1,7 @@
-"""Public witnesses that an operator can add with one click: what each learns, costs and takes is said before.
+"""Public timestamp services that an operator can add with one click, with what each learns, costs and requires.
 
-Roots come from another way than stamps: out of ``certifi``'s list (Mozilla's), or from the authority's own page, and
-either counts only if it is the certificate whose fingerprint stands here.
+Root certificates come from another source than stamps: ``certifi``'s list (Mozilla's), or the authority's own page.
+Either is accepted only if the certificate has the fingerprint listed here.
 """
 
 import hashlib
@@ -31,19 +31,19 @@ _DIGEST_ONLY = gettext_noop(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A public witness.
+    """A public timestamp service.
 
     Attributes:
-        settings: What would stand in its table ``[[anchors]]``, beside its kind and name.
-        root: SHA-256 fingerprint of the DER of the root certificate to which its stamps have to lead, for an authority.
-        root_url: Where the root is published, if no list of browsers' roots has it.
+        settings: Content of its table ``[[anchors]]``, besides its kind and name.
+        root: SHA-256 fingerprint of the DER of the root certificate to which an authority's stamps must lead.
+        root_url: URL of the root, if no list of browsers' roots has it.
     """
 
     name: str
     kind: str
-    title: str  # how people call it
-    page: str  # where it says what it is and on which terms it answers
-    learns: str  # for gettext, as the two below
+    title: str  # common name
+    page: str  # URL of its description and terms
+    learns: str  # for gettext, like the two below
     costs: str
     takes: str
     settings: Mapping[str, object]
@@ -52,10 +52,10 @@ class Offer:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """The addresses that adding it leads to."""
-        given = self.settings.get("urls", ())
-        assert isinstance(given, (list, tuple))
-        return (*map(str, given), *filter(None, (self.root_url,)))
+        """URLs that are requested when it is added."""
+        urls = self.settings.get("urls", ())
+        assert isinstance(urls, (list, tuple))
+        return (*map(str, urls), *filter(None, (self.root_url,)))
 
 
 OFFERS: tuple[Offer, ...] = (
@@ -108,25 +108,26 @@ OFFERS: tuple[Offer, ...] = (
 
 
 def root_of(offer: Offer, session: "requests.Session") -> str:
-    """The root certificate of an authority as PEM; empty where the kind has none.
+    """Return the root certificate of an authority as PEM; empty if the kind has none.
 
-    Raises ``ServiceMissingError`` when its page doesn't answer, and ``IntegrityError`` when what it gives is another
-    certificate.
+    Raises:
+        ServiceMissingError: The authority's page does not respond.
+        IntegrityError: The page returns another certificate.
     """
     if not offer.root:
         return ""
-    found = _listed_roots().get(offer.root)
-    if found is None and offer.root_url:
+    certificate = _listed_roots().get(offer.root)
+    if certificate is None and offer.root_url:
         status, data = ask(session, offer.root_url)
         if status != 200:
             raise ServiceMissingError(f"{offer.root_url} answered with status {status}.")
-        found = _by_fingerprint(data).get(offer.root)
-    if found is None:
+        certificate = _by_fingerprint(data).get(offer.root)
+    if certificate is None:
         raise IntegrityError(
             f"The root certificate of {offer.title} isn't the known one. Nothing was added.",
             hint="Compare it with what the authority publishes, then write the witness into exhibit.toml.",
         )
-    return found
+    return certificate
 
 
 @cache
@@ -135,10 +136,10 @@ def _listed_roots() -> Mapping[str, str]:
 
 
 def _by_fingerprint(data: bytes) -> dict[str, str]:
-    """The certificates in PEM texts, by the SHA-256 of their DER, in lower-case hexadecimal digits."""
-    found = {}
+    """Return the certificates in PEM text, by SHA-256 of their DER in lower-case hexadecimal."""
+    certificates = {}
     for text in _CERTIFICATE.findall(data.decode("ascii", "replace")):
-        with suppress(ValueError):  # what isn't base64
+        with suppress(ValueError):  # not base64
             der = PEM_cert_to_DER_cert(text)
-            found[hashlib.sha256(der).hexdigest()] = DER_cert_to_PEM_cert(der)
-    return found
+            certificates[hashlib.sha256(der).hexdigest()] = DER_cert_to_PEM_cert(der)
+    return certificates

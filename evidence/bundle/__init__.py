@@ -1,1 +1,4 @@
-"""Writing a bundle: manifest, seal, proofs around it, one deterministic ZIP. Reading doubts it: `evidence.verify`."""
+"""Writing a bundle: manifest, seal, surrounding proofs, one deterministic ZIP.
+
+`evidence.verify` reads and checks it.
+"""

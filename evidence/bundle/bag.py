@@ -1,8 +1,8 @@
-"""Writing a bundle: sealed content, the proofs of this moment around it, and a BagIt bag in one deterministic ZIP.
+"""Writing a bundle: sealed content, the proofs available so far, and a BagIt bag in one deterministic ZIP.
 
-The files under ``data/`` are those of the seal and never change; the files under ``proofs/`` grow as receipts arrive.
-The bag follows RFC 8493; every file outside of ``data/`` stands in ``tagmanifest-sha256.txt``. An owner counter-signs
-the manifest on a device of their own, offline.
+The files under ``data/`` are those of the seal and never change; files are added under ``proofs/`` as receipts arrive.
+The bag follows RFC 8493; ``tagmanifest-sha256.txt`` lists every file outside of ``data/``. Owners counter-sign the
+manifest on their own device, offline.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ MAX_MANIFEST = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyProof:
-    """That the bundle's checkpoint continues an earlier one (RFC 9162, 2.1.4)."""
+    """Proof that the bundle's checkpoint continues an earlier one (RFC 9162, 2.1.4)."""
 
     size: Count  # number of leaves of the earlier checkpoint
     path: tuple[Bytes32, ...]  # hashes, 32 bytes each
@@ -59,22 +59,22 @@ class ConsistencyProof:
 
 @dataclass(frozen=True, slots=True)
 class AnchorRecord:
-    """One line of the list of receipts."""
+    """One entry of the list of receipts."""
 
     file: str  # path of the raw receipt
     kind: str  # ``rfc3161``, ``opentimestamps`` or ``evm``
-    witness: str  # its name as configured
-    development: bool  # true when it has no legal weight; only the verifier's own trust decides
-    digest: Digest  # what was given to it
-    material: tuple[str, ...]  # paths of what a checker needs besides
+    witness: str  # name of the witness as configured
+    development: bool  # true if it has no legal weight; only the verifier's own trust list decides
+    digest: Digest  # digest that it witnesses
+    material: tuple[str, ...]  # paths of further files needed to check the receipt
 
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What was left out of this copy, and why."""
+    """Files that this copy withholds, and why."""
 
-    files: tuple[str, ...]  # sealed files that this copy doesn't hold
-    reason: str  # why, in words
+    files: tuple[str, ...]  # sealed files that this copy does not hold
+    reason: str  # reason in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class AnchorProof:
 
 @dataclass(frozen=True, slots=True)
 class CounterSignature:
-    """A signature over the manifest's canonical bytes with a key on the owner's own device."""
+    """Signature over the manifest's canonical bytes by a key on the owner's own device."""
 
     public: bytes  # Ed25519, 32 bytes
     signature: bytes  # 64 bytes
@@ -95,10 +95,10 @@ class CounterSignature:
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """What grows around a seal."""
+    """Proofs that accumulate around a seal."""
 
-    entry: LogProof | None = None  # ``None`` while the seal isn't in the log
-    consistency: tuple[ConsistencyProof, ...] = ()  # of each earlier checkpoint in the sealed files with the entry's
+    entry: LogProof | None = None  # ``None`` while the seal is not in the log
+    consistency: tuple[ConsistencyProof, ...] = ()  # from each earlier checkpoint in the sealed files to the entry's
     anchors: tuple[AnchorProof, ...] = ()
     withheld: Withheld | None = None
     countersignatures: tuple[CounterSignature, ...] = ()
@@ -106,14 +106,19 @@ class Proofs:
 
 
 def checkpoint_digest(note: str) -> Digest:
-    """What witnesses of a checkpoint are given: SHA-256 of the signed note's UTF-8 bytes, as ``sha256sum`` gives it."""
+    """Return the digest that witnesses of a checkpoint timestamp.
+
+    SHA-256 of the signed note's UTF-8 bytes (`sha256sum`).
+    """
     return Digest.of(note.encode())
 
 
 def write_bundle(out: BinaryIO, sealed: SealedCase, proofs: Proofs, blobs: BlobStore) -> None:
-    """Write a bundle, to what needn't be seekable; the same input gives the same bytes.
+    """Write a bundle to a stream, which need not be seekable; the same input gives the same bytes.
 
-    Raises ``WrongUseError`` when something is withheld that can't be, ``NotFoundError`` when a sealed file is missing.
+    Raises:
+        WrongUseError: A file is withheld that cannot be.
+        NotFoundError: A sealed file is missing.
     """
     tags = {**proof_files(sealed, proofs), **{name: (STANDALONE / name).read_bytes() for name in TOOLS}}
     withheld = frozenset(proofs.withheld.files if proofs.withheld else ())
@@ -126,7 +131,7 @@ def write_bundle(out: BinaryIO, sealed: SealedCase, proofs: Proofs, blobs: BlobS
 
 
 def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
-    """Every file under ``proofs/``, by path."""
+    """Return every file under ``proofs/``, by path."""
     files = {SIGNATURE_PATH: sealed.signature, **key_files(sealed.manifest)}
     if proofs.entry is not None:
         files.update(log_files(proofs.entry))
@@ -134,8 +139,8 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         files[CONSISTENCY_PATH] = canonical(to_plain(proofs.consistency))
     files.update(renewal_files(proofs.renewals))
     if proofs.withheld is not None:
-        known = {file.path for file in sealed.manifest.files} - {FACTS_PATH}
-        if wrong := sorted(set(proofs.withheld.files) - known):
+        allowed = {file.path for file in sealed.manifest.files} - {FACTS_PATH}
+        if wrong := sorted(set(proofs.withheld.files) - allowed):
             raise WrongUseError(f"{wrong[0]} can't be withheld: the facts stay, and only sealed files can be left out.")
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
     for countersignature in proofs.countersignatures:
@@ -146,18 +151,18 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
 
 
 def key_files(manifest: Manifest) -> dict[str, bytes]:
-    """The sealing key as JSON, and as PEM for openssl."""
+    """Return the sealing key as JSON, and as PEM for openssl."""
     return {KEY_PATH: canonical(to_plain(manifest.key)), KEY_PEM_PATH: public_pem(manifest.key.public)}
 
 
 def public_pem(public: bytes) -> bytes:
-    """An Ed25519 public key of 32 bytes as PEM, for openssl; raises ``ValueError``."""
+    """Return an Ed25519 public key of 32 bytes as PEM, for openssl; raises ``ValueError``."""
     key = Ed25519PublicKey.from_public_bytes(public)
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def log_files(proof: LogProof) -> dict[str, bytes]:
-    """A log proof in the three files of ``proofs/log``."""
+    """Return the three files of a log proof in ``proofs/log``."""
     plain = to_plain(proof)
     checkpoint = plain.pop("checkpoint")
     inclusion = {"index": proof.sequence, "size": plain.pop("size"), "path": plain.pop("path")}
@@ -165,7 +170,7 @@ def log_files(proof: LogProof) -> dict[str, bytes]:
 
 
 def bag_files(manifest: Manifest, withheld: frozenset[str], tags: Mapping[str, Digest]) -> dict[str, bytes]:
-    """The bag's own files (RFC 8493, 2.1 to 2.2); ``tags`` are the other files outside of ``data/``."""
+    """Return the bag's own files (RFC 8493, 2.1 to 2.2); ``tags`` are the other files outside of ``data/``."""
     data = manifest.to_json()
     present = [file for file in manifest.files if file.path not in withheld]
     sha256 = {MANIFEST_PATH: Digest.of(data).hex, **{file.path: file.sha256.hex for file in present}}
@@ -217,9 +222,9 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
 
 
 def _that_fit_together(anchors: tuple[AnchorProof, ...]) -> list[AnchorProof]:
-    """The receipts without those that bring another file of a name than an older one.
+    """Return the receipts without those whose material conflicts with that of an older one under the same name.
 
-    Names are of content or of a block's height: they clash when a trial chain was begun anew.
+    Names state the content or a block's height: they clash if a development chain was restarted.
     """
     chosen: dict[str, bytes] = {}
     left_out = []
@@ -256,7 +261,10 @@ def _blob_member(path: str, digest: Digest, blobs: BlobStore) -> Member:
 
 
 def make_key(path: Path) -> bytes:
-    """Make a key in a file that only its user may read; returns its public half, which lies beside it as ``.pub``."""
+    """Create a key in a file that only its user may read, with the public key beside it as ``.pub``.
+
+    Returns the latter.
+    """
     if path.exists():
         raise WrongUseError(f"There is a file {path} already.", hint="Name another one; a key is never overwritten.")
     try:
@@ -268,10 +276,12 @@ def make_key(path: Path) -> bytes:
 
 
 def counter_sign(key: Path, manifest: Path, out: Path) -> tuple[Manifest, Digest, bytes]:
-    """Sign a manifest with a key of this device (PEM, mode 0600); returns it, its digest and the public key.
+    """Sign a manifest with a key of this device (PEM, mode 0600); returns manifest, digest and public key.
 
-    Raises ``ConfigError`` when the key can't be read or others may read it, ``FormatError`` when the file isn't a
-    manifest, and ``WrongUseError`` when a file can't be read or written.
+    Raises:
+        ConfigError: The key cannot be read, or others may read it.
+        FormatError: The file is not a manifest.
+        WrongUseError: A file cannot be read or written.
     """
     signer = signer_from_file(key)
     try:

@@ -1,6 +1,6 @@
 """The manifest: who sealed what and when, and every file of the case with its size and digests.
 
-Its canonical JSON (RFC 8785) is what is signed; the SHA-256 of those bytes is the *seal digest*, and never changes.
+Its canonical JSON (RFC 8785) is signed; the SHA-256 of those bytes is the *seal digest*, which never changes.
 """
 
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ MANIFEST_PATH = "data/manifest.json"
 FACTS_PATH = "data/facts.json"
 ALGORITHM = "Ed25519"
 HOLDERS = ("operator", "owner")
-STAND_IN = "stand-in"  # the role of a reduced picture that is shown where the whole one is withheld
+STAND_IN = "stand-in"  # role of a reduced picture that replaces a withheld one
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
     """One file of the case."""
 
-    path: str  # where it lies in the bundle, under ``data/``
-    role: str  # what it is, such as ``facts``, ``work-picture``, ``sighting-picture``, ``alignment``
+    path: str  # path in the bundle, under ``data/``
+    role: str  # role such as ``facts``, ``work-picture``, ``sighting-picture``, ``alignment``
     media_type: str  # such as ``image/jpeg``
     size: Count  # bytes
     sha256: Digest  # digest of the bytes (FIPS 180-4)
-    sha512: bytes  # a second digest, 64 bytes, for the day on which the first has aged
-    stand_in: str | None = None  # path of a sealed smaller file that is shown where this one is withheld, or ``None``
+    sha512: bytes  # second digest, 64 bytes, in case the first becomes weak
+    stand_in: str | None = None  # path of a sealed smaller file that replaces this one if withheld, or ``None``
 
     def __post_init__(self) -> None:
         if self.size < 0 or len(self.sha512) != 64:
@@ -44,7 +44,7 @@ class SealingKey:
 
     algorithm: str  # :data:`ALGORITHM`
     public: Bytes32  # 32 raw bytes
-    holder: str  # who controls it: ``operator`` or ``owner``
+    holder: str  # controls the key: ``operator`` or ``owner``
 
     def __post_init__(self) -> None:
         if self.algorithm != ALGORITHM or len(self.public) != 32:
@@ -55,7 +55,7 @@ class SealingKey:
 
 @dataclass(frozen=True, slots=True)
 class SealedMatter:
-    """What the bundle is about."""
+    """The subject of the bundle."""
 
     owner: str  # name of the rights holder
     case: str  # number of the case
@@ -66,10 +66,10 @@ class SealedMatter:
 class Manifest(Canonical):
     """Everything that is signed."""
 
-    matter: SealedMatter  # what the bundle is about
-    sealed_at: datetime  # the sealing program's clock, aware, UTC; the witnesses' times are what can be checked
-    software: SoftwareFacts  # what made the record, with model digests
-    key: SealingKey  # the key that signs
+    matter: SealedMatter  # subject of the bundle
+    sealed_at: datetime  # time by the sealing program's clock, aware, UTC; only the witnesses' times can be checked
+    software: SoftwareFacts  # software that made the record, with model digests
+    key: SealingKey  # key that signs the manifest
     files: tuple[ManifestFile, ...]  # every file under ``data/`` except the manifest, sorted by path
     format: str = MANIFEST_FORMAT  # :data:`MANIFEST_FORMAT`
 
@@ -90,12 +90,12 @@ class Manifest(Canonical):
         return Digest.of(self.to_json())
 
     def file(self, path: str) -> ManifestFile | None:
-        """The file with this path, or ``None``."""
+        """Return the file with this path, or ``None``."""
         return next((file for file in self.files if file.path == path), None)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Read a manifest; raises ``FormatError``, also when it isn't in its one canonical form."""
+        """Read a manifest; raises ``FormatError`` if it is invalid or not in its canonical form."""
         plain = parse_json(data, what=MANIFEST_PATH)
         manifest = from_plain(cls, plain, where=MANIFEST_PATH)
         if manifest.to_json() != data:

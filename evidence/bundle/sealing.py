@@ -1,4 +1,4 @@
-"""Sealing: contents become a canonical manifest, a seal digest and a signature. Nothing here may change afterwards."""
+"""Sealing: contents become a canonical manifest, a seal digest and a signature, which never change afterwards."""
 
 import re
 from collections.abc import Container, Iterable
@@ -23,8 +23,8 @@ from exhibit.pictures.decode import decode
 from exhibit.ports import Signer
 
 JSON = "application/json"
-REDUCED_SIDE = 640  # pixels; three times what the comparison is computed on, so that it comes out the same
-TITLE_DOCUMENT = "title-document"  # the role of a document of the work's chain of title
+REDUCED_SIDE = 640  # pixels; three times the size that the comparison uses, so that its result is the same
+TITLE_DOCUMENT = "title-document"  # role of a document of the work's chain of title
 _PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
 _PICTURES = {
     **{name: (f".{name.lower()}", f"image/{name.lower()}") for name in ("AVIF", "BMP", "GIF", "PNG", "WEBP")},
@@ -45,13 +45,13 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class ContentFile:
-    """A file on its way into a bundle; its bytes lie in the blob store."""
+    """A file to be sealed in a bundle; its bytes are in the blob store."""
 
-    path: str  # where it will lie, under ``data/``
+    path: str  # path in the bundle, under ``data/``
     role: str
     media_type: str
     digest: Digest
-    stand_in: str | None = None  # path of a smaller file that is shown where this one is withheld
+    stand_in: str | None = None  # path of a smaller file that replaces this one if withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,12 @@ def seal(
 ) -> SealedCase:
     """Seal a case with the owner's key, which ``holder`` controls: ``operator`` or ``owner``.
 
-    The files are all but those that follow from the facts: these are put into ``blobs``, so that everything the
-    manifest lists can be had from there. Raises ``FormatError`` for names that can't stand together, and
-    ``IntegrityError`` when a file's bytes aren't those of its digest or a file that the facts name isn't given.
+    ``files`` are all files but those derived from the facts. The derived files are put into ``blobs``, so that every
+    file in the manifest is available there.
+
+    Raises:
+        FormatError: File names are invalid together.
+        IntegrityError: The bytes of a file do not match its digest, or a file that the facts name is missing.
     """
     every = _with_stand_ins([*files, *_files_of_facts(facts, blobs)])
     _check_named_files(facts, {file.path: file.digest for file in every})
@@ -97,55 +100,55 @@ def seal(
 
 
 def seal_opening(sealed: SealedCase) -> dict[str, Any]:
-    """What the log's entry for a seal commits to: seal digest, key and signature."""
+    """Return the opening of the log's entry for a seal: seal digest, key and signature."""
     key = sealed.manifest.key.public.hex()
     return {"manifest": sealed.seal.hex, "key": key, "signature": sealed.signature.hex()}
 
 
 def match_folder(number: int) -> str:
-    """Where a match's files lie, such as ``data/matches/01``."""
+    """Return the folder of a match's files, such as ``data/matches/01``."""
     return f"data/matches/{number:02d}"
 
 
 def sighting_folder(number: int) -> str:
-    """Where a sighting's files lie, such as ``data/sightings/01``."""
+    """Return the folder of a sighting's files, such as ``data/sightings/01``."""
     return f"data/sightings/{number:02d}"
 
 
 def work_picture_path(number: int, picture_format: str) -> str:
-    """Where a registered picture lies, such as ``data/work/01.jpg``; numbers count from 1."""
+    """Return the path of a registered picture, such as ``data/work/01.jpg``; numbers count from 1."""
     return f"data/work/{number:02d}{_suffix(picture_format)}"
 
 
 def title_document_path(number: int, name: str) -> str:
-    """Where a document of the chain of title lies, such as ``data/work/documents/01.pdf``."""
+    """Return the path of a document of the chain of title, such as ``data/work/documents/01.pdf``."""
     suffix = PurePosixPath(name).suffix.lower()
     return f"data/work/documents/{number:02d}{suffix if _PLAIN_SUFFIX.fullmatch(suffix) else '.bin'}"
 
 
 def calibration_path(number: int) -> str:
-    """Where a calibration lies, such as ``data/calibrations/01.json``; numbers count from 1."""
+    """Return the path of a calibration, such as ``data/calibrations/01.json``; numbers count from 1."""
     return f"data/calibrations/{number:02d}.json"
 
 
 def weighing_path(number: int) -> str:
-    """Where a weighing lies, such as ``data/weighings/01.json``; numbers count from 1."""
+    """Return the path of a weighing, such as ``data/weighings/01.json``; numbers count from 1."""
     return f"data/weighings/{number:02d}.json"
 
 
 def sighting_picture_path(number: int, picture_format: str) -> str:
-    """Where a seen picture lies, such as ``data/sightings/01/image.jpg``."""
+    """Return the path of a found picture, such as ``data/sightings/01/image.jpg``."""
     return f"{sighting_folder(number)}/image{_suffix(picture_format)}"
 
 
 def reduced_path(path: str) -> str:
-    """Where the reduced picture of a sealed one lies, such as ``data/work/01-reduced.jpg``."""
+    """Return the path of the reduced version of a sealed picture, such as ``data/work/01-reduced.jpg``."""
     original = PurePosixPath(path)
     return str(original.with_name(f"{original.stem}-reduced.jpg"))
 
 
 def stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
-    """The reduced picture of a sealed one, put into the store; raises ``UnreadablePictureError``."""
+    """Make the reduced version of a picture and put it into the store; raises ``UnreadablePictureError``."""
     picture = Image.fromarray(decode(data, at_least=2 * REDUCED_SIDE).pixels)
     picture.thumbnail((REDUCED_SIDE, REDUCED_SIDE), Image.Resampling.LANCZOS)
     out = BytesIO()
@@ -154,7 +157,7 @@ def stand_in(path: str, data: bytes, blobs: BlobStore) -> ContentFile:
 
 
 def named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
-    """Every mention of a path in the facts that isn't left out, with the digest where one is stated.
+    """Return every mention of a path in the facts that is not left out, with its digest if stated.
 
     A path may be mentioned twice.
     """
@@ -163,9 +166,10 @@ def named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
 
 
 def check_left_out(facts: CaseFacts, given: Container[str]) -> None:
-    """Check what the facts say is left out: captured files, pictures and documents that aren't given.
+    """Check the files that the facts state as left out: only captured files, pictures and documents that are missing.
 
-    Raises ``FormatError``: nothing else can be left out, nothing twice, and with no other digest than stated.
+    Raises:
+        FormatError: Another file is left out, a file is listed twice, or its digest differs from the stated one.
     """
     pictures = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
     roles = {path: role for path, _, role in _stated(facts)}
@@ -184,18 +188,18 @@ def check_left_out(facts: CaseFacts, given: Container[str]) -> None:
 
 
 def _mentioned(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
-    named: list[tuple[str, Digest | None]] = [(path, digest) for path, digest, _ in _stated(facts)]
+    mentions: list[tuple[str, Digest | None]] = [(path, digest) for path, digest, _ in _stated(facts)]
     for sighting in facts.sightings:
-        named += [(path, None) for capture in sighting.captures for path in capture.files]
+        mentions += [(path, None) for capture in sighting.captures for path in capture.files]
         if sighting.provenance is not None and sighting.provenance.file:
-            named.append((sighting.provenance.file, None))
-        named += [(path, None) for path in dict.fromkeys(one.file for one in sighting.elsewhere if one.file)]
-    named += [(path, None) for match in facts.matches for path in match.drawings.values()]
-    return [*named, *((path, None) for path in derived_files(facts))]
+            mentions.append((sighting.provenance.file, None))
+        mentions += [(path, None) for path in dict.fromkeys(one.file for one in sighting.elsewhere if one.file)]
+    mentions += [(path, None) for match in facts.matches for path in match.drawings.values()]
+    return [*mentions, *((path, None) for path in derived_files(facts))]
 
 
 def derived_files(facts: CaseFacts) -> dict[str, bytes]:
-    """The files that repeat parts of the facts for a reader who looks for them beside the pictures."""
+    """Return the files that repeat parts of the facts, for readers who expect them next to the pictures."""
     files = {f"{match_folder(match.number)}/alignment.json": canonical(to_plain(match)) for match in facts.matches}
     for sighting in facts.sightings:
         if sighting.slice is not None:
@@ -206,7 +210,7 @@ def derived_files(facts: CaseFacts) -> dict[str, bytes]:
 
 
 def media_type_of(path: str) -> str:
-    """The media type that a file's suffix stands for; the same on every machine."""
+    """Return the media type for a file's extension; the same on every machine."""
     return _MEDIA_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
 
 
@@ -224,11 +228,11 @@ def _files_of_facts(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
 
 
 def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
-    """Path, digest and role of each file of which the facts state a digest, whether or not it is left out."""
-    seen = [sighting.picture for sighting in facts.sightings]
+    """Return path, digest and role of each file whose digest the facts state, whether or not it is left out."""
+    found_pictures = [sighting.picture for sighting in facts.sightings]
     return [
         *((picture.file, picture.digest, "work-picture") for picture in facts.work.pictures),
-        *((picture.file, picture.digest, "sighting-picture") for picture in seen),
+        *((picture.file, picture.digest, "sighting-picture") for picture in found_pictures),
         *((attachment.file, attachment.digest, attachment.role) for attachment in facts.work.attachments),
         *((calibration.file, calibration.digest, "calibration") for calibration in facts.calibrations),
         *((weighing.file, weighing.digest, "weighing") for weighing in facts.weighings),
@@ -237,10 +241,10 @@ def _stated(facts: CaseFacts) -> list[tuple[str, Digest, str]]:
 
 
 def _with_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
-    """The files, each pointing at the reduced picture of it that is among them."""
-    given = {file.path for file in files if file.role == STAND_IN}
+    """Return the files, each with the reduced version of it that is among them."""
+    paths_given = {file.path for file in files if file.role == STAND_IN}
     paths = [(file, reduced_path(file.path)) for file in files]
-    return [replace(file, stand_in=path) if path in given else file for file, path in paths]
+    return [replace(file, stand_in=path) if path in paths_given else file for file, path in paths]
 
 
 def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
@@ -254,7 +258,9 @@ def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
 
 def _measure(file: ContentFile, blobs: BlobStore) -> ManifestFile:
     with blobs.open(file.digest) as stream:
-        found = measured_of(iter(partial(stream.read, CHUNK), b""))
-    if found.sha256 != file.digest:
+        measured = measured_of(iter(partial(stream.read, CHUNK), b""))
+    if measured.sha256 != file.digest:
         raise IntegrityError(f"The bytes of {file.path} in the store aren't those of its digest.")
-    return ManifestFile(file.path, file.role, file.media_type, found.size, file.digest, found.sha512, file.stand_in)
+    return ManifestFile(
+        file.path, file.role, file.media_type, measured.size, file.digest, measured.sha512, file.stand_in
+    )

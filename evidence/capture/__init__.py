@@ -1,1 +1,1 @@
-"""Visiting a page and its image, and recording what was served, byte for byte."""
+"""Visits to a page and its image, with a record of the served bytes."""

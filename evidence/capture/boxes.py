@@ -1,4 +1,4 @@
-"""Lines around the places of an image on a screenshot, and the part of a long screenshot in which the first one is."""
+"""Lines around the places of an image on a screenshot, and cropping of a long screenshot to the first one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from PIL import Image, ImageDraw
 from exhibit.pictures.decode import Limits, decode
 
 MARGIN, HALO, LINE = 9, 3, 5
-AROUND = 400  # pixels above and below the image in a screenshot of its own, where the page's doesn't reach it
+AROUND = 400  # pixels above and below the image in its own screenshot, if the page's does not reach it
 COLOUR = (214, 0, 42)
-CUT_HEIGHT, ABOVE = 1600, 250  # pixels of a part, and how many of them are above the line
+CUT_HEIGHT, ABOVE = 1600, 250  # height of a part in pixels, and pixels above the line
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the image is on the page, in CSS pixels from its upper left corner."""
+    """Place of the image on the page, in CSS pixels from the upper left corner."""
 
     how: str  # ``shown``, ``background``, ``offered`` or ``linked``
     x: float
@@ -26,7 +26,7 @@ class Place:
 
 
 def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
-    """The screenshot (PNG, one pixel for each CSS pixel, from ``top`` on) with a line around each place in it."""
+    """Return the screenshot (PNG, one pixel per CSS pixel, starting at ``top``) with a line around each place in it."""
     with Image.open(BytesIO(screenshot)) as opened:
         image = opened.convert("RGB")
     draw_lines(image, places, top)
@@ -34,7 +34,7 @@ def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
 
 
 def draw_lines(image: Image.Image, places: Sequence[Place], top: int = 0) -> None:
-    """Draw a line around each place that lies in a picture of a page, from ``top`` on."""
+    """Draw a line around each place that lies in a picture of a page starting at ``top``."""
     draw = ImageDraw.Draw(image)
     for place in places:
         if place.x >= image.width or place.x + place.width <= 0:
@@ -49,9 +49,12 @@ def draw_lines(image: Image.Image, places: Sequence[Place], top: int = 0) -> Non
 
 
 def cutting(screenshot: bytes, first: float = 0.0) -> bytes:
-    """Of a screenshot with lines (PNG) the part around one place, short enough for a page of paper.
+    """Crop a screenshot with lines (PNG) around one place, short enough for a sheet of paper.
 
-    ``first`` is the place's upper edge, pixels. Raises ``UnreadablePictureError``.
+    ``first`` is the place's top edge in pixels.
+
+    Raises:
+        UnreadablePictureError: The screenshot cannot be read.
     """
     pixels = decode(screenshot, Limits()).pixels
     if pixels.shape[0] <= CUT_HEIGHT:
@@ -62,12 +65,12 @@ def cutting(screenshot: bytes, first: float = 0.0) -> bytes:
 
 def _png(image: Image.Image) -> bytes:
     out = BytesIO()
-    image.save(out, "PNG", compress_level=2)  # a third of the usual time, for a tenth more bytes
+    image.save(out, "PNG", compress_level=2)  # a third of the usual time for a tenth more bytes
     return out.getvalue()
 
 
 def _inside(corners: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The rectangle as far as it lies on the picture, so that an edge beyond it still shows."""
+    """Return the rectangle limited to the picture, so that an edge beyond it is still visible."""
     width, height = size
     left, right = (min(max(corner, 0.0), width - 1.0) for corner in corners[0::2])
     upper, lower = (min(max(corner, 0.0), height - 1.0) for corner in corners[1::2])

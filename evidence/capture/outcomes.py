@@ -1,4 +1,4 @@
-"""What a visit to a page and its image comes to: the outcome in one word, and what was observed as a sentence."""
+"""Outcome of a visit to a page and its image, in one word, and the observation as a sentence."""
 
 from evidence.capture.visitor import Visit
 from evidence.facts.network import OK
@@ -19,38 +19,40 @@ _UNFETCHED = Sentence("The image couldn't be fetched:")
 
 
 def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
-    """The outcome of a capture, and what happened in words: what was observed, and nothing beyond.
+    """Return the outcome of a capture, and a description of what was observed and nothing more.
 
-    It is ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
+    The outcome is ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
     """
     also = _about_image(image, expected)
     if page.gone:
-        told = Sentence("The page's address answered with status %(status)s: not there any more.", status=page.status)
-        return "page-gone", following(told, also)
+        sentence = Sentence(
+            "The page's address answered with status %(status)s: not there any more.", status=page.status
+        )
+        return "page-gone", following(sentence, also)
     if page.obstacle:
-        told = Sentence(
+        sentence = Sentence(
             "The site %(obstacle)s (status %(status)s), so the page wasn't seen; it may be there for others.",
             obstacle=page.obstacle,
             status=page.status,
         )
-        return "unreachable", following(told, also)
+        return "unreachable", following(sentence, also)
     if not page.served:
         return "unreachable", following(_UNVISITED, _trouble(page), also)
     if image.gone:
-        told = Sentence(
+        sentence = Sentence(
             "The page is there, but the image's address answered with status %(status)s.", status=image.status
         )
-        return "image-gone", following(told, *_odd_of_page(page))
+        return "image-gone", following(sentence, *_odd_of_page(page))
     if image.served and not image.obstacle:
         return _compare(image, expected), following(_THERE, *_odd_of_page(page), also)
     return "unreachable", following(_UNSEEN, *_odd_of_page(page), also)
 
 
 def _odd_of_page(page: Visit) -> list[str]:
-    """What the server of a page that is there said besides "here it is", and that it sent nothing."""
-    said = Sentence("The page's address answered with status %(status)s.", status=page.status)
+    """Return sentences on an unusual status or an empty body of a page that was served."""
+    status_sentence = Sentence("The page's address answered with status %(status)s.", status=page.status)
     empty = Sentence("The page that was served is empty.")
-    return [*([said] if page.status != OK else []), *([] if page.body else [empty])]
+    return [*([status_sentence] if page.status != OK else []), *([] if page.body else [empty])]
 
 
 def _compare(image: Visit, expected: Digest) -> str:
@@ -71,12 +73,12 @@ def _about_image(image: Visit, expected: Digest) -> str:
     if outcome == "image-gone":
         kind = kind_of(image.body or b"") or "nothing"
         return Sentence("The image's address now serves %(kind)s instead of an image.", kind=kind)
-    told = Sentence("The image's address now serves other bytes than were seen before.")
+    sentence = Sentence("The image's address now serves other bytes than were seen before.")
     if outcome == "captured":
-        told = Sentence("The image was served with exactly the bytes that were seen before.")
+        sentence = Sentence("The image was served with exactly the bytes that were seen before.")
     if image.status == OK or image.url[:5].lower() == "data:":  # which came with the page
-        return told
-    return following(told, Sentence("The image's address answered with status %(status)s.", status=image.status))
+        return sentence
+    return following(sentence, Sentence("The image's address answered with status %(status)s.", status=image.status))
 
 
 def _trouble(visit: Visit) -> str:
@@ -84,14 +86,14 @@ def _trouble(visit: Visit) -> str:
 
 
 def names_image(page: Visit, image_url: str) -> bool | None:
-    """Whether the page's HTML names the image's address; ``None`` when there is no page to ask, or it can't be told."""
+    """Return True if the page's HTML names the image's URL; ``None`` without a page, or if that is unknown."""
     if not page.served or page.body is None:
         return None
     return names_address(page.body, image_url)
 
 
 def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
-    """An image inside the page, found again by its digest."""
+    """Find an image inside the page by its digest."""
     for _, body in inline_bodies(page.body or b""):
         if Digest.of(body) == expected:
             return Visit(image_url, page.steps[-1:], body)
@@ -100,7 +102,7 @@ def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
 
 
 def referrer(page_url: str, image_url: str) -> dict[str, str]:
-    """The ``Referer`` that browsers send by default (strict-origin-when-cross-origin)."""
+    """Return the ``Referer`` header that browsers send by default (strict-origin-when-cross-origin)."""
     page = read_url(page_url)
     if page is None or page.username or page.password or not page.host:
         return {}
@@ -111,7 +113,7 @@ def referrer(page_url: str, image_url: str) -> dict[str, str]:
 
 
 def picture_name(body: bytes) -> tuple[str, str]:
-    """File name and media type of served bytes by what they are, not by what the server calls them."""
+    """Return file name and media type of served bytes by their content, not by the server's headers."""
     try:
         kind = inspect(body).format
     except UnreadablePictureError:

@@ -1,4 +1,4 @@
-"""Capturing a page and one of its images over HTTP: the wire-exact record, what was served, and the surroundings."""
+"""Captures of a page and one of its images over HTTP: the wire-exact record, the served files, and the surroundings."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,12 +29,12 @@ _UNNAMED = Sentence("The page's HTML doesn't name the image's address; scripts w
 
 @dataclass(frozen=True, slots=True)
 class CaptureLimits:
-    """What a capture may take."""
+    """Limits of a capture."""
 
     page_bytes: int = 20 * MIB
     image_bytes: int = 30 * MIB
     seconds: float = 60.0  # for the page and its first image together
-    next_seconds: float = 20.0  # for each other image
+    next_seconds: float = 20.0  # for each further image
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class HttpCapturer:
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
 
     def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = nobody) -> Captured:
-        """Visit the page, then the image, and record the exchange byte for byte as it was on the wire.
+        """Visit the page, then the image, and record the exchanges byte for byte as on the wire.
 
-        Whatever the sites do is an outcome, never an error. Used again later, it tells whether the use has been
-        removed, has changed, or goes on.
+        Any behaviour of the sites is an outcome, never an error. A later capture shows whether the use has been
+        removed, has changed, or continues.
         """
         (captured,) = self.capture_all(page_url, [(image_url, expected)], denied)
         return captured
@@ -58,7 +58,7 @@ class HttpCapturer:
     def capture_all(
         self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = nobody
     ) -> Iterator[Captured]:
-        """The same for several images of one page, which is visited once; the record of each is whole by itself."""
+        """Capture several images of one page, which is visited once; the record of each image is complete in itself."""
         started = now()
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
         left = left_until(time.monotonic() + self.limits.seconds)
@@ -76,15 +76,15 @@ class HttpCapturer:
     def _captured(self, started: datetime, page: Visit, image: Visit, image_url: str, expected: Digest) -> Captured:
         finished = now()
         outcome, sentence = judge(page, image, expected)
-        named = names_image(page, image_url)
-        if named is False and outcome in {"captured", "image-changed"}:
+        is_named = names_image(page, image_url)
+        if is_named is False and outcome in {"captured", "image-changed"}:
             sentence = following(sentence, _UNNAMED)
         facts = {
             "outcome": outcome,
             "started": rfc3339(started),
             "finished": rfc3339(finished),
             "user_agent": self.user_agent,
-            "page_names_image": named,
+            "page_names_image": is_named,
         }
         warc = write_warc(page.exchanges + image.exchanges, warc_information(self.user_agent, "No scripts were run."))
         record = describe([page, image], METHOD, facts, self.ca_bundle)
@@ -99,7 +99,7 @@ class HttpCapturer:
 
 
 def served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:
-    """The page's HTML and the image, as far as they were served."""
+    """Return the page's HTML and the image, as far as they were served."""
     files = []
     if page.served and page.body:
         files.append(CapturedFile("page", "page.html", "text/html", page.body))
@@ -110,19 +110,19 @@ def served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:
 
 
 def digests_in(bodies: Iterable[bytes | None]) -> frozenset[Digest]:
-    """Of bodies, and of the images that are written inside of them."""
+    """Return the digests of bodies, and of the images inlined in them."""
     came = [body for body in bodies if body]
     inside = (image for body in came for _, image in inline_bodies(body))
     return frozenset(Digest.of(data) for data in (*came, *inside))
 
 
 def left_until(end: float) -> Left:
-    """A function that says how many seconds are left until a moment of the monotonic clock."""
+    """Return a function that returns the seconds left until a moment of the monotonic clock."""
     return lambda: end - time.monotonic()
 
 
 def warc_information(user_agent: str, scripts: str) -> dict[str, str]:
-    """What a WARC file says of itself; ``scripts`` is a sentence on who ran them."""
+    """Return the metadata of a WARC file; ``scripts`` is a sentence on what ran the scripts."""
     return {
         "software": f"Exhibit/{__version__}",
         "format": "WARC File Format 1.1",

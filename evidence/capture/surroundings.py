@@ -1,7 +1,7 @@
-"""The record of the surroundings in which a capture was made: names, addresses, certificates, clock, proxies, software.
+"""The record of a capture's surroundings: names, addresses, certificates, clock, proxies, software.
 
-Courts ask whether the machine that saw a page could have been made to see something else. This is what the machine
-can say of itself; it is the word of the party that runs it.
+Courts ask whether the machine that visited a page could have been made to see something else. This record is what the
+machine can state about itself; it is the word of the party that runs it.
 """
 
 import base64
@@ -42,9 +42,9 @@ def describe(
     ca_bundle: Path | None = None,
     software: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The record as JSON, UTF-8, keys sorted, with ``extra`` at the top level.
+    """Return the record as JSON, UTF-8, keys sorted, with ``extra`` at the top level.
 
-    A browser states in ``extra`` what it rendered and loaded.
+    For a browser, ``extra`` contains what it rendered and loaded.
     """
     steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
     hosts = sorted({step.connection.host for step in steps})
@@ -66,7 +66,7 @@ def describe(
 
 
 def certificates_of(visits: Sequence[Visit]) -> list[dict[str, Any]]:
-    """Every certificate that a server showed in these visits, each once."""
+    """Return every certificate that a server presented in these visits, each once."""
     chains = [step.connection.certificates for visit in visits for step in visit.steps]
     return [_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
 
@@ -90,13 +90,13 @@ def _exchange(step: Step) -> dict[str, Any]:
 
 def _certificate(der: bytes) -> dict[str, Any]:
     certificate = read_certificate(der)
-    stated = dict.fromkeys(CERTIFICATE_FIELDS, "") if certificate is None else described_certificate(certificate)
+    fields = dict.fromkeys(CERTIFICATE_FIELDS, "") if certificate is None else described_certificate(certificate)
     digest, text = hashlib.sha256(der).hexdigest(), base64.b64encode(der).decode()
-    return {"sha256": digest, "der": text, **stated, "unreadable": certificate is None}
+    return {"sha256": digest, "der": text, **fields, "unreadable": certificate is None}
 
 
 def _clock(steps: Sequence[Step]) -> dict[str, Any]:
-    """How far the servers' clocks are ahead of this machine's, in seconds, each with its uncertainty."""
+    """Return by how many seconds the servers' clocks are ahead of this machine's, each with its uncertainty."""
     samples = []
     for step in steps:
         try:
@@ -117,15 +117,15 @@ def _clock(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
-    """Whether the local table of names says anything of the hosts that were visited."""
+    """Return the path and digest of the hosts file, and the visited hosts that it names."""
     try:
         data = HOSTS.read_bytes()
     except OSError:
         return {"path": str(HOSTS), "sha256": None, "names_visited_hosts": []}
     lines = (line.partition("#")[0].split() for line in data.decode("utf-8", "replace").splitlines())
     names = {name.lower() for line in lines for name in line[1:]}
-    named = [host for host in hosts if host.lower() in names]
-    return {"path": str(HOSTS), "sha256": hashlib.sha256(data).hexdigest(), "names_visited_hosts": named}
+    visited = [host for host in hosts if host.lower() in names]
+    return {"path": str(HOSTS), "sha256": hashlib.sha256(data).hexdigest(), "names_visited_hosts": visited}
 
 
 def _name_servers() -> list[str]:

@@ -1,4 +1,4 @@
-"""Visiting an address over HTTP, recorded as on the wire, and what came of it: every redirect is a step of its own."""
+"""Recorded visits to a URL over HTTP, and their results: every redirect is a separate step."""
 
 import re
 import time
@@ -22,9 +22,9 @@ from exhibit.sentences import Sentence
 
 MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-Denied = Callable[[str], bool]  # says which hosts aren't asked
-Left = Callable[[], float]  # says how many seconds are left
-nobody: Denied = frozenset[str]().__contains__  # says of every host that it isn't denied
+Denied = Callable[[str], bool]  # returns True for hosts that must not be requested
+Left = Callable[[], float]  # returns the seconds left
+nobody: Denied = frozenset[str]().__contains__  # denies no host
 WALLS = {
     401: Sentence("asks for a login"),
     403: Sentence("refuses this visit"),
@@ -42,26 +42,29 @@ class Step:
 
     url: str
     status: int
-    headers: tuple[tuple[str, str], ...]  # of the answer, in their order and letter case
-    sent: datetime  # when the request was begun, aware, UTC
-    answered: datetime  # when the answer's headers were there
+    headers: tuple[tuple[str, str], ...]  # response headers in their order and letter case
+    sent: datetime  # start of the request, aware, UTC
+    answered: datetime  # when the response headers had arrived
     connection: ConnectionFacts
-    size: int = 0  # bytes of the body after content encoding has been undone; 0 for a redirect
+    size: int = 0  # size of the decoded body, bytes; 0 for a redirect
 
     def header(self, name: str) -> str:
-        """The first value of a header, or an empty string."""
+        """Return the first value of a header, or an empty string."""
         return next((value for key, value in self.headers if key.lower() == name), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How an address is asked."""
+    """Method and body of a request."""
 
     method: str = "GET"
     body: bytes | None = None
 
     def after(self, status: int) -> "Question":
-        """How the target of a redirect is asked, as browsers do it (Fetch Standard, HTTP-redirect fetch, step 12)."""
+        """Return the request for the target of a redirect, as browsers do.
+
+        Source: Fetch Standard, HTTP-redirect fetch, step 12.
+        """
         if (status in {301, 302} and self.method == "POST") or (status == 303 and self.method not in {"GET", "HEAD"}):
             return GET
         return self
@@ -72,39 +75,42 @@ GET = Question()
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What came of asking for an address."""
+    """Result of requesting a URL."""
 
-    url: str  # what was asked for first
+    url: str  # the requested URL
     steps: tuple[Step, ...] = ()
-    body: bytes | None = None  # content encoding undone; ``None`` when it couldn't be read to its end
-    failure: str = ""  # why there is no answer or no whole one, as a sentence
-    reason: str = ""  # a short word for the failure
-    failed_at: str = ""  # the address that was asked for when it failed, maybe after redirects
-    exchanges: tuple[Exchange, ...] = ()  # requests and responses as they were on the wire, in their order
+    body: bytes | None = None  # decoded; ``None`` if it could not be read completely
+    failure: str = ""  # why there is no complete response, as a sentence
+    reason: str = ""  # short code for the failure
+    failed_at: str = ""  # URL that failed, maybe after redirects
+    exchanges: tuple[Exchange, ...] = ()  # requests and responses as on the wire, in order
 
     @property
     def final_url(self) -> str:
-        """Where it led: the last address that answered."""
+        """The last URL that responded."""
         return self.steps[-1].url if self.steps else self.url
 
     @property
     def status(self) -> int:
-        """The last answer's status, or 0."""
+        """The last response's status, or 0."""
         return self.steps[-1].status if self.steps else 0
 
     @property
     def served(self) -> bool:
-        """Whether something came, whole and with status 200 to 299."""
+        """True if a complete body came with status 200 to 299."""
         return not self.failure and self.body is not None and 200 <= self.status < 300
 
     @property
     def gone(self) -> bool:
-        """Whether the server says that there is nothing here any more."""
+        """True if the server states that nothing exists here any more."""
         return not self.failure and self.status in GONE
 
     @property
     def obstacle(self) -> str:
-        """What kept this visit from seeing what others may see, in words after "the site"; empty when nothing did."""
+        """Obstacle that kept this visit from seeing what others may see, in words after "the site".
+
+        Empty if there was none.
+        """
         if not self.steps or self.failure:
             return ""
         if self.steps[-1].header("cf-mitigated"):
@@ -115,19 +121,19 @@ class Visit:
 
 
 def _asks_for_login(url: str, first: str) -> bool:
-    """Whether an address speaks of a login and the one that was asked for didn't."""
-    shown, before = (without_scheme(each).partition("?")[0] for each in (url, first))
-    return bool(_LOGIN.search(shown)) and not _LOGIN.search(before)
+    """Return True if a URL mentions a login although the requested one did not."""
+    final, before = (without_scheme(each).partition("?")[0] for each in (url, first))
+    return bool(_LOGIN.search(final)) and not _LOGIN.search(before)
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Visits addresses through the guard, each in a recording of its own; may be used by several threads."""
+    """Visits URLs through the guard, each in its own recording; thread-safe."""
 
     guard: Guard
     user_agent: str
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
-    denied: Denied = nobody  # says which hosts aren't asked, also behind a redirect
+    denied: Denied = nobody  # hosts that must not be requested, even after a redirect
 
     def visit(
         self,
@@ -138,10 +144,10 @@ class Visitor:
         question: Question = GET,
         cookies: RequestsCookieJar | None = None,
     ) -> Visit:
-        """Ask for an address and record the exchange; what can't or mustn't be reached is told, not raised.
+        """Request a URL and record the exchange; unreachable or forbidden URLs are reported in the result, not raised.
 
-        At most ``most`` bytes of the body are taken; ``seconds`` says how much time is left. Cookies are sent where
-        they belong, and what the servers set is added to them.
+        At most ``most`` bytes of the body are read; ``seconds`` returns the time left. Cookies are sent to their hosts,
+        and those that servers set are added to them.
         """
         with guarded_session(self.guard, user_agent=self.user_agent) as session, recording() as recorder:
             session.headers["Accept-Encoding"] = "identity"
@@ -150,19 +156,21 @@ class Visitor:
             if self.ca_bundle is not None:
                 session.verify = str(self.ca_bundle)
             session.headers.update(headers)
-            made = self._followed(session, url, most, seconds, question)
-            # a request that never began leaves the answer before it whole
-            if len(recorder.exchanges) > len(made.steps) or (made.steps and made.failed_at == made.steps[-1].url):
-                recorder.give_up(made.reason)
-        return replace(made, exchanges=tuple(recorder.exchanges))
+            result = self._followed(session, url, most, seconds, question)
+            # If the last request never started, the preceding response is complete.
+            if len(recorder.exchanges) > len(result.steps) or (
+                result.steps and result.failed_at == result.steps[-1].url
+            ):
+                recorder.give_up(result.reason)
+        return replace(result, exchanges=tuple(recorder.exchanges))
 
     def _followed(self, session: requests.Session, url: str, most: int, seconds: Left, question: Question) -> Visit:
         steps: list[Step] = []
-        asked = url
+        target_url = url
         try:
             for _ in range(MAX_STEPS):
-                asked = without_fragment(asked)
-                step, response = self._ask(session, asked, seconds(), question)
+                target_url = without_fragment(target_url)
+                step, response = self._ask(session, target_url, seconds(), question)
                 steps.append(step)
                 target = response.headers.get("Location", "")
                 if step.status not in REDIRECTS or not target:
@@ -170,7 +178,7 @@ class Visitor:
                     return Visit(url, (*steps[:-1], replace(step, size=len(body))), body)
                 response.close()
                 question = question.after(step.status)
-                asked = joined(asked, mended(target)) or target
+                target_url = joined(target_url, mended(target)) or target
         except RefusedError as error:
             failure, reason = error.message, error.reason
         except requests.exceptions.SSLError:
@@ -180,7 +188,7 @@ class Visitor:
             failure, reason = Sentence("The server gave no whole answer."), "no-answer"
         else:
             failure, reason = Sentence("The server redirects too often."), "too-many-redirects"
-        return Visit(url, tuple(steps), None, failure, reason, asked)
+        return Visit(url, tuple(steps), None, failure, reason, target_url)
 
     def _ask(
         self, session: requests.Session, url: str, seconds: float, question: Question
@@ -190,7 +198,7 @@ class Visitor:
             raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
         if seconds <= 0:
             raise RefusedError(Sentence("The time for this visit was over."), reason="too-slow")
-        session.close()  # one that the server dropped meanwhile would look like no answer
+        session.close()  # a connection that the server dropped meanwhile would look like a missing response
         sent = now()
         began = time.monotonic()
         response = session.request(

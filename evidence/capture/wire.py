@@ -1,7 +1,7 @@
-"""The wire-exact record: the very bytes of requests and responses, after TLS, as WARC 1.1 (ISO 28500:2017).
+"""The wire-exact record: the bytes of requests and responses, after TLS, as WARC 1.1 (ISO 28500:2017).
 
-The bytes are taken where ``warcio`` takes them, between the socket and Python's HTTP parser; here they become record
-blocks as they are, while ``warcio`` itself would write the headers anew from what it parsed.
+The bytes are intercepted where ``warcio`` does it, between the socket and Python's HTTP parser; here they become record
+blocks unchanged, whereas ``warcio`` itself would rewrite the headers from its parsed form.
 """
 
 import base64
@@ -21,34 +21,37 @@ TRUNCATED = {"too-many-bytes": "length", "too-slow": "time", "no-answer": "disco
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what was answered, while it is being recorded."""
+    """One request and its response, while they are recorded."""
 
     begun: datetime = field(default_factory=now)  # aware, UTC
     url: str = ""  # empty until the request line is known
-    peer: str = ""  # the address that answered
+    peer: str = ""  # IP address of the server
     request: bytearray = field(default_factory=bytearray)
     response: bytearray = field(default_factory=bytearray)  # as far as it was read
-    truncated: str = ""  # why the response isn't whole, in a word of the WARC standard; empty when it was left unread
+    truncated: str = ""  # reason of an incomplete response, as in the WARC standard; empty if it was left unread
 
 
 class WireRecorder:
-    """Takes what the connections of one thread send and receive; has the methods that ``warcio``'s connections call."""
+    """Records what the connections of one thread send and receive.
+
+    Has the methods that ``warcio``'s connections call.
+    """
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
         self._open: Exchange | None = None
 
     def start(self) -> None:
-        """A request begins."""
+        """Start recording a request."""
         self._open = Exchange()
         self.exchanges.append(self._open)
 
     def start_tunnel(self) -> None:
-        """A proxy is asked to connect; guarded sessions have none."""
+        """Ignore a CONNECT request to a proxy; guarded sessions have none."""
         self._open = None
 
     def extract_url(self, data: bytes, host: str, port: int, default_port: int) -> None:
-        """The first bytes of a request, from whose first line its address follows."""
+        """Set the request's URL from its first line."""
         if self._open and not self._open.url:
             target = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[1]
             name = f"[{host}]" if ":" in host else host
@@ -56,34 +59,34 @@ class WireRecorder:
             self._open.url = f"{'https' if default_port == 443 else 'http'}://{shown}{target}"
 
     def set_remote_ip(self, address: str | None) -> None:
-        """The peer of the response that begins."""
+        """Set the server address of the response that starts."""
         if self._open and address:
             self._open.peer = address
 
     def write_request(self, data: bytes) -> None:
-        """Bytes have been sent."""
+        """Record sent bytes."""
         if self._open:
             self._open.request += data
 
     def write_response(self, data: bytes) -> None:
-        """Bytes have been read."""
+        """Record received bytes."""
         assert isinstance(data, bytes), "a buffer (of readinto) would also hold what wasn't read"
         if self._open:
             self._open.response += data
 
     def done(self) -> None:
-        """The response has been read, or given up."""
+        """Stop recording: the response has been read, or abandoned."""
         self._open = None
 
     def give_up(self, reason: str) -> None:
-        """Say that the last response isn't whole, if the reason is such."""
+        """Mark the last response as truncated, if the reason implies that."""
         if self.exchanges and self.exchanges[-1].response:
             self.exchanges[-1].truncated = TRUNCATED.get(reason, "")
 
 
 @contextlib.contextmanager
 def recording() -> Iterator[WireRecorder]:
-    """Record what this thread's guarded sessions exchange; begin before a session's first request."""
+    """Record what this thread's guarded sessions exchange; start before a session's first request."""
     recorder = WireRecorder()
     RecordingHTTPConnection.local.recorder = recorder
     try:
@@ -93,7 +96,7 @@ def recording() -> Iterator[WireRecorder]:
 
 
 def write_warc(exchanges: Sequence[Exchange], info: Mapping[str, str]) -> bytes:
-    """An uncompressed WARC file: a ``warcinfo`` record, then response and request of each exchange."""
+    """Return an uncompressed WARC file: a ``warcinfo`` record, then response and request of each exchange."""
     begun = exchanges[0].begun if exchanges else now()
     fields = "".join(f"{name}: {value}\r\n" for name, value in info.items()).encode()
     records = [_record("warcinfo", begun, {"Content-Type": "application/warc-fields"}, fields)[1]]
@@ -116,7 +119,7 @@ def write_warc(exchanges: Sequence[Exchange], info: Mapping[str, str]) -> bytes:
 
 
 def _record(kind: str, date: datetime, headers: Mapping[str, str], block: bytes) -> tuple[str, bytes]:
-    """The record's id and its bytes."""
+    """Return the record's id and its bytes."""
     identity = f"<urn:uuid:{uuid.uuid4()}>"
     lines = {
         "WARC-Type": kind,

@@ -1,4 +1,4 @@
-"""A timestamp authority (RFC 3161) for trials: its certificates say that it has no legal weight."""
+"""A timestamp authority (RFC 3161) for development: its certificates state that it has no legal weight."""
 
 import contextlib
 import hashlib
@@ -21,9 +21,10 @@ REPLY = "application/timestamp-reply"
 
 
 class Authority:
-    """Stamps what it is asked to, as ``openssl ts -reply`` would.
+    """Stamps requests as ``openssl ts -reply`` would.
 
-    Keys and certificates lie in the folder; these point to the URL (no slash at its end) for lists of revoked ones.
+    Keys and certificates are in the folder; the certificates point to the URL (without trailing slash) for revocation
+    lists.
     """
 
     def __init__(self, folder: Path, url: str) -> None:
@@ -32,7 +33,7 @@ class Authority:
 
     @property
     def root_pem(self) -> bytes:
-        """The root certificate that a checker has to pin."""
+        """The root certificate for verifiers to pin."""
         return self.hierarchy.root.pem
 
     def answer(self, question: Question) -> Answer:
@@ -47,12 +48,12 @@ class Authority:
         return files.get(question.path, Answer(b"not here\n", "text/plain", 404))
 
     def stamp(self, request: bytes) -> bytes:
-        """A DER ``TimeStampResp`` to a DER ``TimeStampReq``; a refusal when the request can't be served."""
+        """Return a DER ``TimeStampResp`` for a DER ``TimeStampReq``; a refusal if the request cannot be served."""
         try:
-            asked = tsp.TimeStampReq.load(request, strict=True)
-            imprint = asked["message_imprint"]
+            query = tsp.TimeStampReq.load(request, strict=True)
+            imprint = query["message_imprint"]
             algorithm, hashed = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native
-            nonce, with_certificates = asked["nonce"].native, asked["cert_req"].native
+            nonce, with_certificates = query["nonce"].native, query["cert_req"].native
         except (ValueError, TypeError, KeyError):
             return _refusal("bad_data_format", "the request can't be read")
         if algorithm not in ACCEPTED:
@@ -78,7 +79,7 @@ class Authority:
 
 @contextlib.contextmanager
 def running_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
-    """An authority that answers on loopback for the length of the ``with`` block."""
+    """Run an authority on loopback for the duration of the ``with`` block."""
     with contextlib.closing(LoopbackServer(port)) as server:
         authority = Authority(folder, server.url)
         with server.running(authority.answer):
@@ -93,11 +94,11 @@ def _info(imprint: tsp.MessageImprint, nonce: int | None) -> tsp.TSTInfo:
 
 def _signer_info(unit: Holder, content: bytes) -> cms.SignerInfo:
     certificate = x509.Certificate.load(unit.der)
-    named = {"cert_hash": hashlib.sha256(unit.der).digest()}
-    values: dict[str, object] = {"content_type": "tst_info", "signing_certificate_v2": {"certs": [named]}}
+    certificate_id = {"cert_hash": hashlib.sha256(unit.der).digest()}
+    values: dict[str, object] = {"content_type": "tst_info", "signing_certificate_v2": {"certs": [certificate_id]}}
     values["message_digest"] = hashlib.sha256(content).digest()
-    told = [cms.CMSAttribute({"type": kind, "values": [value]}) for kind, value in values.items()]
-    attributes = cms.CMSAttributes(told)
+    attribute_list = [cms.CMSAttribute({"type": kind, "values": [value]}) for kind, value in values.items()]
+    attributes = cms.CMSAttributes(attribute_list)
     sid = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
     return cms.SignerInfo(
         {

@@ -1,4 +1,4 @@
-"""The certificates of the development authority: a root, an issuing authority and the unit that stamps."""
+"""The certificates of the development authority: a root, an issuing authority and the stamping unit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ STAMPING = (
     key_usage("digital_signature"),
     x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]),
 )
-"""Of the unit: time stamping is its one purpose, and critical (RFC 3161, 2.3)."""
+"""Extensions of the unit: time stamping is its only purpose, and critical (RFC 3161, 2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """The three holders, and the lists of revoked certificates (empty, DER) that their certificates point to."""
+    """The three holders, and the revocation lists (empty, DER) that their certificates point to."""
 
     root: Holder
     issuing: Holder
@@ -56,10 +56,10 @@ class Hierarchy:
 
 
 def open_hierarchy(folder: Path, base_url: str) -> Hierarchy:
-    """Read the hierarchy from a folder, or make it there; raises ``ConfigError`` for files that can't be read.
+    """Read the hierarchy from a folder, or create it there; raises ``ConfigError`` for unreadable files.
 
-    The root and all keys stay the same for the folder's life; issuing authority and unit get new certificates when
-    the address changes at which the lists of revoked certificates are served.
+    The root and all keys stay the same for the folder's life; issuing authority and unit get new certificates when the
+    URL of the revocation lists changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -86,7 +86,7 @@ def _open(folder: Path, base_url: str) -> Hierarchy:
 def _issued(
     role: str, key: Key, critical: Iterable[x509.ExtensionType], issuer: Holder | None = None, crl: str = ""
 ) -> Holder:
-    """A certificate by an issuer, or by the key itself, that points to the issuer's list of revoked ones."""
+    """Return a certificate by an issuer, or self-signed, that points to the issuer's revocation list."""
     parts = {NameOID.ORGANIZATION_NAME: TITLE, NameOID.COMMON_NAME: f"Exhibit development – no legal weight ({role})"}
     subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
     above = issuer.certificate.subject if issuer else subject
@@ -113,7 +113,7 @@ def _authority(below: int) -> tuple[x509.ExtensionType, ...]:
 
 
 def _empty_crl(issuer: Holder) -> bytes:
-    """A list without entries, in force for the issuer's whole life, so that it is at every stamp's time."""
+    """Return an empty list that is in force for the issuer's whole life, and so at every stamp's time."""
     identifier = _identifier(issuer.certificate)
     return (
         x509.CertificateRevocationListBuilder()

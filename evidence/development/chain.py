@@ -1,7 +1,7 @@
-"""An OpenTimestamps calendar with a chain of blocks of its own, for trials: neither has any weight.
+"""An OpenTimestamps calendar with its own blockchain for development: neither has any legal weight.
 
-One address serves the calendar (``POST /digest``, ``GET /timestamp/<commitment>``) and, at ``POST /``, the calls of
-Bitcoin Core's JSON-RPC that clients ask for, and ``generate``, which makes a block at once.
+A single URL serves the calendar (``POST /digest``, ``GET /timestamp/<commitment>``) and, at ``POST /``, the calls of
+Bitcoin Core's JSON-RPC that clients need, and ``generate``, which makes a block at once.
 """
 
 import contextlib
@@ -24,14 +24,14 @@ from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError
 
-BITS = 0x207FFFFF  # of every block, as on ``regtest``: anybody can make one in no time
+BITS = 0x207FFFFF  # target of every block, as on ``regtest``: anybody can make one instantly
 STAMP = "application/vnd.opentimestamps.v1"
 MAX_DIGEST = 64
 _TIMESTAMP = re.compile(r"/timestamp/([0-9a-f]{64})")
 
 
 class Blocks:
-    """Headers of 80 bytes in a file, each on top of the one before; raises ``ConfigError`` when they aren't such."""
+    """Headers of 80 bytes in a file, each on top of the previous one; raises ``ConfigError`` if they are invalid."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -46,15 +46,15 @@ class Blocks:
 
     @property
     def tip(self) -> int:
-        """The height of the newest block, from 0."""
+        """Height of the newest block, from 0."""
         return len(self._headers) - 1
 
     def header(self, height: int) -> bytes | None:
-        """The 80 bytes at a height, or ``None``."""
+        """Return the 80-byte header at a height, or ``None``."""
         return self._headers[height] if 0 <= height < len(self._headers) else None
 
     def by_hash(self, text: str) -> bytes | None:
-        """The 80 bytes of the block whose hash reads so, or ``None``."""
+        """Return the 80-byte header of the block with this hash, or ``None``."""
         return next((header for header in self._headers if parse_header(header).text == text), None)
 
     def mine(self, merkle_root: bytes) -> int:
@@ -70,7 +70,7 @@ class Blocks:
 
 
 class Chain:
-    """A calendar, which pending proofs name by its URL, and its chain; continued when the folder is there."""
+    """A calendar, which pending proofs name by its URL, and its chain; continued if the folder exists."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.url = url
@@ -83,11 +83,11 @@ class Chain:
 
     @property
     def pending(self) -> int:
-        """How many commitments wait for a block."""
+        """Number of commitments that wait for a block."""
         return sum(1 for _ in self._pending.iterdir())
 
     def submit(self, digest: bytes) -> bytes:
-        """Take a digest; returns the pending timestamp of it."""
+        """Accept a digest; returns its pending timestamp."""
         stamp = Timestamp(digest)
         commitment = stamp.ops.add(OpAppend(secrets.token_bytes(8))).ops.add(OpSHA256())
         commitment.attestations.add(PendingAttestation(self.url))
@@ -95,7 +95,7 @@ class Chain:
         return write_stamp(stamp)
 
     def mine(self) -> int:
-        """Make a block that attests all that waits; returns its height."""
+        """Make a block that attests all pending commitments; returns its height."""
         with self._lock:
             waiting = sorted(path.name for path in self._pending.iterdir())
             leaves = [Timestamp(bytes.fromhex(name)) for name in waiting]
@@ -112,7 +112,7 @@ class Chain:
             return height
 
     def mine_every(self, seconds: float, stop: threading.Event) -> None:
-        """Make a block whenever something waits, looking at this interval, until ``stop`` is set."""
+        """Make a block whenever a commitment is pending, checking at this interval, until ``stop`` is set."""
         while not stop.wait(seconds):
             if self.pending:
                 self.mine()
@@ -159,9 +159,9 @@ class Chain:
 
 @contextlib.contextmanager
 def running_chain(folder: Path, port: int = 0, every: float | None = None) -> Iterator[Chain]:
-    """A calendar that answers on loopback for the length of the ``with`` block.
+    """Run a calendar on loopback for the duration of the ``with`` block.
 
-    Every so many seconds it looks whether a block is needed; with ``None``, blocks are made by call only.
+    At the interval ``every``, in seconds, it makes a block if needed; with ``None``, blocks are made only on request.
     """
     with contextlib.closing(LoopbackServer(port)) as server:
         chain, stop = Chain(folder, server.url), threading.Event()
@@ -189,7 +189,7 @@ def _mined(above: BlockHeader | None, merkle_root: bytes) -> bytes:
 
 
 def _read(path: Path) -> list[bytes]:
-    """The headers of a file; what a broken write has left at its end is cut off."""
+    """Return the headers in a file; the remains of an incomplete write at its end are cut off."""
     data = path.read_bytes() if path.exists() else b""
     whole = len(data) - len(data) % HEADER_BYTES
     if whole != len(data):

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that answers by one function."""
+"""A small HTTP server on loopback that responds with one function."""
 
 import contextlib
 import threading
@@ -11,7 +11,7 @@ MAX_BODY = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a client asks: method, path with query, body, and header fields with names in small letters."""
+    """A client's request: method, path with query, body, and headers with lower-case names."""
 
     method: str
     path: str
@@ -21,7 +21,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What it gets."""
+    """The response."""
 
     body: bytes
     media_type: str = "application/octet-stream"
@@ -29,19 +29,19 @@ class Answer:
 
 
 class LoopbackServer:
-    """Listens on 127.0.0.1 as soon as it is made, at any port that is free when none is named."""
+    """Listens on 127.0.0.1 from its creation, at any free port if none is given."""
 
     def __init__(self, port: int = 0) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
-        """Give the port back."""
+        """Release the port."""
         self._server.server_close()
 
     @contextlib.contextmanager
     def running(self, answer: Callable[[Question], Answer]) -> Iterator[None]:
-        """Answer in threads of its own for the length of the ``with`` block, then close."""
+        """Respond in separate threads for the duration of the ``with`` block, then close."""
         self._server.RequestHandlerClass = _handler(answer)
         thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
@@ -73,6 +73,6 @@ def _handler(answer: Callable[[Question], Answer]) -> type[BaseHTTPRequestHandle
             self.do_POST()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Say nothing: what asks also reports."""
+            """Log nothing: clients report errors themselves."""
 
     return Handler

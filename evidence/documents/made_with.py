@@ -1,4 +1,4 @@
-"""What documents and drawings depend on besides facts and pictures: with the same of it they come out the same."""
+"""Inputs of documents and drawings besides facts and pictures: the same inputs give the same output."""
 
 import hashlib
 import json
@@ -17,19 +17,19 @@ LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless", "segno")
 KINDS = frozenset({".py", ".typ", ".toml", ".json"})
 READ_BY_THEM = ("facts/backing.py", "facts/shipped.py", "formats/pdf_content.py")  # beside the documents' own sources
 SAMPLE = "Ab9 雪国の冬 국어 ضوء אור प्रकाश আলো ஒளி แสง ☃ ♞ ∮ 𝔸 😀"
-"""Signs of each script for which another font may be taken."""
+"""Characters of each script, for which different fonts may be chosen."""
 
 
 @cache
 def made_with(time_zone: str) -> MadeWithFacts:
-    """The time zone with the versions of libraries, and one digest of our own sources and the fonts."""
+    """Return the time zone, the versions of libraries, and one digest of Exhibit's document sources and fonts."""
     versions = (*((name, version(name)) for name in LIBRARIES), ("jpeg", str(features.version("jpg"))))
     return MadeWithFacts(time_zone, versions, _documents())
 
 
 @cache
 def _documents() -> Digest:
-    """Of the sources, and of a sample that is set in the fonts of each language."""
+    """Return the digest of the sources, and of a sample set in the fonts of each language."""
     folder, whole = Path(__file__).parent, hashlib.sha256()
     for path in sorted([*folder.rglob("*"), *(folder.parent / name for name in READ_BY_THEM)]):
         if path.suffix in KINDS:

@@ -1,7 +1,7 @@
-"""Signatures inside PDFs: PAdES (ETSI EN 319 142-1), with a timestamp (RFC 3161) where an authority is there.
+"""Signatures in PDFs: PAdES (ETSI EN 319 142-1), with a timestamp (RFC 3161) if an authority is configured.
 
-The signed file is a copy. What is sealed in a bundle stays as it is: the signature is added behind it, so the sealed
-bytes are the beginning of the signed ones. Needs the optional part ``pades``.
+The signed file is a copy. The sealed PDF in a bundle stays unchanged: the signature is appended, so the sealed bytes
+are the beginning of the signed ones. This needs the optional part ``pades``.
 """
 
 import io
@@ -29,17 +29,20 @@ _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "applicatio
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A time-stamping authority to ask: where, and over which guarded session."""
+    """A time-stamping authority: its URL, and the guarded session for requests."""
 
     url: str
     session: requests.Session
 
 
 def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority: Authority | None = None) -> bytes:
-    """A copy of a PDF, which the result begins with, with a signature behind it that states who signs and why.
+    """Return a copy of a PDF with an appended signature that states the signer and the reason.
 
-    Without an authority there is no timestamp over the signature. Raises ``ServiceMissingError`` when the optional part
-    isn't here or the authority doesn't answer, another ``ExhibitError`` when the PDF can't be signed.
+    Without an authority, the signature has no timestamp.
+
+    Raises:
+        ServiceMissingError: The optional part is not installed, or the authority does not respond.
+        ExhibitError: The PDF cannot be signed.
     """
     if find_spec("pyhanko") is None:
         hint = "Install it: python3 tools/bootstrap.py runtime pades"
@@ -57,7 +60,7 @@ def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority:
     try:
         writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
         out = signers.sign_pdf(writer, metadata, signer=_signer(key), timestamper=stamper)
-    except TimestampRequestError as error:  # granted with modifications, which the library doesn't take
+    except TimestampRequestError as error:  # granted with modifications, which the library rejects
         raise ServiceMissingError(f"The time-stamping authority's answer can't be used: {error}.") from error
     except (PdfError, ValueError) as error:
         raise ExhibitError(f"The PDF can't be signed: {error}.") from error
@@ -93,7 +96,10 @@ def _stamper(authority: Authority) -> "TimeStamper":
     from pyhanko.sign.timestamps import TimeStamper
 
     class Guarded(TimeStamper):  # type: ignore[misc,unused-ignore]  # the optional part has no types where it is absent
-        """Asks over the guarded session, once for each signature and once for the size of an answer."""
+        """Requests timestamps over the guarded session.
+
+        One for each signature, and one to learn the size of a response.
+        """
 
         async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
             hint = "The PDF wasn't signed: its signature needs a time. Try again when the authority answers."

@@ -1,1 +1,1 @@
-"""The plain facts of a case, as they are sealed: frozen types that documents and checks read."""
+"""The plain facts of a case as sealed: frozen types that documents and checks read."""

@@ -1,8 +1,8 @@
-"""What stands behind each field of a case's facts: one line a field, read by the sheet, the verdict and their tests.
+"""The source of each field of a case's facts, used by the sheet, the verdict and their tests.
 
-A field is *checked* (a check computes it again from sealed bytes), *recorded* by the installation, *declared* by the
-owner or whoever decided, or *stated* by a third party. A word may be held by a check, too: that it was written down so
-in the log at that time, or that it follows from other sealed words. It stays somebody's word then.
+A field is *checked* (recomputed from sealed bytes by a check), *recorded* by the installation, *declared* by the owner
+or the person who decided, or *stated* by a third party. A check may also confirm a statement: that it was recorded so
+in the log at that time, or that it follows from other sealed statements. It remains a statement then.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Standing(StrEnum):
-    """Whose word a field is."""
+    """Source of a field."""
 
     CHECKED = "checked"
     RECORDED = "recorded"
@@ -25,16 +25,16 @@ WORDS = {
     Standing.STATED: "stated by a third party",
     Standing.CHECKED: "stated in the bundle",
 }
-"""Whose word it is that no check bears out."""
+"""Phrases for the source of a field that no check confirms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backing:
-    """Whose word a field is, the check of the verifier that fails where it is otherwise, and by which bytes it does."""
+    """Source of a field, the check that fails if the field is wrong, and the bytes that the check examines."""
 
     standing: Standing
-    check: str = ""  # its name, without the number behind the colon; empty where no check is made of it
-    source: str = ""  # what the check looks at
+    check: str = ""  # name of the check without the number after the colon; empty if there is none
+    source: str = ""  # input of the check
 
 
 _PROOF = ("sequence", "type", "time", "commitment", "salt", "opening", "size", "path[]", "checkpoint")
@@ -182,13 +182,13 @@ def _decided() -> Iterator[tuple[str, Backing]]:
 
 
 def _table() -> dict[str, Backing]:
-    found: dict[str, Backing] = {}
+    table: dict[str, Backing] = {}
     for part in (_case(), _work(), _sightings(), _matches(), _decided()):
         for path, backing in part:
-            assert path not in found, path
-            found[path] = backing
-    return found
+            assert path not in table, path
+            table[path] = backing
+    return table
 
 
 BACKINGS = _table()
-"""What stands behind each field, by its path: ``[]`` stands for any place of a list."""
+"""Backing of each field by its path; ``[]`` stands for any element of a list."""

@@ -1,7 +1,8 @@
-"""What others told at a capture: ``cocapture.json``, what partners saw of the page, and ``web-archive.json``.
+"""Reports of third parties at a capture: ``cocapture.json`` (partners) and ``web-archive.json`` (a web archive).
 
-A partner seals its statement into its own log. What agrees follows from that and from the files of our capture alone.
-What an archive told is its word, as the operator says that it came: who opens the address sees what lies there.
+A partner seals its statement into its own log. Agreement is computed only from that statement and the files of this
+capture. A web archive's report is its own word, as the operator received it; anybody can open the URL and see what it
+shows.
 """
 
 import re
@@ -18,17 +19,17 @@ from exhibit.types import Count, Number
 COCAPTURE_FORMAT = "exhibit-cocapture/1"
 WEB_ARCHIVE_FORMAT = "exhibit-web-archive/1"
 WITHIN = timedelta(seconds=60)
-"""So long after a capture began a partner has seen the page, or is missing."""
+"""Time after the start of a capture within which a partner must have seen the page."""
 CLOCKS = timedelta(minutes=5)
-"""By so much the clocks of two installations may differ."""
+"""Allowed difference between the clocks of two installations."""
 HEAD = 4096
-"""In so many bytes of a page its language is looked for."""
+"""Number of bytes of a page in which its language is searched."""
 WORDS = {
     "picture": "bytes of the picture", "page": "bytes of the page", "text": "text of the page", "location": "address",
     "status": "status", "certificate": "certificate", "server": "server", "language": "language",
     "consent": "consent banner",
 }  # fmt: skip
-"""What is compared, in this order."""
+"""Compared properties, in this order."""
 _MARKUP = re.compile(rb"(?is)<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[^>]*(?:>|\Z)")
 _LANGUAGE = re.compile(rb"(?i)<html\b[^>]*?\blang[\t-\r ]*=[\t-\r ]*[\"']?([a-z0-9-]{1,35})")
 _CONSENT = re.compile(rb"(?i)cookie|consent")
@@ -36,30 +37,30 @@ _CONSENT = re.compile(rb"(?i)cookie|consent")
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """What came of asking for an address."""
+    """Result of requesting a URL."""
 
-    url: str  # as it was asked for
-    final_url: str  # after redirects
-    status: Count  # HTTP status; 0 where nothing answered
-    reason: str  # a short word for why there is no whole answer, or empty
-    sha256: Digest | None  # of the bytes, content encoding undone; ``None`` without a whole answer of status 200 to 299
-    server: str  # the address that answered, or empty
+    url: str  # requested URL
+    final_url: str  # URL after redirects
+    status: Count  # HTTP status; 0 without a response
+    reason: str  # short code for why there is no complete response, or empty
+    sha256: Digest | None  # of the decoded bytes; ``None`` without a complete response of status 200 to 299
+    server: str  # IP address of the server, or empty
     certificate: Digest | None  # of the server's certificate (DER), or ``None``
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a partner says that it saw: the opening of an entry of its log."""
+    """A partner's statement of what it saw: the opening of an entry of its log."""
 
-    asked_by: str  # the name of the log of who asked
-    challenge: Bytes32  # random, of who asked: new for each capture
+    asked_by: str  # name of the requester's log
+    challenge: Bytes32  # random value of the requester, new for each capture
     page: Visited  # the page
-    picture: Visited | None  # ``None`` where the picture lies inside the page
-    text: Digest | None  # of the page's text (`page_text`), or ``None`` where no page came
-    language: str  # of the page, as its first element says, or empty
-    consent: bool  # whether the page's bytes speak of cookies or consent
-    accept_language: str  # what was sent; empty where nothing was
-    content_language: str  # what the server said, or empty
+    picture: Visited | None  # ``None`` if the picture is inside the page
+    text: Digest | None  # of the page's text (`page_text`), or ``None`` without a page
+    language: str  # language that the page's first element states, or empty
+    consent: bool  # true if the page's bytes mention cookies or consent
+    accept_language: str  # header as sent; empty if none was
+    content_language: str  # header as received, or empty
     started: datetime  # by the partner's clock, aware, UTC
     finished: datetime  # by the partner's clock, aware, UTC
     format: str = COCAPTURE_FORMAT  # :data:`COCAPTURE_FORMAT`
@@ -67,15 +68,15 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class SealedStatement:
-    """A statement with its place in one signed head of the partner's log."""
+    """A statement with its place in one signed checkpoint of the partner's log."""
 
     statement: Statement  # the opening of the entry
     sequence: Count  # the entry's number in the log, from 0
     time: datetime  # of the entry
     salt: Bytes32  # of the commitment
-    size: Number  # number of leaves of the head
+    size: Number  # number of leaves of the checkpoint
     path: tuple[Bytes32, ...]  # of the inclusion proof
-    checkpoint: str  # the head, a signed note
+    checkpoint: str  # the checkpoint, a signed note
 
     @property
     def proof(self) -> LogProof:
@@ -88,58 +89,62 @@ class SealedStatement:
 
 @dataclass(frozen=True, slots=True)
 class PartnerAnswer:
-    """What came of asking one partner."""
+    """Result of asking one partner."""
 
-    name: str  # as its operator is called here
+    name: str  # name of its operator, as configured here
     log: str  # its log's public key: name+key id+base64
-    missing: str  # ``no-answer``, ``too-slow``, ``refused``, ``nonsense`` or ``revoked``; empty where it answered
-    agrees: tuple[str, ...]  # of `WORDS`
-    differs: tuple[str, ...]  # of `WORDS`; what one side lacks stands in neither
-    sealed: SealedStatement | None  # its statement, or ``None`` where it is missing
+    missing: str  # ``no-answer``, ``too-slow``, ``refused``, ``nonsense`` or ``revoked``; empty if it answered
+    agrees: tuple[str, ...]  # names in `WORDS`
+    differs: tuple[str, ...]  # names in `WORDS`; what one side lacks is in neither list
+    sealed: SealedStatement | None  # its statement, or ``None`` if missing
 
 
 @dataclass(frozen=True, slots=True)
 class Cocapture(Canonical):
-    """The file: what partners were asked at one capture, and what came."""
+    """The file ``cocapture.json``: the request to partners at one capture, and their answers."""
 
     challenge: Bytes32  # random, new for each capture
-    answers: tuple[PartnerAnswer, ...]  # one for each partner that was asked
+    answers: tuple[PartnerAnswer, ...]  # one for each queried partner
     format: str = COCAPTURE_FORMAT  # :data:`COCAPTURE_FORMAT`
 
 
 @dataclass(frozen=True, slots=True)
 class WebArchive(Canonical):
-    """The file: what came of asking the archive at one capture."""
+    """The file ``web-archive.json``: result of asking the archive at one capture."""
 
-    archive: str  # its address
-    job: str  # its name of the request, as told, or empty
-    missing: str  # `no-answer`, `too-slow`, `refused`, `nonsense`, or its word for why nothing is saved; else empty
-    address: str  # of the saved page, made of what it told: `archive`, `/web/`, the time in 14 digits, `/`, the page
+    archive: str  # URL of the archive
+    job: str  # the archive's id of the request, or empty
+    missing: str  # `no-answer`, `too-slow`, `refused`, `nonsense`, or its reason why nothing is saved; else empty
+    address: str  # URL of the saved page, from its report: `archive`, `/web/`, the time in 14 digits, `/`, the page
     format: str = WEB_ARCHIVE_FORMAT  # :data:`WEB_ARCHIVE_FORMAT`
 
 
 def page_text(page: bytes) -> bytes:
-    """A page's text: markup, scripts and styles each become a space, and white space between words one."""
+    """Return a page's text: markup, scripts and styles each become a space, and white space is collapsed."""
     return b" ".join(_MARKUP.sub(b" ", page).split())
 
 
 def page_language(page: bytes) -> str:
-    """What a page's first element says of its language, in small letters, or an empty string."""
-    found = _LANGUAGE.search(page[:HEAD])
-    return found[1].decode("ascii").lower() if found else ""
+    """Return the language that a page's ``html`` element states, in lower case, or an empty string."""
+    match = _LANGUAGE.search(page[:HEAD])
+    return match[1].decode("ascii").lower() if match else ""
 
 
 def asks_consent(page: bytes) -> bool:
-    """Whether a page's bytes speak of cookies or consent."""
+    """Return True if a page's bytes mention cookies or consent."""
     return _CONSENT.search(page) is not None
 
 
 def compare(
     said: Statement, network: NetworkRecord, page: bytes | None, image: Digest | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What agrees and what differs between a statement and a capture, by the names of `WORDS`.
+    """Return the names (of `WORDS`) of what agrees and what differs between a statement and a capture.
 
-    The capture is its record of the surroundings, the page's bytes and the picture's digest, as far as it has them.
+    Args:
+        said: The partner's statement.
+        network: The capture's record of its surroundings.
+        page: Bytes of the page, if available.
+        image: Digest of the picture, if available.
     """
     at = said.page.final_url
     own = next((step for step in reversed(network.exchanges) if step.url == at), None)
@@ -157,7 +162,7 @@ def compare(
     if said.picture is not None:
         theirs["picture"], ours["picture"] = said.picture.sha256, image
     elif page is not None and said.page.sha256 == Digest.of(page):
-        theirs["picture"] = ours["picture"] = image  # it lies inside
+        theirs["picture"] = ours["picture"] = image  # the picture is inside the page
     pairs = {name: (theirs.get(name), ours.get(name)) for name in WORDS}
     both = {name: pair for name, pair in pairs.items() if None not in pair}
     agrees = tuple(name for name, (one, other) in both.items() if one == other)

@@ -1,6 +1,6 @@
-"""What a web archive answered when it was asked since when it has captures: ``archive-answers.json``.
+"""A web archive's answers on which captures it has: ``archive-answers.json``.
 
-All of it is the archive's word: when a capture was made, and of what. The addresses in it let anybody look it up.
+All of it is the archive's word: when a capture was made, and of what. Anybody can look up the URLs.
 """
 
 import base64
@@ -34,40 +34,40 @@ _SESSIONS = tuple(
         "aspsessionid[a-z]{8}=[a-z]{24}",
     )
 )
-"""How what is asked ends where it names a session, in the order in which archives look for them."""
+"""Query parameters with session ids, at the end of a parameter, in the order in which archives search for them."""
 _PAIR = "cfid=", "cftoken="
 _ESCAPES = 8
 OF = ("page", "picture")
-"""What an archive is asked for."""
+"""Subjects that an archive is asked about."""
 _LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \S+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveAnswer:
-    """One request to the archive's index, and what came."""
+    """One request to the archive's index, and its answer."""
 
     of: str  # one of :data:`OF`
-    address: str  # whose captures it was asked for
-    asked: str  # the address of the request
-    at: datetime  # when the answer had come, aware, UTC
-    body: str  # the answer: lines of moment, address, media type, status, SHA-1 in Base32; none where it has none
+    address: str  # URL whose captures were requested
+    asked: str  # URL of the request
+    at: datetime  # when the answer arrived, aware, UTC
+    body: str  # lines of time, URL, media type, status and SHA-1 in Base32; empty without captures
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedCopy:
     """The bytes that the archive served as a capture of the picture."""
 
-    address: str  # where it served them
-    at: datetime  # when, aware, UTC
+    address: str  # URL of the copy
+    at: datetime  # time of the download, aware, UTC
     digest: Digest  # their SHA-256
-    size: Count  # how many there were
+    size: Count  # number of bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveAnswers(Canonical):
-    """The file: what an archive was asked about one place, and what it answered."""
+    """The file: requests to an archive about one place, and its answers."""
 
-    archive: str  # its address
+    archive: str  # URL of the archive
     answers: tuple[ArchiveAnswer, ...]  # in the order of the requests
     copies: tuple[ArchivedCopy, ...] = ()  # pictures that it served
     format: str = ANSWERS_FORMAT  # :data:`ANSWERS_FORMAT`
@@ -75,16 +75,16 @@ class ArchiveAnswers(Canonical):
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A capture, as a line of the archive's index states it."""
+    """A capture, as stated by a line of the archive's index."""
 
     at: str  # 14 digits
-    url: str  # what was captured
-    address: str  # where the archive shows it
+    url: str  # captured URL
+    address: str  # URL of the capture in the archive
     sha1: str  # of its bytes, in Base32
 
 
 def captures_in(archive: str, body: str) -> Iterator[Capture]:
-    """The captures that an answer lists, in its order; what isn't such a line is passed over."""
+    """Yield the captures that an answer lists, in its order; other lines are skipped."""
     for match in map(_LINE.fullmatch, map(str.strip, body.splitlines())):
         if match is not None and capture_time(match["at"]) is not None:
             address = f"{archive}/web/{match['at']}/{match['url']}"
@@ -92,16 +92,17 @@ def captures_in(archive: str, body: str) -> Iterator[Capture]:
 
 
 def is_of(capture: Capture, asked: str) -> bool:
-    """Whether a capture is of the address that was asked about, as indexes of archives tell addresses apart."""
+    """Return True if a capture is of the requested URL, as archive indexes compare URLs."""
     return surt(capture.url) == surt(asked) != ""
 
 
 def surt(url: str) -> str:
-    """An address as the key of an index of captures: host from its end, without what archives take for the same.
+    """Return a URL as the key of a capture index: reversed host, without parts that archives ignore.
 
-    That is, by https://github.com/internetarchive/surt and pywb: scheme, user, ``www.`` with a number or none, the
-    schemes' own ports, letter case, percent signs, empty, ``.`` and ``..`` steps of a path, sessions (in a path only
-    before ``.aspx``, or at its end), the order of what is asked, fragments. Empty when it can't be read.
+    Following https://github.com/internetarchive/surt and pywb, these are: scheme, user, ``www.`` with or without a
+    number, the schemes' default ports, letter case, percent encoding, empty, ``.`` and ``..`` path segments, session
+    ids (in a path only before ``.aspx``, or at its end), the order of query parameters, fragments. The result is empty
+    if the URL cannot be read.
     """
     read = read_url(url if "://" in url else f"http://{url}")
     if read is None:
@@ -122,16 +123,17 @@ def surt(url: str) -> str:
 
 
 def _without_sessions(query: str) -> str:
-    """What is asked, in small letters, without sessions as those programs know them (there ``stripQuerySessionID``).
+    """Return a lower-case query without session ids as those programs define them (their ``stripQuerySessionID``).
 
-    Each of five kinds goes once, the last of it, with the ``&`` behind; whatever comes before the name stays, also of
-    a longer name: ``oscsid`` leaves ``osc``. ``cfid`` goes only with a ``cftoken`` right behind.
+    Each of five kinds is removed once, at its last occurrence, with the following ``&``. Any text before the name
+    stays, even if it is part of a longer name: ``oscsid`` leaves ``osc``. ``cfid`` is removed only if a ``cftoken``
+    follows directly.
     """
     for ends in _SESSIONS:
         parts = query.split("&")
         for number in reversed(range(len(parts))):
-            if found := ends.search(parts[number]):
-                query = _joined(parts, number, found.start(), number + 1)
+            if match := ends.search(parts[number]):
+                query = _joined(parts, number, match.start(), number + 1)
                 break
     parts = query.split("&")
     for number in reversed(range(len(parts) - 1)):
@@ -142,12 +144,12 @@ def _without_sessions(query: str) -> str:
 
 
 def _joined(parts: Sequence[str], number: int, begin: int, behind: int) -> str:
-    """The parts of a query without what begins in one of them and goes on to another."""
+    """Join the parts of a query without the text from ``begin`` in one part up to another part."""
     return "&".join((*parts[:number], parts[number][:begin])) + "&".join(parts[behind:])
 
 
 def _unescaped(text: str) -> str:
-    """Without percent signs, however often it was escaped."""
+    """Remove percent encoding, including repeated encoding."""
     for _ in range(_ESCAPES):
         if (once := unquote(text, errors="surrogateescape")) == text:
             break
@@ -156,47 +158,50 @@ def _unescaped(text: str) -> str:
 
 
 def statements_in(told: ArchiveAnswers, picture: Digest, data: bytes | None) -> tuple[SeenElsewhere, ...]:
-    """What the archive states: of page and picture each capture that it names, oldest first, or that it has none.
+    """Return the archive's statements: each capture of page and picture, oldest first, or that there is none.
 
-    ``picture`` and ``data`` are the picture that was seen here: of what the archive says to hold is told whether it is
-    that, byte for byte, by the bytes that it served or the digest that it states.
+    Args:
+        told: The archive's answers.
+        picture: Digest of the found picture. Whether a capture has the same bytes follows from the bytes that the
+            archive served, or from the digest that it states.
+        data: Bytes of the found picture, if available.
     """
     sha1 = sha1_of(data) if data is not None else ""
     copies = {copy.address.replace("id_/", "/", 1): copy.digest for copy in told.copies}
-    found: list[SeenElsewhere] = []
+    statements: list[SeenElsewhere] = []
     for of in OF:
         answers = [one for one in told.answers if one.of == of]
         captures = {one.address: one for answer in answers for one in captures_in(told.archive, answer.body)}
         made = partial(SeenElsewhere, kind=SeenKind.ARCHIVE_CAPTURED, by=title_of(told.archive), of=of)
         for one in sorted(captures.values(), key=lambda capture: capture.at):
             same = _is_same(one, copies, picture, sha1) if of == "picture" else None
-            found.append(made(stated=moment_of(one.at), where=one.address, same=same))
+            statements.append(made(stated=moment_of(one.at), where=one.address, same=same))
         if answers and not captures:
-            found.append(made(where=f"{told.archive}/web/*/{answers[0].address}"))
-    return tuple(found)
+            statements.append(made(where=f"{told.archive}/web/*/{answers[0].address}"))
+    return tuple(statements)
 
 
 def title_of(archive: str) -> str:
-    """What an archive at an address is called: by its name where it is known, else by its host."""
+    """Return the name of an archive if known, else its host."""
     return _TITLES.get(host_of(archive), host_of(archive))
 
 
 def moment_of(stamp: str) -> str:
-    """The 14 digits of an archive as ISO 8601."""
+    """Convert an archive's 14-digit timestamp to ISO 8601."""
     at = capture_time(stamp)
     assert at is not None
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def sha1_of(data: bytes) -> str:
-    """SHA-1 in Base32, by which indexes of archives name bytes."""
+    """Return the SHA-1 in Base32, by which archive indexes identify bytes."""
     return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
 
 
 def earliest_of(archive: str, answers: Sequence[ArchiveAnswer], of: str) -> Capture | None:
-    """The earliest capture that the answers name."""
-    found = (one for answer in answers if answer.of == of for one in captures_in(archive, answer.body))
-    return min(found, key=lambda capture: capture.at, default=None)
+    """Return the earliest capture in the answers."""
+    captures = (one for answer in answers if answer.of == of for one in captures_in(archive, answer.body))
+    return min(captures, key=lambda capture: capture.at, default=None)
 
 
 def _is_same(capture: Capture, copies: dict[str, Digest], picture: Digest, sha1: str) -> bool | None:

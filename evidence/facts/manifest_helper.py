@@ -12,7 +12,7 @@ _OFFLINE = c2pa.Context(c2pa.Settings.from_dict({"verify": {"remote_manifest_fet
 
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
-    """Return the manifest store of a picture as JSON, or why there is none: ``none`` or ``unreadable``."""
+    """Return the manifest store of a picture as JSON, or the problem: ``none`` or ``unreadable``."""
     try:
         with c2pa.Reader(question["media_type"], io.BytesIO(data), context=_OFFLINE) as reader:
             store = reader.json().encode()

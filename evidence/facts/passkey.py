@@ -1,7 +1,7 @@
-"""A decision that a passkey signed: what was to be signed, and the answer (WebAuthn Level 2, section 7.2).
+"""A decision signed by a passkey: the statement that was signed, and the assertion (WebAuthn Level 2, section 7.2).
 
-The challenge is the digest of a statement of the decision, so an answer fits this decision alone. What it shows is that
-a key signed, and that its device had verified somebody; whose key it is, is the word of whoever registered it.
+The challenge is the digest of a statement of the decision, so an assertion fits only this decision. It shows that a key
+signed, and that its device had verified somebody; whose key it is, is the word of whoever registered it.
 """
 
 import base64
@@ -24,9 +24,9 @@ from exhibit.entries import canonical
 ASSERTION_FORMAT = "exhibit-assertion/1"
 ASSERTION_PATH = "data/decision.json"
 DOMAIN = b"exhibit decision v1\n"
-"""Stands before a statement where it is hashed, so that no other challenge is one of a decision."""
+"""Prefix of a statement when it is hashed, so that no other challenge can be one of a decision."""
 FRESH = timedelta(minutes=5)
-"""So long after its statement a passkey may decide."""
+"""Time after its statement within which a passkey may decide."""
 MAX_PART = 4096  # bytes of the client data, of the authenticator data and of a key
 PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40  # flags of the authenticator data (section 6.1)
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
@@ -34,36 +34,36 @@ _ORIGIN = re.compile(r"https?://([a-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class SignedDecision:
-    """What a person is asked to sign."""
+    """Statement that a person is asked to sign."""
 
     act: str  # ``confirm``, ``sign``, ``purge``, ``revoke`` or ``off``
     owner: str  # the owner's name
-    subject: dict[str, Any]  # what is decided, plain JSON
-    by: str  # the name with which the person signs in
-    site: str  # the host that passkeys are for (WebAuthn's RP ID)
-    time: datetime  # when it was asked for, aware, UTC
+    subject: dict[str, Any]  # subject of the decision, plain JSON
+    by: str  # the person's user name
+    site: str  # host of the passkeys (WebAuthn's RP ID)
+    time: datetime  # time of the request, aware, UTC
     nonce: Bytes32  # 32 random bytes
 
     @property
     def challenge(self) -> bytes:
-        """What the passkey signs, 32 bytes."""
+        """Challenge that the passkey signs, 32 bytes."""
         return hashlib.sha256(DOMAIN + canonical(to_plain(self))).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion(Canonical):
-    """A passkey's answer, with everything that checking it needs."""
+    """A passkey's assertion, with everything needed to check it."""
 
-    statement: SignedDecision  # what was to be signed
+    statement: SignedDecision  # the statement to sign
     key: bytes  # SubjectPublicKeyInfo, DER: of P-256, or RSA
-    authenticator_data: bytes  # as the device made it
-    client_data: bytes  # JSON, as the browser made it
+    authenticator_data: bytes  # as made by the device
+    client_data: bytes  # JSON, as made by the browser
     signature: bytes  # over the authenticator data and the digest of the client data
     format: str = ASSERTION_FORMAT  # of this file
 
     @property
     def counter(self) -> int:
-        """How many signatures the device has counted; many count none."""
+        """Number of signatures that the device has counted; many devices count none."""
         return int.from_bytes(self.authenticator_data[33:37], "big")
 
 
@@ -77,8 +77,8 @@ def check_assertion(assertion: Assertion) -> None:
     if data[32] & (PRESENT | VERIFIED | ATTESTED) != PRESENT | VERIFIED:
         raise FormatError("The device doesn't say that it verified the person.")
     client = parse_json(assertion.client_data, what="the client data")
-    wanted = base64.urlsafe_b64encode(assertion.statement.challenge).rstrip(b"=").decode()
-    if not isinstance(client, dict) or client.get("type") != "webauthn.get" or client.get("challenge") != wanted:
+    challenge = base64.urlsafe_b64encode(assertion.statement.challenge).rstrip(b"=").decode()
+    if not isinstance(client, dict) or client.get("type") != "webauthn.get" or client.get("challenge") != challenge:
         raise FormatError("The passkey signed something else than the statement.")
     if client.get("crossOrigin", False) is not False or not is_origin_of(client.get("origin"), site):
         raise FormatError("The passkey was asked by another site than the statement names.")
@@ -86,11 +86,11 @@ def check_assertion(assertion: Assertion) -> None:
 
 
 def is_origin_of(origin: object, site: str) -> bool:
-    """Whether pages of an origin may use the passkeys of a site: over TLS, or on the machine itself."""
-    found = _ORIGIN.fullmatch(origin) if isinstance(origin, str) else None
-    if found is None or not (found[1] == site or found[1].endswith(f".{site}")):
+    """Return True if pages of an origin may use the passkeys of a site: over TLS, or on localhost."""
+    match = _ORIGIN.fullmatch(origin) if isinstance(origin, str) else None
+    if match is None or not (match[1] == site or match[1].endswith(f".{site}")):
         return False
-    return found[0].startswith("https://") or site == "localhost"
+    return match[0].startswith("https://") or site == "localhost"
 
 
 def _check_signature(assertion: Assertion, signed: bytes) -> None:

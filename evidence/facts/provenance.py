@@ -1,8 +1,8 @@
-"""The manifest that a picture brings along (C2PA): who signed it, what it states, and whether the signature holds.
+"""The manifest embedded in a picture (C2PA): its signer, its statements, and whether the signature is valid.
 
-Whatever stands in it is stated by whoever signed it. Nothing is fetched: neither manifests that lie elsewhere nor
-revocation answers. Pictures come from strangers, so a child process reads them, within limits (``manifest_helper``).
-Needs the optional part ``c2pa``; without it nothing was checked.
+Its content is the word of its signer. Nothing is fetched: neither external manifests nor revocation data. Pictures are
+untrusted, so a child process reads them within limits (``manifest_helper``). This needs the optional part ``c2pa``;
+without it nothing is checked.
 """
 
 import json
@@ -20,7 +20,7 @@ MAX_MANIFEST = 1 << 20  # bytes of a manifest, written as JSON, that are kept
 MAX_TEXT = 300
 MAX_PROBLEMS = 20
 UNTRUSTED = "signingCredential.untrusted"
-"""The signer is on no list: which is so for everybody, since no list is pinned here."""
+"""Code for a signer that is on no list, which applies to everybody because no list is pinned here."""
 SECONDS = 20.0
 """Processor time for one picture."""
 MEMORY = 1 << 30
@@ -30,14 +30,15 @@ helper = Helper("evidence.facts.manifest_helper")
 
 
 def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, bytes] | None:
-    """What the manifest inside a picture states, without a file; and the manifest as JSON, empty where none was read.
+    """Return the facts of the manifest inside a picture (without a file), and the manifest as JSON.
 
-    ``None`` when nobody looked: without the optional part, or for a format (Pillow's name) that holds no manifest.
+    The JSON is empty if none was read. The result is ``None`` if the picture was not examined: without the optional
+    part, or for a format (Pillow's name) without manifests.
     """
     media_type = MEDIA_TYPES.get(picture_format)
     if media_type is None or len(data) > MAX_BYTES or find_spec("c2pa") is None:
         return None
-    question = {"media_type": media_type, "max_bytes": 8 * MAX_MANIFEST}  # it is written more shortly when it is kept
+    question = {"media_type": media_type, "max_bytes": 8 * MAX_MANIFEST}  # it is stored in a shorter form
     try:
         told, store = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError:
@@ -48,7 +49,7 @@ def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, 
 
 
 def read_manifest(said: str | bytes) -> tuple[ProvenanceFacts, bytes]:
-    """What a manifest states that was read from a picture and written as JSON, and that JSON as it is kept."""
+    """Return the facts of a manifest that was read from a picture as JSON, and that JSON as it is stored."""
     try:
         plain = json.loads(said)
         manifest = json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()
@@ -75,33 +76,33 @@ def read_manifest(said: str | bytes) -> tuple[ProvenanceFacts, bytes]:
 
 
 def authors_of(manifest: bytes) -> tuple[str, ...]:
-    """Whom a manifest's assertions name as author, creator or credit: schema.org's, IPTC's and Dublin Core's words."""
+    """Return authors, creators and credits in a manifest's assertions, by schema.org, IPTC and Dublin Core names."""
     try:
         plain = _mapping(json.loads(manifest or b"{}"))
     except (ValueError, RecursionError):
         return ()
     active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
-    named: list[str] = []
+    authors: list[str] = []
     for assertion in _list(active.get("assertions")):
-        said = _mapping(_mapping(assertion).get("data"))
-        named += [_text(_mapping(author).get("name")) for author in _list(said.get("author"))]
+        assertion_data = _mapping(_mapping(assertion).get("data"))
+        authors += [_text(_mapping(author).get("name")) for author in _list(assertion_data.get("author"))]
         for name in ("dc:creator", "photoshop:Credit", "plus:ImageCreator"):
-            value = said.get(name)
-            named += [_text(entry) for entry in (value if isinstance(value, list) else [value])]
-    return tuple(dict.fromkeys(name for name in named if name))[:MAX_PROBLEMS]
+            value = assertion_data.get(name)
+            authors += [_text(entry) for entry in (value if isinstance(value, list) else [value])]
+    return tuple(dict.fromkeys(name for name in authors if name))[:MAX_PROBLEMS]
 
 
 def _actions(active: Mapping[str, Any]) -> tuple[str, ...]:
-    """What was done, in the names of C2PA's actions, with the last part of a digital source type that one states."""
-    told: list[str] = []
+    """Return C2PA's names of the actions, each with the last part of its digital source type, if stated."""
+    actions: list[str] = []
     for assertion in _list(active.get("assertions")):
-        said = _mapping(assertion)
-        if not _text(said.get("label")).startswith("c2pa.actions"):
+        assertion_map = _mapping(assertion)
+        if not _text(assertion_map.get("label")).startswith("c2pa.actions"):
             continue
-        for action in map(_mapping, _list(_mapping(said.get("data")).get("actions"))[:MAX_PROBLEMS]):
+        for action in map(_mapping, _list(_mapping(assertion_map.get("data")).get("actions"))[:MAX_PROBLEMS]):
             source = _text(action.get("digitalSourceType")).rpartition("/")[2]
-            told.append(_text(action.get("action")) + (f" ({source})" if source else ""))
-    return tuple(dict.fromkeys(filter(None, told)))[:MAX_PROBLEMS]
+            actions.append(_text(action.get("action")) + (f" ({source})" if source else ""))
+    return tuple(dict.fromkeys(filter(None, actions)))[:MAX_PROBLEMS]
 
 
 def _generator(active: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""Calibrations and weights that have come along with this software, by their digests: what is on no list is a word.
+"""Calibrations and weights that shipped with this software, by digest; any other one is only the installation's word.
 
-Whoever seals can write a calibration of his own, of any number of photographs. That the figures and it give a
-probability shows nothing of what it states of itself.
+A sealer can write their own calibration, claiming any number of photographs. That it gives the sealed probability shows
+nothing about its claims.
 """
 
 from exhibit.digests import Digest
@@ -11,5 +11,5 @@ WEIGHINGS = frozenset({"d903e885ca91fbf34fc74cceaee240106795e43e7e150f59523aa98d
 
 
 def ships(digest: Digest, among: frozenset[str]) -> bool:
-    """Whether a calibration or weighing is one that came along."""
+    """Return True if a calibration or weighing shipped with this software."""
     return digest.hex in among

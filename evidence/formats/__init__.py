@@ -1,1 +1,1 @@
-"""Reading and writing the formats under a bundle: canonical JSON, file names, ZIP containers, WARC and WACZ."""
+"""Reading and writing a bundle's underlying formats: canonical JSON, file names, ZIP containers, WARC and WACZ."""

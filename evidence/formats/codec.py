@@ -1,9 +1,10 @@
-"""Plain JSON to frozen dataclasses and back, strictly: an unknown, missing or wrongly typed field is an error.
+"""Strict conversion between plain JSON and frozen dataclasses: unknown, missing or wrongly typed fields are errors.
 
 Digests and raw bytes are lower-case hexadecimal, times are RFC 3339 in UTC, enumerations their values, tuples arrays. A
-field that is marked :data:`exhibit.types.OPTIONAL` is left out while it has its default. A dataclass whose field
-``format`` has a default is read in that format only.
-The same annotations give the JSON Schema, so that a schema can't drift from the code.
+field marked :data:`exhibit.types.OPTIONAL` is omitted while it has its default. A dataclass whose field ``format`` has
+a default is read in that format only.
+
+The same annotations give the JSON Schema, so that a schema cannot drift from the code.
 """
 
 import dataclasses
@@ -25,32 +26,34 @@ from exhibit.types import Count, Json, Number, Untyped
 
 T = TypeVar("T")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
-Bytes32 = Annotated[bytes, 32]  # bytes of a format of which there are exactly 32: hashes, salts and Ed25519 keys
+Bytes32 = Annotated[bytes, 32]  # exactly 32 bytes in a format: hashes, salts and Ed25519 keys
 MAX_JSON_BYTES = 16 << 20
 MAX_PLAIN_DEPTH = 64
 UNREAD_FORMAT = "{file} was written in the format {format}, which this version of Exhibit does not read."
 
 
 class FormatError(ExhibitError):
-    """JSON that isn't what the format says; the sentence names the place."""
+    """JSON does not match its format; the sentence names the place."""
 
 
 class Canonical:
-    """Data that have one form as JSON."""
+    """Data with a single JSON form."""
 
     __slots__ = ()
 
     def to_json(self) -> bytes:
-        """Canonical JSON (RFC 8785)."""
+        """Return canonical JSON (RFC 8785)."""
         return canonical(to_plain(self))
 
 
 def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
     """Parse at most ``limit`` bytes of UTF-8 JSON strictly; ``what`` names the file in errors.
 
-    Whether a whole number is written with a fraction makes no difference. Raises ``FormatError`` for what is too large
-    or no JSON, a byte order mark, more than 64 brackets open at once, a name twice in an object, half a surrogate pair,
-    or a number of 2**53 or more.
+    Whole numbers may be written with a fraction.
+
+    Raises:
+        FormatError: The data is too large or not JSON, or has a byte order mark, more than 64 open brackets, a
+            duplicate name in an object, half a surrogate pair, or a number of 2**53 or more.
     """
     if len(data) > limit:
         raise FormatError(f"{what} has {len(data)} bytes, more than the {limit} that are read.")
@@ -67,7 +70,7 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
 
 
 def parse_canonical(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
-    """Parse JSON that has to be in its one canonical form (RFC 8785); raises ``FormatError``."""
+    """Parse JSON that must be in canonical form (RFC 8785); raises ``FormatError``."""
     plain = parse_json(data, what=what, limit=limit)
     try:
         same = canonical(plain) == data
@@ -79,11 +82,11 @@ def parse_canonical(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> J
 
 
 def to_plain(value: object) -> Json:
-    """Plain JSON data of a frozen dataclass and all in it; ``TypeError`` for a value that the format doesn't know."""
+    """Return a frozen dataclass and its contents as plain JSON data; raises ``TypeError`` for an unsupported value."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
-        given = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        omitted = {field.name for field, of in given if field.metadata.get("optional") and of == default_of(field)}
-        return {field.name: to_plain(of) for field, of in given if field.name not in omitted}
+        fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        omitted = {field.name for field, of in fields if field.metadata.get("optional") and of == default_of(field)}
+        return {field.name: to_plain(of) for field, of in fields if field.name not in omitted}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -92,19 +95,19 @@ def to_plain(value: object) -> Json:
 
 
 def default_of(field: dataclasses.Field[Any]) -> object:
-    """What a field holds that nobody gave a value."""
+    """Return the default value of a field."""
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def optional_fields(kind: Untyped) -> frozenset[str]:
-    """The names of a dataclass's fields that its plain form may omit."""
+    """Return the names of a dataclass's fields that its plain form may omit."""
     return frozenset(field.name for field in dataclasses.fields(kind) if field.metadata.get("optional"))
 
 
 def format_of(kind: Untyped) -> str | None:
-    """The name and number of the format that a dataclass reads, such as ``exhibit-facts/1``; ``None`` without one."""
-    named = (field.default for field in dataclasses.fields(kind) if field.name == "format")
-    return next((str(name) for name in named if name is not dataclasses.MISSING), None)
+    """Return the name and number of the format of a dataclass, such as ``exhibit-facts/1``; ``None`` without one."""
+    names = (field.default for field in dataclasses.fields(kind) if field.name == "format")
+    return next((str(name) for name in names if name is not dataclasses.MISSING), None)
 
 
 def _scalar_to_plain(value: object) -> Json:
@@ -122,9 +125,10 @@ def _scalar_to_plain(value: object) -> Json:
 
 
 def from_plain(kind: type[T], plain: Json, *, where: str) -> T:
-    """Build a dataclass from what :func:`parse_json` returned; ``where`` names the whole in errors.
+    """Build a dataclass from the result of :func:`parse_json`; ``where`` names the whole in errors.
 
-    Raises ``FormatError`` for anything that isn't exactly as annotated.
+    Raises:
+        FormatError: The data does not match the annotations exactly.
     """
     return typing.cast("T", _read(kind, plain, where))
 
@@ -240,10 +244,10 @@ def _number(text: str) -> int | float:
 
 
 def _check_depth(text: str) -> None:
-    """Count brackets before anything recursive looks at them: how deep Python may go is for other code to set."""
+    """Count open brackets before any recursive code runs, because other code may set Python's recursion limit."""
     depth = 0
-    for found in _STRING_OR_BRACKET.finditer(text):
-        sign = found[0]
+    for token in _STRING_OR_BRACKET.finditer(text):
+        sign = token[0]
         if sign in "[{":
             depth += 1
             if depth > MAX_PLAIN_DEPTH:
@@ -253,7 +257,7 @@ def _check_depth(text: str) -> None:
 
 
 def _check_plain(value: Json) -> None:
-    """Refuse half a surrogate pair, which has no bytes in UTF-8."""
+    """Raise ``ValueError`` for half a surrogate pair, which has no bytes in UTF-8."""
     if isinstance(value, str):
         value.encode("utf-8")
     elif isinstance(value, list):

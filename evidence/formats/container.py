@@ -1,8 +1,8 @@
-"""The container of a bundle: one deterministic ZIP, and reading a ZIP from anybody, or the unpacked folder.
+"""The container of a bundle: one deterministic ZIP, and reading an untrusted ZIP or the unpacked folder.
 
-Written: members stored, sorted by name, dated 1980-01-01, made by "Unix" with mode 0644, no extra fields, no comment
-(APPNOTE.TXT 6.3.10, 4.3). The same contents give the same bytes: rebuilding them tells whether a container was changed.
-Read: whatever other programs packed anew, as long as no two of them could read it in different ways.
+Written ZIPs have stored members, sorted by name, dated 1980-01-01, made by "Unix" with mode 0644, no extra fields, no
+comment (APPNOTE.TXT 6.3.10, 4.3). The same contents give the same bytes, so rebuilding them shows whether a container
+was changed. Reading accepts ZIPs that other programs repacked, as long as no two programs could read them differently.
 """
 
 import hashlib
@@ -41,26 +41,26 @@ _LEFT_OVER = re.compile(r"(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini
 
 
 class ContainerError(FormatError):
-    """The container can't be read, or can't be read safely."""
+    """The container cannot be read, or cannot be read safely."""
 
 
 class NoBundleError(WrongUseError):
-    """What was given is no bundle at all."""
+    """The input is not a bundle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file on its way into a ZIP."""
+    """One file to be written into a ZIP."""
 
     name: str  # its path in the bundle
     size: int
     crc: int
-    chunks: Callable[[], Iterator[bytes]]  # gives the bytes, from the start at each call
+    chunks: Callable[[], Iterator[bytes]]  # yields the bytes, from the start at each call
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a file's bytes are; the CRC-32 is for rebuilding the container."""
+    """Size and digests of a file; the CRC-32 is for rebuilding the container."""
 
     size: int
     crc: int
@@ -69,7 +69,7 @@ class Measured:
 
 
 def measured_of(chunks: Iterable[bytes]) -> Measured:
-    """What the bytes of these pieces are."""
+    """Return size and digests of the bytes in these chunks."""
     sha256, sha512, size, crc = hashlib.sha256(), hashlib.sha512(), 0, 0
     for chunk in chunks:
         sha256.update(chunk)
@@ -80,19 +80,20 @@ def measured_of(chunks: Iterable[bytes]) -> Measured:
 
 
 def member_of(name: str, data: bytes) -> Member:
-    """A member whose bytes are at hand."""
+    """Return a member from bytes in memory."""
     return Member(name, len(data), zlib.crc32(data), lambda: iter((data,)))
 
 
 def zip_size(members: Iterable[Member]) -> int:
-    """The bytes of the one ZIP of these members, before it is made."""
+    """Return the size in bytes of the ZIP of these members, before it is made."""
     return END.size + sum(LOCAL.size + CENTRAL.size + 2 * len(member.name) + member.size for member in members)
 
 
 def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
-    """The one ZIP of these members, piece by piece, in order of name.
+    """Yield the deterministic ZIP of these members in chunks, in order of name.
 
-    Raises ``FormatError`` for names that can't stand together, or more than a plain ZIP holds (4 GiB, 10,000 files).
+    Raises:
+        FormatError: Names conflict, or the limits of a plain ZIP are exceeded (4 GiB, 10,000 files).
     """
     ordered = sorted(members, key=lambda member: member.name)
     check_names((member.name for member in ordered), what="The bundle")
@@ -114,53 +115,54 @@ def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
 
 
 class Contents(Protocol):
-    """The files of a bundle, wherever they lie."""
+    """The files of a bundle, in any container."""
 
     names: tuple[str, ...]  # names of all files that belong to the bundle, sorted
-    remarks: tuple[str, ...]  # what is unusual about the container, in words
+    remarks: tuple[str, ...]  # unusual features of the container, in words
     left_over: tuple[str, ...]  # names of files that a file manager left behind, sorted; nobody vouches for them
 
     def size(self, name: str) -> int:
-        """Bytes, as the container declares them."""
+        """Return the size in bytes, as declared by the container."""
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The bytes in pieces; raises ``ContainerError`` when they can't be read."""
+        """Yield the bytes in chunks; raises ``ContainerError`` if they cannot be read."""
 
     def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:
-        """Whether the container's bytes are these; ``None`` when there is no container."""
+        """Return True if the container has exactly these bytes; ``None`` if there is no container."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 def read_all(contents: Contents, name: str, limit: int) -> bytes:
-    """A file's bytes; ``ContainerError`` when they can't be read, or are more than ``limit``."""
+    """Return a file's bytes; raises ``ContainerError`` if they cannot be read or exceed ``limit``."""
     if contents.size(name) > limit:
         raise ContainerError(f"{name} has {contents.size(name)} bytes, more than the {limit} that are read.")
     return b"".join(contents.chunks(name))
 
 
 class FolderContents:
-    """An unpacked bundle: the folder that holds ``bagit.txt``.
+    """An unpacked bundle: the folder with ``bagit.txt``.
 
-    Raises ``ContainerError`` for a link, a device, too many files, or a name that a bundle can't have.
+    Raises:
+        ContainerError: There is a link, a device, too many files, or a name that a bundle cannot have.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        found = dict(_walk(root))
+        sizes = dict(_walk(root))
         self.remarks: tuple[str, ...] = ()
-        self.left_over = tuple(sorted(name for name in found if is_left_over(name)))
-        self._sizes = {name: size for name, size in found.items() if not is_left_over(name)}
+        self.left_over = tuple(sorted(name for name in sizes if is_left_over(name)))
+        self._sizes = {name: size for name, size in sizes.items() if not is_left_over(name)}
         self.names = tuple(sorted(self._sizes))
         check_names(self.names, what="The folder")
 
     def size(self, name: str) -> int:
-        """Bytes of the file."""
+        """Return the size of the file in bytes."""
         return self._sizes[name]
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The bytes in pieces, never more than when the folder was walked."""
+        """Yield the bytes in chunks, at most as many as when the folder was scanned."""
         left = self._sizes[name]
         try:
             with (self._root / name).open("rb") as file:
@@ -171,15 +173,15 @@ class FolderContents:
             raise ContainerError(f"{name} can't be read: {error.strerror}.") from error
 
     def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:  # noqa: ARG002 - a folder has no bytes of its own
-        """Nothing to compare."""
+        """Return ``None``: there is nothing to compare."""
         return None
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no file is open."""
 
 
 def _walk(root: Path) -> Iterator[tuple[str, int]]:
-    """Names and sizes of the files in a folder, links never followed."""
+    """Yield names and sizes of the files in a folder, without following links."""
     count = 0
     folders = [root]
     while folders:
@@ -198,17 +200,17 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
 
 
 def is_name(name: str) -> bool:
-    """Whether a bundle may hold a file of this name: ASCII segments, no ``..``, no drive, no device, at most 200."""
+    """Return True if a bundle may have a file of this name: ASCII segments, no ``..``, drive or device, at most 200."""
     return len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None and _RESERVED.search(name) is None
 
 
 def is_left_over(name: str) -> bool:
-    """Whether a file manager leaves files of this name behind (macOS, Windows); no file of a bundle is named so."""
+    """Return True for names of files that file managers leave behind (macOS, Windows); no file of a bundle has one."""
     return _LEFT_OVER.fullmatch(name) is not None
 
 
 def check_names(names: Iterable[str], *, what: str) -> None:
-    """Check that names can lie side by side in a folder on any system; raises ``FormatError``."""
+    """Check that names can coexist in a folder on any system; raises ``FormatError``."""
     checked = list(names)
     for name in checked:
         if not is_name(name):
@@ -217,9 +219,10 @@ def check_names(names: Iterable[str], *, what: str) -> None:
 
 
 def check_places(names: Iterable[str], *, what: str) -> None:
-    """Check that no two names (those of folders end with ``/``) lead to one place on any system.
+    """Check that no two names (folder names end with ``/``) refer to one place on any system.
 
-    Raises ``FormatError`` when, letter case apart, a name stands twice, or is the folder of another.
+    Raises:
+        FormatError: Ignoring case, a name is listed twice, or is the folder of another.
     """
     seen: set[str] = set()
     folders: set[str] = set()

@@ -1,15 +1,18 @@
-"""Errors of the evidence room that a caller tells apart."""
+"""Errors of the evidence package that callers distinguish."""
 
 from exhibit.errors import ExhibitError, IntegrityError
 
 
 class UnknownWitnessError(IntegrityError):
-    """A receipt holds in itself, but whoever gave it isn't pinned as trusted: it is not checked rather than wrong."""
+    """A receipt is valid in itself, but its issuer is not pinned as trusted: it is not checked, rather than wrong."""
 
 
 class SupersededError(ExhibitError):
-    """A witness has cosigned a later head of the log, which covers the one it was asked for."""
+    """A witness has cosigned a later checkpoint of the log, which covers the requested one."""
 
 
 class PendingProofError(IntegrityError):
-    """A proof can't be checked yet: the witness hasn't spoken, or its word isn't at hand. Nothing is wrong with it."""
+    """A proof cannot be checked yet: the witness has not responded, or its data is not available.
+
+    Nothing is wrong with it.
+    """

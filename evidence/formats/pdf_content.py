@@ -1,8 +1,8 @@
-"""What a stranger's PDF holds besides pages: scripts, embedded files, forms and actions, by the names in its objects.
+"""Detection of scripts, embedded files, forms and actions in an untrusted PDF, by the names in its objects.
 
-No object is followed and nothing is run: the names of ISO 32000-2 are looked for in all bytes and in all object
-streams, so that nothing hides in an object that no table names. What isn't found may still be there, in a damaged file
-or by another standard: it is "not found", never "none".
+No object is followed and nothing is executed: the names of ISO 32000-2 are searched in all bytes and in all object
+streams, so that nothing can hide in an object that no table lists. Content that is not found may still exist, in a
+damaged file or under another standard: the result is "not found", never "none".
 """
 
 import re
@@ -23,7 +23,7 @@ SIGNS = {
     "media": rb"/(?:RichMedia|Rendition)" + _END,
     "actions": rb"/AA" + _VALUE,
 }
-"""What is looked for, by the word that documents and verdicts have for it."""
+"""Patterns to search for, by the names that documents and verdicts use."""
 _FOUND = {kind: re.compile(sign) for kind, sign in SIGNS.items()}
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _STREAM = re.compile(rb"(?<!end)stream\r?\n")
@@ -33,32 +33,32 @@ _FILTERS = re.compile(rb"/Filter\s*(\[[^\]]*\]|/[A-Za-z0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class PdfContent:
-    """What was found, and why some of it couldn't be looked through, in a word; empty where all could."""
+    """Detected content, and why some of the file could not be examined, as a code; empty if all could."""
 
     found: tuple[str, ...]
     unread: str = ""  # ``damaged``, ``encrypted``, ``large`` or ``packed``
 
 
 def is_pdf(data: bytes, name: str) -> bool:
-    """Whether it begins as PDFs do, or is called one."""
+    """Return True if data starts like a PDF, or the name ends in .pdf."""
     return b"%PDF-" in data[:MAX_HEAD] or name.lower().endswith(".pdf")
 
 
 def pdf_content(data: bytes) -> PdfContent:
-    """What a PDF holds besides pages."""
+    """Return the active and embedded content of a PDF."""
     if len(data) > MAX_BYTES:
         return PdfContent((), "large")
     if b"%PDF-" not in data[:MAX_HEAD]:
         return PdfContent((), "damaged")
     plain = _spelled_out(data)
     streams, unread = _object_streams(data)
-    found = {kind for kind, sign in _FOUND.items() for part in (plain, *streams) if sign.search(part)}
+    kinds = {kind for kind, sign in _FOUND.items() for part in (plain, *streams) if sign.search(part)}
     unread = "encrypted" if _ENCRYPTED.search(plain) else unread
-    return PdfContent(tuple(kind for kind in SIGNS if kind in found), unread)
+    return PdfContent(tuple(kind for kind in SIGNS if kind in kinds), unread)
 
 
 def _object_streams(data: bytes) -> tuple[list[bytes], str]:
-    """The object streams, unpacked and with their names spelled out, and why there may be more to them."""
+    """Return the object streams, unpacked and with decoded names, and why there may be more."""
     streams: list[bytes] = []
     unread, left, end = "", MAX_UNPACKED, 0
     for count, start in enumerate(_STREAM.finditer(data)):
@@ -67,7 +67,7 @@ def _object_streams(data: bytes) -> tuple[list[bytes], str]:
         head = _spelled_out(data[max(0, start.start() - MAX_DICTIONARY) : start.start()])
         head = head[head.rfind(b"obj") + 3 :]
         filters = _FILTERS.search(head)
-        if start.start() < end or b"/ObjStm" not in head or filters is None:  # not packed: it stands among all bytes
+        if start.start() < end or b"/ObjStm" not in head or filters is None:  # not packed: searched above
             continue
         end = data.find(b"endstream", start.end())
         why = "packed"
@@ -82,7 +82,7 @@ def _object_streams(data: bytes) -> tuple[list[bytes], str]:
 
 
 def _unpacked(data: bytes, most: int) -> tuple[bytes, str]:
-    """What a stream gives, and why there may be more to it."""
+    """Return the unpacked stream, and why there may be more."""
     unpacker = zlib.decompressobj()
     try:
         stream = unpacker.decompress(data, most)
@@ -92,5 +92,5 @@ def _unpacked(data: bytes, most: int) -> tuple[bytes, str]:
 
 
 def _spelled_out(data: bytes) -> bytes:
-    """With the codes in names, such as ``#53`` for ``S``, as what they stand for."""
+    """Decode the codes in names, such as ``#53`` for ``S``."""
     return _ESCAPED.sub(lambda code: bytes.fromhex(code[1].decode()), data) if b"#" in data else data

@@ -1,6 +1,6 @@
-"""A PDF's pages and nothing else that it holds: what it shows stays, what would run, open or carry something goes.
+"""Extraction of a PDF's pages only: their appearance stays; anything that runs, opens or embeds something is removed.
 
-Files come from owners and strangers, so a child process reads them, within limits (``pdf_pages_helper``).
+Files come from owners and third parties, so a child process reads them, within limits (``pdf_pages_helper``).
 """
 
 import tempfile
@@ -21,28 +21,30 @@ REFUSED = Sentence("The pages of the PDF can't be taken out.")
 class Pages:
     """Pages of a PDF."""
 
-    data: bytes  # a PDF of these pages, and of nothing else
-    sizes: tuple[tuple[float, float], ...]  # width and height of each as it is shown, points
-    of: int  # pages of the whole file
-    notes: int  # notes and fields on these pages that say nothing of how they look, and so aren't shown
-    layers: bool  # whether the file has layers that a reader may hide: all are shown
+    data: bytes  # a PDF with only these pages
+    sizes: tuple[tuple[float, float], ...]  # width and height of each as displayed, points
+    of: int  # number of pages in the whole file
+    notes: int  # notes and fields on these pages that define no appearance, and so are not shown
+    layers: bool  # true if the file has layers that a reader may hide; all are shown
 
 
 def pages_of(data: bytes, most: int) -> Pages:
-    """The first pages of a PDF, ``most`` of them; same input, same bytes.
+    """Return the first ``most`` pages of a PDF; the same input gives the same bytes.
 
-    Notes and form fields are drawn where they stand, as the file itself says they look. Raises ``RefusedError`` with
-    the reason ``large``, ``encrypted``, ``damaged``, ``active`` (something that would run or open stays in it),
-    ``time``, ``memory`` or ``crash``.
+    Notes and form fields are drawn in their place with the appearance that the file defines.
+
+    Raises:
+        RefusedError: With the reason ``large``, ``encrypted``, ``damaged``, ``active`` (content that would run or open
+            something remains), ``time``, ``memory`` or ``crash``.
     """
     if len(data) > MAX_BYTES:
         raise RefusedError(REFUSED, reason="large")
     try:
         with tempfile.TemporaryDirectory(prefix="exhibit-pages-") as folder:  # here: a killed helper would leave it
-            told, made = helper.ask({"most": most, "folder": folder}, data, seconds=SECONDS, memory=MEMORY)
+            result, made = helper.ask({"most": most, "folder": folder}, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError as died:
         raise RefusedError(REFUSED, reason=died.reason) from died
-    if "reason" in told:
-        raise RefusedError(REFUSED, reason=told["reason"])
-    sizes = tuple((width, height) for width, height in told["sizes"])
-    return Pages(made.tobytes(), sizes, told["of"], told["notes"], told["layers"])
+    if "reason" in result:
+        raise RefusedError(REFUSED, reason=result["reason"])
+    sizes = tuple((width, height) for width, height in result["sizes"])
+    return Pages(made.tobytes(), sizes, result["of"], result["notes"], result["layers"])

@@ -1,7 +1,7 @@
-"""``python -m evidence.formats.pdf_pages_helper``: the helper that takes pages out of PDFs (``formats.pdf_pages``).
+"""``python -m evidence.formats.pdf_pages_helper``: the helper that extracts pages of PDFs (``formats.pdf_pages``).
 
-A page's content becomes a form (ISO 32000-2, 8.10) on a new page, with the resources that it draws with. Of all
-dictionaries that come along those entries go that lead to something else than marks on a page.
+A page's content becomes a form (ISO 32000-2, 8.10) on a new page, with the resources that it uses. Entries of all
+copied dictionaries that lead to something other than marks on a page are removed.
 """
 
 import io
@@ -42,7 +42,7 @@ NAMED = frozenset(
         "Colorants",
     )
 )
-"""Dictionaries whose keys are names that their maker chose."""
+"""Dictionaries whose keys are names chosen by the author."""
 DROPPED = frozenset(
     f"/{name}"
     for name in (
@@ -51,7 +51,7 @@ DROPPED = frozenset(
         *("StructParent", "StructParents", "URI"),
     )
 )
-"""Actions, scripts, files in the file and beside it, and what leads back to the document."""
+"""Entries with actions, scripts, embedded and external files, and references back to the document."""
 HIDDEN = 0b10_0010  # flags of a note: hidden, not to be viewed
 UNSEEN = frozenset({"/Link", "/Popup"})
 NO_FONTS = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False)
@@ -59,19 +59,19 @@ PAGES = "pages.pdf"
 
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
-    """The pages, or why there are none."""
+    """Return the pages, or the reason why there are none."""
     try:
         return bare(data, question["most"], Path(question["folder"]))
     except RefusedError as refused:
         return {"reason": refused.reason}, b""
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - damaged files make readers raise whatever there is
+    except Exception:  # noqa: BLE001 - damaged files make readers raise any error
         return {"reason": "damaged"}, b""
 
 
 def bare(data: bytes, most: int, folder: Path) -> Answer:
-    """The first pages of a PDF as a PDF of their own, tried out in an empty folder."""
+    """Return the first pages of a PDF as a new PDF, after a trial in an empty folder."""
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted:
         raise RefusedError("It is encrypted.", reason="encrypted")
@@ -83,16 +83,16 @@ def bare(data: bytes, most: int, folder: Path) -> Answer:
         unseen += missing
     out = io.BytesIO()
     writer.write(out)
-    made = out.getvalue()
-    if pdf_content(made).found:
+    pages_pdf = out.getvalue()
+    if pdf_content(pages_pdf).found:
         raise RefusedError("It holds more than pages.", reason="active")
-    _check_it_can_be_set(made, len(sizes), folder)
-    told = {"sizes": sizes, "of": len(reader.pages), "notes": unseen, "layers": "/OCProperties" in reader.root_object}
-    return told, made
+    _check_it_can_be_set(pages_pdf, len(sizes), folder)
+    result = {"sizes": sizes, "of": len(reader.pages), "notes": unseen, "layers": "/OCProperties" in reader.root_object}
+    return result, pages_pdf
 
 
 def _add(writer: PdfWriter, page: PageObject) -> tuple[tuple[float, float], int]:
-    """A page with its content and what is drawn upon it: its size as shown, and how many notes couldn't be drawn."""
+    """Add a page with its content and annotations; returns its size as displayed, and the number of notes not drawn."""
     box, turned = page.cropbox, page.rotation % 360
     content = page.get_contents()
     resources = page.get("/Resources", DictionaryObject()).get_object()
@@ -130,43 +130,43 @@ def _stream(content: bytes) -> StreamObject:
 
 
 def _copied(writer: PdfWriter, form: StreamObject) -> IndirectObject:
-    """A form with everything that it draws with, and nothing else, in another file."""
+    """Copy a form with everything that it draws with, and nothing else, into another file."""
     _strip(form)
     copy = form.clone(writer)
     return getattr(copy, "indirect_reference", None) or writer._add_object(copy)  # noqa: SLF001 - its only way
 
 
 def _strip(form: StreamObject) -> None:
-    """Take out of a form, and of all that it leads to, what isn't drawn."""
+    """Remove everything that is not drawn from a form and from all that it references."""
     waiting: list[tuple[PdfObject, bool]] = [(form, False)]
-    seen: set[tuple[int, bool]] = set()  # as a dictionary of names, and otherwise
+    seen: set[tuple[int, bool]] = set()  # id, and whether it was seen as a dictionary of names
     while waiting:
-        thing, named = waiting.pop()
-        if (id(thing), named) in seen:
+        thing, is_named = waiting.pop()
+        if (id(thing), is_named) in seen:
             continue
-        seen.add((id(thing), named))
+        seen.add((id(thing), is_named))
         if isinstance(thing, DictionaryObject):
-            for key in [] if named else DROPPED.intersection(thing):
+            for key in [] if is_named else DROPPED.intersection(thing):
                 del thing[key]
-            waiting += [(value, not named and key in NAMED) for key, value in _resolved(thing.items())]
+            waiting += [(value, not is_named and key in NAMED) for key, value in _resolved(thing.items())]
         elif isinstance(thing, ArrayObject):
             waiting += [(value, False) for _, value in _resolved(enumerate(thing))]
 
 
 def _resolved(items: Iterable[tuple[Any, PdfObject]]) -> Iterator[tuple[Any, PdfObject]]:
-    return ((key, found) for key, value in items if (found := value.get_object()) is not None)
+    return ((key, resolved) for key, value in items if (resolved := value.get_object()) is not None)
 
 
 def _notes(page: PageObject) -> Iterator[tuple[DictionaryObject, StreamObject | None]]:
-    """What lies on a page and is to be seen, such as notes, stamps and fields, with the form that says how it looks."""
+    """Yield the visible annotations of a page, such as notes, stamps and fields, with the form of their appearance."""
     notes = page.get("/Annots", ArrayObject()).get_object()
     for note in (one.get_object() for one in notes):
         if not isinstance(note, DictionaryObject) or note.get("/Subtype") in UNSEEN or note.get("/F", 0) & HIDDEN:
             continue
         look = note.get("/AP", DictionaryObject()).get_object().get("/N", DictionaryObject()).get_object()
-        if "/AS" in note and not isinstance(look, StreamObject):  # of several states it is in one
+        if "/AS" in note and not isinstance(look, StreamObject):  # it is in one of several states
             look = look.get(note["/AS"], DictionaryObject()).get_object()
-            if not isinstance(look, StreamObject):  # a box that isn't ticked may look like nothing
+            if not isinstance(look, StreamObject):  # an unchecked box may have no appearance
                 continue
         yield note, look if isinstance(look, StreamObject) and "/BBox" in look and "/Rect" in note else None
 
@@ -178,7 +178,7 @@ def _rectangle(numbers: PdfObject) -> RectangleObject:
 
 
 def _placed(look: StreamObject, place: RectangleObject) -> bytes:
-    """The matrix that lays a note's form on its place (ISO 32000-2, 12.5.5, algorithm 8.1)."""
+    """Return the matrix that places a note's form (ISO 32000-2, 12.5.5, algorithm 8.1)."""
     a, b, c, d, e, f = map(float, look.get("/Matrix", (1, 0, 0, 1, 0, 0)))
     left, low, right, high = map(float, _rectangle(look["/BBox"]))
     corners = [(a * x + c * y + e, b * x + d * y + f) for x in (left, right) for y in (low, high)]
@@ -191,7 +191,7 @@ def _placed(look: StreamObject, place: RectangleObject) -> bytes:
 
 
 def _check_it_can_be_set(pdf: bytes, pages: int, folder: Path) -> None:
-    """Set each page once, here: what typst can't read mustn't hinder the document that it is for."""
+    """Typeset each page once: a page that typst cannot read must not break the document that contains it."""
     (folder / PAGES).write_bytes(pdf)
     source = f'#for number in range(1, {pages + 1}) {{ image("{PAGES}", page: number, height: 10pt) }}'
     (folder / "main.typ").write_text(source, encoding="utf-8")
@@ -199,5 +199,5 @@ def _check_it_can_be_set(pdf: bytes, pages: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    typst.compile(b"", font_paths=NO_FONTS, format="pdf")  # its threads: a helper may start none later
+    typst.compile(b"", font_paths=NO_FONTS, format="pdf")  # start its threads now: a helper may start none later
     serve(answer)

@@ -1,4 +1,4 @@
-"""Records of the web that anybody may have written (WARC 1.1, ISO 28500:2017): blocks, digests, what HTTP packed."""
+"""Untrusted web records (WARC 1.1, ISO 28500:2017): blocks, digests, and decoding of HTTP bodies."""
 
 import base64
 import binascii
@@ -17,10 +17,10 @@ from exhibit.plain import decoded
 
 MAX_RECORDS = 5_000
 MAX_BODY = 64 << 20
-MAX_HEAD = 8 << 20  # bytes of a block in which an answer's head ends, with all that are announced before it
+MAX_HEAD = 8 << 20  # maximum length of a response's headers in a block, including interim responses
 MAX_CODINGS = 5
 UNDONE = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-"""Content codings that verifiers undo; a body in another stays as it is."""
+"""Content encodings that verifiers decode; a body in another one stays as it is."""
 _HEAD = re.compile(rb"WARC/1\.1\r\n((?:[A-Za-z0-9-]{1,40}: [^\r\n]{0,70000}\r\n){1,20})\r\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: [^\r\n]*)?\r?\n")
 _BLANK = re.compile(rb"\r?\n\r?\n")
@@ -31,7 +31,7 @@ _INLINE = re.compile(rb"data:image/[\w.+-]{1,40};base64,([A-Za-z0-9+/=%\s]+)")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: what it is of, when, who answered, why it isn't whole, its bytes and where it lies in the file."""
+    """One record: kind, URL, date, server, reason of truncation, bytes, and its position in the file."""
 
     kind: str
     url: str
@@ -44,30 +44,30 @@ class Record:
 
 @dataclass(slots=True)
 class Room:
-    """How many bytes may still be unpacked; below 0 once there were more."""
+    """Number of bytes that may still be unpacked; negative once there were more."""
 
     left: int = MAX_BODY
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response: its status, its headers, and its body as it was on the wire."""
+    """An HTTP response: its status, headers, and its body as on the wire."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     packed: bytes
 
     def header(self, name: str) -> str:
-        """The first value of a header, or an empty string."""
+        """Return the first value of a header, or an empty string."""
         return next((value for key, value in self.headers if key.lower() == name), "")
 
     @property
     def codings(self) -> list[str]:
-        """What packed the body, the last first."""
+        """Content encodings of the body, the last one first."""
         return self.header("content-encoding").lower().replace(" ", "").split(",")[::-1]
 
     def body(self, room: Room | None = None) -> bytes:
-        """The body with transfer and content encoding undone; raises ``FormatError`` when that can't be done."""
+        """Return the body with transfer and content encoding decoded; raises ``FormatError`` if that fails."""
         if self.status in {204, 304} or not self.packed:
             return b""
         body, length = self.packed, self.header("content-length")
@@ -83,7 +83,7 @@ class Response:
 
 
 def read_warc(data: bytes, what: str) -> Iterator[Record]:
-    """The records of an uncompressed file; raises ``FormatError`` where one is broken or hasn't its digest."""
+    """Yield the records of an uncompressed file; raises ``FormatError`` if one is broken or has a wrong digest."""
     at, count = 0, 0
     while at < len(data):
         count += 1
@@ -97,23 +97,23 @@ def read_warc(data: bytes, what: str) -> Iterator[Record]:
         digest = base64.b32encode(hashlib.sha256(block).digest()).decode()
         if data[end : end + 4] != b"\r\n\r\n" or fields.get("WARC-Block-Digest") != f"sha256:{digest}":
             raise FormatError(f"{what} has a record whose bytes aren't those of its length and digest: see byte {at}.")
-        kept = [fields.get(f"WARC-{name}", "") for name in ("Type", "Target-URI", "IP-Address", "Truncated")]
+        headers = [fields.get(f"WARC-{name}", "") for name in ("Type", "Target-URI", "IP-Address", "Truncated")]
         try:
             date = parse_rfc3339(fields.get("WARC-Date", ""))
         except ValueError:
             date = None
         if date is None or rfc3339(date) != fields["WARC-Date"]:
             raise FormatError(f"{what} has a record without its date.")
-        yield Record(kept[0], kept[1], date, kept[2], kept[3], block, (at, end + 4 - at))
+        yield Record(headers[0], headers[1], date, headers[2], headers[3], block, (at, end + 4 - at))
         at = end + 4
 
 
 def read_response(block: bytes) -> Response | None:
-    """A response by its bytes; ``None`` when they aren't those of one."""
+    """Parse a response; ``None`` if the bytes are not a response."""
     head = block[:MAX_HEAD]
     status = _STATUS.match(head)
     end = _BLANK.search(head, status.end() - 2) if status else None
-    while status and end and status[1] == b"100":  # the answer that it announces follows
+    while status and end and status[1] == b"100":  # the final response follows
         status = _STATUS.match(head, end.end())
         end = _BLANK.search(head, status.end() - 2) if status else None
     if status is None or end is None:
@@ -124,7 +124,7 @@ def read_response(block: bytes) -> Response | None:
 
 
 def inline_bodies(text: bytes) -> Iterator[tuple[str, bytes]]:
-    """The ``data:`` addresses of images in HTML or CSS, as they are written there, each with the image's bytes."""
+    """Yield the ``data:`` URLs of images in HTML or CSS, as written there, each with the image's bytes."""
     for match in _INLINE.finditer(text):
         try:
             yield match[0].decode("ascii"), base64.b64decode(unquote(match[1].decode("ascii")).encode(), validate=False)
@@ -133,9 +133,9 @@ def inline_bodies(text: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def names_address(text: bytes, url: str) -> bool | None:
-    """Whether HTML holds the last part of an image's address, with its query, as it may be written there.
+    """Return True if HTML contains the last part of an image's URL with its query, in any usual spelling.
 
-    ``None`` when that part is too common to tell: no query, and no name of a file.
+    ``None`` if that part is too common to decide: no query, and no file name.
     """
     if url[:5].lower() == "data:":
         return None
@@ -149,16 +149,16 @@ def names_address(text: bytes, url: str) -> bool | None:
 
 
 def plain_url(url: str) -> str:
-    """An address as two programs may both have written it: its normal form, where a stray ``%`` is ``%25``.
+    """Normalize a URL so that two programs' spellings of it are equal; a stray ``%`` becomes ``%25``.
 
-    ``requests`` writes it so in the record of an exchange, without the root's dot behind the host, and browsers leave
-    both.
+    ``requests`` writes it so in the record of an exchange, and without the root's dot after the host, whereas browsers
+    leave both.
     """
     return _ROOT.sub(r"\1", _STRAY.sub("%25", normalise(url)))
 
 
 def _unchunked(body: bytes) -> bytes:
-    """RFC 9112, 7.1."""
+    """Decode chunked transfer encoding (RFC 9112, 7.1)."""
     whole, at = [], 0
     while line := re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r?\n").match(body, at):
         length = int(line[1], 16)
@@ -181,11 +181,11 @@ def _unpacked(body: bytes, coding: str, room: Room) -> bytes:
     try:
         while at < len(body) and (not at or (bits == 31 and body[at : at + 2] == b"\x1f\x8b")):
             stream, piece = zlib.decompressobj(bits), 64
-            while at < len(body) and not stream.eof:  # pieces grow, so what stands behind a short one isn't copied
-                found = stream.decompress(body[at : at + piece], MAX_BODY + 1 - len(whole))
+            while at < len(body) and not stream.eof:  # growing pieces avoid copying the rest after a short stream
+                output = stream.decompress(body[at : at + piece], MAX_BODY + 1 - len(whole))
                 at, piece = min(at + piece, len(body)) - len(stream.unused_data), 2 * piece
-                whole += found
-                room.left -= len(found)
+                whole += output
+                room.left -= len(output)
                 if len(whole) > MAX_BODY:
                     raise FormatError(f"A recorded response unpacks to more than {MAX_BODY} bytes.")
     except zlib.error as error:

@@ -1,4 +1,4 @@
-"""A web archive in one file (WACZ 1.1.1), around a WARC file that is there: the same record gives the same bytes."""
+"""A web archive in one file (WACZ 1.1.1), around an existing WARC file: the same record gives the same bytes."""
 
 import hashlib
 import json
@@ -25,14 +25,16 @@ class WaczPage:
     """The page that a reader of the archive sees first."""
 
     url: str
-    title: str  # as the page says; maybe empty
-    at: datetime  # when it was visited, aware, UTC
+    title: str  # title of the page; may be empty
+    at: datetime  # time of the visit, aware, UTC
 
 
 def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes:
-    """The archive: an uncompressed WARC file, its index, the page where replay begins, and a description with digests.
+    """Return the archive.
 
-    ``version`` is that of the program that wrote it first.
+    An uncompressed WARC file, its index, the first page for replay, and a description with digests.
+
+    ``version`` is that of the program that first wrote it.
     """
     moment = rfc3339(page.at)
     files = {WARC: warc, INDEX: _index(warc), PAGES: _pages(page, moment)}
@@ -57,7 +59,7 @@ def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes
 
 
 def _index(warc: bytes) -> bytes:
-    """One line for each response, sorted, so that a player finds it by its address (CDXJ)."""
+    """Return one line for each response, sorted, so that a player finds it by its URL (CDXJ)."""
     lines = []
     for record in read_warc(warc, WARC):
         answer = read_response(record.block) if record.kind == "response" else None
@@ -78,10 +80,10 @@ def _index(warc: bytes) -> bytes:
 
 
 def search_key(url: str) -> str:
-    """The key under which players look an address up (SURT): host backwards, then path and sorted query, small letters.
+    """Return the key under which players look up a URL (SURT): reversed host, then path and sorted query, lower case.
 
-    Identifiers of sessions are left in, which players of the Internet Archive's rules leave out. The address is cut and
-    not read: verifiers make this file again, and bundles that were sealed before hold these bytes.
+    Session ids stay, although players by the Internet Archive's rules leave them out. The URL is split without parsing:
+    verifiers make this file again, and sealed bundles contain these bytes.
     """
     parts = urlsplit(url.lower())
     host = (parts.hostname or "").removeprefix("www.")

@@ -1,8 +1,8 @@
-"""Reading a ZIP that anybody may have made, by the one profile of docs/bundle-format.md.
+"""Reading of untrusted ZIPs by the strict profile of docs/bundle-format.md.
 
-Whatever two programs could read in different ways is refused, so that everybody who unpacks the ZIP gets the files that
+Anything that two programs could read differently is rejected, so that everybody who unpacks the ZIP gets the files that
 were checked here: members lie back to back from the first byte, one directory follows them and one end record ends the
-file, and both headers of a member say the same. Structures: APPNOTE.TXT 6.3.10, 4.3.7 to 4.3.16.
+file, and both headers of a member agree. Structures: APPNOTE.TXT 6.3.10, 4.3.7 to 4.3.16.
 """
 
 import re
@@ -21,12 +21,12 @@ from exhibit.digests import CHUNK
 _DESCRIPTOR = struct.Struct("<4s3I")
 _TAIL = container.END.size + 0xFFFF
 _STORED, _DEFLATED = 0, 8
-_SYSTEMS = frozenset({0, 3, 10, 11, 14, 19})  # who packed: FAT, Unix, Windows in three numbers, macOS
+_SYSTEMS = frozenset({0, 3, 10, 11, 14, 19})  # system of the packer: FAT, Unix, Windows (three numbers), macOS
 _DESCRIBED = 0x08
-_FLAGS = 0x0806 | _DESCRIBED  # how hard was packed, sizes behind the data, names in UTF-8
+_FLAGS = 0x0806 | _DESCRIBED  # compression level, sizes after the data, names in UTF-8
 _TIMES = rb"\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})"
 _EXTRA = re.compile(rb"(?:" + _TIMES + rb"|ux\x0b\0.{11})*", re.DOTALL)
-"""Extra fields that hold times and owners and nothing else: kind, length, and so many bytes."""
+"""Extra fields that contain only times and owners: kind, length, and the bytes."""
 _FAT_SPECIAL = 0x18
 _NAME_AT = container.CENTRAL.size - 6
 _SIGNATURES = (b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07")
@@ -37,7 +37,10 @@ _PATH = re.compile(rf"{_TOP}(/{_TOP})*/?")
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """One member; ``start`` is where its packed bytes begin, and ``fields`` what both headers have to say."""
+    """One member.
+
+    ``start`` is the offset of its packed bytes, and ``fields`` the content that both headers must have.
+    """
 
     name: str
     method: int
@@ -52,7 +55,9 @@ class ZipEntry:
 class ZipContents:
     """The files of a zipped bundle.
 
-    Raises ``NoBundleError`` when there is no ZIP, ``ContainerError`` when it can't be read, or not safely.
+    Raises:
+        NoBundleError: There is no ZIP.
+        ContainerError: The ZIP cannot be read, or not safely.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,15 +81,15 @@ class ZipContents:
         self.left_over = tuple(sorted(entry.name for entry in left_over))
 
     def size(self, name: str) -> int:
-        """Bytes after unpacking, as declared."""
+        """Return the unpacked size in bytes, as declared."""
         return self._entries[name].size
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The unpacked bytes in pieces, exactly as many as declared, or ``ContainerError``."""
+        """Yield the unpacked bytes in chunks, exactly as many as declared; else raises ``ContainerError``."""
         return self._checked(self._entries[name])
 
     def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:
-        """Whether the ZIP's bytes are exactly these, from start to end; what gives them may read from it too."""
+        """Return True if the ZIP's bytes are exactly these; the iterator may itself read from the ZIP."""
         position = 0
         for chunk in expected:
             self._file.seek(position)
@@ -143,7 +148,7 @@ class ZipContents:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file begins or ends like a ZIP."""
+    """Return True if a file starts or ends like a ZIP."""
     with path.open("rb") as file:
         head = file.read(4)
         file.seek(max(0, path.stat().st_size - _TAIL))
@@ -171,7 +176,7 @@ def _read_directory(file: BinaryIO, length: int) -> list[ZipEntry]:
 
 
 def _read_end(file: BinaryIO, length: int) -> tuple[int, int]:
-    """Where the directory starts, and of how many members."""
+    """Return the offset of the directory, and its number of members."""
     file.seek(max(0, length - container.END.size))
     raw = file.read(container.END.size)
     if len(raw) < container.END.size or raw[:4] != b"PK\x05\x06":
@@ -217,18 +222,18 @@ def _check_kind(entry: ZipEntry, system: int, version: int, flags: int) -> None:
 
 
 def _check_mode(entry: ZipEntry, attributes: int) -> None:
-    """A name that ends with a slash is a folder, and no other is; links and devices are neither."""
+    """Check that exactly the names that end with a slash are folders, and that there are no links or devices."""
     is_folder = entry.name.endswith("/")
     kind = stat.S_IFMT(attributes >> 16)
     if kind == stat.S_IFLNK:
         raise ContainerError(f"The ZIP has a link instead of a file: {entry.name[:80]!a}.")
-    wanted = stat.S_IFDIR if is_folder else stat.S_IFREG
-    if kind not in {0, wanted} or (not is_folder and attributes & _FAT_SPECIAL) or (is_folder and entry.packed):
+    expected = stat.S_IFDIR if is_folder else stat.S_IFREG
+    if kind not in {0, expected} or (not is_folder and attributes & _FAT_SPECIAL) or (is_folder and entry.packed):
         raise _differs(f"has {entry.name[:80]!a} both as a file and as something else")
 
 
 def _name(raw: bytes) -> str:
-    """A member's name: UTF-8, and leading nowhere else on any system."""
+    """Decode a member's name, which must be UTF-8 and lead nowhere else on any system."""
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -239,7 +244,7 @@ def _name(raw: bytes) -> str:
 
 
 def _placed(file: BinaryIO, entries: list[ZipEntry], limit: int) -> list[ZipEntry]:
-    """The members, which have to lie back to back in the directory's order, from the first byte to the directory."""
+    """Return the members, which must lie back to back in the directory's order, from the first byte up to it."""
     placed = []
     reached = 0
     for entry in entries:
@@ -264,7 +269,7 @@ def _placed(file: BinaryIO, entries: list[ZipEntry], limit: int) -> list[ZipEntr
 
 
 def _start(file: BinaryIO, entry: ZipEntry) -> int:
-    """Where the packed bytes begin, behind a header that says what the directory says."""
+    """Return the offset of the packed bytes, after a header that must agree with the directory."""
     file.seek(entry.offset)
     raw = file.read(container.LOCAL.size)
     if len(raw) != container.LOCAL.size or raw[:4] != b"PK\x03\x04":
@@ -282,7 +287,7 @@ def _start(file: BinaryIO, entry: ZipEntry) -> int:
 
 
 def _tidy(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...], list[ZipEntry]]:
-    """The bundle's files without a folder around everything, what is unusual, and what file managers left behind."""
+    """Return the bundle's files without a folder around everything, unusual features, and left-over files."""
     check_places((entry.name for entry in entries), what="The ZIP")
     files = [entry for entry in entries if not entry.name.endswith("/")]
     left_over = [entry for entry in files if is_left_over(entry.name)]

@@ -1,1 +1,1 @@
-"""Keys: Ed25519 for the log and for sealing, certificates for signed documents, and how they lie encrypted."""
+"""Keys: Ed25519 for the log and for sealing, certificates for signed documents, and encryption at rest."""

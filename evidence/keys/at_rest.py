@@ -1,7 +1,9 @@
-"""Private keys and other secrets at rest: AES-256-GCM under the operator's master key, bound to their public halves.
+"""Encryption at rest of private keys and other secrets.
 
-The form is one byte for the kind, the public key, a nonce of 12 bytes, then private key and tag. The key of the cipher
-follows from the master key by HKDF-SHA256 (RFC 5869).
+AES-256-GCM under the operator's master key, bound to public keys.
+
+The format is one byte for the kind, the public key, a nonce of 12 bytes, then private key and tag. The cipher key is
+derived from the master key by HKDF-SHA256 (RFC 5869).
 """
 
 import secrets
@@ -24,36 +26,43 @@ _PRIVATE_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
-    """A kind of key as it lies encrypted."""
+    """A kind of encrypted key."""
 
     version: bytes  # first byte of the encrypted form
     purpose: bytes  # bound into the encryption, so that one kind is never taken for another
     public_bytes: int  # length of the public key
-    private_bytes: int | None = _PRIVATE_BYTES  # length of what is encrypted, or ``None`` for any
+    private_bytes: int | None = _PRIVATE_BYTES  # length of the encrypted secret, or ``None`` for any
 
 
 SEALING = KeyKind(b"\x01", b"exhibit sealing key v1", 32)
 DOCUMENTS = KeyKind(b"\x02", b"exhibit document key v1", 33)
 SECRET = KeyKind(b"\x03", b"exhibit secret v1", 16, None)
-"""What has no public half, such as a key for somebody else's service: 16 bytes that say what it is stand for that."""
+"""A secret without a public key, such as an API key of an external service.
+
+16 bytes that identify it replace the public key.
+"""
 _KINDS = {kind.version: kind for kind in (SEALING, DOCUMENTS, SECRET)}
 
 
 def encrypt(kind: KeyKind, public_key: bytes, private_key: bytes, master_key: bytes) -> bytes:
-    """Encrypt a private key of 32 bytes, or a secret; raises ``ConfigError`` when the master key is too short."""
+    """Encrypt a private key of 32 bytes, or a secret; raises ``ConfigError`` if the master key is too short."""
     head = kind.version + public_key
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return head + nonce + AESGCM(_derive(kind, master_key)).encrypt(nonce, private_key, kind.purpose + head)
 
 
 def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
-    """The private key, 32 bytes, or the secret, by the first key that fits; raises ``IntegrityError`` if none does."""
+    """Return the private key, 32 bytes, or the secret, using the first matching master key.
+
+    Raises:
+        IntegrityError: No master key fits.
+    """
     hint = Sentence("Check that the master key is the one it was made with.")
     failure = IntegrityError(Sentence("The key can't be unlocked."), hint=hint)
     head_bytes = 1 + kind.public_bytes
     private = len(encrypted) - head_bytes - _NONCE_BYTES - _TAG_BYTES
-    wanted = kind.private_bytes
-    if private < 0 or (wanted is not None and private != wanted) or encrypted[:1] != kind.version:
+    expected = kind.private_bytes
+    if private < 0 or (expected is not None and private != expected) or encrypted[:1] != kind.version:
         raise failure
     head, nonce, sealed = encrypted[:head_bytes], encrypted[head_bytes:][:_NONCE_BYTES], encrypted[head_bytes:]
     for master_key in master_keys:
@@ -63,9 +72,10 @@ def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
 
 
 def encrypt_again(encrypted: bytes, old: bytes, new: bytes) -> bytes:
-    """The same key under the master key ``new``; what is under that already comes back as it is.
+    """Re-encrypt a key under the master key ``new``; a key that is already under it is returned unchanged.
 
-    Raises ``IntegrityError`` when neither master key opens it.
+    Raises:
+        IntegrityError: Neither master key fits.
     """
     kind = _KINDS.get(encrypted[:1], SEALING)
     try:

@@ -1,7 +1,7 @@
-"""Content credentials (C2PA) that an owner's document key signs. Needs the optional part ``c2pa``.
+"""Content credentials (C2PA) signed by an owner's document key. Needs the optional part ``c2pa``.
 
-C2PA takes no certificate that its own key signed. So the key stands in two: an authority of its own, and a leaf below
-it. A reader shows an unknown signer until the certificate is pinned, as with PDFs; nothing is asked of anybody.
+C2PA rejects certificates signed by their own key. The key is therefore in two certificates: an authority, and a leaf
+below it. Readers show an unknown signer until the certificate is pinned, as for PDFs; no service is contacted.
 """
 
 import io
@@ -19,9 +19,9 @@ from evidence.keys.documents import DocumentKey, key_usage
 from exhibit.errors import RefusedError, ServiceMissingError
 
 MINING = ("data_mining", "ai_inference", "ai_training", "ai_generative_training")
-"""Uses of the training and data mining assertion (CAWG 1.1), ``cawg.training-mining``."""
+"""Uses in the training and data mining assertion (CAWG 1.1), ``cawg.training-mining``."""
 SOFT_BINDING = "io.iscc.v0"
-"""The ISCC's name in C2PA's list of algorithms of soft bindings."""
+"""Name of the ISCC in C2PA's list of soft binding algorithms."""
 _SETTINGS = {
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
@@ -30,7 +30,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Credentialed:
-    """A file with credentials, and these apart: what a copy that was stripped of them leads back to."""
+    """A file with credentials, and the credentials separately, to which a copy that was stripped of them leads back."""
 
     file: bytes
     manifest: str  # identifier of the active manifest
@@ -48,12 +48,20 @@ def with_credentials(
     no_mining: bool,
     binding: bytes,
 ) -> Credentialed:
-    """The same file with credentials that name the owner as signer, and what it brought along as where it comes from.
+    """Add credentials to a file that name the owner as signer, and existing credentials as their ingredient.
 
-    ``software`` is name and version of what writes them; ``no_mining`` says that mining, inference and training aren't
-    allowed; ``binding`` is the value of the soft binding :data:`SOFT_BINDING`, the ISCC of ``data``.
+    Args:
+        data: The file.
+        media_type: Its media type.
+        key: The owner's document key.
+        title: Title of the work.
+        software: Name and version of the program that writes the credentials.
+        no_mining: True to disallow data mining, inference and training.
+        binding: Value of the soft binding :data:`SOFT_BINDING`, the ISCC of ``data``.
 
-    Raises ``ServiceMissingError`` without the optional part, and ``RefusedError`` for a file that can't carry them.
+    Raises:
+        ServiceMissingError: The optional part is not installed.
+        RefusedError: The file cannot contain credentials.
     """
     if find_spec("c2pa") is None:
         hint = "Install it: python3 tools/bootstrap.py runtime c2pa. Or leave out --sign."
@@ -87,7 +95,7 @@ def with_credentials(
 
 
 def _chain(key: DocumentKey) -> bytes:
-    """Leaf and authority as PEM, both with the document key and as long valid as its certificate."""
+    """Return leaf and authority as PEM, both with the document key and the validity of its certificate."""
     own = key.certificate.subject
     others = [part for part in own if part.oid != NameOID.COMMON_NAME]
     authority = x509.Name([*others, x509.NameAttribute(NameOID.COMMON_NAME, "Authority of its own")])

@@ -1,7 +1,7 @@
-"""An owner's key for PDF signatures: ECDSA P-256 (FIPS 186-5), since many readers refuse Ed25519 in documents.
+"""An owner's key for PDF signatures: ECDSA P-256 (FIPS 186-5), because many readers reject Ed25519 in documents.
 
-The certificate is signed by the key itself: it says by whom the key was made, and nobody vouches for it. A reader
-shows such signatures as being of an unknown signer until the certificate is pinned.
+The certificate is self-signed: it states who made the key, and nobody vouches for it. Readers show such signatures as
+by an unknown signer until the certificate is pinned.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _MAX_NAME = 64  # characters that X.520 permits in a common name
 
 @dataclass(frozen=True, slots=True)
 class EncryptedDocumentKey:
-    """A new key as it is kept."""
+    """A new key as stored."""
 
     public_key: bytes  # compressed point, 33 bytes (SEC 1, 2.3.3)
     encrypted: bytes  # the private key under the master key
@@ -32,7 +32,7 @@ class EncryptedDocumentKey:
 
 
 class DocumentKey:
-    """An unlocked ECDSA P-256 key with its certificate; it can't be printed, copied or pickled."""
+    """An unlocked ECDSA P-256 key with its certificate; it cannot be printed, copied or pickled."""
 
     __slots__ = ("certificate", "private")
 
@@ -48,10 +48,10 @@ class DocumentKey:
 
 
 def generate_document_key(owner: str, holder: str, master_key: bytes, made: datetime) -> EncryptedDocumentKey:
-    """Make a key and its self-signed certificate, which is valid for ten years from ``made``.
+    """Create a key and its self-signed certificate, which is valid for ten years from ``made``.
 
-    The owner's name stands in it, cut to what X.520 permits, and so does the holder of the key: ``operator`` or
-    ``owner``.
+    The certificate contains the owner's name, truncated to the limit of X.520, and the holder of the key: ``operator``
+    or ``owner``.
     """
     private = ec.generate_private_key(ec.SECP256R1())
     raw = private.private_numbers().private_value.to_bytes(32, "big")
@@ -61,7 +61,7 @@ def generate_document_key(owner: str, holder: str, master_key: bytes, made: date
 
 
 def unlock_document_key(encrypted: bytes, certificate: bytes, master_key: bytes) -> DocumentKey:
-    """Decrypt a key; raises ``IntegrityError`` when master key, bytes or certificate don't fit."""
+    """Decrypt a key; raises ``IntegrityError`` if master key, bytes or certificate do not match."""
     private = ec.derive_private_key(int.from_bytes(decrypt(DOCUMENTS, encrypted, master_key), "big"), ec.SECP256R1())
     try:
         parsed = x509.load_der_x509_certificate(certificate)
@@ -83,7 +83,7 @@ def _certificate(private: ec.EllipticCurvePrivateKey, owner: str, holder: str, m
         .not_valid_before(made)
         .not_valid_after(made + VALID_FOR)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        # signatures that the signer can't take back: what readers ask of a certificate for documents
+        # Non-repudiation, which readers require of a certificate for documents.
         .add_extension(key_usage("digital_signature", "content_commitment"), critical=True)
         .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -92,7 +92,7 @@ def _certificate(private: ec.EllipticCurvePrivateKey, owner: str, holder: str, m
 
 
 def key_usage(*allowed: str) -> x509.KeyUsage:
-    """The uses of a key that are named, and no other."""
+    """Return a key usage extension with the named uses only."""
     further = ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
     every = ("digital_signature", "content_commitment", "key_cert_sign", "crl_sign", *further)
     return x509.KeyUsage(**{use: use in allowed for use in every})

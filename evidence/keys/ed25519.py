@@ -24,20 +24,23 @@ _RESTORE = "Restore the key file from its backup, or name another path."
 _P, _SIGN = 2**255 - 19, 1 << 255
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
-"""What stands before the 32 bytes of a public key in a SubjectPublicKeyInfo (RFC 8410)."""
+"""Bytes before the 32 bytes of a public key in a SubjectPublicKeyInfo (RFC 8410)."""
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 SMALL_ORDER = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
-"""The y of all eight points whose order divides 8: one signature by such a key holds for many messages."""
+"""The y coordinates of all eight points whose order divides 8: a signature by such a key is valid for many messages."""
 
 
 def is_sound_point(encoded: bytes) -> bool:
-    """Whether 32 bytes are the one encoding of a y (RFC 8032, 5.1.2), and not that of a point of small order."""
+    """Return True for 32 bytes that canonically encode a y (RFC 8032, 5.1.2) of a point not of small order."""
     y = int.from_bytes(encoded, "little") & ~_SIGN
     return len(encoded) == 32 and y < _P and y not in SMALL_ORDER
 
 
 def holds(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether an Ed25519 signature holds (RFC 8032, 5.1.7), strictly: sound points, and S below the group's order."""
+    """Return True if an Ed25519 signature is valid (RFC 8032, 5.1.7).
+
+    The check is strict: both points must be sound, and S below the group's order.
+    """
     if not (is_sound_point(public) and len(signature) == 64 and is_sound_point(signature[:32])):
         return False
     if int.from_bytes(signature[32:], "little") >= _ORDER:
@@ -50,7 +53,7 @@ def holds(public: bytes, signature: bytes, message: bytes) -> bool:
 
 
 class KeySigner:
-    """Signs with a private key in memory (port ``Signer``); it can't be printed, copied or pickled."""
+    """Signs with a private key in memory (port ``Signer``); it cannot be printed, copied or pickled."""
 
     __slots__ = ("_private",)
 
@@ -63,7 +66,7 @@ class KeySigner:
         return self._private.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
-        """Ed25519 signature, 64 bytes."""
+        """Return an Ed25519 signature, 64 bytes."""
         return self._private.sign(message)
 
     def __repr__(self) -> str:
@@ -74,15 +77,16 @@ class KeySigner:
 
 
 def derived(signer: KeySigner, purpose: bytes) -> KeySigner:
-    """A key for another purpose that follows from a key, one way (HKDF, RFC 5869, with SHA-256)."""
+    """Derive a key for another purpose from a key, one-way (HKDF, RFC 5869, with SHA-256)."""
     seed = HKDF(SHA256(), 32, salt=None, info=purpose).derive(signer._private.private_bytes_raw())  # noqa: SLF001
     return KeySigner(Ed25519PrivateKey.from_private_bytes(seed))
 
 
 class FileSigner(KeySigner):
-    """Signs with a key kept in a PKCS#8 PEM file that only its owner may read, made when the file is absent.
+    """Signs with a key in a PKCS#8 PEM file that only its owner may read, which is created if absent.
 
-    Raises ``ConfigError`` when the file can't be read, is open to others, or holds no Ed25519 key.
+    Raises:
+        ConfigError: The file cannot be read, is open to others, or has no Ed25519 key.
     """
 
     __slots__ = ("path",)
@@ -95,17 +99,20 @@ class FileSigner(KeySigner):
 
 
 def signer_from_file(path: Path) -> KeySigner:
-    """The key of a PKCS#8 PEM file that only its owner may read; raises ``ConfigError`` as :class:`FileSigner` does."""
+    """Load the key of a PKCS#8 PEM file that only its owner may read.
+
+    Raises ``ConfigError`` as :class:`FileSigner` does.
+    """
     return KeySigner(_read_key(path))
 
 
 def mounted_signer(path: Path) -> KeySigner:
-    """The key of a PKCS#8 PEM file for whose mode others answer; raises ``ConfigError`` when it can't be read."""
+    """Load the key of a PKCS#8 PEM file without checking its mode; raises ``ConfigError`` if it cannot be read."""
     return KeySigner(_parsed_key(path))
 
 
 def read_public_key(data: bytes) -> bytes:
-    """The 32 bytes of an Ed25519 public key, given as PEM or 64 hexadecimal digits; ``WrongUseError`` for all else."""
+    """Parse an Ed25519 public key, PEM or 64 hexadecimal digits, to 32 bytes; raises ``WrongUseError`` otherwise."""
     hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
     try:
         text = data.decode("ascii").strip()
@@ -121,21 +128,23 @@ def read_public_key(data: bytes) -> bytes:
 
 
 def generate_sealing_key(master_key: bytes) -> tuple[bytes, bytes]:
-    """An owner's new key pair: the public key (32 bytes), and the private key encrypted under the master key."""
+    """Generate an owner's key pair: the public key (32 bytes), and the private key encrypted under the master key."""
     private = Ed25519PrivateKey.generate()
     public_key = private.public_key().public_bytes_raw()
     return public_key, encrypt(SEALING, public_key, private.private_bytes_raw(), master_key)
 
 
 def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
-    """Decrypt what :func:`generate_sealing_key` returned; raises ``IntegrityError`` when key or bytes don't fit."""
+    """Decrypt the result of :func:`generate_sealing_key`; raises ``IntegrityError`` if key or bytes do not match."""
     return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING, encrypted, master_key)))
 
 
 def made_key_folder(path: Path) -> Path:
-    """The folder of a key's file, made when it isn't there, but none above it; raises ``ConfigError`` without that.
+    """Return the folder of a key file, creating it but none of its parents.
 
-    A data folder that was moved isn't made again in its old place, with another key.
+    Raises ``ConfigError`` if a parent is missing.
+
+    A moved data folder is thus not recreated in its old place with another key.
     """
     try:
         path.parent.mkdir(exist_ok=True)
@@ -145,7 +154,7 @@ def made_key_folder(path: Path) -> Path:
 
 
 def _write_new_key(path: Path) -> None:
-    """Write a new key unless another starter has just done so."""
+    """Write a new key unless another process has just done so."""
     made_key_folder(path)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_once(path, pem)

@@ -1,9 +1,9 @@
-"""An oblivious pseudorandom function: 2HashDH over P-256, in the way of RFC 9497 with elements' x coordinates alone.
+"""Oblivious pseudorandom function: 2HashDH over P-256, similar to RFC 9497, using only x coordinates of elements.
 
-Who asks blinds an element's point by a number of its own; who answers multiplies it by its key and sees nothing but a
-random point; who asked takes its number off again. Hashing to the curve is P256_XMD:SHA-256_SSWU_RO_ of RFC 9380 over
-Python's integers, for no library that is here does it; multiplication is OpenSSL's ECDH, which tells x alone: a point
-and its opposite count as one. Hashing takes a time that depends on the element a little; nobody outside measures it.
+The client blinds an element's point by a random number; the server multiplies it by its key and sees only a random
+point; the client removes its number again. Hashing to the curve is P256_XMD:SHA-256_SSWU_RO_ of RFC 9380 with Python's
+integers, because no available library implements it; multiplication is OpenSSL's ECDH, which returns only x: a point
+and its negation count as one. The time of hashing depends slightly on the element; nobody outside can measure it.
 """
 
 import hashlib
@@ -29,20 +29,20 @@ _CURVE = SECP256R1()
 
 
 def _expanded(message: bytes, domain: bytes, length: int) -> bytes:
-    """``expand_message_xmd`` with SHA-256 (RFC 9380, 5.3.1)."""
+    """Compute ``expand_message_xmd`` with SHA-256 (RFC 9380, 5.3.1)."""
     tail = domain + bytes([len(domain)])
     first = hashlib.sha256(bytes(64) + message + length.to_bytes(2, "big") + b"\0" + tail).digest()
     block = hashlib.sha256(first + b"\1" + tail).digest()
-    found = block
+    output = block
     for number in range(2, -(-length // 32) + 1):
         mixed = bytes(one ^ other for one, other in zip(first, block, strict=True))
         block = hashlib.sha256(mixed + bytes([number]) + tail).digest()
-        found += block
-    return found[:length]
+        output += block
+    return output[:length]
 
 
 def _mapped(u: int) -> tuple[int, int]:
-    """The simplified SWU map onto P-256 (RFC 9380, 6.6.2)."""
+    """Apply the simplified SWU map onto P-256 (RFC 9380, 6.6.2)."""
     zu = _Z * u * u % P
     below = (zu * zu + zu) % P
     x = (B * pow(_Z * _A, -1, P) if below == 0 else -B * pow(_A, -1, P) * (1 + pow(below, -1, P))) % P
@@ -55,10 +55,10 @@ def _mapped(u: int) -> tuple[int, int]:
 
 
 def to_curve(element: bytes, domain: bytes = DOMAIN) -> tuple[int, int]:
-    """The point of an element, x and y (RFC 9380, ``hash_to_curve``)."""
+    """Return the point of an element, x and y (RFC 9380, ``hash_to_curve``)."""
     uniform = _expanded(element, domain, 2 * _L)
     (x1, y1), (x2, y2) = (_mapped(int.from_bytes(part, "big") % P) for part in (uniform[:_L], uniform[_L:]))
-    if x1 == x2:  # nobody finds such an element; the sum would be the doubled point or none
+    if x1 == x2:  # infeasible to find; the sum would be the doubled point or infinity
         raise AssertionError
     slope = (y2 - y1) * pow(x2 - x1, -1, P) % P
     x = (slope * slope - x1 - x2) % P
@@ -78,33 +78,39 @@ def _output(element: bytes, x: bytes) -> bytes:
 
 
 class Answering:
-    """The side that has the key: answers blinded points, and computes outputs of its own elements."""
+    """The side with the key: evaluates blinded points, and computes outputs of its own elements."""
 
     def __init__(self, seed: bytes) -> None:
-        """``seed``: a secret of at least 48 bytes."""
+        """Derive the key from ``seed``, a secret of at least 48 bytes."""
         self._key = derive_private_key(int.from_bytes(seed, "big") % (ORDER - 1) + 1, _CURVE)
 
     def answer(self, x: bytes) -> bytes:
-        """A blinded point, by its x coordinate (32 bytes), times the key; raises ``WrongUseError`` for none."""
+        """Multiply a blinded point by the key, both as x coordinates (32 bytes).
+
+        Raises ``WrongUseError`` if it is not a point.
+        """
         return _times(self._key, x)
 
     def output(self, element: bytes) -> bytes:
-        """The function's value, 32 bytes."""
+        """Return the function's value, 32 bytes."""
         return _output(element, _times(self._key, to_curve(element)[0].to_bytes(32, "big")))
 
 
 @dataclass(frozen=True, slots=True)
 class Blinded:
-    """The side that asks: one element, and what is sent of it."""
+    """The client side: one element, and its blinded form."""
 
     element: bytes
     number: int = field(default_factory=lambda: secrets.randbelow(ORDER - 1) + 1, repr=False)
 
     def sent(self) -> bytes:
-        """The blinded point's x coordinate, 32 bytes."""
+        """Return the blinded point's x coordinate, 32 bytes."""
         return _times(derive_private_key(self.number, _CURVE), to_curve(self.element)[0].to_bytes(32, "big"))
 
     def output(self, answered: bytes) -> bytes:
-        """The function's value, 32 bytes, from the answer; raises ``WrongUseError`` for one that is no point."""
+        """Return the function's value, 32 bytes, from the server's answer.
+
+        Raises ``WrongUseError`` if that is not a point.
+        """
         back = derive_private_key(pow(self.number, -1, ORDER), _CURVE)
         return _output(self.element, _times(back, answered))

@@ -1,1 +1,1 @@
-"""The append-only log: Merkle tree, checkpoints as signed notes, proofs, tiles. Rows are kept by `registry`."""
+"""The append-only log: Merkle tree, checkpoints as signed notes, proofs, tiles. `registry` stores the rows."""

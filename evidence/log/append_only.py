@@ -1,4 +1,4 @@
-"""The append-only log of entries: appending, checkpoints and proofs, over whatever store keeps its nodes."""
+"""The append-only log of entries: appending, checkpoints and proofs, independent of the store of its nodes."""
 
 import fcntl
 import os
@@ -31,20 +31,22 @@ _LOST_KEY = Sentence(
 
 
 class BrokenHistoryError(IntegrityError):
-    """The log isn't, or may not be, what it was at its last head: nothing is signed until that is settled."""
+    """The log does not, or may not, continue its last signed checkpoint: nothing is signed until that is resolved."""
 
 
 def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
-    """The log's own key out of its file, made when it is absent.
+    """Return the log's own key from its file, creating it if the file is absent.
 
-    A key that is made here has signed nothing, and the remembered head says so before the key has its name: with a key
-    that came from elsewhere, as from a backup, nothing is signed without one. Raises ``ConfigError`` when the file of
-    the key can't be used.
+    A new key has signed nothing, and the remembered head says so before the key gets its name: with a key from
+    elsewhere, such as a backup, nothing is signed without a remembered head.
+
+    Raises:
+        ConfigError: The key file cannot be used.
     """
     if not path.exists():
         with _one_at_a_time(made_key_folder(path)):
             if not path.exists():
-                coming = FileSigner(path.with_name(f"{path.name}.coming"))  # or what one left that was killed here
+                coming = FileSigner(path.with_name(f"{path.name}.coming"))  # maybe left by a killed process
                 head.begin(sign_note(origin, 0, merkle.EMPTY_ROOT, coming))
                 coming.path.replace(path)
                 settle_path(path.parent)
@@ -53,7 +55,7 @@ def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other process is where this one goes."""
+    """Wait for an exclusive lock on a folder, and hold it as a context manager."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -63,12 +65,12 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 class Log:
-    """An append-only Merkle log (RFC 9162) whose heads are signed notes.
+    """An append-only Merkle log (RFC 9162) whose checkpoints are signed notes.
 
-    ``head`` remembers the head signed last, apart from the store: with a store that was set back to an earlier state
-    nothing is signed any more, nor without what is remembered, which :func:`log_key` begins with the key. Nothing is
-    remembered if none is given. The names in ``left`` are those that the log had before a break, and never signs
-    under again; ``keys`` are the public keys that signed under a name, where they aren't this log's own.
+    ``head`` stores the latest signed checkpoint apart from the log's store. If the store was reset to an earlier state,
+    or the remembered checkpoint is missing (:func:`log_key` creates it with the key), the log signs nothing more.
+    Without ``head`` nothing is remembered. ``left`` lists the names of the log before a break, under which it never
+    signs again; ``keys`` are the public keys that signed under a name if they differ from the log's own.
     """
 
     def __init__(
@@ -88,12 +90,12 @@ class Log:
         self._keys = {} if keys is None else keys
 
     def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
-        """Append entries in order, all or nothing, and return their numbers; waits for the sole right to do so.
+        """Append entries in order, all or nothing, and return their numbers; waits for the exclusive right to append.
 
-        For each entry ``submissions`` may hold the store's key of who asked for it.
+        For each entry, ``submissions`` may hold the store's key of the submission.
         """
-        wanted = list(entries)
-        keys = [None] * len(wanted) if submissions is None else list(submissions)
+        new_entries = list(entries)
+        keys = [None] * len(new_entries) if submissions is None else list(submissions)
         sequences: list[int] = []
         with self._store.sequencer() as transaction:
             fresh: dict[tuple[int, int], bytes] = {}
@@ -102,7 +104,7 @@ class Log:
                 known = fresh.get((level, index))
                 return transaction.node(level, index) if known is None else known
 
-            for entry, key in zip(wanted, keys, strict=True):
+            for entry, key in zip(new_entries, keys, strict=True):
                 sequence = transaction.size
                 completed = merkle.completed_nodes(sequence, entry.leaf_hash, node)
                 fresh.update({(level, index): value for level, index, value in completed})
@@ -111,9 +113,10 @@ class Log:
         return sequences
 
     def checkpoint(self) -> SignedCheckpoint:
-        """Sign the present head and keep it; the kept one when nothing was appended since.
+        """Sign and store a checkpoint of the current size; returns the stored one if nothing has been appended since.
 
-        Raises ``BrokenHistoryError`` when the log doesn't continue what it has signed, as after a restore, or may not.
+        Raises:
+            BrokenHistoryError: The log does not, or may not, continue what it has signed, such as after a restore.
         """
         size = self._store.size()
         root = self.root(size)
@@ -127,9 +130,10 @@ class Log:
         return checkpoint
 
     def check_history(self) -> None:
-        """Make sure that the log continues all that it knows to have signed: in its store, and in its remembered head.
+        """Check that the log continues every checkpoint that it knows to have signed, in its store and remembered.
 
-        Raises ``BrokenHistoryError`` when it doesn't, or can't know: that is missing, damaged or was copied here.
+        Raises:
+            BrokenHistoryError: It does not, or that is unknown: the remembered head is missing, damaged or a copy.
         """
         latest = self._store.latest_checkpoint()
         if latest is not None:
@@ -141,16 +145,16 @@ class Log:
         except IntegrityError as error:
             unknown = Sentence("What was signed last can't be told.")
             raise BrokenHistoryError(following(error.message, unknown), hint=_UNSURE) from error
-        if head is None:  # a key that was made here came with one
+        if head is None:  # every key that was created here has a remembered head
             missing = Sentence(
                 "The file of the log's head is missing. %(size)s entries are known to have been signed; "
                 "whether more were can't be told.",
                 size=0 if latest is None else latest.size,
             )
             raise BrokenHistoryError(missing, hint=_UNSURE)
-        for seen in head.known:
-            if seen != latest:
-                self.check_known(seen)
+        for checkpoint in head.known:
+            if checkpoint != latest:
+                self.check_known(checkpoint)
         if head.moved:
             moved = Sentence(
                 "The file of the log's head (%(size)s entries) was copied here, as when a folder is put back from "
@@ -160,7 +164,7 @@ class Log:
             raise BrokenHistoryError(moved, hint=_UNSURE)
 
     def stopped(self) -> str:
-        """Why nothing more is signed, with what to do about it; empty while signing goes on."""
+        """Return why the log signs nothing more, with what to do about it; empty while it signs."""
         try:
             self.check_history()
         except IntegrityError as error:
@@ -168,44 +172,48 @@ class Log:
         return ""
 
     def check_known(self, seen: SignedCheckpoint) -> None:
-        """Make sure that a checkpoint that this log's key has signed belongs to what the log knows of itself.
+        """Check that a checkpoint signed by this log's key is consistent with the log's history.
 
-        Raises ``BrokenHistoryError`` when another key has signed it, or the log doesn't know its name, or has it as the
-        present one and doesn't continue it.
+        Raises:
+            BrokenHistoryError: Another key signed it, the log does not know its name, or the log does not continue it.
         """
         if seen.origin in self.left:
-            return  # that is over, and recorded
+            return  # the break is recorded
         try:
             verify_note(seen.note, verifier_key(seen.origin, self._signer.public_key))
         except IntegrityError as error:
             other = Sentence("The log's key isn't the one that signed before.")
             raise BrokenHistoryError(other, hint=_LOST_KEY) from error
         if seen.size == 0:
-            return  # nothing was signed yet, whatever the name was to be
+            return  # nothing was signed yet, so the name does not matter
         if seen.origin != self.origin:
             raise BrokenHistoryError(Sentence(_OLDER, name=seen.origin), hint=_BREAK)
         self.check_continues(seen)
 
     def head(self) -> Head | None:
-        """What is remembered; ``None`` without anything that can be read."""
+        """Return the remembered head; ``None`` if there is none that can be read."""
         try:
             return None if self._head is None else self._head.read()
         except IntegrityError:
             return None
 
     def empty_head(self) -> SignedCheckpoint:
-        """The head of no entries: what is remembered while nothing was signed yet."""
+        """Return a signed checkpoint of no entries, which is remembered before anything was signed."""
         return sign_note(self.origin, 0, merkle.EMPTY_ROOT, self._signer)
 
     def remember(self, checkpoint: SignedCheckpoint) -> None:
-        """Remember a head that was signed or seen outside: what doesn't continue it isn't signed any more."""
+        """Remember a checkpoint that was signed or seen outside.
+
+        The log then signs nothing that does not continue it.
+        """
         if self._head is not None:
             self._head.write(checkpoint)
 
     def check_continues(self, seen: SignedCheckpoint) -> None:
-        """Make sure that the log still holds what a checkpoint said, for example one that a witness has kept.
+        """Check that the log still continues a checkpoint, such as one that a witness has kept.
 
-        Raises ``BrokenHistoryError`` when leaves are missing or differ: a new origin is needed then, and a record.
+        Raises:
+            BrokenHistoryError: Leaves are missing or differ; a new origin and a record are needed.
         """
         if seen.size > self._store.size():
             short = Sentence("The log is shorter than the %(size)s entries it has signed.", size=seen.size)
@@ -215,36 +223,39 @@ class Log:
             raise BrokenHistoryError(other, hint=_BREAK)
 
     def size(self) -> int:
-        """How many entries there are."""
+        """Return the number of entries."""
         return self._store.size()
 
     def root(self, size: int) -> bytes:
-        """The root over the first ``size`` leaves, 32 bytes; raises ``NotFoundError`` when there are fewer."""
+        """Return the root over the first ``size`` leaves, 32 bytes; raises ``NotFoundError`` if there are fewer."""
         return self._with_nodes(lambda node: [merkle.root(size, node)])[0]
 
     def inclusion(self, sequence: int, size: int) -> list[bytes]:
-        """The inclusion proof of an entry in the first ``size`` leaves; raises ``WrongUseError`` if it isn't there."""
+        """Return the inclusion proof of an entry in the first ``size`` leaves.
+
+        Raises ``WrongUseError`` if it is missing.
+        """
         return self._proof(lambda node: merkle.inclusion(sequence, size, node), size)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """The proof that size ``new`` continues size ``old``; raises ``WrongUseError`` for sizes that can't be."""
+        """Return the proof that size ``new`` continues size ``old``; raises ``WrongUseError`` for impossible sizes."""
         return self._proof(lambda node: merkle.consistency(old, new, node), new)
 
     def sign(self, statement: bytes) -> bytes:
-        """Sign canonical JSON with the log's key, 64 bytes; it is a single line, so no head of a log."""
+        """Sign canonical JSON with the log's key, 64 bytes; a single line cannot be mistaken for a checkpoint."""
         return self._signer.sign(statement)
 
     def vkey(self) -> str:
-        """The public key in the form that a verifier pins."""
+        """Return the public key in the form that verifiers pin."""
         return self.vkeys()[-1]
 
     def vkeys(self) -> list[str]:
-        """The public key under each name that the log had, the present one last: a verifier pins name and key."""
+        """Return the public key under each name of the log, the current one last: verifiers pin both name and key."""
         return [verifier_key(name, self._keys.get(name, self._signer.public_key)) for name in (*self.left, self.origin)]
 
     @property
     def public_key(self) -> bytes:
-        """Of the key that signs now, 32 bytes."""
+        """Public key of the current signer, 32 bytes."""
         return self._signer.public_key
 
     def _proof(self, compute: Callable[[merkle.Node], list[bytes]], size: int) -> list[bytes]:
@@ -256,13 +267,13 @@ class Log:
             raise WrongUseError(f"There is no such proof: {error}.") from error
 
     def _with_nodes(self, compute: Callable[[merkle.Node], list[bytes]]) -> list[bytes]:
-        """Run a computation twice: to learn which nodes it reads, and with all of them fetched at once."""
-        wanted: list[tuple[int, int]] = []
+        """Run a computation twice: first to collect the nodes that it reads, then with all of them fetched at once."""
+        positions: list[tuple[int, int]] = []
 
         def note_down(level: int, index: int) -> bytes:
-            wanted.append((level, index))
+            positions.append((level, index))
             return merkle.EMPTY_ROOT
 
         compute(note_down)
-        found = dict(zip(wanted, self._store.nodes(wanted) if wanted else [], strict=True))
-        return compute(lambda level, index: found[level, index])
+        nodes = dict(zip(positions, self._store.nodes(positions) if positions else [], strict=True))
+        return compute(lambda level, index: nodes[level, index])

@@ -1,11 +1,11 @@
-"""What a log remembers of its heads apart from its store: the one signed last, in a file or in a bucket.
+"""The latest signed checkpoint of a log ("head"), stored apart from the log's store in a file or a bucket.
 
-A store can be set back to an earlier state, as by a restore; it then knows nothing of what it has signed meanwhile, and
-outside witnesses do. What is remembered tells.
+A store can be reset to an earlier state, such as by a restore; it then lacks checkpoints that the log has signed since
+and that outside witnesses know. The remembered head reveals this.
 
-A file also names its own place on the disk, by the number and the birth of its inode: a copy of it, as in a whole
-folder that was put back from a backup, may itself be old, and is told by that. An object of a bucket, which all
-machines share, can't tell that it is a copy; each machine that signs keeps what it knew in a file besides.
+The file also records its own location on the disk, by number and birth time of its inode. A copy of it, as in a whole
+folder restored from a backup, may itself be old and is detected this way. An object in a bucket, which all machines
+share, cannot be recognized as a copy; each machine that signs also keeps its own knowledge in a file.
 """
 
 import json
@@ -27,19 +27,24 @@ if TYPE_CHECKING:
 
 NAME = "log.head"
 _OF_BUCKET = ""
-"""The place that a file names beside a head in a bucket: nowhere, so that it is never taken for the only one."""
+"""Location recorded in a file that accompanies a head in a bucket.
+
+Empty, so that it is never taken for the only one.
+"""
 
 
 class FileHead:
-    """A head in a file of this machine, bound to its place (port ``HeadStore``)."""
+    """A remembered head in a file of this machine, bound to its location (port ``HeadStore``)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> Head | None:
-        """What is remembered, and whether the file was copied here; ``None`` without a file.
+        """Return the remembered head, and whether the file is a copy; ``None`` without a file.
 
-        Raises ``IntegrityError`` when it can't be read, ``ServiceMissingError`` when nobody can tell now where it lies.
+        Raises:
+            IntegrityError: The file cannot be read.
+            ServiceMissingError: The file's location cannot be determined now.
         """
         try:
             text, place = _text_and_place(self.path)
@@ -52,35 +57,40 @@ class FileHead:
             raise IntegrityError(sentence) from error
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
-        """Write the file unless it is there."""
+        """Write the file unless it exists."""
         if not self.path.exists():
             self.write(checkpoint)
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
-        """Write the file anew, whole or not at all; one at a time may.
+        """Replace the file atomically; only one process may write at a time.
 
-        Raises ``ServiceMissingError`` when nobody can tell now where it lies; what was remembered stays.
+        Raises:
+            ServiceMissingError: The file's location cannot be determined now; the old file stays.
         """
         _write(self.path, checkpoint, _place)
 
     def set_aside(self) -> None:
-        """Give the file another name."""
+        """Rename the file."""
         if self.path.exists():
             self.path.replace(self.path.with_name(f"{self.path.name}.replaced"))
 
 
 class ObjectHead:
-    """A head in a bucket, for all machines (port ``HeadStore``), and in a file what this machine knew of it last.
+    """A remembered head in a bucket for all machines (port ``HeadStore``), with a file of what this machine last knew.
 
-    It is replaced only as it was read here, so that a process whose turn is over, and which doesn't know it yet, puts
-    no older one in its place. The file of a machine whose data folder held the head before becomes the object.
+    The object is replaced only if it is as it was read here, so that a process that has lost its turn without knowing
+    cannot put an older head in its place. If the data folder of a machine held the head before, its file becomes the
+    object.
     """
 
     def __init__(self, objects: "NamedObjects", own: Path) -> None:
         self._objects, self._own, self._mark = objects, FileHead(own), ""
 
     def read(self) -> Head | None:
-        """What the bucket remembers, and this machine besides; ``IntegrityError`` when the object can't be read."""
+        """Return the head in the bucket, with this machine's own.
+
+        Raises ``IntegrityError`` if the object cannot be read.
+        """
         found, own = self._objects.get(NAME), self._besides()
         if found is None and own is not None and not own.moved:
             self.begin(own.checkpoint)
@@ -96,28 +106,28 @@ class ObjectHead:
         return Head(checkpoint, moved=False, besides=None if own is None else own.checkpoint)
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
-        """Make the object unless it is there."""
+        """Create the object unless it exists."""
         if self._objects.create(NAME, checkpoint.note.encode()):
             _write(self._own.path, checkpoint, lambda _: _OF_BUCKET)
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
-        """Replace the object; raises ``StorageError`` when another process has done so since it was read."""
+        """Replace the object; raises ``StorageError`` if another process has replaced it since it was read."""
         mark = self._mark or (self._objects.get(NAME) or (b"", ""))[1]
         self._objects.replace(NAME, checkpoint.note.encode(), mark)
         self._mark = ""
         _write(self._own.path, checkpoint, lambda _: _OF_BUCKET)
 
     def set_aside(self) -> None:
-        """Give object and file other names."""
-        if (found := self._objects.get(NAME)) is not None:
-            self._objects.put(f"{NAME}.replaced", found[0])
+        """Rename the object and the file."""
+        if (current := self._objects.get(NAME)) is not None:
+            self._objects.put(f"{NAME}.replaced", current[0])
             self._objects.remove(NAME)
         self._own.set_aside()
 
     def _besides(self) -> Head | None:
         try:
             return self._own.read()
-        except IntegrityError:  # the object tells
+        except IntegrityError:  # the object suffices
             return None
 
 
@@ -136,7 +146,7 @@ def _parsed(text: str) -> SignedCheckpoint:
 
 
 def _text_and_place(path: Path) -> tuple[str, str]:
-    """Both of one file, though another may be put in its place meanwhile."""
+    """Return text and location of the same file, even if another file replaces it meanwhile."""
     while True:
         text = path.read_text(encoding="utf-8")
         place = _place(path)
@@ -145,10 +155,13 @@ def _text_and_place(path: Path) -> tuple[str, str]:
 
 
 def _place(path: Path) -> str:
-    """Number and birth of a file's inode; a copy has another one, and renaming or ``chown`` changes neither.
+    """Return number and birth time of a file's inode; a copy has others, and renaming or ``chown`` changes neither.
 
-    Without a `stat` that tells births, as on few systems, the number alone, which may be given out again. The time is
-    told in UTC, whatever the zone of this process is. Raises ``ServiceMissingError`` when such a `stat` was broken off.
+    On the few systems whose `stat` reports no birth times, only the number is returned, which may be reused. Times are
+    in UTC, whatever the time zone of this process.
+
+    Raises:
+        ServiceMissingError: The `stat` program was interrupted or did not run.
     """
     command = ["stat", "--format", "%i %w", "--", str(path)]
     environ = {**os.environ, "TZ": "UTC0", "LC_ALL": "C"}
@@ -158,7 +171,7 @@ def _place(path: Path) -> str:
         return str(path.stat().st_ino)
     except (OSError, subprocess.SubprocessError) as error:
         raise ServiceMissingError(f"The program stat didn't answer: {error}.") from error
-    if ran.returncode == 1:  # it doesn't know births, or the file isn't there
+    if ran.returncode == 1:  # it reports no birth times, or the file is missing
         return str(path.stat().st_ino)
     if ran.returncode:
         raise ServiceMissingError(f"The program stat was broken off ({ran.returncode}).")

@@ -1,38 +1,39 @@
 """Merkle tree hashes and proofs of RFC 6962 and RFC 9162, over stored hashes of complete subtrees.
 
 A complete subtree is named by ``(level, index)``: it spans the leaves ``index * 2**level`` up to, not including,
-``(index + 1) * 2**level``. From those alone follow the root of every past size and every proof.
+``(index + 1) * 2**level``. The root of every past size and every proof can be computed from these hashes.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
 
 Node = Callable[[int, int], bytes]
-"""The hash of the complete subtree ``(level, index)``, 32 bytes."""
+"""Function that returns the hash of the complete subtree ``(level, index)``, 32 bytes."""
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """The hash of one leaf (RFC 9162, 2.1.1)."""
+    """Return the hash of a leaf (RFC 9162, 2.1.1)."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of an inner node (RFC 9162, 2.1.1)."""
+    """Return the hash of an inner node (RFC 9162, 2.1.1)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def root(size: int, node: Node) -> bytes:
-    """The root over the first ``size`` leaves, 32 bytes (RFC 9162, 2.1.1)."""
+    """Return the root over the first ``size`` leaves, 32 bytes (RFC 9162, 2.1.1)."""
     return _range_hash(0, size, node) if size else EMPTY_ROOT
 
 
 def inclusion(index: int, size: int, node: Node) -> list[bytes]:
-    """The inclusion proof of leaf ``index`` in the tree of ``size`` leaves, nearest sibling first (RFC 9162, 2.1.3.1).
+    """Return the inclusion proof of a leaf in the tree of ``size`` leaves, nearest sibling first (RFC 9162, 2.1.3.1).
 
-    Raises ``ValueError`` when there is no such leaf in that tree.
+    Raises:
+        ValueError: The tree has no leaf ``index``.
     """
     if not 0 <= index < size:
         raise ValueError(f"there is no leaf {index} in a tree of {size}")
@@ -50,9 +51,12 @@ def inclusion(index: int, size: int, node: Node) -> list[bytes]:
 
 
 def consistency(old: int, new: int, node: Node) -> list[bytes]:
-    """The proof that the tree of ``new`` leaves continues the tree of ``old`` leaves (RFC 9162, 2.1.4.1).
+    """Return the proof that the tree of ``new`` leaves continues the tree of ``old`` leaves (RFC 9162, 2.1.4.1).
 
-    Empty when ``old`` is 0 or equals ``new``; raises ``ValueError`` when it is larger, or negative.
+    The proof is empty if ``old`` is 0 or equals ``new``.
+
+    Raises:
+        ValueError: ``old`` is larger than ``new``, or negative.
     """
     if not 0 <= old <= new:
         raise ValueError(f"a tree of {new} leaves can't continue one of {old}")
@@ -74,9 +78,9 @@ def consistency(old: int, new: int, node: Node) -> list[bytes]:
 
 
 def completed_nodes(size_before: int, new_leaf: bytes, node: Node) -> list[tuple[int, int, bytes]]:
-    """The nodes that appending one leaf completes: ``(level, index, hash)``, the leaf's own at level 0 first.
+    """Return the nodes completed by appending a leaf: ``(level, index, hash)``, the leaf itself (level 0) first.
 
-    ``node`` gives the complete left siblings that are there already.
+    ``node`` returns the complete left siblings that exist already.
     """
     level, index, current = 0, size_before, new_leaf
     completed = [(level, index, current)]
@@ -88,12 +92,12 @@ def completed_nodes(size_before: int, new_leaf: bytes, node: Node) -> list[tuple
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
-    """Whether ``path`` shows that leaf hash ``leaf`` is number ``index`` under this root (RFC 9162, 2.1.3.2)."""
+    """Return True if ``path`` shows that leaf hash ``leaf`` is number ``index`` under this root (RFC 9162, 2.1.3.2)."""
     return proven(index, size, path, leaf, whole=False).get((0, size)) == expected_root
 
 
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> bool:
-    """Whether ``path`` shows that the tree with ``new_root`` continues the one with ``old_root`` (RFC 9162, 2.1.4.2).
+    """Return True if ``path`` shows that the tree of ``new_root`` continues that of ``old_root`` (RFC 9162, 2.1.4.2).
 
     Every tree continues the empty one, whose root is :data:`EMPTY_ROOT`.
     """
@@ -103,23 +107,24 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
 
 
 def consistency_roots(old: int, new: int, old_root: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes] | None:
-    """The roots of both trees that a consistency proof gives; ``None`` where the path doesn't fit such sizes.
+    """Return the roots of both trees that a consistency proof gives; ``None`` if the path does not fit these sizes.
 
-    The older root is taken from ``old_root`` where that size is a power of two, since the proof doesn't hold it then.
+    The older root is taken from ``old_root`` if the older size is a power of two, because the proof then omits it.
     """
-    shown = proven(old - 1, new, path, old_root, whole=True) if 0 < old < new else {}
+    hashes = proven(old - 1, new, path, old_root, whole=True) if 0 < old < new else {}
 
     def node(level: int, index: int) -> bytes:
-        return shown.get((index << level, (index + 1) << level), b"")
+        return hashes.get((index << level, (index + 1) << level), b"")
 
-    return (root(old, node), shown[0, new]) if shown else None
+    return (root(old, node), hashes[0, new]) if hashes else None
 
 
 def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole: bool) -> dict[tuple[int, int], bytes]:
-    """The hashes that a proof gives, by range of leaves (from one to before another); none when the path doesn't fit.
+    """Return the hashes that a proof gives, by range of leaves (first, end exclusive); empty if the path does not fit.
 
-    For inclusion ``index`` is the leaf's and ``value`` its hash; for consistency (``whole``) those are the last leaf of
-    the older tree and its root. The hash over all ``size`` leaves is among the result, and is to be compared.
+    For inclusion, ``index`` is the leaf's number and ``value`` its hash; for consistency (``whole``), they are the last
+    leaf of the older tree and its root. The result includes the hash over all ``size`` leaves, which the caller must
+    compare with the root.
     """
     siblings: list[tuple[int, int]] = []
     begin, end = 0, size
@@ -129,25 +134,25 @@ def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole:
         begin, end = (begin, middle) if index < middle else (middle, end)
     if whole and begin:
         value, path = (path[0], path[1:]) if path else (value, path)
-    are_hashes = all(len(one) == HASH_BYTES for one in (value, *path))  # or bytes move from one to the next unseen
+    are_hashes = all(len(one) == HASH_BYTES for one in (value, *path))  # else bytes could move between hashes
     if not 0 <= index < size or len(path) != len(siblings) or not are_hashes:
         return {}
-    shown = {(begin, end): value}
+    hashes = {(begin, end): value}
     for (first, last), sibling in zip(reversed(siblings), path, strict=True):
-        shown[first, last] = sibling
+        hashes[first, last] = sibling
         value = node_hash(value, sibling) if first == end else node_hash(sibling, value)
         begin, end = min(begin, first), max(end, last)
-        shown[begin, end] = value
-    return shown
+        hashes[begin, end] = value
+    return hashes
 
 
 def _split(count: int) -> int:
-    """The largest power of two below ``count``, for ``count`` of at least 2."""
+    """Return the largest power of two below ``count``, which must be at least 2."""
     return 1 << ((count - 1).bit_length() - 1)
 
 
 def _range_hash(begin: int, end: int, node: Node) -> bytes:
-    """The hash over leaves ``begin`` to ``end``, whose left edge is a multiple of the power of two that they need."""
+    """Return the hash over leaves ``begin`` to ``end``; ``begin`` must be a multiple of the required power of two."""
     count = end - begin
     if count & (count - 1) == 0:
         return node(count.bit_length() - 1, begin // count)

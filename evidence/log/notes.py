@@ -1,6 +1,6 @@
-"""Checkpoints as signed notes (C2SP signed-note, tlog-checkpoint): what the log says, in lines anyone can check.
+"""Checkpoints as signed notes (C2SP signed-note, tlog-checkpoint), which anybody can verify.
 
-Witnesses cosign them (C2SP tlog-cosignature, cosignature/v1): who saw a head, and when.
+Witnesses cosign checkpoints (C2SP tlog-cosignature, cosignature/v1), which shows who saw one and when.
 """
 
 import base64
@@ -17,7 +17,7 @@ from exhibit.ports import SignedCheckpoint, Signer
 
 ED25519 = b"\x01"
 COSIGNATURE = b"\x04"
-"""The algorithm of a witness's key: Ed25519, with the time in what is signed."""
+"""Algorithm of a witness's key: Ed25519, with the time included in the signed text."""
 MAX_NOTE = 1 << 16
 MAX_SIGNATURES = 64
 _TIME, _SIGNATURE = 8, 64
@@ -33,13 +33,13 @@ class NoteSignature:
     """One signature line."""
 
     name: str
-    key_id: bytes  # 4 bytes that tell keys of one name apart
-    signature: bytes  # what follows the key id; 64 bytes for Ed25519
+    key_id: bytes  # 4 bytes that distinguish keys of one name
+    signature: bytes  # the bytes after the key id; 64 bytes for Ed25519
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A checkpoint as read, its signatures not yet checked."""
+    """A parsed checkpoint with unverified signatures."""
 
     body: str  # the signed text, with its last newline
     origin: str
@@ -49,31 +49,31 @@ class Note:
 
 
 def check_name(name: str) -> str:
-    """The name itself if it can name a log and its key: visible ASCII characters, no plus; else ``WrongUseError``."""
+    """Return the name if it can name a log and its key (visible ASCII, no plus); else raise ``WrongUseError``."""
     if not _NAME.fullmatch(name):
         raise WrongUseError(f"{name!r} can't name a log.", hint="Use one such as example.org/log, without spaces or +.")
     return name
 
 
 def key_id(name: str, public_key: bytes, algorithm: bytes = ED25519) -> bytes:
-    """The 4 bytes that name an Ed25519 key in a note, of a log or, with its algorithm, of a witness."""
+    """Return the 4 bytes that identify an Ed25519 key in a note: a log's or, with its algorithm, a witness's key."""
     return hashlib.sha256(name.encode() + b"\n" + algorithm + public_key).digest()[:4]
 
 
 def verifier_key(name: str, public_key: bytes, algorithm: bytes = ED25519) -> str:
-    """The text form of a public key: ``name+key id+base64 of algorithm and key``."""
+    """Return the text form of a public key: ``name+key id+base64 of algorithm and key``."""
     raw = base64.b64encode(algorithm + public_key).decode()
     return f"{check_name(name)}+{key_id(name, public_key, algorithm).hex()}+{raw}"
 
 
 def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, bytes]:
-    """The name and the 32 bytes of the public key; raises ``WrongUseError`` when the text isn't such a key."""
+    """Return the name and the 32-byte public key; raises ``WrongUseError`` if the text is not such a key."""
     name, _, rest = vkey.partition("+")
     identity, _, encoded = rest.partition("+")
     raw = strict_base64(encoded) or b""
     whose = "log" if algorithm == ED25519 else "witness"
-    known = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
-    if not known or key_id(name, raw[1:], algorithm).hex() != identity:
+    is_valid = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
+    if not is_valid or key_id(name, raw[1:], algorithm).hex() != identity:
         raise WrongUseError(f"This isn't a {whose}'s public key.", hint="It reads name+8 hexadecimal digits+base64.")
     if not is_sound_point(raw[1:]):
         raise WrongUseError(
@@ -83,19 +83,19 @@ def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, byte
 
 
 def sign_note(origin: str, size: int, root: bytes, signer: Signer) -> SignedCheckpoint:
-    """Sign a tree head."""
+    """Sign a checkpoint."""
     body = f"{check_name(origin)}\n{size}\n{base64.b64encode(root).decode()}\n"
     return SignedCheckpoint(origin, size, root, signed_note(body, origin, signer))
 
 
 def signed_note(body: str, name: str, signer: Signer) -> str:
-    """Any text, lines that end with a newline, signed as a note by the key of this name."""
+    """Sign a text, whose lines end with a newline, as a note with the key of this name."""
     signature = base64.b64encode(key_id(name, signer.public_key) + signer.sign(body.encode())).decode()
     return f"{body}\n— {name} {signature}\n"
 
 
 def parse_note(text: str) -> Note:
-    """Read a checkpoint without checking its signatures; raises ``IntegrityError`` when it isn't one."""
+    """Read a checkpoint without verifying its signatures; raises ``IntegrityError`` if it is not one."""
     if len(text) > MAX_NOTE or _CONTROL.search(text):
         raise IntegrityError("The checkpoint isn't a signed note: it is too long or holds control characters.")
     body, separator, tail = text.rpartition("\n\n")
@@ -112,35 +112,36 @@ def parse_note(text: str) -> Note:
 
 
 def verify_note(text: str, vkey: str) -> SignedCheckpoint:
-    """Check a checkpoint against one pinned public key; signatures by other keys are passed over, as the format asks.
+    """Verify a checkpoint with a pinned public key; signatures by other keys are ignored, as the format requires.
 
-    Raises ``IntegrityError`` when the text isn't a checkpoint or the signature by this key doesn't hold,
-    ``UnknownWitnessError`` when none is by this key or the checkpoint is of a log with another name, and
-    ``WrongUseError`` when ``vkey`` isn't a verifier key.
+    Raises:
+        IntegrityError: The text is not a checkpoint, or the signature by this key is invalid.
+        UnknownWitnessError: No signature is by this key, or the checkpoint is of a log with another name.
+        WrongUseError: ``vkey`` is not a verifier key.
     """
     name, public_key = parse_verifier_key(vkey)
     note = parse_note(text)
     identity = key_id(name, public_key)
-    wanted = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
-    if not wanted or note.origin != name:
+    signatures = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
+    if not signatures or note.origin != name:
         raise UnknownWitnessError(f"The checkpoint of {note.origin} isn't signed by the known key of {name}.")
-    if not all(holds(public_key, signature, note.body.encode()) for signature in wanted):
+    if not all(holds(public_key, signature, note.body.encode()) for signature in signatures):
         raise IntegrityError(f"The signature of {name} under the checkpoint doesn't hold.")
     return SignedCheckpoint(note.origin, note.size, note.root, text)
 
 
 def cosigner_key(name: str, public_key: bytes) -> str:
-    """The text form of a witness's public key: ``name+key id+base64 of algorithm and key``."""
+    """Return the text form of a witness's public key: ``name+key id+base64 of algorithm and key``."""
     return verifier_key(name, public_key, COSIGNATURE)
 
 
 def parse_cosigner_key(vkey: str) -> tuple[str, bytes]:
-    """The name and the 32 bytes of a witness's key; raises ``WrongUseError`` when the text isn't one."""
+    """Return the name and the 32-byte key of a witness; raises ``WrongUseError`` if the text is not such a key."""
     return parse_verifier_key(vkey, COSIGNATURE)
 
 
 def cosign(body: str, name: str, signer: Signer, at: datetime) -> str:
-    """The signature line of a witness under a head, with its newline; the time is kept in whole seconds."""
+    """Return a witness's signature line on a checkpoint, with its newline; the time is in whole seconds."""
     seconds = int(at.timestamp())
     raw = (
         key_id(name, signer.public_key, COSIGNATURE)
@@ -151,10 +152,12 @@ def cosign(body: str, name: str, signer: Signer, at: datetime) -> str:
 
 
 def cosigned_at(note: Note, vkey: str) -> datetime:
-    """When a witness says that it saw this head, aware, UTC.
+    """Return when a witness states that it saw this checkpoint, aware, UTC.
 
-    Raises ``UnknownWitnessError`` when no line is by its key, ``IntegrityError`` when one doesn't hold, and
-    ``WrongUseError`` when ``vkey`` isn't a witness's key.
+    Raises:
+        UnknownWitnessError: No line is by the witness's key.
+        IntegrityError: A signature is invalid.
+        WrongUseError: ``vkey`` is not a witness's key.
     """
     name, public_key = parse_cosigner_key(vkey)
     identity = key_id(name, public_key, COSIGNATURE)
@@ -184,7 +187,7 @@ def _signature(line: str) -> NoteSignature:
 
 
 def strict_base64(text: str) -> bytes | None:
-    """The bytes when the text is their one base64 form, else ``None``."""
+    """Return the bytes if the text is their only base64 form, else ``None``."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Proofs of the log as they are sealed: an entry with its opening and place, and a sighting's place in its slice."""
+"""Log proofs as sealed: an entry with its opening and position, and a sighting's position in its slice."""
 
 import hmac
 import re
@@ -20,79 +20,82 @@ LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")  # paths of the l
 
 @dataclass(frozen=True, slots=True)
 class LogProof:
-    """An entry of the log with its opening, and its place in one signed checkpoint (RFC 9162, 2.1.3)."""
+    """A log entry with its opening, and its place in one signed checkpoint (RFC 9162, 2.1.3)."""
 
     sequence: Count  # the entry's number in the log, from 0
-    type: EntryType  # what the entry witnesses
-    time: datetime  # when the installation wrote it down, aware, UTC
+    type: EntryType  # type of the recorded event
+    time: datetime  # time of the entry by the installation's clock, aware, UTC
     commitment: Bytes32  # 32 bytes
     salt: Bytes32  # 32 bytes
-    opening: dict[str, Any]  # what the commitment opens to, plain JSON
+    opening: dict[str, Any]  # content that the commitment commits to, plain JSON
     size: Number  # number of leaves of the checkpoint
     path: tuple[Bytes32, ...]  # hashes of the inclusion proof, 32 bytes each, from the leaf up
     checkpoint: str  # the signed note
 
     @property
     def entry(self) -> Entry:
-        """The entry whose leaf hash the proof is for."""
+        """The entry that the proof is for."""
         return Entry(self.type, self.time, self.commitment)
 
 
 @dataclass(frozen=True, slots=True)
 class SightingRecord:
-    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree.
+    """Record of one sighting to which a crawl slice commits: its canonical JSON is a leaf of the slice's Merkle tree.
 
     Attributes:
-        certificate: what the server's certificate was, as the crawl checked it, and its SHA-256; empty without TLS.
-        period: such as ``2016-01``, where an archive states that in place of a moment.
+        certificate: Result of the crawl's check of the server's certificate, and its SHA-256; empty without TLS.
+        period: A period such as ``2016-01`` if an archive states that instead of a moment.
     """
 
-    page_url: str  # the page that shows the image; empty when the source names none
-    image_url: str  # the image's address as found on the page
-    final_url: str  # the address after redirects
+    page_url: str  # URL of the page that shows the image; empty if the source names none
+    image_url: str  # URL of the image as found on the page
+    final_url: str  # URL after redirects
     picture: Digest  # digest of the exact bytes
-    status: Count  # HTTP status; 0 when the source isn't HTTP
-    headers: tuple[tuple[str, str], ...]  # the answer's headers in their order
-    peer: str  # address of the server that answered; empty when the source isn't a network
-    seen: datetime | None  # when the bytes had arrived, aware, UTC; ``None`` where an archive states no moment
+    status: Count  # HTTP status; 0 if the source is not HTTP
+    headers: tuple[tuple[str, str], ...]  # response headers in their order
+    peer: str  # IP address of the server; empty if the source is not a network
+    seen: datetime | None  # when the bytes had arrived, aware, UTC; ``None`` if an archive states no moment
     certificate: str = ""
     period: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceProof:
-    """That a crawl slice recorded a sighting: the record's place in the slice, and the slice's place in the log."""
+    """Proof that a crawl slice recorded a sighting.
 
-    record: SightingRecord  # what was hashed
+    The record's place in the slice, and the slice's place in the log.
+    """
+
+    record: SightingRecord  # the hashed record
     index: Count  # the record's number in the slice, from 0
-    count: Number  # records in the slice
+    count: Number  # number of records in the slice
     path: tuple[Bytes32, ...]  # hashes from the record up to the slice's root, 32 bytes each
     log: LogProof  # the slice's entry; its opening holds ``root`` (hex) and ``count``
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A later checkpoint that continues a bundle's own, so that younger receipts witness the seal too.
+    """A later checkpoint that continues a bundle's own, so that newer receipts witness the seal too.
 
-    A certificate expires and a hash ages; a receipt of a later checkpoint renews what an earlier one showed, as long
-    as the later tree is shown to continue the earlier one (RFC 9162, 2.1.4).
+    Certificates expire and hash functions age. A receipt of a later checkpoint renews what an earlier one showed, if
+    the later tree is shown to continue the earlier one (RFC 9162, 2.1.4).
     """
 
     checkpoint: str  # its text, a signed note
-    path: tuple[Bytes32, ...]  # that it continues the bundle's own, hashes of 32 bytes each
+    path: tuple[Bytes32, ...]  # proof that it continues the bundle's own, hashes of 32 bytes each
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalRecord:
-    """One line of ``proofs/log/renewals.json``."""
+    """One entry of ``proofs/log/renewals.json``."""
 
     file: str  # path of the checkpoint
-    size: Count  # how many entries it covers
-    path: tuple[Bytes32, ...]  # of the consistency proof from the bundle's checkpoint on
+    size: Count  # number of entries that it covers
+    path: tuple[Bytes32, ...]  # hashes of the consistency proof from the bundle's checkpoint
 
 
 def renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:
-    """The files of renewals, by path; raises ``IntegrityError`` when a checkpoint can't be read."""
+    """Return the files of renewals, by path; raises ``IntegrityError`` if a checkpoint cannot be read."""
     files, records = {}, []
     for renewal in sorted(renewals, key=lambda renewal: parse_note(renewal.checkpoint).size):
         size = parse_note(renewal.checkpoint).size
@@ -105,7 +108,7 @@ def renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:
 
 
 def opens(opening: Mapping[str, Any], salt: bytes, commitment: bytes) -> bool:
-    """Whether an entry's commitment is that of an opening with its salt."""
+    """Return True if a commitment is that of an opening with its salt."""
     try:
         return hmac.compare_digest(commit(opening, salt)[0], commitment)
     except ValueError:
@@ -113,12 +116,12 @@ def opens(opening: Mapping[str, Any], salt: bytes, commitment: bytes) -> bool:
 
 
 def record_leaf(record: SightingRecord) -> bytes:
-    """The leaf hash of one sighting in the tree of its slice, 32 bytes."""
+    """Return the leaf hash of a sighting in the tree of its slice, 32 bytes."""
     return merkle.leaf_hash(canonical(to_plain(record)))
 
 
 class SliceTree:
-    """The Merkle tree (RFC 9162, 2.1) over the leaves of a slice's sightings, in the order given; at least one."""
+    """Merkle tree (RFC 9162, 2.1) over the leaves of a slice's sightings, in the given order; at least one."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
         self.count = len(leaves)
@@ -129,11 +132,11 @@ class SliceTree:
         self.root = merkle.root(self.count, self._node)
 
     def opening(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        """What the slice's entry commits to: root and count, besides plain facts of the caller's."""
+        """Return the opening of the slice's log entry: root and count, besides plain facts of the caller."""
         return {**facts, "root": self.root.hex(), "count": self.count}
 
     def prove(self, index: int, record: SightingRecord, log: LogProof) -> SliceProof:
-        """The proof for one sighting, given the slice's place in the log."""
+        """Return the proof for one sighting, given the slice's place in the log."""
         return SliceProof(record, index, self.count, tuple(merkle.inclusion(index, self.count, self._node)), log)
 
     def _node(self, level: int, index: int) -> bytes:

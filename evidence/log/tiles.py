@@ -1,8 +1,8 @@
-"""The log as static files for anybody to fetch and keep: the layout of C2SP tlog-tiles.
+"""The log as static files that anybody can fetch and mirror, in the layout of C2SP tlog-tiles.
 
-A tile of level L holds up to 256 hashes of complete subtrees of ``256**L`` leaves. Whoever has the tiles can compute
-every proof, and needs to ask nobody for one. Full tiles never change; a partial one, with ``.p/W`` in its name, holds
-the first W hashes, and never changes either.
+A tile of level L holds up to 256 hashes of complete subtrees of ``256**L`` leaves. With the tiles, a client can compute
+every proof without a request. Full tiles never change; a partial one, with ``.p/W`` in its name, holds the first W
+hashes, and never changes either.
 """
 
 import re
@@ -20,24 +20,28 @@ _PARTS = re.compile(r"(?:x\d{3}/){0,6}\d{3}(?:\.p/([1-9]\d{0,2}))?")
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile of hashes, or one bundle of entries."""
+    """A tile of hashes, or a bundle of entries."""
 
     index: int  # number of the tile in its level, from 0
-    width: int  # how many hashes or entries it holds, 1 to 256
+    width: int  # number of hashes or entries in it, 1 to 256
 
     @property
     def first(self) -> int:
-        """The number of its first hash in its level, or of its first entry."""
+        """Number of the tile's first hash in its level, or of its first entry."""
         return self.index * WIDTH
 
     def fits(self, size: int, level: int = 0) -> bool:
-        """Whether a log of so many leaves has all of it, at this level of tiles."""
+        """Return True if a log of this size completely contains the tile, at this level of tiles."""
         needed: int = (self.first + self.width) << (HEIGHT * level)
         return needed <= size
 
 
 def parse_tile(path: str) -> Tile:
-    """The tile of the end of a path, such as ``x001/x234/067`` or ``000.p/17``; ``NotFoundError`` for another form."""
+    """Parse the end of a tile path, such as ``x001/x234/067`` or ``000.p/17``.
+
+    Raises:
+        NotFoundError: The path has another form.
+    """
     match = _PARTS.fullmatch(path)
     if match is None or int(match[1] or 1) >= WIDTH:
         raise NotFoundError("There is no such tile.")
@@ -48,7 +52,7 @@ def parse_tile(path: str) -> Tile:
 
 
 def tile_path(tile: Tile) -> str:
-    """The inverse of :func:`parse_tile`."""
+    """Return the path of a tile; the inverse of :func:`parse_tile`."""
     digits = str(tile.index)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     groups = [digits[place : place + 3] for place in range(0, len(digits), 3)]
@@ -57,9 +61,10 @@ def tile_path(tile: Tile) -> str:
 
 
 def entry_bundle(leaves: Iterable[bytes]) -> bytes:
-    """Leaves as a bundle of entries holds them: each behind its length in two bytes, the more significant first.
+    """Encode leaves as a bundle of entries: each after its length in two bytes, big-endian.
 
-    Raises ``ValueError`` for a leaf of more than 65,535 bytes.
+    Raises:
+        ValueError: A leaf has more than 65,535 bytes.
     """
     parts = []
     for leaf in leaves:

@@ -1,10 +1,10 @@
-"""``verify.html``: what a browser can check of a bundle, as one page, without a network and without this software.
+"""``verify.html``: the checks of a bundle that a browser can do, as one page, without network and without Exhibit.
 
-It checks the bytes, the owner's signature, the log and its cosignatures, shows what was sealed, and names all other
-checks as not checked, with the command that makes them. It may know less than :mod:`evidence.verify`, never more.
+It checks the bytes, the owner's signature, the log and its cosignatures, shows what was sealed, and lists all other
+checks as not checked, with the command that runs them. It may check less than :mod:`evidence.verify`, never more.
 
-The page is joined from readable parts by :func:`page` when it is asked for (``python -m evidence page``,
-``exhibit verify --html``, ``make verify-page``). It is handed out apart from bundles.
+:func:`page` assembles the page from readable parts on request (``python -m evidence page``, ``exhibit verify --html``,
+``make verify-page``). It is distributed separately from bundles.
 """
 
 import base64
@@ -27,14 +27,14 @@ from evidence.verdict.trust import Trust, load_trust
 from evidence.verify.checks.anchors import MAX_RECEIPT
 from exhibit.types import Json
 
-VERSION = 1  # of what the page checks; counts up when a check changes
+VERSION = 1  # version of the page's checks; increment when a check changes
 SCRIPTS = ("bundle", "checks", "show")
 FORMATS = ("manifest", "facts", "withheld", "entry", "inclusion", "consistency", "anchors", "trust")
 FIELDS = (
     "owner.name", "number", "work.title", "work.author", "party.name", "work.public_page", "decision.decision",
     "sightings[].page_url", "sightings[].first_seen", "sightings[].making.source_type",
 )  # fmt: skip
-"""The fields of the facts that the page shows."""
+"""Fields of the facts that the page shows."""
 CONSTANTS: dict[str, Json] = {
     "MANIFEST": MANIFEST_PATH,
     "FACTS": FACTS_PATH,
@@ -58,14 +58,14 @@ CONSTANTS: dict[str, Json] = {
     "MAX_NOTE": MAX_NOTE,
     "MAX_RECEIPT": MAX_RECEIPT,
 }
-"""What the scripts know of the format, by the names they have there."""
+"""Constants of the format for the scripts, by their names there."""
 _FOLDER = files(__package__)
 
 
 def page(trust: Trust | None = None) -> bytes:
-    """The page with a trust list built in, by default the one of this program; its user can choose another."""
+    """Return the page with an embedded trust list, by default this program's; its user can choose another."""
     pinned = load_trust() if trust is None else trust
-    known = schemas()
+    all_schemas = schemas()
     style = _read("style.css")
     script = "(() => {\n'use strict';\n" + "\n".join(_read(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
     places = {
@@ -74,7 +74,7 @@ def page(trust: Trust | None = None) -> bytes:
         "script": script,
         "script-hash": _source(script),
         "version": str(VERSION),
-        "schemas": _embedded({name: known[name] for name in FORMATS}),
+        "schemas": _embedded({name: all_schemas[name] for name in FORMATS}),
         "tools": _embedded({name: sorted(digests) for name, digests in KNOWN_TOOLS.items()}),
         "constants": _embedded(CONSTANTS),
         "words": _embedded({path: WORDS[BACKINGS[path].standing] for path in FIELDS}),
@@ -84,12 +84,12 @@ def page(trust: Trust | None = None) -> bytes:
 
 
 def _embedded(value: Json) -> str:
-    """JSON that can stand inside a script element."""
+    """Return JSON that can be embedded in a script element."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _source(text: str) -> str:
-    """The hash by which a content security policy lets exactly this text run."""
+    """Return the hash by which a content security policy allows exactly this text."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

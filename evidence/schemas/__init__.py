@@ -1,6 +1,6 @@
-"""The JSON Schemas (2020-12) of all formats of a bundle, made from the annotations that also read them.
+"""JSON Schemas (2020-12) of all formats of a bundle, generated from the annotations that also read them.
 
-``python -m evidence.schemas`` writes them anew beside this file; a test compares.
+``python -m evidence.schemas`` rewrites the files next to this module; a test compares them.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The schemas of all formats by their names: what is sealed, what stands around it, and the trust list."""
+    """Return the schemas of all formats by name: sealed content, surrounding files, and the trust list."""
     return {
         "manifest": schema_of(Manifest),
         "facts": schema_of(CaseFacts),
@@ -72,7 +72,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def schema_of(kind: type) -> dict[str, Any]:
-    """The JSON Schema of a frozen dataclass."""
+    """Return the JSON Schema of a frozen dataclass."""
     definitions: dict[str, Any] = {}
     reference = _schema(kind, definitions)
     title = format_of(kind) or kind.__name__
@@ -80,7 +80,7 @@ def schema_of(kind: type) -> dict[str, Any]:
 
 
 def array_schema_of(kind: type) -> dict[str, Any]:
-    """The JSON Schema of an array of frozen dataclasses."""
+    """Return the JSON Schema of an array of frozen dataclasses."""
     one = schema_of(kind)
     head = {"$schema": _DIALECT, "title": f"{one['title']}, an array", "type": "array"}
     return {**head, "items": {"$ref": one["$ref"]}, "$defs": one["$defs"]}
@@ -115,9 +115,9 @@ def _object(kind: Untyped, definitions: dict[str, Any]) -> dict[str, Any]:
         definitions[name] = {}
         hints = typing.get_type_hints(kind, include_extras=True)
         fields = dataclasses.fields(kind)
-        optional, named = optional_fields(kind), format_of(kind)
+        optional, format_name = optional_fields(kind), format_of(kind)
         absent = {field.name: {"default": to_plain(default_of(field))} for field in fields if field.name in optional}
-        of_format = {"format": {"enum": [named]}} if named else {}
+        of_format = {"format": {"enum": [format_name]}} if format_name else {}
         definitions[name] = {
             "type": "object",
             "properties": {

@@ -1,4 +1,4 @@
-"""``python -m evidence.schemas`` writes the schema files anew, with what holds no further objects on one line."""
+"""``python -m evidence.schemas``: rewrite the schema files, with objects that contain no others on one line."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The files that every bundle contains for readers without this program."""
+"""The files that every bundle contains for readers without Exhibit."""
 
 from pathlib import Path
 

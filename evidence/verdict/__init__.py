@@ -1,1 +1,1 @@
-"""What checking a bundle says: checks, grades, and the pinned list of whose word counts."""
+"""Results of checking a bundle: checks, grades, and the pinned list of trusted keys and witnesses."""

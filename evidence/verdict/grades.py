@@ -1,4 +1,4 @@
-"""The grades of a verdict: which checks give each, and who vouches for it."""
+"""Grades of a verdict: the checks that each grade needs, and who vouches for it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class State(StrEnum):
-    """How a check ended, or a grade."""
+    """State of a check or of a grade."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -16,7 +16,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The checks that a grade needs (``?``: where they are), those that only mustn't fail, and who vouches."""
+    """Checks that a grade needs, checks that only must not fail, and who vouches for the grade.
+
+    A needed check whose name ends in ``?`` is needed only where the bundle has it.
+    """
 
     needed: tuple[str, ...]
     beside: tuple[str, ...]
@@ -58,18 +61,21 @@ GRADES = {
     "sheet": Row(("sheet", "drawings?", "words?"), (), "made again here"),
 }
 SEEN = "seen-twice"
-"""The check that, where it passed, says better than the table by whose word a capture is."""
+"""Check that, if passed, names who vouches for a capture more precisely than :data:`GRADES` does."""
 ALWAYS = frozenset({"bytes", "owner", "log", "time"})
-"""Grades without which nothing is complete, whatever a trust list asks for."""
+"""Grades that every complete verdict needs, whatever the trust list requires."""
 WHERE_MADE = frozenset({"decision"})
-"""Grades without which nothing is complete that has their checks: what nobody confirmed shows no infringement."""
+"""Grades that a complete verdict needs if the bundle has their checks: an unconfirmed match shows no infringement."""
 BY_NAME = frozenset({"sheet"})
-"""Grades that count only where a list names them: only `exhibit verify` makes their checks."""
+"""Grades that are required only where a trust list names them: only `exhibit verify` runs their checks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """One grade of a verdict; who vouches for it where it passed, and whether a verdict without it is incomplete."""
+    """One grade of a verdict.
+
+    ``by`` names who vouches for the grade if it passed; a verdict without a ``required`` grade is incomplete.
+    """
 
     name: str
     state: State
@@ -78,22 +84,27 @@ class Grade:
 
 
 def grades_of(checks: Sequence[Any], asked: Iterable[str] | None) -> tuple[Grade, ...]:
-    """The grades of a bundle, given what the trust list asks for; ``None`` for all that the bundle has."""
-    found = []
+    """Return the grades of a bundle.
+
+    Args:
+        checks: All checks of the bundle.
+        asked: Grades that the trust list requires; ``None`` requires every grade that the bundle has checks for.
+    """
+    grades = []
     for name, row in GRADES.items():
         needed = [check for check in checks if _is_among(check.name, row.needed)]
         if not needed and name not in ALWAYS.union(asked or ()):
             continue
-        mine = [*needed, *(check for check in checks if _is_among(check.name, row.beside))]
+        relevant = [*needed, *(check for check in checks if _is_among(check.name, row.beside))]
         lacking = {need for need in row.needed if need[-1] not in ":?"} - {need.name for need in needed}
         state = State.PASSED if needed and not lacking else State.NOT_CHECKED
         state = State.NOT_CHECKED if any(need.state is State.NOT_CHECKED for need in needed) else state
-        state = State.FAILED if any(check.state is State.FAILED for check in mine) else state
-        seen = next((check.by for check in mine if check.name == SEEN), "")
-        by = seen or row.by.format(", ".join(dict.fromkeys(check.by for check in mine if check.by)))
+        state = State.FAILED if any(check.state is State.FAILED for check in relevant) else state
+        partners = next((check.by for check in relevant if check.name == SEEN), "")
+        by = partners or row.by.format(", ".join(dict.fromkeys(check.by for check in relevant if check.by)))
         required = name not in BY_NAME if asked is None else name in ALWAYS | WHERE_MADE.union(asked)
-        found.append(Grade(name, state, by if state is State.PASSED else "", required))
-    return tuple(found)
+        grades.append(Grade(name, state, by if state is State.PASSED else "", required))
+    return tuple(grades)
 
 
 def _is_among(check: str, names: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""What checking a bundle says: checks by name, each with its state and a sentence, and what follows from them all."""
+"""Result of checking a bundle: named checks, each with a state and a sentence, and the verdict based on them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check by a stable name, such as ``signature`` or ``file:data/facts.json``, and what was found, in words."""
+    """Result of one check, identified by a stable name such as ``signature`` or ``file:data/facts.json``."""
 
     name: str
     state: State
     sentence: str
-    time: datetime | None = None  # what a witness states, aware, UTC; only with checks of witnesses
-    development: str = ""  # the label of the pinned entry it rests on, when that entry is for trials; else empty
-    by: str = ""  # the name of the pinned entry it rests on, or of the log; else empty
-    similarity: float | None = None  # of two pictures, as it was computed here; only with checks of matches
-    remarks: tuple[str, ...] = ()  # what a reader is to know of visits, pictures or what files state before all else
-    part: float | None = None  # the larger share of one of both pictures that this is of; only with checks of matches
-    outcome: str = ""  # what the visits came to; only with ``captures``
-    share: float | None = None  # of the registered picture that was compared; only with checks of matches
+    time: datetime | None = None  # stated by a witness; aware, UTC; only in checks of witnesses
+    development: str = ""  # label of the pinned entry that the check relies on if it is for development; else empty
+    by: str = ""  # name of the pinned entry or log that the check relies on; else empty
+    similarity: float | None = None  # of two pictures, as recomputed here; only in checks of matches
+    remarks: tuple[str, ...] = ()  # important remarks on visits, pictures or file metadata
+    part: float | None = None  # larger of the shares of both pictures that were compared; only in checks of matches
+    outcome: str = ""  # combined result of the visits; only in ``captures``
+    share: float | None = None  # share of the registered picture that was compared; only in checks of matches
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain JSON data; what is empty isn't named."""
+        """Return plain JSON data without empty fields."""
         time = rfc3339(self.time) if self.time is not None else ""
         more = {"time": time, "development": self.development, "by": self.by}
         plain = {"name": self.name, "state": str(self.state), "sentence": self.sentence}
@@ -49,10 +49,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A time that a bundle states: of what it is, such as ``sealed`` or ``first seen:01``, and on whose word it rests.
+    """A time that a bundle states, with its subject (such as ``sealed`` or ``first seen:01``) and its source.
 
-    It is aware, UTC; text as it was written where the owner declared it. It rests on a witness by its name, the
-    ``log``, the ``operator's clock`` or a ``declaration``.
+    ``time`` is aware and in UTC, or the text as written if the owner declared it. ``rests_on`` is the name of a
+    witness, the ``log``, the ``operator's clock`` or a ``declaration``.
     """
 
     of: str
@@ -61,24 +61,24 @@ class Time:
 
     @property
     def moment(self) -> datetime:
-        """The time of one that isn't declared."""
+        """The time as a ``datetime``; only for times that are not declared."""
         assert isinstance(self.time, datetime)
         return self.time
 
     @property
     def words(self) -> str:
-        """The time in words."""
+        """A phrase with subject, time and source."""
         return f"{self.of} {second(self.moment)} by the {self.rests_on}"
 
     def to_plain(self) -> dict[str, str]:
-        """Plain JSON data."""
+        """Return plain JSON data."""
         time = self.time if isinstance(self.time, str) else rfc3339(self.time)
         return {"of": self.of, "time": time, "rests_on": self.rests_on}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that a verdict begins with: of what it is, what is said of it, and by whose word or which check."""
+    """A summary line at the start of a verdict: its subject, its value, and the person or check that it relies on."""
 
     of: str
     value: str
@@ -86,33 +86,41 @@ class Line:
 
 
 def passed(name: str, sentence: str, by: str = "", development: str = "") -> Check:
-    """A check that passed; by whose word, and the label of that entry when it is for trials."""
+    """Return a check that passed.
+
+    Args:
+        name: Name of the check.
+        sentence: Result in words.
+        by: Name of the pinned entry or log that the check relies on.
+        development: Label of that entry if it is for development; else empty.
+    """
     return Check(name, State.PASSED, sentence, development=development, by=by)
 
 
 def failed(name: str, sentence: str) -> Check:
-    """A check that failed."""
+    """Return a check that failed."""
     return Check(name, State.FAILED, sentence)
 
 
 def not_checked(name: str, sentence: str) -> Check:
-    """A check that couldn't be made."""
+    """Return a check that could not be run."""
     return Check(name, State.NOT_CHECKED, sentence)
 
 
 def expect(holds: object, problem: str) -> None:
-    """Raise ``FormatError`` with the problem unless something holds."""
+    """Raise ``FormatError`` with the problem if the condition is false."""
     if not holds:
         raise FormatError(problem)
 
 
 def checked(name: str, look: Callable[P, str | Check], *args: P.args, **kwargs: P.kwargs) -> Check:
-    """The check that looking gives: passed with a sentence, or what an error says.
+    """Call ``look`` and turn its result, or the error that it raises, into a check.
 
-    ``NotFoundError``, ``PendingProofError`` and ``UnknownWitnessError`` say that it couldn't be made.
+    ``NotFoundError``, ``PendingProofError`` and ``UnknownWitnessError`` mean that the check could not be run;
+    ``FormatError``, ``IntegrityError`` and ``WrongUseError`` mean that it failed.
     """
     try:
-        found = look(*args, **kwargs)
+        result = look(*args, **kwargs)
     except PendingProofError as error:
         return not_checked(name, f"pending: {error.message}")
     except UnknownWitnessError as error:
@@ -121,16 +129,17 @@ def checked(name: str, look: Callable[P, str | Check], *args: P.args, **kwargs: 
         return not_checked(name, error.message)
     except (FormatError, IntegrityError, WrongUseError) as error:
         return failed(name, error.message)
-    return passed(name, found) if isinstance(found, str) else found
+    return passed(name, result) if isinstance(result, str) else result
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All checks of a bundle, in its order.
+    """All checks of a bundle, in the bundle's order.
 
-    The seal digest is ``None`` when the manifest couldn't be read, the grades that the trust list asks for are ``None``
-    for all that the bundle has anything of. Times are empty where they contradict each other. The views of logs and the
-    account of the case are to be compared with other bundles' (``verify.split_views``, ``verify.contradictions``).
+    ``seal`` (the seal digest) is ``None`` if the manifest cannot be read. ``asked`` holds the grades that the trust
+    list requires; ``None`` requires every grade that the bundle has checks for. ``times`` is empty if the times
+    contradict each other. ``views`` (of logs) and ``account`` (of the case) are there to be compared with those of
+    other bundles (``verify.split_views``, ``verify.contradictions``).
     """
 
     bundle: str
@@ -142,42 +151,42 @@ class Verdict:
     times: tuple[Time, ...] = ()
     views: tuple[Any, ...] = ()
     account: Any = None
-    lines: tuple[Line, ...] = ()  # what was decided of whom and of which work, and what nobody can examine
+    lines: tuple[Line, ...] = ()  # summary: the decision, the party, the work, and facts that no check can examine
 
     @property
     def grades(self) -> tuple[Grade, ...]:
-        """What was shown, by subject, and who vouches for it."""
+        """Grades by subject, each with who vouches for it."""
         return grades_of(self.checks, self.asked)
 
     @property
     def failures(self) -> tuple[Check, ...]:
-        """The checks that failed."""
+        """Checks that failed."""
         return tuple(check for check in self.checks if check.state is State.FAILED)
 
     @property
     def outcome(self) -> ExitCode:
-        """``DONE`` when complete, ``CHECK_FAILED``, or ``INCOMPLETE``: nothing failed, and a required grade lacks."""
+        """``CHECK_FAILED`` if a check failed, ``INCOMPLETE`` if only a required grade is missing, else ``DONE``."""
         if self.failures:
             return ExitCode.CHECK_FAILED
         return ExitCode.INCOMPLETE if self._lacking(required=True) else ExitCode.DONE
 
     @property
     def existed_by(self) -> datetime | None:
-        """The earliest time that a pinned witness states for the whole, or ``None``."""
+        """Earliest time by which a pinned witness shows that the whole bundle existed, or ``None``."""
         return next((check.time for check in self.checks if check.name == "time"), None)
 
     @property
     def development(self) -> tuple[str, ...]:
-        """Labels of pinned entries for trials that something here rests on."""
+        """Labels of the pinned development entries that any check relies on."""
         return tuple(dict.fromkeys(check.development for check in self.checks if check.development))
 
     @property
     def sentence(self) -> str:
-        """The whole in one or two sentences."""
+        """Summary of the verdict in one or two sentences."""
         return " ".join([self._result(), *self._notes()])
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain JSON data for programs."""
+        """Return plain JSON data for programs."""
         words = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
         return {
             "bundle": self.bundle,
@@ -210,11 +219,11 @@ class Verdict:
         return f"Incomplete: nothing failed; not shown: {', '.join(self._lacking(required=True))}."
 
     def _lacking(self, *, required: bool) -> list[str]:
-        """The grades that weren't reached, each with the checks that it lacks."""
+        """Return the names of grades that did not pass, either the required or the optional ones."""
         return [grade.name for grade in self.grades if grade.state is not State.PASSED and grade.required is required]
 
     def _notes(self) -> Iterator[str]:
-        """What is to be said besides."""
+        """Yield remarks on visits, withheld or left-out files, the container and development witnesses."""
         for check in self.checks:
             if check.name == "captures" and check.remarks:
                 yield f"Of the visits: {'; '.join(check.remarks)}."
@@ -238,16 +247,16 @@ def require(verdict: Verdict) -> None:
 
 
 def gravest(outcomes: Iterable[ExitCode]) -> ExitCode:
-    """What several bundles come to: the gravest of their outcomes."""
+    """Return the most severe of several outcomes."""
     order = (ExitCode.CHECK_FAILED, ExitCode.WRONG_USE, ExitCode.INCOMPLETE, ExitCode.DONE)
     return min(outcomes, key=order.index, default=ExitCode.DONE)
 
 
 def worst(states: Iterable[State]) -> State:
-    """``FAILED`` before ``NOT_CHECKED`` before ``PASSED``."""
+    """Return the worst state: ``FAILED`` before ``NOT_CHECKED`` before ``PASSED``."""
     return max(states, key=(State.PASSED, State.NOT_CHECKED, State.FAILED).index, default=State.NOT_CHECKED)
 
 
 def second(moment: datetime) -> str:
-    """A time for a reader, to the second."""
+    """Format a time for a reader, to the second."""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

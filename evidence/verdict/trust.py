@@ -1,6 +1,7 @@
-"""Whose word counts: a dated list that the verifier brings along. Nothing inside a bundle can add to it.
+"""Trust list: a dated list of pinned keys and witnesses that ships with the verifier.
 
-What isn't pinned here is reported as "not checked: unknown witness", however well it fits together.
+Nothing inside a bundle can add to the list. A proof by an entry that is not pinned is reported as
+"not checked: unknown witness", even if it is otherwise consistent.
 """
 
 from collections.abc import Iterator
@@ -28,42 +29,42 @@ MAX_TRUST_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class TrustedLog:
-    """A log's public key, in the form ``name+key id+base64`` (C2SP signed-note)."""
+    """Public key of a log, in the form ``name+key id+base64`` (C2SP signed-note)."""
 
     vkey: str  # name, key id and public key (C2SP signed-note)
-    development: bool  # true when it was started for trials
-    label: str  # the words that results then show
-    operator: str = field(default="", metadata=OPTIONAL)  # who runs it; empty where that isn't stated
+    development: bool  # true if the log is for development
+    label: str  # label that results show for a development log
+    operator: str = field(default="", metadata=OPTIONAL)  # who runs the log; empty if unknown
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
-    """A key that is known to be this owner's.
+    """Key that is known to belong to an owner.
 
     Attributes:
-        use: ``sealing``, or ``device`` for one that counter-signs and that the owner alone holds.
-        revoked: since when nothing that it signs counts, aware, UTC; ``None`` while it does.
+        use: ``sealing``, or ``device`` for a counter-signing key that only the owner holds.
+        revoked: Time from which signatures by this key no longer count, aware, UTC; ``None`` if the key is valid.
     """
 
     owner: str  # name of the owner
     public: Bytes32  # Ed25519 public key, 32 bytes
-    development: bool  # true for trials
-    label: str  # the words that results then show
+    development: bool  # true if the key is for development
+    label: str  # label that results show for a development key
     use: Literal["sealing", "device"] = field(default="sealing", metadata=OPTIONAL)
     revoked: datetime | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a verdict needs to be complete.
+    """Requirements of a complete verdict.
 
     Attributes:
-        cosigners: how many pinned witnesses of logs have to have cosigned the checkpoint.
-        grades: besides those that always count (``grades.ALWAYS``); ``None`` for all that a bundle has anything of, but
-            for ``sheet``.
+        cosigners: Number of pinned log witnesses that must have cosigned the checkpoint.
+        grades: Grades required besides those that are always required (``grades.ALWAYS``); ``None`` requires every
+            grade that a bundle has checks for, except ``sheet``.
     """
 
-    witnesses: int  # how many different ones of those that the list pins have to state a time for the whole
+    witnesses: int  # number of different pinned witnesses that must state a time for the whole bundle
     grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time", "sheet"], ...] | None = field(
         default=None, metadata=OPTIONAL
     )
@@ -75,33 +76,34 @@ class Trust(Canonical):
     """The pinned list.
 
     Attributes:
-        requires: what it asks for; where it is absent, one witness and every grade that a bundle has anything of.
+        requires: Requirements of a complete verdict; if absent, one witness and every grade that a bundle has checks
+            for.
     """
 
-    dated: str  # the day on which the list was drawn up, ISO 8601
-    note: str  # where its contents come from
+    dated: str  # date of the list, ISO 8601
+    note: str  # sources of the entries
     authorities: tuple[TrustedAuthority, ...]  # time-stamping authorities
-    chains: tuple[TrustedChain, ...]  # chains of blocks with proof of work
+    chains: tuple[TrustedChain, ...]  # proof-of-work blockchains
     logs: tuple[TrustedLog, ...]  # keys of logs
     keys: tuple[TrustedKey, ...]  # sealing keys of owners
     format: str = TRUST_FORMAT  # :data:`TRUST_FORMAT`
     ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=OPTIONAL)  # blocks of EVM chains
     requires: Requirements | None = field(default=None, metadata=OPTIONAL)
     cosigners: tuple[TrustedWitness, ...] = field(default=(), metadata=OPTIONAL)  # witnesses of logs
-    partners: tuple[TrustedLog, ...] = field(default=(), metadata=OPTIONAL)  # logs of those who visit pages with others
+    partners: tuple[TrustedLog, ...] = field(default=(), metadata=OPTIONAL)  # logs of partner installations
 
     @property
     def asked(self) -> Requirements:
-        """What it asks for, said or not."""
+        """The list's requirements, or the defaults if it states none."""
         return self.requires or Requirements(witnesses=1)
 
     def key(self, public: bytes, use: Literal["sealing", "device"]) -> TrustedKey | None:
-        """The pinned key of this use with this public half, or ``None``."""
+        """Return the pinned key with this public key and use, or ``None``."""
         return next((key for key in self.keys if (key.public, key.use) == (public, use)), None)
 
     @classmethod
     def from_json(cls, data: bytes, *, what: str = "the trust list") -> Self:
-        """Read a list; raises ``FormatError`` naming the place."""
+        """Read a list; raises ``FormatError`` that names the faulty place."""
         trust = from_plain(cls, parse_json(data, what=what, limit=MAX_TRUST_BYTES), where=what)
         witnesses: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.pins)]
         for entry in (*witnesses, *trust.logs, *trust.keys, *trust.partners):
@@ -142,16 +144,19 @@ def _check_pins(trust: Trust, what: str) -> None:
 
 
 def _check_identities(trust: Trust, what: str) -> None:
-    """That a key has one role and one name, or one party would count as two."""
-    known: dict[bytes, tuple[str, tuple[object, ...]]] = {}
+    """Raise ``FormatError`` if a key has two roles or two names, because one party would then count as two."""
+    identities: dict[bytes, tuple[str, tuple[object, ...]]] = {}
     for line, key, identity in _identities(trust):
-        first, other = known.setdefault(key, (line, identity))
+        first, other = identities.setdefault(key, (line, identity))
         if other != identity:
             raise FormatError(f"{what}: {first} and {line} have the same key. A key has one role and one name.")
 
 
 def _identities(trust: Trust) -> Iterator[tuple[str, bytes, tuple[object, ...]]]:
-    """Of each line with an Ed25519 key: its place, the key, and who that is. A log that began anew kept its key."""
+    """Yield the place, key and identity of each entry with an Ed25519 key.
+
+    A log that was restarted has kept its key.
+    """
     for place, log in enumerate(trust.logs, 1):
         name, key = parse_verifier_key(log.vkey)
         yield f"logs {place} ({name[:80]!a})", key, ("log", log.operator)
@@ -167,15 +172,15 @@ def _identities(trust: Trust) -> Iterator[tuple[str, bytes, tuple[object, ...]]]
 
 def _check_certificates(authority: TrustedAuthority, what: str) -> None:
     try:
-        found, _ = authority.roots, authority.listed
+        roots, _ = authority.roots, authority.listed
     except IntegrityError as error:
         raise FormatError(f"{what}: a certificate of {authority.name} can't be read.") from error
-    if not found:
+    if not roots:
         raise FormatError(f"{what}: {authority.name} has no certificate.")
 
 
 def load_trust(path: Path = DEFAULT) -> Trust:
-    """Read a trust list from a file; raises ``WrongUseError`` when it can't be read, or isn't one."""
+    """Read a trust list from a file; raises ``WrongUseError`` if the file cannot be read or is not a trust list."""
     try:
         return Trust.from_json(path.read_bytes(), what=path.name)
     except (OSError, FormatError) as error:

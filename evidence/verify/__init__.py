@@ -1,1 +1,1 @@
-"""Checking bundles that anybody may have made, offline: the verifier, and what several proofs say of one log."""
+"""Offline verification of untrusted bundles, and comparison of what several proofs say about one log."""

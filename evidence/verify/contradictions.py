@@ -1,9 +1,9 @@
-"""Comparing what several bundles of one case or one work state: what was recorded once can't have been two things.
+"""Comparison of several bundles of one case or work, to find statements that cannot both be true.
 
-A case goes on between two bundles: sightings come, a decision is taken back, a declaration is corrected. What doesn't
-change is compared: when the case was opened and against whom, when each sighting was first seen, what each visit came
-to, the figures of each pair by one version of the comparison, and each decision at its time. Of a work, over all its
-cases and records: when it was registered, and with which entry.
+A case continues between two bundles: sightings are added, a decision is withdrawn, a declaration is corrected. Only
+facts that never change are compared: when the case was opened and against whom, when each sighting was first seen,
+the result of each visit, the figures of each pair by one version of the comparison, and each decision at its time.
+For a work, over all its cases and records: its time of registration and its log entry.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,37 +24,40 @@ from exhibit.clock import rfc3339
 from exhibit.errors import IntegrityError
 
 Case = tuple[str, str, str, str]
-"""The log's pinned key or else its name, the owner, the case's number or that of a work as in its record, and the key
-unless it is the owner's: names change, and keys stay."""
-Fact = tuple[str, ...]  # what is stated, in words, with what tells it from others of its kind
+"""Identity of a case or work.
+
+The log's pinned key or else its name, the owner, the number of the case (or of the work, as in its record), and the
+signing key unless it is pinned for the owner: names change, keys stay.
+"""
+Fact = tuple[str, ...]  # description of a fact, with what distinguishes it from others of its kind
 OF_WORK = "work "
 SHOWN = 100
-"""Characters of a value that a sentence shows."""
+"""Number of characters of a value that a sentence shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one bundle states of its case and its work that no later bundle may state otherwise."""
+    """Statements of one bundle on its case and work that no later bundle may contradict."""
 
     bundle: str
     log: str  # its name
     facts: dict[tuple[Case, Fact], str]
     case: tuple[str, str, str] = ("", "", "")  # the log's name, the owner, and the number of the case
-    finds: frozenset[tuple[str, str]] = frozenset()  # a page's plain address, by https, and a picture's digest on it
+    finds: frozenset[tuple[str, str]] = frozenset()  # normalized page URL (https) and digest of a picture on the page
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Two bundles of one case or work that can't both be true."""
+    """Two bundles of one case or work that cannot both be true."""
 
     bundles: tuple[str, str]
-    case: tuple[str, str, str]  # the log's name, the owner, the number of the case, or that of a work as in its record
+    case: tuple[str, str, str]  # log name, owner, and number of the case (or of the work, as in its record)
     fact: Fact
     values: tuple[str, str]
 
     @property
     def sentence(self) -> str:
-        """What was found."""
+        """The contradiction in a sentence."""
         what, *where = self.fact
         named = f" ({', '.join(part[:SHOWN] for part in where)})" if where else ""
         one, other = (value[:SHOWN] for value in self.values)
@@ -64,7 +67,7 @@ class Contradiction:
         return f"Two accounts of {case}: {what}{named} is {told}."
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain JSON data."""
+        """Return plain JSON data."""
         log, owner, number = self.case
         told = [{"bundle": name, "value": value} for name, value in zip(self.bundles, self.values, strict=True)]
         about = {"log": log, "owner": owner, "case": number}
@@ -73,7 +76,7 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class SharedFind:
-    """A find that two cases rest on: one picture at one address."""
+    """A find, one picture at one URL, that two cases rely on."""
 
     bundles: tuple[str, str]
     cases: tuple[tuple[str, str, str], tuple[str, str, str]]  # the log's name, the owner, and the number of each
@@ -82,7 +85,7 @@ class SharedFind:
 
     @property
     def sentence(self) -> str:
-        """What was found."""
+        """The shared find in a sentence."""
         one, other = (
             f"case {number[:25]!a} of {owner[:80]!a} ({bundle})"
             for bundle, (_, owner, number) in zip(self.bundles, self.cases, strict=True)
@@ -92,7 +95,7 @@ class SharedFind:
         )
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain JSON data."""
+        """Return plain JSON data."""
         pairs = zip(self.bundles, self.cases, strict=True)
         cases = [{"bundle": name, "log": log, "owner": who, "case": number} for name, (log, who, number) in pairs]
         return {"page_url": self.page_url, "picture": self.picture, "cases": cases, "sentence": self.sentence}
@@ -101,9 +104,13 @@ class SharedFind:
 def account_of(
     bundle: str, inspection: Inspection, facts: CaseFacts | None, states: Mapping[str, State]
 ) -> Account | None:
-    """What a bundle states of its case; ``None`` without facts of a case that are those that the stated key sealed.
+    """Return a bundle's account of its case.
 
-    What a key seals that nobody has pinned for the owner is held against that key alone: anybody can write the names.
+    The account of a key that is not pinned for the owner is compared only with accounts by the same key, because
+    anybody can write the names.
+
+    Returns:
+        The account, or ``None`` unless the bundle holds facts of a case that the stated key sealed.
     """
     if facts is None or states.get("signature") is not State.PASSED or not inspection.sealed(FACTS_PATH):
         return None
@@ -113,16 +120,19 @@ def account_of(
     owner = str(manifest.matter.owner)
     case, work = (log_key, owner, facts.number, key), (log_key, owner, f"{OF_WORK}{facts.work.number}", key)
     seal = ("the seal of bundle", str(facts.bundle)), inspection.seal.hex
-    told = {(case, fact): value for fact, value in (seal, *_fixed(facts))}
-    told |= {(work, fact): value for fact, value in _fixed_of_work(facts)}
+    statements = {(case, fact): value for fact, value in (seal, *_fixed(facts))}
+    statements |= {(work, fact): value for fact, value in _fixed_of_work(facts)}
     finds = frozenset(
         (secured(plain_url(seen.page_url or seen.image_url)), seen.picture.digest.hex) for seen in facts.sightings
     )
-    return Account(bundle, log, told, (log, owner, facts.number), finds)
+    return Account(bundle, log, statements, (log, owner, facts.number), finds)
 
 
 def _log_of(inspection: Inspection, facts: CaseFacts) -> tuple[str, str]:
-    """The log's name, and its pinned key or else that name: of the checkpoint, or else of a head in the facts."""
+    """Return the log's name, and its pinned key or else its name.
+
+    They are taken from the bundle's checkpoint, or else from a checkpoint in the facts.
+    """
     notes = [proof.checkpoint for _, proof in log_proofs(facts)]
     with suppress(FormatError):
         notes.insert(0, read_checkpoint(inspection))
@@ -134,33 +144,36 @@ def _log_of(inspection: Inspection, facts: CaseFacts) -> tuple[str, str]:
 
 
 def contradictions(accounts: Iterable[Account]) -> tuple[Contradiction, ...]:
-    """What bundles of one case or work state differently, in their order; one file named twice contradicts nothing."""
-    known: dict[tuple[Case, Fact], Account] = {}
-    found = []
+    """Return the contradictions among bundles of one case or work, in their order.
+
+    A file that is listed twice does not contradict itself.
+    """
+    accounts_by_fact: dict[tuple[Case, Fact], Account] = {}
+    results = []
     for account in accounts:
         for (case, fact), value in account.facts.items():
-            first = known.setdefault((case, fact), account)
+            first = accounts_by_fact.setdefault((case, fact), account)
             if (other := first.facts[case, fact]) != value:
-                named = (account.log, *case[1:3])
-                found.append(Contradiction((first.bundle, account.bundle), named, fact, (other, value)))
-    return tuple(found)
+                case_name = (account.log, *case[1:3])
+                results.append(Contradiction((first.bundle, account.bundle), case_name, fact, (other, value)))
+    return tuple(results)
 
 
 def shared_finds(accounts: Iterable[Account]) -> tuple[SharedFind, ...]:
-    """The finds that more than one case rests on, each pair of cases once, in the order of the bundles."""
-    known: dict[tuple[str, str], Account] = {}
-    found: dict[tuple[object, ...], SharedFind] = {}
+    """Return the finds that more than one case relies on, once for each pair of cases, in the order of the bundles."""
+    accounts_by_find: dict[tuple[str, str], Account] = {}
+    finds: dict[tuple[object, ...], SharedFind] = {}
     for account in accounts:
         for page_url, picture in sorted(account.finds):
-            first = known.setdefault((page_url, picture), account)
+            first = accounts_by_find.setdefault((page_url, picture), account)
             if first.case != account.case:
                 pair = (first.bundle, account.bundle), (first.case, account.case)
-                found.setdefault((pair[1], page_url, picture), SharedFind(*pair, page_url, picture))
-    return tuple(found.values())
+                finds.setdefault((pair[1], page_url, picture), SharedFind(*pair, page_url, picture))
+    return tuple(finds.values())
 
 
 def _fixed_of_work(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
-    """What is so of a work in all its cases; each time that it was declared anew has an entry of its own."""
+    """Yield the facts of a work that are the same in all its cases; each new declaration has its own entry."""
     yield ("the time of registration",), rfc3339(facts.work.registered_at)
     if (proof := facts.work.registration) is not None:
         changes = [str(proof.opening["edited"])] if "edited" in proof.opening else []
@@ -174,15 +187,15 @@ def _fixed(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
     yield ("the work",), work.number
     if decision.at is not None:
         yield ("the decision", rfc3339(decision.at)), f"{decision.decision} by {decision.by}: {decision.reason}"
-    for seen in facts.sightings:
-        where = (seen.page_url, seen.image_url, seen.picture.digest.hex)
-        yield ("the first sight", *where), "" if seen.first_seen is None else rfc3339(seen.first_seen)
-        for visit in seen.captures:
+    for sighting in facts.sightings:
+        where = (sighting.page_url, sighting.image_url, sighting.picture.digest.hex)
+        yield ("the first sight", *where), "" if sighting.first_seen is None else rfc3339(sighting.first_seen)
+        for visit in sighting.captures:
             image = "" if visit.image is None else visit.image.hex
             yield ("the visit", *where, rfc3339(visit.started)), f"{visit.outcome} {image}".strip()
     for match in facts.matches:
         figures = to_plain(match.verification)
-        for later in ("probability", "calibration", "reasons", "survival"):  # by other calibrations and wishes
+        for later in ("probability", "calibration", "reasons", "survival"):  # these depend on settings
             figures.pop(later, None)
         pair = (match.work_picture.hex, match.picture.hex, match.verification.pipeline)
         yield ("the comparison", *pair), str(sorted(figures.items()))

@@ -1,4 +1,4 @@
-"""What a file or folder is that was taken for a bundle, in a sentence, and what to give in its place."""
+"""Description of a file or folder that is not a bundle, with a hint on what to pass instead."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ BUNDLE = "Give the bundle's ZIP as it was downloaded, or the folder that holds b
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What something is: a sentence that goes on after its name, and what to give instead; a hint may be empty."""
+    """Kind of a file or folder.
+
+    A sentence that continues after its name, and a hint on what to pass instead, which may be empty.
+    """
 
     sentence: str
     hint: str = BUNDLE
@@ -75,7 +78,7 @@ _JSON = {
 
 
 def kind_of(path: Path) -> Kind:
-    """What is at a path that is no bundle and holds none."""
+    """Return the kind of a path that neither is nor contains a bundle."""
     if path.is_dir():
         return _of_folder(path)
     if not path.exists():
@@ -135,9 +138,9 @@ def _of_text(path: Path, head: bytes) -> Kind:
             plain = json.loads(path.read_bytes())
         except (ValueError, RecursionError):
             plain = None
-        told = str(plain.get("format", "")) if isinstance(plain, dict) else ""
+        format_name = str(plain.get("format", "")) if isinstance(plain, dict) else ""
         for begins, kind in _JSON.items():
-            if told.startswith(begins):
+            if format_name.startswith(begins):
                 return kind
         if plain is not None:
             return Kind(

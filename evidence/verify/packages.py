@@ -1,8 +1,8 @@
-"""What people hand to the verifier: a bundle, or something that holds bundles, such as a *Bundle for the court*.
+"""Lookup of bundles in whatever a user passes to the verifier, such as a *Bundle for the court*.
 
-A package is a ZIP or a folder in which bundles lie, as ZIPs or unpacked, also when somebody zipped that once more. Each
-of its bundles is checked by itself. A package proves nothing: it may be written by any program, so that it is read
-without the strictness of a bundle's own ZIP, but within limits.
+A package is a ZIP or folder that contains bundles, as ZIPs or unpacked; the package may itself be in another ZIP. Each
+bundle is checked separately. A package proves nothing and may come from any program, so it is read less strictly than a
+bundle's own ZIP, but within limits.
 """
 
 import os
@@ -34,9 +34,9 @@ from evidence.verify.verifier import Verifier
 from exhibit.digests import CHUNK
 
 MAX_DEPTH = 4
-"""So many ZIPs may lie in each other, the bundle's own counted: a clerk may have zipped a package anew."""
+"""Maximum depth of nested ZIPs, including the bundle's own: a clerk may have zipped a package again."""
 MAX_BUNDLES = 1000
-NAMED = 80  # characters of the name of a paper beside a bundle
+NAMED = 80  # characters shown of the name of a document beside a bundle
 BAGIT = "bagit.txt"
 HINT = "Give a bundle's ZIP as it was downloaded, the folder that holds bagit.txt, or a package of such ZIPs."
 _END, _END_64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q")
@@ -44,22 +44,25 @@ _LOCATOR_SIZE = 20
 _LOCAL = struct.Struct("<26x2H")  # the lengths of name and extra fields
 ENCRYPTED, UTF_8 = 0x1, 0x800  # flags
 MAX_GAP = 1 << 16
-"""Bytes that may lie between two files of a package, as programs leave them that take some out."""
+"""Maximum number of bytes between two files of a package; programs that delete files from a ZIP leave such gaps."""
 
 
 class TwoWaysError(BadZipFile):
-    """A ZIP of which programs show different files: what lies in it has to be asked of its own check, which refuses."""
+    """A ZIP in which programs show different files.
+
+    The caller treats it as a bundle, whose own check then refuses it.
+    """
 
 
 class LockedError(NoBundleError):
-    """What lies in a package can't be read without its password."""
+    """The contents of a package cannot be read without its password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a bundle lies: a path, and what leads from there into it, ZIP by ZIP or to a folder inside one.
+    """Location of a bundle: a path, and the steps from there into nested ZIPs or to a folder inside one.
 
-    ``package`` is the path that was given, where it holds bundles and isn't one.
+    ``package`` is the path that the user passed if it contains bundles and is not a bundle itself.
     """
 
     path: Path
@@ -68,12 +71,12 @@ class Place:
 
     @property
     def file(self) -> str:
-        """Its path as it was given, with what leads into a package: ``/tmp/court.zip/studio-case-1-bundle-1.zip``."""
+        """The path as passed, with the steps into a package: ``/tmp/court.zip/studio-case-1-bundle-1.zip``."""
         return str(self.path) if self.package is None else "/".join([str(self.package), *self._within])
 
     @property
     def title(self) -> str:
-        """What it is called to a reader, such as ``court.zip/studio-case-1-bundle-1.zip``."""
+        """Name of the bundle for a reader, such as ``court.zip/studio-case-1-bundle-1.zip``."""
         return self.path.name if self.package is None else "/".join([self.package.name, *self._within])
 
     @property
@@ -84,71 +87,72 @@ class Place:
 
 
 def places_of(given: Path) -> list[Place]:
-    """Where the bundles lie of which somebody gave the path: one for a bundle, several for a package of them.
+    """Return the locations of the bundles at a path: one for a bundle, several for a package.
 
-    Raises ``NoBundleError`` for what is no bundle and holds none, with a sentence that says what it is, and for a
-    package beyond the limits.
+    Raises:
+        NoBundleError: The path neither is nor contains a bundle (the message says what it is), or the package exceeds
+            the limits.
     """
     try:
         if given.is_dir():
             if (given / BAGIT).is_file():
                 return [Place(given)]
-            found = list(_in_folder(given))
+            places = list(_in_folder(given))
         elif given.exists() and not given.is_file():
-            return [Place(given)]  # a pipe or a device: whoever opens it says so
+            return [Place(given)]  # a pipe or a device; opening it gives the error
         elif given.is_file() and is_zip(given):
             ways = _in_file(given)
             if ways == [()]:
                 return [Place(given)]
-            found = [Place(given, way, given) for way in ways]
+            places = [Place(given, way, given) for way in ways]
         else:
-            found = []
+            places = []
     except BadZipFile:
-        return [Place(given)]  # a bundle's ZIP that is damaged, or none: its own check says so
+        return [Place(given)]  # a damaged bundle, or another file; its own check says which
     except OSError as error:
         raise NoBundleError(f"{given.name} can't be read: {error.strerror}.", hint=HINT) from error
-    if not found:
+    if not places:
         what = kind_of(given)
         raise NoBundleError(f"{given.name or given} {what.sentence}", hint=what.hint or HINT)
-    return found
+    return places
 
 
 def found_at(given: Sequence[Path]) -> "list[Place | Refused]":
-    """Where the bundles lie of which somebody gave several paths, in their order, each place once.
+    """Return the locations of the bundles at several paths, in their order, each location once.
 
-    What holds none is told in its turn.
+    A path without a bundle gives a :class:`Refused` in its place.
     """
-    found: dict[tuple[str, ...], Place | Refused] = {}
+    places: dict[tuple[str, ...], Place | Refused] = {}
     for path in given:
         try:
             for place in places_of(path):
-                found.setdefault((str(place.path), *place.inside), place)
+                places.setdefault((str(place.path), *place.inside), place)
         except NoBundleError as error:
-            found.setdefault((str(path),), Refused(path, error))
-    return [*found.values()]
+            places.setdefault((str(path),), Refused(path, error))
+    return [*places.values()]
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A path at which no bundle is, and what is said of it."""
+    """A path without a bundle, and the error that explains it."""
 
     path: Path
     error: NoBundleError
 
     @property
     def file(self) -> str:
-        """The path as it was given."""
+        """The path as passed."""
         return str(self.path)
 
 
 def in_all(outcomes: Sequence[str]) -> str:
-    """What several bundles come to, in a sentence: how many there are, and how many of each outcome."""
+    """Summarize the outcomes of several bundles in a sentence: their number, and how many have each outcome."""
     counted = [(name, outcomes.count(name)) for name in dict.fromkeys(outcomes)]
     return f"In all {len(outcomes)}: {', '.join(f'{count} {name}' for name, count in counted)}."
 
 
 def verified(verifier: Verifier, place: Place) -> Verdict:
-    """Check the bundle at a place; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
+    """Check the bundle at a location; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
     if place.package is None:
         return verifier.verify(place.path)
     if place.path.is_symlink():
@@ -163,7 +167,7 @@ def verified(verifier: Verifier, place: Place) -> Verdict:
 
 
 def _beside(package: Path, depth: int) -> Iterator[Line]:
-    """The line of what lies beside bundles in a ZIP: letters, lists and sheets, of which no check reads a word."""
+    """Yield a line on the other files in a ZIP of bundles (letters, lists, sheets), which no check reads."""
     if not package.is_file():
         return
     with ZipFile(package) as archive:
@@ -172,15 +176,15 @@ def _beside(package: Path, depth: int) -> Iterator[Line]:
     papers = [name for name in every if not is_left_over(name) and not name.lower().endswith(".zip")]
     papers = [name for name in papers if not name.startswith(bundles)]
     named = ", ".join(repr(name[-NAMED:]) for name in papers[:3]) + (", …" if len(papers) > 3 else "")
-    told = [f"{len(papers)} beside the bundles in {package.name}: {named}"] * bool(papers)
-    told += ["those in ZIPs inside of it"] * (depth > 1)
-    if told:
-        yield Line("papers", "; ".join(told), "by whoever wrote them; no check reads them")
+    parts = [f"{len(papers)} beside the bundles in {package.name}: {named}"] * bool(papers)
+    parts += ["those in ZIPs inside of it"] * (depth > 1)
+    if parts:
+        yield Line("papers", "; ".join(parts), "by whoever wrote them; no check reads them")
 
 
 @dataclass(slots=True)
 class _Room:
-    """How many bytes may still be unpacked of what somebody gave: ZIPs in ZIPs grow by multiplication."""
+    """Number of bytes that may still be unpacked from the user's file: nested ZIPs can grow exponentially."""
 
     left: int
 
@@ -195,7 +199,7 @@ class _Room:
 
 
 class _Archive:
-    """A ZIP that anybody made, with what bundles lie in it. Raises ``BadZipFile``."""
+    """An untrusted ZIP, and the bundles in it. Raises ``BadZipFile``."""
 
     def __init__(self, path: Path, room: _Room, depth: int = 1) -> None:
         self._room, self._depth = room, depth
@@ -207,12 +211,12 @@ class _Archive:
                 _check_layout(file, path.stat().st_size, self._zip.start_dir, every, count)
             except (ValueError, OverflowError, NotImplementedError, EOFError, struct.error, LargeZipFile) as error:
                 raise BadZipFile("It can't be read as a ZIP.") from error
-        # programs that write ``\\`` between folders mean what others mean by ``/``
+        # Some programs write ``\\`` instead of ``/`` between folders.
         named = [(entry.filename.replace("\\", "/"), entry) for entry in every]
         _check_places([name for name, _ in named])
         self._files = {name: entry for name, entry in named if not name.endswith("/")}
-        left = [name for name in self._files if is_left_over(name) and not self._begins_as_zip(name)]
-        for name in left:
+        left_over = [name for name in self._files if is_left_over(name) and not self._begins_as_zip(name)]
+        for name in left_over:
             del self._files[name]
 
     def __enter__(self) -> Self:
@@ -223,29 +227,32 @@ class _Archive:
 
     @property
     def is_bundle(self) -> bool:
-        """Whether it is a bundle itself, also with a folder around everything, or one that lacks a file or two."""
+        """True if the ZIP is itself a bundle, also inside a single top folder or with a few files missing."""
         tops = {name.partition("/")[0] for name in self._files}
         folder = f"{next(iter(tops))}/" if len(tops) == 1 else ""
         return any(f"{start}{name}" in self._files for start in {"", folder} for name in (BAGIT, MANIFEST_PATH))
 
     def bundles(self) -> Iterator[tuple[str, ...]]:
-        """The way to each bundle in it: names of ZIPs in each other, and of a folder, which ends with a slash."""
+        """Yield the steps to each bundle: names of nested ZIPs, and maybe of a folder, which ends with a slash."""
         folders = [name[: -len(BAGIT)] for name in self._files if name.endswith(f"/{BAGIT}")]
         count = 0
         for name in sorted(self._files):
             if name.endswith(f"/{BAGIT}"):
-                found: Sequence[tuple[str, ...]] = [(name[: -len(BAGIT)],)]
+                ways: Sequence[tuple[str, ...]] = [(name[: -len(BAGIT)],)]
             elif name.startswith(tuple(folders)) or not (_is_called_zip(name) or self._begins_as_zip(name)):
                 continue
             else:
-                found = self._within(name)
-            count += len(found)
+                ways = self._within(name)
+            count += len(ways)
             if count > MAX_BUNDLES:
                 raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
-            yield from found
+            yield from ways
 
     def _within(self, name: str) -> Sequence[tuple[str, ...]]:
-        """The bundles in a ZIP inside; one called so that can't be read counts as one, and its check refuses it."""
+        """Return the steps to the bundles in a nested ZIP.
+
+        A file with the extension .zip that cannot be read counts as a bundle, which its own check then refuses.
+        """
         if self._depth >= MAX_DEPTH:
             if not _is_called_zip(name):
                 return []
@@ -264,7 +271,7 @@ class _Archive:
                 return [(name,)] if _is_called_zip(name) else []
 
     def _begins_as_zip(self, name: str) -> bool:
-        """Whether it is a ZIP by another name, or may be one: mail programs and clerks rename what they pass on."""
+        """Return True if a file is or may be a ZIP, whatever its name: mail programs and clerks rename attachments."""
         if self._files[name].flag_bits & ENCRYPTED:
             return True
         try:
@@ -274,7 +281,7 @@ class _Archive:
             return False
 
     def take_out(self, name: str, path: Path) -> None:
-        """Write a file of the ZIP to a path; raises ``ContainerError`` when it can't be, or not within the limits."""
+        """Write a file of the ZIP to a path; raises ``ContainerError`` if it cannot be unpacked within the limits."""
         entry = self._files.get(name)
         if entry is None:
             raise ContainerError(f"There is no {name[:80]!a} in it.")
@@ -288,7 +295,10 @@ class _Archive:
             raise ContainerError(f"{name[:80]!a} can't be unpacked.") from error
 
     def take_folder(self, name: str, root: Path) -> None:
-        """Write a folder of the ZIP into another; raises ``ContainerError`` for a name that a bundle can't have."""
+        """Write a folder of the ZIP into another folder.
+
+        Raises ``ContainerError`` for a name that a bundle cannot have.
+        """
         for path in sorted(path for path in self._files if path.startswith(name)):
             inside = path[len(name) :]
             if not is_name(inside):
@@ -308,59 +318,62 @@ class _Archive:
 
 @contextmanager
 def _taken_out(place: Place) -> Iterator[Path]:
-    """The bundle's ZIP or folder as a path of its own, while the block lasts."""
+    """Unpack the bundle's ZIP or folder to a temporary path, as a context manager."""
     with TemporaryDirectory(prefix="exhibit-verify-") as folder:
         path, room = place.path, None
         for depth, name in enumerate(place.inside, 1):
             room = room or _Room.of(place.path)
-            made = Path(folder) / f"{depth}"
+            target = Path(folder) / f"{depth}"
             with _Archive(path, room, depth) as archive:
                 if name.endswith("/"):
-                    made.mkdir()
-                    archive.take_folder(name, made)
+                    target.mkdir()
+                    archive.take_folder(name, target)
                 else:
-                    archive.take_out(name, made)
+                    archive.take_out(name, target)
             if path != place.path:
                 path.unlink()
-            path = made
+            path = target
         yield path
 
 
 def _in_folder(root: Path) -> Iterator[Place]:
-    """The bundles in a folder that isn't one: unpacked, or ZIPs that are some or hold some; no link is followed."""
-    count, seen, folders = 0, 0, [root]
+    """Yield the bundles in a folder that is not a bundle itself, unpacked or in ZIPs, without following links."""
+    count, entry_count, folders = 0, 0, [root]
     while folders:
         with os.scandir(folders.pop()) as entries:
             every = sorted(entries, key=lambda entry: entry.name)
-        seen += len(every)
-        if seen > MAX_ENTRIES:
+        entry_count += len(every)
+        if entry_count > MAX_ENTRIES:
             raise NoBundleError(f"{root.name} is a folder with more than {MAX_ENTRIES} files.", hint=HINT)
         for entry in every:
             path = Path(entry.path)
-            found: Sequence[Place] = []
+            places: Sequence[Place] = []
             if entry.is_symlink():
-                found = [Place(path, (), root)] * (_is_called_zip(entry.name) or (path / BAGIT).is_file())
+                places = [Place(path, (), root)] * (_is_called_zip(entry.name) or (path / BAGIT).is_file())
             elif entry.is_dir(follow_symlinks=False):
                 if (path / BAGIT).is_file():
-                    found = [Place(path, (), root)]
+                    places = [Place(path, (), root)]
                 else:
                     folders.append(path)
             elif entry.is_file(follow_symlinks=False) and not is_left_over(entry.name):
-                found = [Place(path, way, root) for way in _in_file_of_folder(path)]
-            count += len(found)
+                places = [Place(path, way, root) for way in _in_file_of_folder(path)]
+            count += len(places)
             if count > MAX_BUNDLES:
                 raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
-            yield from found
+            yield from places
 
 
 def _in_file(path: Path) -> Sequence[tuple[str, ...]]:
-    """The way to each bundle in a ZIP, which has no steps where it is one itself; raises ``BadZipFile``."""
+    """Return the steps to each bundle in a ZIP; a ZIP that is itself a bundle has no steps. Raises ``BadZipFile``."""
     with _Archive(path, _Room.of(path)) as archive:
         return [()] if archive.is_bundle else list(archive.bundles())
 
 
 def _in_file_of_folder(path: Path) -> Sequence[tuple[str, ...]]:
-    """The same of a file that may be anything: what isn't called a ZIP counts only where a bundle is in it."""
+    """Return the steps to each bundle in any file.
+
+    A file without the extension .zip counts only if it contains a bundle.
+    """
     is_called_zip = _is_called_zip(path.name)
     try:
         return _in_file(path) if is_zip(path) else []
@@ -379,7 +392,7 @@ def _is_called_zip(name: str) -> bool:
 
 
 def _check_places(names: Sequence[str]) -> None:
-    """Refuse two files of one name, and a file by the name of a folder: one of them would stay unseen."""
+    """Raise ``TwoWaysError`` if two files, or a file and a folder, have one name: one of them would stay hidden."""
     files = [name for name in names if not name.endswith("/")]
     folders = {name[:place] for name in names for place, sign in enumerate(name) if sign == "/"}
     if len(set(files)) < len(files) or folders.intersection(files):
@@ -387,7 +400,7 @@ def _check_places(names: Sequence[str]) -> None:
 
 
 def _check_layout(file: BinaryIO, length: int, directory: int, entries: Sequence[ZipInfo], count: int) -> None:
-    """Refuse a ZIP in which programs that read from the front, or look for another end, would see other files."""
+    """Reject a ZIP in which programs that read from the start, or find another end record, would see other files."""
     reached, gaps = 0, []
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         file.seek(entry.header_offset)
@@ -411,9 +424,9 @@ def _check_layout(file: BinaryIO, length: int, directory: int, entries: Sequence
 
 
 def _check_directory(file: BinaryIO, length: int) -> int:
-    """The number of files that the end states; refuses a directory of too many before it is read.
+    """Return the number of files in the end record; raises ``BadZipFile`` before reading a directory that is too large.
 
-    The end is looked for as ``zipfile`` does.
+    The end record is located as ``zipfile`` does.
     """
     start = max(0, length - _END.size - 0xFFFF)
     file.seek(start)

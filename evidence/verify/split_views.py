@@ -1,7 +1,8 @@
-"""Comparing what several proofs say of one log: a log that tells two stories is found out by its own signatures.
+"""Detection of split views: a log that shows different entries to different readers.
 
-Every proof of inclusion or consistency gives hashes over ranges of entries, under a signed root. One log has one hash
-for each range, so two of them that differ show a split view, whatever the sizes of the two heads are.
+Every inclusion or consistency proof gives hashes over ranges of entries under a signed root. A log has one hash for
+each range, so two different hashes of one range show a split view, whatever the sizes of the two checkpoints. The
+log's own signatures prove it.
 """
 
 from collections.abc import Iterable
@@ -19,27 +20,31 @@ from evidence.verify.checks.inspection import Inspection, log_proofs
 from evidence.verify.checks.proofs import check_note, own_checkpoint, read_checkpoint, read_log_proof, renewal_records
 from exhibit.errors import IntegrityError
 
-Range = tuple[int, int]  # from one entry to before another
+Range = tuple[int, int]  # first entry, and end (exclusive)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One head of a log: where it was found, whether a pinned key signed it, and what proofs show under it.
+    """One checkpoint of a log: its source, whether a pinned key signed it, and the hashes that proofs show under it.
 
-    Heads that no pinned key signed are held against each other where they name one key: any key can sign any name.
+    Checkpoints without a signature of a pinned key are compared only if they name the same key: any key can sign any
+    name.
     """
 
     bundle: str
     origin: str
     pinned: bool
-    keys: frozenset[bytes]  # the ids of keys that sign in the log's name; none where a pinned key did
+    keys: frozenset[bytes]  # ids of the keys that sign in the log's name; empty if a pinned key signed
     note: str
     hashes: dict[Range, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class SplitView:
-    """Two heads of one log that can't both be true: they differ in the entries from ``first`` to before ``end``."""
+    """Two contradictory checkpoints of one log.
+
+    They differ in the entries from ``first`` up to but not including ``end``.
+    """
 
     views: tuple[View, View]
     first: int
@@ -47,7 +52,7 @@ class SplitView:
 
     @property
     def sentence(self) -> str:
-        """What was found."""
+        """The split view in a sentence."""
         one, other = self.views
         unknown = "No key of that log is pinned: anybody may have written either."
         who = "Its pinned key has signed both." if one.pinned else unknown
@@ -56,7 +61,7 @@ class SplitView:
         return f"Split view: {place} of the log {one.origin[:80]} aren't the same under two heads {where}. {who}"
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain JSON data."""
+        """Return plain JSON data."""
         shown = [{"bundle": view.bundle, "note": view.note} for view in self.views]
         one = self.views[0]
         entries = [self.first, self.end - 1]
@@ -64,11 +69,14 @@ class SplitView:
 
 
 def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tuple[View, ...]:
-    """Every head that a bundle holds, with what its proofs show; not one that its pinned key didn't sign."""
+    """Return every checkpoint in a bundle with the hashes that its proofs show.
+
+    Checkpoints that name a pinned log but whose signature does not hold are left out.
+    """
     proofs = [proof for _, proof in log_proofs(facts)]
     with suppress(FormatError, IntegrityError):
         proofs.append(read_log_proof(inspection)[0])
-    shown = [
+    proven_hashes = [
         (proof.checkpoint, merkle.proven(proof.sequence, proof.size, proof.path, proof.entry.leaf_hash, whole=False))
         for proof in (*(sealed.proof for sealed in sealed_statements(inspection, facts)), *proofs)
     ]
@@ -78,11 +86,13 @@ def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tu
             text, size = read_checkpoint(inspection), own.note.size
             roots = {proof.size: parse_note(proof.checkpoint).root for proof in proofs}
             for old, path in own.paths.items():
-                shown.append((text, merkle.proven(old - 1, size, path, roots.get(old, b""), whole=True)))
+                proven_hashes.append((text, merkle.proven(old - 1, size, path, roots.get(old, b""), whole=True)))
             for record in renewal_records(inspection):
                 later = inspection.read(record.file, MAX_NOTE).decode()
-                shown.append((later, merkle.proven(size - 1, record.size, record.path, own.note.root, whole=True)))
-    return tuple(view for proof in shown if (view := _view(bundle, inspection, *proof)) is not None)
+                proven_hashes.append(
+                    (later, merkle.proven(size - 1, record.size, record.path, own.note.root, whole=True))
+                )
+    return tuple(view for proof in proven_hashes if (view := _view(bundle, inspection, *proof)) is not None)
 
 
 def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, bytes]) -> View | None:
@@ -100,12 +110,12 @@ def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, byt
 
 
 def split_views(views: Iterable[View]) -> tuple[SplitView, ...]:
-    """The contradictions among heads, one for each log and pair of heads."""
-    known: dict[tuple[str, bool, frozenset[bytes], Range], View] = {}
-    found: dict[tuple[str, str], SplitView] = {}
+    """Return the contradictions among checkpoints, one for each log and pair of checkpoints."""
+    views_by_range: dict[tuple[str, bool, frozenset[bytes], Range], View] = {}
+    splits: dict[tuple[str, str], SplitView] = {}
     for view in views:
         for place, value in sorted(view.hashes.items()):
-            first = known.setdefault((view.origin, view.pinned, view.keys, place), view)
+            first = views_by_range.setdefault((view.origin, view.pinned, view.keys, place), view)
             if first.hashes[place] != value:
-                found.setdefault((first.note, view.note), SplitView((first, view), *place))
-    return tuple(found.values())
+                splits.setdefault((first.note, view.note), SplitView((first, view), *place))
+    return tuple(splits.values())

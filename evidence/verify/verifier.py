@@ -1,6 +1,6 @@
-"""Checking a bundle: everything in it is doubted, and nothing is asked of any network, server or clock.
+"""Verification of an untrusted bundle (ZIP or unpacked folder), without network, server or clock.
 
-Works on the ZIP or on the unpacked folder. Bad input gives a failed check or ``NoBundleError``, never a trace.
+Bad input gives a failed check or ``NoBundleError``, never a traceback.
 """
 
 from contextlib import AbstractContextManager, closing
@@ -33,15 +33,23 @@ from exhibit.errors import IntegrityError, WrongUseError
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks bundles by the same trust; without ``makers`` drawings, sentences and the sheet aren't made again."""
+    """Checks bundles against a trust list.
+
+    Without ``makers``, drawings, sentences and the sheet are not made again for comparison.
+    """
 
     trust: Trust = field(default_factory=load_trust)
     makers: Makers | None = None
 
     def verify(self, path: Path, called: str = "") -> Verdict:
-        """Check a bundle: the ZIP, or the folder it was unpacked into; ``called`` is its name to a reader.
+        """Check a bundle and return the verdict.
 
-        Raises ``NoBundleError`` when nothing is at the path, or neither a ZIP nor a folder with ``bagit.txt``.
+        Args:
+            path: The ZIP, or the folder into which it was unpacked.
+            called: Name of the bundle in the verdict; defaults to the file name.
+
+        Raises:
+            NoBundleError: Nothing is at the path, or neither a ZIP nor a folder with ``bagit.txt``.
         """
         name = called or path.name
         try:
@@ -60,9 +68,9 @@ def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | Non
     checks, times, views, lines, account = _checks(name, inspection, makers)
     container = _container(contents, worst(check.state for check in checks), inspection)
     every = (container, *checks)
-    asked = trust.asked.grades
-    left = inspection.left_out
-    return Verdict(name, inspection.seal, trust.dated, every, left, asked, times, views, account, lines)
+    required_grades = trust.asked.grades
+    left_out = inspection.left_out
+    return Verdict(name, inspection.seal, trust.dated, every, left_out, required_grades, times, views, account, lines)
 
 
 def _checks(
@@ -105,7 +113,7 @@ def _container(contents: Contents, others: State, inspection: Inspection | None 
 
 
 def opened(path: Path) -> AbstractContextManager[Contents]:
-    """The files of a bundle, while the block lasts; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
+    """Open the files of a bundle as a context manager; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
     hint = "Give the ZIP as it was downloaded, or the folder that holds bagit.txt."
     try:
         if path.is_dir():
@@ -120,10 +128,13 @@ def opened(path: Path) -> AbstractContextManager[Contents]:
 
 
 def checkpoints_in(path: Path) -> list[str]:
-    """The signed notes in a bundle (ZIP or folder), or the one that a file holds; each once.
+    """Return the signed notes in a bundle (ZIP or folder), or the single note in a file, each once.
 
-    Raises ``WrongUseError`` or ``NoBundleError`` for what can't be opened, ``FormatError`` or ``IntegrityError`` for
-    facts or a checkpoint that can't be read.
+    Raises:
+        WrongUseError: The path is neither a bundle nor a readable file.
+        NoBundleError: The path cannot be opened as a bundle.
+        FormatError: The facts cannot be read.
+        IntegrityError: A checkpoint cannot be read.
     """
     try:
         if path.is_dir() or is_zip(path):
@@ -147,8 +158,8 @@ def _note(data: bytes, name: str) -> str:
 
 def _of_bundle(contents: Contents) -> list[str]:
     names = [name for name in sorted(contents.names) if name == CHECKPOINT_PATH or LATER_CHECKPOINT.fullmatch(name)]
-    found = [_note(read_all(contents, name, MAX_NOTE), name) for name in names]
+    notes = [_note(read_all(contents, name, MAX_NOTE), name) for name in names]
     if FACTS_PATH in contents.names:
         facts = CaseFacts.from_json(read_all(contents, FACTS_PATH, MAX_JSON_BYTES))
-        found += [proof.checkpoint for _, proof in log_proofs(facts)]
-    return found
+        notes += [proof.checkpoint for _, proof in log_proofs(facts)]
+    return notes

@@ -1,1 +1,1 @@
-"""Witnesses of the log (C2SP tlog-witness): each makes sure that a head continues the last one that it has seen."""
+"""Witnesses of the log (C2SP tlog-witness): each checks that a checkpoint continues the last one that it has seen."""

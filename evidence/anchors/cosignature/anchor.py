@@ -1,4 +1,4 @@
-"""Asking a witness to cosign a head of our log (C2SP tlog-witness, ``add-checkpoint``)."""
+"""Requests to a witness to cosign a checkpoint of this installation's log (C2SP tlog-witness, ``add-checkpoint``)."""
 
 import base64
 import re
@@ -19,52 +19,53 @@ from exhibit.sentences import Sentence
 
 KIND = "cosignature"
 AHEAD = timedelta(hours=1)
-"""By so much the clock of a witness may be ahead of ours."""
+"""Time by which a witness's clock may be ahead of ours."""
 _SIZE = re.compile(rb"(0|[1-9][0-9]{0,18})\n?")
 _HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
 MAX_QUESTIONS = 4
-"""So often a head is brought until the size that the witness knows holds still."""
+"""Limit of requests for one checkpoint until the size that the witness knows stays the same."""
 
 
 @dataclass(eq=False, repr=False)
 class WitnessAnchor:
-    """One witness of the log (port ``Anchor``)."""
+    """A witness of the log (port ``Anchor``)."""
 
     kind = KIND
     patience = timedelta(minutes=10)
     qualified = ""
 
     name: str
-    url: str  # below it lies add-checkpoint
+    url: str  # base URL of add-checkpoint
     vkey: str
-    log: OwnLog | None  # this installation's own, which is cosigned; whoever only asks how the witness is needs none
+    log: OwnLog | None  # this installation's log to be cosigned; not needed only to examine the witness
     _: KW_ONLY
     development: bool
     session: requests.Session
 
     def __post_init__(self) -> None:
-        self._cosigned = 0  # the size that it has cosigned last, as far as is known here
+        self._cosigned = 0  # last cosigned size known here
 
     def submit(self, digest: Digest) -> Receipt:
-        """Have the head with this digest cosigned; the receipt is complete at once, and checked.
+        """Have the checkpoint with this digest cosigned; the receipt is complete at once, and verified.
 
-        Raises ``ServiceMissingError``, also where it is asked too much, ``IntegrityError`` for a refusal, for an answer
-        that doesn't hold, or when the witness has seen more of this log than there is, and ``SupersededError`` when it
-        has cosigned a later head.
+        Raises:
+            ServiceMissingError: The witness does not respond, or limits the request rate.
+            IntegrityError: The witness refuses, its response is invalid, or it has seen more entries than the log has.
+            SupersededError: The witness has cosigned a later checkpoint.
         """
         log = self.log
         assert log is not None, "a witness cosigns heads of this installation's own log"
         text = log.note(digest)
         size = parse_note(text).size
         old = min(self._cosigned, size)
-        for _ in range(MAX_QUESTIONS):  # other processes of this installation may have it cosign heads in between
+        for _ in range(MAX_QUESTIONS):  # other processes of this installation may have checkpoints cosigned meanwhile
             status, answer = self._ask(log, text, old)
             match = _SIZE.fullmatch(answer) if status == requests.codes.conflict else None
             if match is None or int(match[1]) == old:
                 break
             old = self._cosigned = int(match[1])
-            if old > (held := log.size()):
-                about = {"name": self.name, "seen": old, "size": held}
+            if old > (log_size := log.size()):
+                about = {"name": self.name, "seen": old, "size": log_size}
                 lost = "The witness %(name)s has seen %(seen)s entries of this log, which has %(size)s."
                 raise IntegrityError(Sentence(lost, **about))
             if old > size:
@@ -80,18 +81,18 @@ class WitnessAnchor:
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, cosigned, (), time)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
-        """The same: a cosignature is complete from the beginning."""
+        """Return the receipt unchanged: a cosignature is complete from the start."""
         return receipt
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """When it cosigned, by its key; raises ``IntegrityError`` when that doesn't hold."""
+        """Return when the witness cosigned, by its key; raises ``IntegrityError`` if the cosignature is invalid."""
         from evidence.anchors.cosignature.kind import TrustedWitness, verify  # noqa: PLC0415 - the kind builds this
 
         itself = TrustedWitness(self.name, self.vkey, development=False, label="")
         return verify(digest, receipt.proof, {}, [itself], "checkpoint").time
 
     def examine(self) -> str:
-        """Whether anything answers at its address; nothing is given to it that it could cosign."""
+        """Check that something responds at the witness's URL, without sending a checkpoint that it could cosign."""
         ask(self.session, self._address, b"", _HEADERS)
         return "It answers."
 
@@ -105,13 +106,13 @@ class WitnessAnchor:
         return ask(self.session, self._address, "\n".join([*lines, "", text]).encode(), _HEADERS)
 
     def _checked(self, text: str, answer: bytes) -> tuple[bytes, datetime]:
-        """The head with the cosignature of this witness as one more line, and when it was made."""
+        """Return the checkpoint with this witness's cosignature as an additional line, and its time."""
         name = parse_cosigner_key(self.vkey)[0]
         lines = answer.decode("utf-8", "replace").split("\n")[:MAX_SIGNATURES]
         for line in lines:
             if line.startswith(f"— {name} "):
                 cosigned = f"{text}{line}\n"
-                with suppress(UnknownWitnessError):  # another key of this name, as while keys change
+                with suppress(UnknownWitnessError):  # another key of this name, such as during a key change
                     time = cosigned_at(parse_note(cosigned), self.vkey)
                     if time > now() + AHEAD:
                         raise IntegrityError(Sentence("The clock of the witness %(name)s is ahead.", name=self.name))

@@ -1,4 +1,4 @@
-"""What the product knows about witnesses of the log, and the offline check of their cosignatures."""
+"""Declaration of witnesses of the log, and the offline check of their cosignatures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ _KEY = r"[!-*,-~]{1,200}\+[0-9a-f]{8}\+B[A-Za-z0-9+/]{43}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CosignatureConfig(AnchorConfig):
-    """The settings of a witness of the log.
+    """Settings of a witness of the log.
 
     Attributes:
-        key: Needed: its public key, such as `witness.example+5ad1f2b3+BA…`, got from its operator.
+        key: Required: its public key, such as `witness.example+5ad1f2b3+BA…`, from its operator.
     """
 
     key: str = values.setting("", values.matching(_KEY, "{} isn't a witness's key: name+8 hexadecimal digits+base64"))
 
     @property
     def faults(self) -> dict[str, object]:
-        """What is wrong with it, each with whether it is so."""
+        """Possible faults of the settings, each with a value that is true if it applies."""
         return {
             "key, the public key of the witness, is missing": not self.key,
             "urls names more than one; give each a table of its own": self.urls[1:],
@@ -45,23 +45,23 @@ class CosignatureConfig(AnchorConfig):
 class TrustedWitness:
     """A witness of logs (C2SP tlog-cosignature)."""
 
-    name: str  # how results name it
+    name: str  # name in results
     vkey: str  # its public key, in the form ``name+key id+base64``
-    development: bool  # true when it was started for trials; results that rest on it say so
-    label: str  # the words that results then show
+    development: bool  # true if it is for development, which results then state
+    label: str  # label that results show for a development witness
 
 
 def build(given: CosignatureConfig, session: "requests.Session", log: "OwnLog | None") -> "WitnessAnchor":
-    """The adapter of a witness."""
+    """Return the adapter of a witness."""
     from evidence.anchors.cosignature.anchor import WitnessAnchor
 
     return WitnessAnchor(given.name, given.urls[0], given.key, log, development=given.development, session=session)
 
 
 def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedWitness], what: str) -> Attested:
-    """One pinned witness that has cosigned the head whose text has this digest.
+    """Verify a cosignature by a pinned witness on the checkpoint whose text has this digest.
 
-    The receipt is that text with the cosignature as one more line.
+    The receipt is that text with the cosignature as an additional line.
     """
     from evidence.log.notes import cosigned_at, parse_note
 
@@ -87,7 +87,7 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
 def vouch(
     configured: Sequence[CosignatureConfig], _receipts: object, label: str, _trials: str
 ) -> tuple[TrustedWitness, ...]:
-    """The witnesses with the keys that the operator has set."""
+    """Return the witnesses with the keys in the operator's settings."""
     return tuple(TrustedWitness(one.name, one.key, one.development, label) for one in configured)
 
 

@@ -1,4 +1,4 @@
-"""The account that pays for anchoring: its key, and transactions that it signs. The key never leaves this object."""
+"""The account that pays for timestamps: its key, and transactions that it signs. The key never leaves this object."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from exhibit.errors import ConfigError, ServiceMissingError
 
 
 class EvmAccount:
-    """An account by its secp256k1 key of 32 bytes; raises ``ConfigError`` when the bytes aren't a key."""
+    """An account with its secp256k1 key of 32 bytes; raises ``ConfigError`` if the bytes are not a key."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != 32 or not 0 < int.from_bytes(key, "big") < SECPK1_N:  # the library's error would show the key
@@ -34,10 +34,10 @@ class EvmAccount:
         return f"EvmAccount({to_checksum_address(self.address)})"
 
     def sign(self, *, chain: int, nonce: int, gas_price: int, gas: int, to: bytes, data: bytes) -> bytes:
-        """A signed legacy transaction for one chain (EIP-155), which every EVM chain accepts.
+        """Sign a legacy transaction for one chain (EIP-155), which every EVM chain accepts.
 
-        The nonce counts the account's transactions before, the price is wei for a unit of gas; ``to`` is a contract's
-        address of 20 bytes, or empty to make one of the bytecode in ``data``.
+        The nonce is the number of the account's earlier transactions; the price is in wei per unit of gas. ``to`` is a
+        contract's address of 20 bytes, or empty to create one from the bytecode in ``data``.
         """
         fields = [nonce, gas_price, gas, to, 0, data]
         v, r, s = self._sign(keccak(rlp.encode([*fields, chain, 0, 0])))
@@ -45,11 +45,14 @@ class EvmAccount:
 
 
 def account_from_file(path: Path, password: Path | None = None) -> EvmAccount:
-    """An account from a key file: Web3 Secret Storage (JSON), or hexadecimal digits.
+    """Load an account from a key file: Web3 Secret Storage (JSON), or hexadecimal digits.
 
-    Only this user may read the digits, or the file with the password. Raises ``ConfigError``, which says nothing of the
-    key, when the file can't be read or is open to others, or the password doesn't fit, and ``ServiceMissingError`` for
-    an encrypted one without the optional part ``evm``.
+    Only this user may have read access to a file with hexadecimal digits, or to the file with the password.
+
+    Raises:
+        ConfigError: The file cannot be read, is open to others, or the password is wrong; the message never shows the
+            key.
+        ServiceMissingError: The key is encrypted and the optional part ``evm`` is not installed.
     """
     try:
         text = path.read_text("ascii")
@@ -62,7 +65,7 @@ def account_from_file(path: Path, password: Path | None = None) -> EvmAccount:
 
 
 def account_from_environment(name: str, environ: Mapping[str, str] = os.environ) -> EvmAccount:
-    """An account whose key stands in an environment variable as hexadecimal digits; raises ``ConfigError``."""
+    """Load an account from an environment variable with the key in hexadecimal digits; raises ``ConfigError``."""
     if not environ.get(name):
         raise ConfigError(f"The environment variable {name}, which should hold the account's key, isn't set.")
     return EvmAccount(_from_hex(environ[name]))

@@ -1,7 +1,9 @@
-"""The anchor of EVM chains: a small contract remembers each digest; kept are a proof of its log and the block's header.
+"""Timestamps in EVM chains: a small contract stores each digest.
 
-A transaction is signed first, and sent by :meth:`EvmAnchor.upgrade` when it has been kept: a process that dies neither
-loses it nor sends a second one. The contract ignores a digest that it has already.
+The receipt is a proof of its log with the block header.
+
+A transaction is signed and stored before :meth:`EvmAnchor.upgrade` sends it: a process that is killed neither loses it
+nor sends a second one. The contract ignores a digest that it already has.
 """
 
 import json
@@ -27,17 +29,17 @@ from exhibit.sentences import Sentence
 
 KIND = "evm"
 CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
-SEARCHED_BLOCKS = 200  # after the block whose time the contract names: blocks of fast chains share their seconds
+SEARCHED_BLOCKS = 200  # after the block with the contract's time: blocks of fast chains share their seconds
 GAS = 46_000  # units of gas for a checkpoint, rounded up
-MAX_GAS = 4 * GAS  # what no transaction for a checkpoint may use, whatever the node says
-FEW = 10  # checkpoints that the account should be able to pay for; fewer is a lack
+MAX_GAS = 4 * GAS  # gas limit for a checkpoint, whatever the node says
+FEW = 10  # least number of checkpoints that the account should be able to pay for
 _LEGACY = List([binary] * 9)  # nonce, price, gas, to, value, data, v, r, s
-DEARER = 1.25  # a waiting transaction is signed anew when the node's price has risen by so much
+DEARER = 1.25  # rise of the node's price at which a waiting transaction is re-signed
 
 
 @dataclass(eq=False, repr=False)
 class EvmAnchor:
-    """A contract on an EVM chain (port ``Anchor``), as :class:`EvmConfig` describes its settings."""
+    """A contract on an EVM chain (port ``Anchor``); :class:`EvmConfig` describes its settings."""
 
     kind = KIND
     patience = timedelta(seconds=15)
@@ -47,8 +49,8 @@ class EvmAnchor:
     url: str
     _: KW_ONLY
     chain: int
-    contract: bytes  # 20 bytes; empty before :meth:`deploy` has made it
-    unlock: Callable[[], EvmAccount]  # called when something has to be signed
+    contract: bytes  # 20 bytes; empty before :meth:`deploy` has created it
+    unlock: Callable[[], EvmAccount]  # called when a signature is needed
     confirmations: int
     gas_price: int | None = None
     max_gas_price: int | None = None
@@ -61,22 +63,26 @@ class EvmAnchor:
 
     @cached_property
     def account(self) -> EvmAccount:
-        """Who pays; raises ``ConfigError`` when the key can't be had, ``ServiceMissingError`` without the part evm."""
+        """The paying account.
+
+        Raises ``ConfigError`` without a usable key, ``ServiceMissingError`` without the part evm.
+        """
         return self.unlock()
 
     def submit(self, digest: Digest) -> Receipt:
-        """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept."""
+        """Sign a transaction for the digest; :meth:`upgrade` sends it after the receipt has been stored."""
         self._check_contract()
-        known = self._node.anchored_at(self.contract, digest)
-        pending = EvmPending(self.chain, digest, b"" if known else self._signed(digest))
+        anchored_at = self._node.anchored_at(self.contract, digest)
+        pending = EvmPending(self.chain, digest, b"" if anchored_at else self._signed(digest))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, pending.to_json())
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
-        """Send what wasn't sent, sign anew what was overtaken or failed, and complete once enough blocks lie above.
+        """Send an unsent transaction, re-sign one that was superseded or failed, and complete it after enough blocks.
 
-        Raises ``ServiceMissingError``, also when the node refuses the transaction, such as for want of funds, or the
-        chain has included it and it failed again with more gas; and ``IntegrityError`` when the receipt is about
-        another digest or what the node gives doesn't fit together.
+        Raises:
+            ServiceMissingError: The node does not respond or refuses the transaction, such as for lack of funds, or the
+                transaction failed again with more gas.
+            IntegrityError: The receipt is about another digest, or the node's data is inconsistent.
         """
         if receipt.state is ReceiptState.COMPLETE:
             return receipt
@@ -95,14 +101,14 @@ class EvmAnchor:
         return replace(receipt, state=ReceiptState.COMPLETE, proof=complete, time=verify_proof(complete, digest).time)
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """The time of the block that the proof leads to; that the block is the chain's, is for others to say."""
+        """Return the time of the proof's block; whether that block is part of the chain is not checked here."""
         block = verify_proof(receipt.proof, digest)
         if block.chain != self.chain:
             raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self.chain}.")
         return block.time
 
     def examine(self) -> str:
-        """Whether the contract is there, and for how many checkpoints the account can pay."""
+        """Check that the contract exists, and return how many checkpoints the account can pay for."""
         self._check_contract()
         self._node.anchored_at(self.contract, Digest(bytes(32)))
         who = to_checksum_address(self.account.address)
@@ -116,13 +122,13 @@ class EvmAnchor:
         return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
 
     def deploy(self) -> str:
-        """Send the transaction that makes the contract; returns its hash."""
+        """Send the transaction that creates the contract; returns its hash."""
         self._check_chain()
         raw = self._transaction(b"", bytecode(), self._needed(b"", bytecode()))
         return str(self._node.call("eth_sendRawTransaction", "0x" + raw.hex()))
 
     def deployed(self, transaction: str) -> bytes | None:
-        """The address of the contract that a transaction has made, or ``None`` while it isn't in a block."""
+        """Return the address of the contract that a transaction has created, or ``None`` while it is not in a block."""
         receipt = self._node.call("eth_getTransactionReceipt", transaction)
         if receipt is None:
             return None
@@ -131,10 +137,13 @@ class EvmAnchor:
         return bytes.fromhex(str(receipt["contractAddress"]).removeprefix("0x"))
 
     def _sent(self, pending: EvmPending) -> EvmPending:
-        """The same once the node has its transaction; another one, not sent yet, when its turn is past."""
+        """Return the same receipt once the node has its transaction.
+
+        If its nonce is used, the receipt has a new transaction, which is not sent yet.
+        """
         sent = _terms_of(pending.transaction)
         if sent is None or (pending.chain, sent.to) != (self.chain, self.contract):
-            return self._renewed(pending)  # also when the settings name another chain or contract by now
+            return self._renewed(pending)  # also if the settings now name another chain or contract
         if self._node.call("eth_getTransactionByHash", _hash_of(pending.transaction)) is not None:
             fate = self._node.fate_of(_hash_of(pending.transaction))
             if fate is not None and fate.failed:
@@ -148,12 +157,12 @@ class EvmAnchor:
             if self._count("latest") > sent.nonce:
                 return self._renewed(pending)
             if self._count("pending") > sent.nonce:
-                return pending  # its turn is taken by one that waits, perhaps by itself: a second one would pay twice
+                return pending  # a waiting transaction, maybe this one, has the nonce; a second one would pay twice
             raise
         return pending
 
     def _at_todays_price(self, pending: EvmPending, sent: "_Terms") -> EvmPending:
-        """One that waits, signed anew for the same turn when gas has become dearer."""
+        """Re-sign a waiting transaction with the same nonce if gas has become more expensive."""
         if self.gas_price is not None:
             return pending
         suggested = self._node.number("eth_gasPrice")
@@ -162,15 +171,15 @@ class EvmAnchor:
         return self._renewed(pending, nonce=sent.nonce)
 
     def _confirmed(self, pending: EvmPending, time: int) -> EvmProof | None:
-        """The proof of the log that tells of the digest, or ``None`` while it isn't deep enough."""
-        told = self._node.fate_of(_hash_of(pending.transaction))
-        if told is None or not told.logged:
-            first = self._node.block_at(time)  # somebody else gave the digest to the contract before
+        """Return the proof of the log entry with the digest, or ``None`` while it lacks confirmations."""
+        fate = self._node.fate_of(_hash_of(pending.transaction))
+        if fate is None or not fate.logged:
+            first = self._node.block_at(time)  # somebody else submitted the digest to the contract earlier
             last = min(first + SEARCHED_BLOCKS, self._node.head())
-            told = self._node.find_log(self.contract, pending.digest, first, last)
-        if told is None or self._node.head() - told.block + 1 < self.confirmations:
+            fate = self._node.find_log(self.contract, pending.digest, first, last)
+        if fate is None or self._node.head() - fate.block + 1 < self.confirmations:
             return None
-        return self._node.proof_of(self.chain, pending.digest, told.transaction)
+        return self._node.proof_of(self.chain, pending.digest, fate.transaction)
 
     def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
         return replace(pending, chain=self.chain, transaction=self._signed(pending.digest, nonce=nonce, gas=gas))
@@ -183,11 +192,11 @@ class EvmAnchor:
         return self._transaction(self.contract, data, max(needed, gas), nonce)
 
     def _needed(self, to: bytes, data: bytes) -> int:
-        """Units of gas for a call, with a quarter to spare."""
-        asked = {"from": "0x" + self.account.address.hex(), "data": "0x" + data.hex()}
+        """Return the units of gas for a call, with a margin of a quarter."""
+        call = {"from": "0x" + self.account.address.hex(), "data": "0x" + data.hex()}
         if to:
-            asked["to"] = "0x" + to.hex()
-        needed = self._node.number("eth_estimateGas", asked)
+            call["to"] = "0x" + to.hex()
+        needed = self._node.number("eth_estimateGas", call)
         return needed + needed // 4
 
     def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
@@ -199,8 +208,12 @@ class EvmAnchor:
             return self.gas_price
         suggested = self._node.number("eth_gasPrice")
         if self._is_too_dear(suggested):
-            told = {"name": self.name, "price": f"{suggested:,}", "limit": f"max_gas_price is {self.max_gas_price:,}"}
-            dear = Sentence("%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.", **told)
+            details = {
+                "name": self.name,
+                "price": f"{suggested:,}",
+                "limit": f"max_gas_price is {self.max_gas_price:,}",
+            }
+            dear = Sentence("%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.", **details)
             raise ServiceMissingError(dear)
         return suggested
 
@@ -219,15 +232,15 @@ class EvmAnchor:
         self._check_chain()
 
     def _check_chain(self) -> None:
-        found = self._node.number("eth_chainId")
-        if found != self.chain:
-            told = {"name": self.name, "found": found, "chain": self.chain}
-            raise ConfigError(Sentence("The node of %(name)s is of the chain %(found)s, not %(chain)s.", **told))
+        node_chain = self._node.number("eth_chainId")
+        if node_chain != self.chain:
+            details = {"name": self.name, "found": node_chain, "chain": self.chain}
+            raise ConfigError(Sentence("The node of %(name)s is of the chain %(found)s, not %(chain)s.", **details))
 
 
 @cache
 def bytecode() -> bytes:
-    """What makes the contract, compiled from ``anchor.vy``."""
+    """Return the bytecode that creates the contract, compiled from ``anchor.vy``."""
     return bytes.fromhex(json.loads(CONTRACT.read_text("utf-8"))["bytecode"].removeprefix("0x"))
 
 
@@ -243,7 +256,7 @@ class _Terms(NamedTuple):
 
 
 def _terms_of(transaction: bytes) -> _Terms | None:
-    """What a signed legacy transaction says; ``None`` of an absent one."""
+    """Return the terms of a signed legacy transaction; ``None`` if there is none."""
     if not transaction:
         return None
     nonce, price, gas, to, *_ = decode(transaction, _LEGACY)

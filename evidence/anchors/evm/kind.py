@@ -1,4 +1,4 @@
-"""Chains with Ethereum's interface, as the rest of the product knows them."""
+"""Declaration of chains with Ethereum's interface for the rest of the product."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,23 +29,22 @@ def _contract(value: object) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvmConfig(AnchorConfig):
-    """The settings of a chain and of the account that pays; an encrypted key needs the optional part `evm`.
+    """Settings of a chain and of the account that pays; an encrypted key needs the optional part `evm`.
 
     Attributes:
-        chain_id: Needed: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is refused.
-        contract: The address of the contract, which `POST /operator/witnesses/NAME/contract` creates; empty before.
-        key_file: The key of the account that pays, as a file: Web3 Secret Storage (encrypted JSON), or hexadecimal
-            digits in a file that only its user may read.
+        chain_id: Required: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is rejected.
+        contract: Address of the contract, which `POST /operator/witnesses/NAME/contract` creates; empty before.
+        key_file: Key of the paying account, as a file: Web3 Secret Storage (encrypted JSON), or hexadecimal digits in a
+            file that only its user may read.
         password_file: For an encrypted `key_file`: a file with its password.
-        key_variable: In place of a file: the name of an environment variable that holds the key in hexadecimal
-            digits.
-        confirmations: How many blocks, the transaction's own among them, make its word count: 64 if not set, which
+        key_variable: Instead of a file: the name of an environment variable with the key in hexadecimal digits.
+        confirmations: Number of blocks, including the transaction's own, after which it counts: 64 by default, which
             suits Ethereum; 1 for chains whose blocks are final at once.
-        gas_price: Wei for a unit of gas, such as 0 on chains that cost nothing; what the node suggests if not set.
-        max_gas_price: Without `gas_price`: wei for a unit of gas above which nothing is signed; no limit if not set.
-        validators: Addresses of the validators of a chain with QBFT or IBFT 2.0, which `exhibit trust` then names:
+        gas_price: Wei per unit of gas, such as 0 on chains without fees; by default, the node's suggestion.
+        max_gas_price: Without `gas_price`: wei per unit of gas above which nothing is signed; no limit by default.
+        validators: Addresses of the validators of a chain with QBFT or IBFT 2.0, which `exhibit trust` then lists:
             blocks that they have sealed count without being pinned one by one.
-        quorum: With `validators`: so many of them have to have sealed a block, two thirds at least.
+        quorum: With `validators`: number of them that must have sealed a block, at least two thirds.
     """
 
     chain_id: int = values.setting(0, values.whole_number(0))
@@ -61,7 +60,7 @@ class EvmConfig(AnchorConfig):
 
     @property
     def faults(self) -> dict[str, object]:
-        """What is wrong with it, each with whether it is so."""
+        """Possible faults of the settings, each with a value that is true if it applies."""
         is_one = bool(self.key_file) != bool(self.key_variable)
         return {
             "urls names more than one; give each a table of its own": self.urls[1:],
@@ -75,25 +74,25 @@ class EvmConfig(AnchorConfig):
 
 @dataclass(frozen=True, slots=True)
 class TrustedLedger:
-    """Blocks of an EVM chain that somebody has compared with the chain, and the validators whose seals count.
+    """Pinned blocks of an EVM chain that somebody has compared with the chain, and validators whose seals count.
 
     Attributes:
-        validators: addresses, 20 bytes each, of a chain whose blocks carry seals in the form of QBFT or IBFT 2.0.
-        quorum: so many of them have to have sealed a block: two thirds at least, since fewer could seal two blocks that
-            contradict each other without one of them being caught.
+        validators: Addresses, 20 bytes each, of a chain whose blocks have seals in the form of QBFT or IBFT 2.0.
+        quorum: Number of them that must have sealed a block: at least two thirds, because fewer could seal two
+            contradictory blocks without any of them being caught.
     """
 
-    name: str  # how results name it
+    name: str  # name in results
     chain: int  # the chain's id (EIP-155)
-    blocks: tuple[Digest, ...]  # hashes of blocks; only these count, since a header by itself shows no work
-    development: bool  # true for a chain started for trials
-    label: str  # the words that results then show
+    blocks: tuple[Digest, ...]  # hashes of blocks; only these count, because a header alone proves no work
+    development: bool  # true for a development chain
+    label: str  # label that results show for a development chain
     validators: tuple[bytes, ...] = field(default=(), metadata=OPTIONAL)
     quorum: Count = field(default=0, metadata=OPTIONAL)
 
 
 def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
-    """Why so many of these validators can't be asked for, or nothing."""
+    """Return why this quorum of validators cannot be required, or an empty text."""
     if not validators and not quorum:
         return ""
     count = len(validators)
@@ -103,7 +102,7 @@ def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
 
 
 def build(given: EvmConfig, session: "requests.Session", _log: object = None) -> "EvmAnchor":
-    """The adapter of a chain; without a contract it can only make one."""
+    """Return the adapter of a chain; without a contract it can only create one."""
     from evidence.anchors.evm.anchor import EvmAnchor
 
     return EvmAnchor(
@@ -129,10 +128,10 @@ def _account(given: EvmConfig) -> "EvmAccount":
 
 
 def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[TrustedLedger], what: str) -> Attested:
-    """A block that is pinned for the chain holds a log of the digest."""
+    """Verify that a pinned block of the chain has a log entry with the digest."""
     try:
         from evidence.anchors.evm.proofs import sealers, verify_proof
-    except ImportError as error:  # where the verifier was installed with less than pyproject.toml says
+    except ImportError as error:  # the verifier was installed without all requirements of pyproject.toml
         needs = "rlp, trie, eth-keys and eth-hash[pycryptodome]"
         raise NotFoundError(f"It couldn't be checked: {error}. Install {needs} with pip.") from error
     block = verify_proof(proof, digest)
@@ -157,16 +156,16 @@ def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[
 def vouch(
     configured: Sequence[EvmConfig], receipts: Iterable[tuple[Digest, Receipt]], label: str, trials: str
 ) -> tuple[TrustedLedger, ...]:
-    """The blocks that hold receipts, as the nodes gave them, by witness and chain, and the settings' validators."""
+    """Return the blocks of receipts as given by the nodes, by witness and chain, with validators from the settings."""
     from evidence.anchors.evm.proofs import verify_proof
 
-    found: dict[tuple[str, bool, int], dict[Digest, None]] = {
+    blocks_by_witness: dict[tuple[str, bool, int], dict[Digest, None]] = {
         (one.name, one.development, one.chain_id): {} for one in configured if one.validators
     }
     sets = {(one.name, one.chain_id): (one.validators, one.quorum) for one in configured}
     for digest, receipt in receipts:
         block = verify_proof(receipt.proof, digest)
-        found.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
+        blocks_by_witness.setdefault((receipt.witness, receipt.development, block.chain), {})[block.hash] = None
     return tuple(
         TrustedLedger(
             as_told(witness),
@@ -176,7 +175,7 @@ def vouch(
             trials if development else label,
             *sets.get((witness, chain), ((), 0)),
         )
-        for (witness, development, chain), blocks in found.items()
+        for (witness, development, chain), blocks in blocks_by_witness.items()
     )
 
 

@@ -1,4 +1,4 @@
-"""What is asked of an Ethereum node by JSON-RPC: the state of the account, the contract, and whole blocks."""
+"""JSON-RPC requests to an Ethereum node: the state of the account, the contract, and whole blocks."""
 
 import contextlib
 import json
@@ -28,24 +28,24 @@ _HEADER = (
     "timestamp extraData mixHash nonce"
 )
 _LATER = ("baseFeePerGas", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash")
-"""Fields that forks have added behind these, since London."""
+"""Header fields that forks have appended since London."""
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RLPException, RecursionError)
-"""The last one comes of JSON that is nested without end."""
+"""Errors of unreadable responses; the last one is raised for JSON with endless nesting."""
 _QUORUM = List([raw, raw, raw])  # validators, proposer's seal, seals
 
 
 class RefusedCallError(ServiceMissingError):
-    """The node answered that it won't, with its own words."""
+    """The node rejected a call with its own message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a transaction."""
+    """Result of a transaction."""
 
     transaction: str  # its hash
-    block: int  # the number of the block that holds it
-    failed: bool = False  # whether it changed nothing but its sender's purse
-    logged: bool = True  # whether it logged anything
+    block: int  # number of its block
+    failed: bool = False  # true if it only cost its sender gas
+    logged: bool = True  # true if it logged anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,10 @@ class EvmNode:
     session: requests.Session
 
     def call(self, method: str, *parameters: object, limit: int = MAX_ANSWER) -> Any:  # noqa: ANN401 - whatever the node answers
-        """One call; raises ``RefusedCallError`` when the node says why it won't, and ``ServiceMissingError``."""
+        """Make one call.
+
+        Raises ``RefusedCallError`` if the node rejects it with a reason, and ``ServiceMissingError``.
+        """
         question = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
         status, body = ask(self.session, self.url, question, {"Content-Type": "application/json"}, limit=limit)
         try:
@@ -66,36 +69,37 @@ class EvmNode:
                 raise RefusedCallError(Sentence("The node refused %(method)s: %(why)s.", method=method, why=why))
             return answer["result"]
         except _UNREADABLE as error:
-            told = {"method": method, "status": status}
-            sentence = Sentence("The node answered %(method)s with status %(status)s, not as a node.", **told)
+            details = {"method": method, "status": status}
+            sentence = Sentence("The node answered %(method)s with status %(status)s, not as a node.", **details)
             raise ServiceMissingError(sentence) from error
 
     def number(self, method: str, *parameters: object) -> int:
-        """A call that is answered by a number; raises ``ServiceMissingError``."""
-        found = self.call(method, *parameters)
+        """Make a call that returns a number; raises ``ServiceMissingError``."""
+        result = self.call(method, *parameters)
         try:
-            return int(found, 16)
+            return int(result, 16)
         except _UNREADABLE as error:
             raise ServiceMissingError(f"The node answered {method} with something that isn't a number.") from error
 
     def anchored_at(self, contract: bytes, digest: Digest) -> int:
-        """Seconds since 1970 at which the contract first got a digest, as of the newest block; 0 for never.
+        """Return the Unix time at which the contract first got a digest, as of the newest block; 0 for never.
 
-        Raises ``ServiceMissingError``, also when there is no such contract.
+        Raises:
+            ServiceMissingError: The node does not respond, or there is no such contract.
         """
         data = "0x" + (keccak(b"at(bytes32)")[:4] + digest.raw).hex()
-        found = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
-        if not isinstance(found, str) or len(found) != 66:
+        result = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
+        if not isinstance(result, str) or len(result) != 66:
             raise ServiceMissingError(f"The chain has no contract of ours at 0x{contract.hex()}.")
         with _readable("eth_call"):
-            return int(found, 16)
+            return int(result, 16)
 
     def head(self) -> int:
-        """The number of the newest block; raises ``ServiceMissingError``."""
+        """Return the number of the newest block; raises ``ServiceMissingError``."""
         return self.number("eth_blockNumber")
 
     def block_at(self, time: int) -> int:
-        """The number of the first block whose time is at least this, by bisection."""
+        """Return the number of the first block with at least this time, by bisection."""
         low, high = 0, self.head()
         while low < high:
             middle = (low + high) // 2
@@ -103,7 +107,10 @@ class EvmNode:
         return low
 
     def fate_of(self, transaction: str) -> Fate | None:
-        """What became of a transaction, or ``None`` while it isn't in a block; raises ``ServiceMissingError``."""
+        """Return the result of a transaction, or ``None`` while it is not in a block.
+
+        Raises ``ServiceMissingError``.
+        """
         receipt = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
         with _readable("eth_getTransactionReceipt"):
             if receipt is None or receipt["blockNumber"] is None:
@@ -112,17 +119,19 @@ class EvmNode:
             return Fate(transaction, int(receipt["blockNumber"], 16), failed, bool(receipt["logs"]))
 
     def find_log(self, contract: bytes, digest: Digest, first: int, last: int) -> Fate | None:
-        """The transaction whose log tells of a digest in these blocks, or ``None``; raises ``ServiceMissingError``."""
+        """Return the transaction in these blocks that logged a digest, or ``None``; raises ``ServiceMissingError``."""
         topics = ["0x" + EVENT.hex(), "0x" + digest.hex]
-        wanted = {"address": "0x" + contract.hex(), "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}
-        found = self.call("eth_getLogs", wanted)
+        log_filter = {"address": "0x" + contract.hex(), "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}
+        logs = self.call("eth_getLogs", log_filter)
         with _readable("eth_getLogs"):
-            return Fate(str(found[0]["transactionHash"]), int(found[0]["blockNumber"], 16)) if found else None
+            return Fate(str(logs[0]["transactionHash"]), int(logs[0]["blockNumber"], 16)) if logs else None
 
     def proof_of(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
-        """The proof that a mined transaction told of a digest; raises ``ServiceMissingError`` for half a block.
+        """Return the proof that a mined transaction logged a digest.
 
-        Raises ``IntegrityError`` when what the node says doesn't fit together, or its blocks are of an unknown form.
+        Raises:
+            ServiceMissingError: The node returns an incomplete block.
+            IntegrityError: The node's data is inconsistent, or its blocks have an unknown form.
         """
         try:
             mine = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
@@ -142,9 +151,9 @@ class EvmNode:
 
     def _receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
         try:
-            found: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"], limit=MAX_RECEIPTS)
-            if isinstance(found, list) and len(found) == len(block["transactions"]):
-                return sorted(found, key=lambda each: int(each["transactionIndex"], 16))
+            receipts: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"], limit=MAX_RECEIPTS)
+            if isinstance(receipts, list) and len(receipts) == len(block["transactions"]):
+                return sorted(receipts, key=lambda each: int(each["transactionIndex"], 16))
         except RefusedCallError:
             pass  # an older node: one by one
         return [self.call("eth_getTransactionReceipt", each, limit=MAX_RECEIPTS) for each in block["transactions"]]
@@ -158,10 +167,13 @@ class EvmNode:
 
 
 def encode_header(block: dict[str, Any]) -> bytes:
-    """The RLP of a block's header from the JSON of a node, in the form of which the block's hash is the hash.
+    """Return the RLP of a block header from a node's JSON, in the form whose hash is the block's hash.
 
-    The chains of consortia leave the seals of their validators out of the hash, since each validator may hold others
-    (:func:`_unsealed`). Raises ``IntegrityError`` when no form has the block's hash.
+    Consortium chains leave the validators' seals out of the hash, because each validator may hold others
+    (:func:`_unsealed`).
+
+    Raises:
+        IntegrityError: No form has the block's hash.
     """
     names = [*_HEADER.split(), *(name for name in _LATER if block.get(name) is not None)]
     for extra in _unsealed(_bytes(block["extraData"])):
@@ -172,7 +184,7 @@ def encode_header(block: dict[str, Any]) -> bytes:
 
 
 def _unsealed(extra: bytes) -> Iterator[bytes]:
-    """What may stand for a header's extra data when the header is hashed: as it is, or without what isn't hashed."""
+    """Yield candidates for a header's extra data as hashed: unchanged, or without the part that is not hashed."""
     yield extra
     yield from (hashed for hashed, _, _ in seal_forms(extra))  # QBFT and IBFT 2.0
     with contextlib.suppress(IntegrityError):
@@ -181,7 +193,7 @@ def _unsealed(extra: bytes) -> Iterator[bytes]:
 
 
 def encode_receipt(receipt: dict[str, Any]) -> bytes:
-    """A receipt as it stands in the trie of its block, from the JSON of a node (EIP-658, EIP-2718)."""
+    """Encode a receipt from a node's JSON as in the trie of its block (EIP-658, EIP-2718)."""
     logs = [
         [_bytes(log["address"]), [_bytes(topic) for topic in log["topics"]], _bytes(log["data"])]
         for log in receipt["logs"]
@@ -195,8 +207,8 @@ def encode_receipt(receipt: dict[str, Any]) -> bytes:
 
 
 def _log_of(logs: Sequence[dict[str, Any]], digest: Digest) -> int:
-    wanted = [EVENT, digest.raw]
-    places = [place for place, log in enumerate(logs) if [_bytes(each) for each in log["topics"]][:2] == wanted]
+    topics = [EVENT, digest.raw]
+    places = [place for place, log in enumerate(logs) if [_bytes(each) for each in log["topics"]][:2] == topics]
     if not places:
         raise IntegrityError("The transaction has no log of the digest.")
     return places[0]

@@ -1,10 +1,10 @@
-"""Receipts of EVM chains, read and checked offline: a block header, and a proof that a log lies in its receipts.
+"""Offline verification of EVM receipts: a block header, and a proof that a log entry is in the block's receipts.
 
-What this shows: a block with this hash holds a log of the digest, and states a time. That the block belongs to the
-chain isn't shown by it: whoever has the chain compares the hash, or knows validators who have sealed the block.
-RLP, tries and signatures are read by the Ethereum Foundation's libraries, with limits of ours around them.
-Sources: Ethereum Yellow Paper, 4.3 and appendix D; EIP-2718 for receipts with a type before them; QBFT and IBFT 2.0 as
-Besu and GoQuorum write them.
+This shows that a block with this hash has a log entry with the digest and states a time. It does not show that the
+block belongs to the chain: for that, compare the hash with the chain, or know validators who have sealed the block.
+
+The Ethereum Foundation's libraries read RLP, tries and signatures, within limits set here. Sources: Ethereum Yellow
+Paper, 4.3 and appendix D; EIP-2718 for receipts with a type prefix; QBFT and IBFT 2.0 as written by Besu and GoQuorum.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,13 +29,13 @@ from exhibit.types import Count
 
 FORMAT = "exhibit-evm/1"
 PENDING_FORMAT = "exhibit-evm-pending/1"
-MAX_PROOF = 1 << 17  # bytes of a receipt: reading what it holds takes a second at most
-MAX_DEPTH = 16  # of lists in lists
+MAX_PROOF = 1 << 17  # maximum size of a receipt, bytes: reading it takes a second at most
+MAX_DEPTH = 16  # maximum depth of nested lists
 MAX_NODES = 64
 MAX_SEALS = 256
 EVENT = keccak(b"Anchored(bytes32,uint256)")
 EXTRA = 12
-"""The place of the extra data in a header."""
+"""Index of the extra data in a header."""
 
 _RECEIPTS_ROOT, _NUMBER, _TIME = 5, 8, 11
 _MIN_FIELDS = 15
@@ -54,31 +54,31 @@ _NO_TRIE = (
     ValueError,
     RecursionError,
 )
-"""What the library raises over nodes that don't make a trie."""
+"""Errors of the library for nodes that do not form a trie."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class EvmProof(Canonical):
-    """``evm-*.json``: what shows that a block holds a digest."""
+    """``evm-*.json``: proof that a block holds a digest."""
 
     chain: Count  # the chain's id (EIP-155), as configured; nothing in the proof shows it
-    digest: Digest  # what was given to the contract
+    digest: Digest  # digest that was given to the contract
     header: bytes  # the block's header, RLP; its Keccak-256 is the block's hash
-    transaction: Count  # its place in the block, from 0
-    log: Count  # the log's place in the transaction's receipt, from 0
-    nodes: tuple[bytes, ...]  # of the trie of receipts, from the root to the transaction's, RLP
+    transaction: Count  # index of the transaction in the block, from 0
+    log: Count  # index of the log entry in the transaction's receipt, from 0
+    nodes: tuple[bytes, ...]  # nodes of the trie of receipts, from the root to the transaction's, RLP
     format: str = FORMAT  # :data:`FORMAT`
-    sealed: bytes = b""  # the extra data with seals, where the hash leaves them out
+    sealed: bytes = b""  # extra data with seals, if the hash leaves them out
 
 
 @dataclass(frozen=True, slots=True)
 class EvmPending(Canonical):
-    """The same file before the chain has spoken."""
+    """The same file before the transaction is confirmed."""
 
     chain: Count  # the chain's id
-    digest: Digest  # what the contract is given
-    transaction: bytes  # signed, as it is or will be sent; empty when the chain holds the digest already
+    digest: Digest  # digest for the contract
+    transaction: bytes  # signed transaction; empty if the chain already holds the digest
     format: str = PENDING_FORMAT  # :data:`PENDING_FORMAT`
 
 
@@ -95,9 +95,11 @@ class EvmBlock:
 
 
 def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
-    """Check a proof (an ``evm-*.json`` file) to its block; whether that is the chain's is for the caller to decide.
+    """Verify a proof (an ``evm-*.json`` file) up to its block; the caller decides whether that is the chain's.
 
-    Raises ``PendingProofError`` when no block holds it yet, and ``IntegrityError``.
+    Raises:
+        PendingProofError: No block holds the digest yet.
+        IntegrityError: The proof is invalid.
     """
     plain = _parsed(proof)
     if plain.get("format") == PENDING_FORMAT:
@@ -113,14 +115,16 @@ def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
 
 
 def read_pending(proof: bytes) -> EvmPending:
-    """The pending form of a receipt; raises ``IntegrityError``."""
+    """Read the pending form of a receipt; raises ``IntegrityError``."""
     return _read(EvmPending, _parsed(proof))
 
 
 def read_header(chain: int, header: bytes, sealed: bytes = b"") -> tuple[EvmBlock, bytes]:
-    """A block by its header (RLP) and its sealed extra data, and the root of its receipts; raises ``IntegrityError``.
+    """Return a block from its header (RLP) and sealed extra data, and the root of its receipts.
 
-    Fields that later forks have added behind the first 15 are allowed.
+    Raises ``IntegrityError``.
+
+    Fields that later forks have appended to the first 15 are allowed.
     """
     fields = _fields_of(header)
     root, seconds, number = fields[_RECEIPTS_ROOT], _number(fields[_TIME]), _number(fields[_NUMBER])
@@ -131,7 +135,7 @@ def read_header(chain: int, header: bytes, sealed: bytes = b"") -> tuple[EvmBloc
 
 
 def decode(data: bytes, shape: Any = raw) -> Any:  # noqa: ANN401 - the library's words, and what they describe
-    """What RLP holds, in its one form and in the shape of a sedes; raises ``IntegrityError``."""
+    """Decode canonical RLP in the shape of a sedes; raises ``IntegrityError``."""
     try:
         item = rlp.decode(data)
         level = [item]
@@ -147,7 +151,7 @@ def decode(data: bytes, shape: Any = raw) -> Any:  # noqa: ANN401 - the library'
 
 
 def prove(pairs: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, tuple[bytes, ...]]:
-    """The root of the trie of these pairs (no value is empty), and the nodes that lead from it to one of the keys."""
+    """Return the root of the trie of these pairs (no value is empty), and the nodes from the root to one key."""
     trie = HexaryTrie({})
     for each, value in pairs.items():
         trie[each] = value
@@ -155,10 +159,10 @@ def prove(pairs: Mapping[bytes, bytes], key: bytes) -> tuple[bytes, tuple[bytes,
 
 
 def check_path(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
-    """The value that a trie with this hash holds at a key; raises ``IntegrityError``.
+    """Return the value at a key of the trie with this root hash; raises ``IntegrityError``.
 
-    The nodes are those from the root's downwards that aren't inlined in the one above; no others, which the library
-    would overlook.
+    The nodes must be exactly those from the root down that are not inlined in their parent; the library would ignore
+    others.
     """
     if not 0 < len(nodes) <= MAX_NODES:
         raise IntegrityError("The proof has no nodes, or too many.")
@@ -180,7 +184,7 @@ def _path(trie: HexaryTrie, key: bytes) -> tuple[bytes, ...]:
 
 
 def seal_forms(extra: bytes) -> Iterator[tuple[bytes, bytes, Sequence[bytes]]]:
-    """What a block's hash covers of its extra data, what the seals cover, and the seals, in each form that fits it."""
+    """Yield, for each form that fits: the hashed extra data, the extra data covered by the seals, and the seals."""
     try:
         *fields, turn, seals = decode(extra, _SEALED)
     except IntegrityError:
@@ -190,10 +194,12 @@ def seal_forms(extra: bytes) -> Iterator[tuple[bytes, bytes, Sequence[bytes]]]:
 
 
 def sealers(header: bytes, sealed: bytes) -> frozenset[bytes]:
-    """The addresses (20 bytes each) whose seals stand in the extra data that a node told of a block.
+    """Return the addresses (20 bytes each) of the seals in the extra data that a node returned for a block.
 
-    ``header`` is the one that gives the block's hash (RLP). Raises ``IntegrityError`` when they don't belong together,
-    or there are more than :data:`MAX_SEALS`; a seal that can't be one counts for nobody.
+    ``header`` is the one that gives the block's hash (RLP). An impossible seal counts for nobody.
+
+    Raises:
+        IntegrityError: Header and extra data do not belong together, or there are more than :data:`MAX_SEALS` seals.
     """
     fields = _fields_of(header)
     for hashed, covered, seals in seal_forms(sealed):
@@ -206,7 +212,7 @@ def sealers(header: bytes, sealed: bytes) -> frozenset[bytes]:
 
 
 def signer(digest: bytes, seal: bytes) -> bytes | None:
-    """The address that signed 32 bytes with a seal (r, s and the parity of R, 65 bytes), or ``None``."""
+    """Return the address that signed 32 bytes with a seal (r, s and the parity of R, 65 bytes), or ``None``."""
     if len(seal) != 65:
         return None
     try:

@@ -1,1 +1,1 @@
-"""OpenTimestamps: calendars and Bitcoin blocks, asked, and checked offline."""
+"""OpenTimestamps: requests to calendars and for Bitcoin blocks, and offline verification."""

@@ -1,7 +1,7 @@
-"""The anchor of OpenTimestamps: calendars gather digests, and a Bitcoin block attests them some hours later.
+"""Timestamps by OpenTimestamps: calendars collect digests, and a Bitcoin block attests them some hours later.
 
-A nonce is mixed in first, so that calendars learn nothing of the digest. The header of the attesting block is kept
-with the receipt: with it the proof is checked without any server.
+A nonce is mixed in first, so that calendars learn nothing about the digest. The header of the attesting block is stored
+with the receipt, so that the proof can be verified without any server.
 """
 
 import fnmatch
@@ -27,9 +27,9 @@ from exhibit.sentences import Sentence, following
 
 KIND = "opentimestamps"
 NONCE_BYTES = 16
-MAX_ANSWER = 10_000  # bytes of a calendar's answer, as the usual client takes them
+MAX_ANSWER = 10_000  # maximum size of a calendar's response, bytes, as in the reference client
 SILENT_FOR = 120.0
-"""Seconds for which a calendar that didn't answer isn't asked for anything: each question would wait as long."""
+"""Seconds without requests to a calendar that did not respond: each request would wait as long."""
 
 CONFIRMATIONS = {"main": 6, "regtest": 1}
 KNOWN_CALENDARS = ("*.calendar.opentimestamps.org", "*.calendar.eternitywall.com", "*.calendar.catallaxy.com")
@@ -40,7 +40,8 @@ _HEADERS = {"Accept": "application/vnd.opentimestamps.v1", "Content-Type": "appl
 class OpenTimestampsAnchor:
     """Bitcoin through OpenTimestamps calendars (port ``Anchor``).
 
-    Raises ``ConfigError`` without a calendar, and for blocks of ``regtest`` outside development.
+    Raises:
+        ConfigError: There is no calendar, or it uses blocks of ``regtest`` outside development.
     """
 
     kind = KIND
@@ -48,7 +49,7 @@ class OpenTimestampsAnchor:
     qualified = ""
 
     name: str
-    calendars: Sequence[str]  # one that answers is enough
+    calendars: Sequence[str]  # a single response is enough
     blocks: BlockSource | None  # without it, proofs that name their block stay pending
     _: KW_ONLY
     development: bool
@@ -64,7 +65,7 @@ class OpenTimestampsAnchor:
         self._silent_until: dict[str, float] = {}
 
     def submit(self, digest: Digest) -> Receipt:
-        """Give the digest, behind a nonce, to every calendar; raises ``ServiceMissingError`` when none takes it."""
+        """Send the digest, hidden by a nonce, to every calendar; raises ``ServiceMissingError`` if none accepts it."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         commitment = _nonced(digest, nonce)[1]
         proof = b""
@@ -81,10 +82,13 @@ class OpenTimestampsAnchor:
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, proof)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
-        """Ask the calendars for what is pending; complete once a block with enough blocks above it attests the digest.
+        """Query the calendars for pending parts; complete once a block with enough confirmations attests the digest.
 
-        A calendar that doesn't answer counts as nothing new. Raises ``ServiceMissingError`` when nothing is new and the
-        source of blocks doesn't answer for a block that was named, and ``IntegrityError``.
+        A calendar that does not respond counts as having nothing new.
+
+        Raises:
+            ServiceMissingError: Nothing is new, and the source of blocks does not respond for a named block.
+            IntegrityError: The receipt or a block is invalid.
         """
         if receipt.state is ReceiptState.COMPLETE:
             return receipt
@@ -95,26 +99,26 @@ class OpenTimestampsAnchor:
         for part, calendar in proofs.pending_stamps(stamp):
             if self._is_known(calendar):
                 grown = self._asked(grown, part.msg, calendar)
-        known = receipt if grown == receipt.proof else replace(receipt, proof=grown)
+        extended = receipt if grown == receipt.proof else replace(receipt, proof=grown)
         try:
             witnessed = self._witnessed(grown, digest)
         except ServiceMissingError:
-            if known is receipt:
+            if extended is receipt:
                 raise
-            return known  # what the calendars gave isn't lost because a node is silent
+            return extended  # keep the calendars' responses although the node does not respond
         if witnessed is None:
-            return known
+            return extended
         height, header, time = witnessed
         material = ((f"block-{height}.header", header),)
         return replace(receipt, state=ReceiptState.COMPLETE, proof=grown, material=material, time=time)
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """The time of the attesting block; raises ``IntegrityError`` (or what it covers) when it doesn't hold."""
+        """Return the time of the attesting block; raises ``IntegrityError`` or a subclass if the proof is invalid."""
         network = "main" if self.blocks is None else self.blocks.network
         return proofs.verify_proof(receipt.proof, digest, proofs.headers_in(receipt.material), network)[1]
 
     def examine(self) -> str:
-        """How many calendars answer, and the newest block that is known."""
+        """Return how many calendars respond, and the newest known block."""
         answering = 0
         for calendar in self.calendars:
             with suppress(ExhibitError):
@@ -128,7 +132,7 @@ class OpenTimestampsAnchor:
         return f"{told}; the newest block is {self.blocks.tip():,}."
 
     def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
-        """Height, header and time of the lowest block that holds the digest and is deep enough."""
+        """Return height, header and time of the lowest block that attests the digest and has enough confirmations."""
         heights = list(dict.fromkeys(height for height, _ in proofs.leads_of(proof).blocks))
         if not heights or self.blocks is None:
             return None
@@ -147,7 +151,7 @@ class OpenTimestampsAnchor:
         return None
 
     def _asked(self, proof: bytes, commitment: bytes, calendar: str) -> bytes:
-        """The proof with what a calendar has to add about a part of it; as it was, when that is nothing of use."""
+        """Return the proof extended by a calendar's response, or unchanged if that contains nothing useful."""
         try:
             answer = self._from_calendar(f"{calendar}/timestamp/{commitment.hex()}", commitment)
             return proofs.merged(proofs.read_proof(proof), answer)
@@ -164,18 +168,18 @@ class OpenTimestampsAnchor:
             self._silent_until[calendar] = time.monotonic() + SILENT_FOR
             raise
         if status != 200:
-            told = {"place": calendar, "status": status}
-            raise ServiceMissingError(Sentence("%(place)s answered with status %(status)s.", **told))
+            details = {"place": calendar, "status": status}
+            raise ServiceMissingError(Sentence("%(place)s answered with status %(status)s.", **details))
         return proofs.read_stamp(answer, commitment)
 
     def _is_known(self, calendar: str) -> bool:
-        """Whether a calendar that a proof names may be asked: one's own, or a pool's well-known members."""
+        """Return True if a calendar in a proof may be queried: a configured one, or a pool's well-known member."""
         scheme, _, place = origin_of(calendar).partition("://")
-        known = any(fnmatch.fnmatchcase(place, pattern) for pattern in KNOWN_CALENDARS)
-        return calendar.rstrip("/") in self.calendars or (scheme == "https" and known)
+        is_public = any(fnmatch.fnmatchcase(place, pattern) for pattern in KNOWN_CALENDARS)
+        return calendar.rstrip("/") in self.calendars or (scheme == "https" and is_public)
 
 
 def _nonced(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:
-    """The beginning of a proof, and what calendars are given."""
+    """Return the start of a proof, and the commitment for calendars."""
     stamp = Timestamp(digest.raw)
     return stamp, stamp.ops.add(OpAppend(nonce)).ops.add(OpSHA256()).msg

@@ -1,4 +1,4 @@
-"""Where block headers come from while there is a network: a node of one's own, or a public explorer."""
+"""Sources of block headers: the operator's own node, or a public explorer."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
 
 @dataclass(frozen=True, slots=True, repr=False)
 class JsonRpcBlocks:
-    """Bitcoin Core's JSON-RPC; raises ``ConfigError`` for a network that there isn't.
+    """Bitcoin Core's JSON-RPC; raises ``ConfigError`` for an unknown network.
 
-    The credentials are a file with ``user:password`` in one line, as Bitcoin Core writes its ``.cookie``; it is read
-    for every call, since the node writes another one at each start.
+    The credentials are a file with ``user:password`` in one line, like Bitcoin Core's ``.cookie``; it is read for every
+    call, because the node rewrites it at each start.
     """
 
     url: str
@@ -30,14 +30,14 @@ class JsonRpcBlocks:
             raise ConfigError(f"There is no Bitcoin network {self.network!r}.", hint="It is main or regtest.")
 
     def tip(self) -> int:
-        """The height of the newest block."""
-        found = self._call("getblockcount")
-        if type(found) is not int:
+        """Return the height of the newest block."""
+        height = self._call("getblockcount")
+        if type(height) is not int:
             raise ServiceMissingError("The Bitcoin node answered with something that isn't a height.")
-        return found
+        return height
 
     def header(self, height: int) -> bytes:
-        """The 80 bytes of the header at a height."""
+        """Return the 80-byte header at a height."""
         block = str(self._call("getblockhash", height))
         return _checked(str(self._call("getblockheader", block, False)), block)  # noqa: FBT003 - the node's own parameter: not decoded
 
@@ -70,7 +70,7 @@ class JsonRpcBlocks:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EsploraBlocks:
-    """The HTTP interface of Esplora, such as ``https://blockstream.info/api`` serves it for the main chain."""
+    """The HTTP interface of Esplora, such as ``https://blockstream.info/api`` for the main chain."""
 
     network: ClassVar[Network] = "main"
 
@@ -78,14 +78,14 @@ class EsploraBlocks:
     session: requests.Session
 
     def tip(self) -> int:
-        """The height of the newest block."""
+        """Return the height of the newest block."""
         text = self._get("/blocks/tip/height")
         if not text.isdecimal():
             raise ServiceMissingError("The block explorer answered with something that isn't a height.")
         return int(text)
 
     def header(self, height: int) -> bytes:
-        """The 80 bytes of the header at a height."""
+        """Return the 80-byte header at a height."""
         block = self._get(f"/block-height/{height}")
         return _checked(self._get(f"/block/{block}/header"), block)
 
@@ -97,11 +97,11 @@ class EsploraBlocks:
 
 
 BlockSource = JsonRpcBlocks | EsploraBlocks
-"""Gives headers of one network; raises ``ServiceMissingError``, also when there is no such block."""
+"""Source of headers of one network; raises ``ServiceMissingError``, also if there is no such block."""
 
 
 def _checked(text: str, block: str) -> bytes:
-    """A header from its hexadecimal form, once it has the hash that was asked for."""
+    """Return a header from its hexadecimal form after checking that it has the requested hash."""
     try:
         data = bytes.fromhex(text)
         fits = parse_header(data).text == block

@@ -1,4 +1,4 @@
-"""OpenTimestamps, as the rest of the product knows it."""
+"""Declaration of OpenTimestamps for the rest of the product."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 
 CLOCKS = timedelta(hours=2)
-"""By so much the time in a Bitcoin block's header may be too early: miners set it within rules that are that wide."""
+"""Time by which a Bitcoin block's header may be too early: the rules for miners allow that much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTimestampsConfig(AnchorConfig):
-    """The settings of calendars, and of where Bitcoin's blocks come from.
+    """Settings of calendars, and of the source of Bitcoin's blocks.
 
     Attributes:
-        bitcoin_source: JSON-RPC address of a Bitcoin node that gives block headers.
+        bitcoin_source: JSON-RPC URL of a Bitcoin node that returns block headers.
         bitcoin_credentials: For a `bitcoin_source`: a file with `user:password` in one line. Bitcoin Core's own
             `.cookie` is one; it is read for each call.
-        bitcoin_explorer: In place of a node: an explorer with Esplora's interface, such as
-            `https://blockstream.info/api`. With neither, proofs name their block and stay pending until somebody
-            checks them with a node.
+        bitcoin_explorer: Instead of a node: an explorer with Esplora's interface, such as
+            `https://blockstream.info/api`. With neither, proofs name their block and stay pending until somebody checks
+            them with a node.
     """
 
     bitcoin_source: str = values.setting("", values.web_url)
@@ -42,12 +42,12 @@ class OpenTimestampsConfig(AnchorConfig):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Every URL that the operator wrote."""
+        """Every URL in the operator's settings."""
         return tuple(filter(None, (*self.urls, self.bitcoin_source, self.bitcoin_explorer)))
 
     @property
     def faults(self) -> dict[str, object]:
-        """What is wrong with it, each with whether it is so."""
+        """Possible faults of the settings, each with a value that is true if it applies."""
         return {
             "bitcoin_source and bitcoin_explorer exclude each other": self.bitcoin_source and self.bitcoin_explorer,
             "bitcoin_credentials is for a bitcoin_source": self.bitcoin_credentials and not self.bitcoin_source,
@@ -56,24 +56,24 @@ class OpenTimestampsConfig(AnchorConfig):
 
 @dataclass(frozen=True, slots=True)
 class TrustedChain:
-    """A chain of blocks with proof of work.
+    """A proof-of-work blockchain.
 
     Attributes:
-        network: ``main`` or ``regtest``; blocks of the latter are made at will and count only by their hash.
-        minimum_difficulty: a header counts when the work that its hash shows is at least this, relative to the easiest
-            target of the main network; making such a header costs what mining a block costs.
+        network: ``main`` or ``regtest``; blocks of the latter can be made at will and count only by their hash.
+        minimum_difficulty: Least work that a header's hash must prove, relative to the easiest target of the main
+            network; making such a header costs as much as mining a block.
     """
 
-    name: str  # how results name it
+    name: str  # name in results
     network: Literal["main", "regtest"]
     minimum_difficulty: float
-    blocks: tuple[Digest, ...]  # when not empty, only headers with these hashes (as usually written) count
-    development: bool  # true for a chain started for trials
-    label: str  # the words that results then show
+    blocks: tuple[Digest, ...]  # if not empty, only headers with these hashes (as usually written) count
+    development: bool  # true for a development chain
+    label: str  # label that results show for a development chain
 
 
 def build(given: OpenTimestampsConfig, session: "requests.Session", _log: object = None) -> "OpenTimestampsAnchor":
-    """The adapter of calendars."""
+    """Return the adapter of calendars."""
     from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
     from evidence.anchors.opentimestamps.blocks import BlockSource, EsploraBlocks, JsonRpcBlocks
 
@@ -87,16 +87,16 @@ def build(given: OpenTimestampsConfig, session: "requests.Session", _log: object
 
 
 def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[TrustedChain], what: str) -> Attested:
-    """One pinned chain whose rule the attesting block meets."""
+    """Verify a proof against the pinned chains: the attesting block must meet the rule of one of them."""
     from evidence.anchors.opentimestamps.proofs import headers_in, leads_of, verify_proof
 
     headers = headers_in(material.items())
     height, _ = verify_proof(proof, digest, headers, "regtest")
     for chain in chains:
-        known = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
+        pinned_headers = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
         try:
-            height, time = verify_proof(proof, digest, known, chain.network, chain.minimum_difficulty)
-        except IntegrityError:  # of what is pinned; as a whole it holds
+            height, time = verify_proof(proof, digest, pinned_headers, chain.network, chain.minimum_difficulty)
+        except IntegrityError:  # invalid under this pin, although valid as a whole
             continue
         dated = f"dated {shown(time)} (the clocks of blocks are right within some two hours)"
         others = leads_of(proof).others
@@ -117,16 +117,19 @@ def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
 
 
 def vouch(_: object, receipts: Iterable[tuple[Digest, Receipt]], _label: str, trials: str) -> tuple[TrustedChain, ...]:
-    """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
+    """Return the blocks of development chains that attest receipts.
+
+    They can be made at will, so only their hash counts.
+    """
     from evidence.anchors.opentimestamps.proofs import headers_in, parse_header
 
-    found: dict[str, dict[Digest, None]] = {}
+    blocks_by_witness: dict[str, dict[Digest, None]] = {}
     for receipt in (receipt for _, receipt in receipts if receipt.development):
         for data in headers_in(receipt.material).values():
-            found.setdefault(receipt.witness, {})[Digest.from_hex(parse_header(data).text)] = None
+            blocks_by_witness.setdefault(receipt.witness, {})[Digest.from_hex(parse_header(data).text)] = None
     return tuple(
         TrustedChain(as_told(witness), "regtest", 0.0, tuple(blocks), development=True, label=trials)
-        for witness, blocks in found.items()
+        for witness, blocks in blocks_by_witness.items()
     )
 
 

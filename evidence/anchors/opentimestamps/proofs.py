@@ -1,4 +1,4 @@
-"""OpenTimestamps proofs and Bitcoin block headers with their work, read and checked offline, without a node."""
+"""Offline verification of OpenTimestamps proofs and Bitcoin block headers with their work, without a node."""
 
 import contextlib
 import hashlib
@@ -22,10 +22,10 @@ Network = Literal["main", "regtest"]
 
 HEADER_BYTES = 80
 MINIMUM_DIFFICULTY = 5e13
-"""What a block of the main chain needs to count: 2·10²³ hashes, as all of its blocks have taken since 2024."""
+"""Difficulty that a block of the main chain needs to count: 2·10²³ hashes, as all its blocks have taken since 2024."""
 
 MAX_PROOF = 1 << 18
-NUMBER_BYTES = 7  # that a number may take in a proof: 49 bits, far more than any height or length needs
+NUMBER_BYTES = 7  # maximum length of a number in a proof: 49 bits, far more than any height or length needs
 MAX_DEPTH, MAX_OPERATIONS, MAX_MESSAGE, MAX_PAYLOAD, MAX_ADDRESS = 256, 4096, 4096, 8192, 1000
 
 _START = DetachedTimestampFile.HEADER_MAGIC + b"\x01\x08"
@@ -38,17 +38,17 @@ _HEADER = re.compile(r"block-(0|[1-9][0-9]{0,8})\.header")
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
-    """The 80 bytes at the head of a block; hashes are 32 bytes as hashed (the usual text form has them reversed)."""
+    """The 80-byte header of a block; hashes are 32 bytes as hashed (the usual text form is reversed)."""
 
-    previous: bytes  # hash of the block before
+    previous: bytes  # hash of the previous block
     merkle_root: bytes  # over the block's transactions
-    time: datetime  # when the miner says it was made, aware, UTC; true within some two hours
+    time: datetime  # time stated by the miner, aware, UTC; accurate to about two hours
     bits: int  # the target in its compact form
     hash: bytes  # the block's own
 
     @property
     def target(self) -> int:
-        """The number that the hash must not exceed; 0 when the compact form is invalid."""
+        """The number that the hash must not exceed; 0 if the compact form is invalid."""
         exponent, mantissa = self.bits >> 24, self.bits & 0xFFFFFF
         if mantissa > 0x7FFFFF or exponent > 32:
             return 0
@@ -61,7 +61,7 @@ class BlockHeader:
 
 
 def parse_header(data: bytes) -> BlockHeader:
-    """Read a header; raises ``IntegrityError`` when it doesn't have 80 bytes."""
+    """Parse a header; raises ``IntegrityError`` unless it has 80 bytes."""
     if len(data) != HEADER_BYTES:
         raise IntegrityError(f"A block header has {HEADER_BYTES} bytes, not {len(data)}.")
     _, previous, merkle_root, time, bits, _ = _LAYOUT.unpack(data)
@@ -70,16 +70,19 @@ def parse_header(data: bytes) -> BlockHeader:
 
 
 def build_header(previous: bytes, merkle_root: bytes, time: int, bits: int, nonce: int) -> bytes:
-    """The 80 bytes of a header of block version 4."""
+    """Return the 80-byte header of a block of version 4."""
     return _LAYOUT.pack(4, previous, merkle_root, time, bits, nonce)
 
 
 def check_work(header: BlockHeader, network: Network, minimum_difficulty: float = MINIMUM_DIFFICULTY) -> None:
-    """Check the work behind a header; ``regtest`` asks for no difficulty: such blocks are made at will.
+    """Check the work behind a header; ``regtest`` requires no difficulty, because such blocks are made at will.
 
-    That the block is part of the main chain isn't shown by this: it shows what a forger would have had to pay. Whoever
-    has the chain compares :attr:`BlockHeader.text`. Raises ``IntegrityError`` when the hash misses the header's own
-    target, and ``UnknownWitnessError`` when that is too easy for the main chain.
+    This does not show that the block is part of the main chain, only what a forgery would have cost. To check that,
+    compare :attr:`BlockHeader.text` with the chain.
+
+    Raises:
+        IntegrityError: The hash misses the header's own target.
+        UnknownWitnessError: The target is too easy for the main chain.
     """
     if not 0 < int.from_bytes(header.hash, "little") <= header.target:
         raise IntegrityError("The block header has no proof of work: it was changed, or made up.")
@@ -89,11 +92,11 @@ def check_work(header: BlockHeader, network: Network, minimum_difficulty: float 
 
 @dataclass(frozen=True, slots=True)
 class Leads:
-    """What a proof leads to."""
+    """Digest and attestations of a proof."""
 
-    digest: bytes  # what it begins with
+    digest: bytes  # the timestamped digest
     blocks: tuple[tuple[int, bytes], ...]  # height and Merkle root of each Bitcoin block that it names, lowest first
-    others: tuple[str, ...]  # what it names besides, in words: calendars that it waits for, and what isn't known here
+    others: tuple[str, ...]  # other attestations in words: pending calendars, and unknown kinds
 
 
 def verify_proof(
@@ -103,12 +106,17 @@ def verify_proof(
     network: Network,
     minimum_difficulty: float = MINIMUM_DIFFICULTY,
 ) -> tuple[int, datetime]:
-    """Check a proof to the last step: digest, operations, Merkle root of a block, and the work behind the block.
+    """Verify a proof completely: digest, operations, Merkle root of a block, and the work behind the block.
 
-    Returns height and time of the earliest block that attests the digest, by the headers given by height; what else a
-    calendar may have named wrongly does no harm. Raises ``PendingProofError`` when no block attests it yet or the
-    header of none of those that do is given, ``UnknownWitnessError`` when no block is of the main chain by the work
-    behind it, and ``IntegrityError``.
+    Wrong attestations by other calendars in the proof do no harm.
+
+    Returns:
+        Height and time of the earliest block that attests the digest, by the given headers.
+
+    Raises:
+        PendingProofError: No block attests the digest yet, or no header of such a block is given.
+        UnknownWitnessError: No block has enough work for the main chain.
+        IntegrityError: The proof is invalid.
     """
     leads = leads_of(proof)
     if leads.digest != digest.raw:
@@ -130,7 +138,7 @@ def verify_proof(
 
 
 def leads_of(proof: bytes) -> Leads:
-    """Read a proof, as docs/bundle-format.md says; raises ``IntegrityError``."""
+    """Read a proof in the form defined by docs/bundle-format.md; raises ``IntegrityError``."""
     if len(proof) > MAX_PROOF:
         raise IntegrityError("The OpenTimestamps proof is too long.")
     if not proof.startswith(_START):
@@ -142,14 +150,14 @@ def leads_of(proof: bytes) -> Leads:
 
 
 def read_proof(proof: bytes) -> Any:
-    """The library's ``Timestamp`` of a SHA-256 digest; raises ``IntegrityError`` when the file holds none."""
+    """Return the library's ``Timestamp`` of a SHA-256 digest; raises ``IntegrityError`` if the file has none."""
     leads_of(proof)
     with _readable("The OpenTimestamps proof can't be read."):
         return DetachedTimestampFile.deserialize(BytesDeserializationContext(proof)).timestamp
 
 
 def write_proof(stamp: Any) -> bytes:
-    """The ``.ots`` file of a timestamp of a SHA-256 digest; raises ``IntegrityError``."""
+    """Return the ``.ots`` file of a timestamp of a SHA-256 digest; raises ``IntegrityError``."""
     context = BytesSerializationContext()
     with _readable("The OpenTimestamps proof can't be written."):
         DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
@@ -157,7 +165,11 @@ def write_proof(stamp: Any) -> bytes:
 
 
 def merged(stamp: Any, answer: Any) -> bytes:
-    """The ``.ots`` file of a timestamp, grown by a calendar's answer; raises ``IntegrityError``, also if too long."""
+    """Return the ``.ots`` file of a timestamp merged with a calendar's response.
+
+    Raises:
+        IntegrityError: The response does not fit, or the result is too long.
+    """
     with _readable("The calendar's answer doesn't fit into the proof."):
         for part in list(_parts(stamp)):
             if part.msg == answer.msg:
@@ -168,28 +180,28 @@ def merged(stamp: Any, answer: Any) -> bytes:
 
 
 def read_stamp(data: bytes, commitment: bytes) -> Any:
-    """A calendar's answer about a commitment; raises ``IntegrityError`` when it can't be read."""
+    """Parse a calendar's response about a commitment; raises ``IntegrityError`` if it cannot be read."""
     _Reader(data, 0).stamp(commitment)
     with _readable("The calendar's answer can't be read."):
         return Timestamp.deserialize(BytesDeserializationContext(data), commitment)
 
 
 def write_stamp(stamp: Any) -> bytes:
-    """A calendar's answer."""
+    """Serialize a calendar's response."""
     context = BytesSerializationContext()
     stamp.serialize(context)
     return bytes(context.getbytes())
 
 
 def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:
-    """Each part of a timestamp that no block attests and a calendar may, with the calendar's URL."""
+    """Yield each part of a timestamp that no block attests but a calendar may, with the calendar's URL."""
     for part in _parts(stamp):
         if not any(isinstance(found, BitcoinBlockHeaderAttestation) for _, found in part.all_attestations()):
             yield from ((part, found.uri) for found in part.attestations if isinstance(found, PendingAttestation))
 
 
 def headers_in(material: Iterable[tuple[str, bytes]]) -> dict[int, bytes]:
-    """The block headers among a receipt's material, files such as ``block-900000.header``, by height."""
+    """Return the block headers in a receipt's material, in files such as ``block-900000.header``, by height."""
     matches = ((_HEADER.fullmatch(name), data) for name, data in material)
     return {int(match[1]): data for match, data in matches if match}
 
@@ -201,7 +213,7 @@ def _parts(stamp: Any) -> Iterator[Any]:
 
 
 class _Reader:
-    """Reads a proof in order; raises ``IntegrityError``."""
+    """Reads a proof sequentially; raises ``IntegrityError``."""
 
     def __init__(self, data: bytes, place: int) -> None:
         self.data, self.place, self.left = data, place, MAX_OPERATIONS
@@ -209,12 +221,12 @@ class _Reader:
         self.others: set[str] = set()
 
     def stamp(self, message: bytes) -> None:
-        """All that is left."""
+        """Read the rest of the data as a timestamp."""
         self._branch(message, MAX_DEPTH)
         self._check(self.place == len(self.data))
 
     def take(self, count: int) -> bytes:
-        """The next bytes."""
+        """Return the next ``count`` bytes."""
         self._check(self.place + count <= len(self.data))
         self.place += count
         return self.data[self.place - count : self.place]

@@ -1,1 +1,1 @@
-"""Time stamps of RFC 3161 authorities: asked for, and checked offline."""
+"""Timestamps by RFC 3161 authorities: requests, and offline verification."""

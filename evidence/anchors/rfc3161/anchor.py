@@ -1,4 +1,4 @@
-"""The anchor of timestamp authorities (RFC 3161): a signed statement by a named party that a digest existed."""
+"""Timestamps by timestamp authorities (RFC 3161): a signed statement by a named party that a digest existed."""
 
 import contextlib
 import hashlib
@@ -33,26 +33,26 @@ from exhibit.sentences import Sentence
 
 KIND = "rfc3161"
 MAX_REVOCATION_LIST = 700_000
-"""DER bytes of a revocation list that is kept: its PEM still fits what a verifier reads of one file."""
+"""Maximum DER size of a stored revocation list: its PEM must fit the verifier's limit for one file."""
 
 KEPT_FOR = 600.0
-"""Seconds for which a fetched revocation list serves further stamps, and one that can't be had isn't asked for."""
+"""Seconds for which a fetched revocation list is reused, and an unavailable one is not requested again."""
 
-MAX_LISTS = 8  # revocation lists that are asked for with one stamp
+MAX_LISTS = 8  # limit of revocation lists requested for one stamp
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 
 
 @dataclass(eq=False, repr=False)
 class Rfc3161Anchor:
-    """One timestamp authority (port ``Anchor``); raises ``ConfigError`` when no root can be read."""
+    """A timestamp authority (port ``Anchor``); raises ``ConfigError`` if no root can be read."""
 
     kind = KIND
     patience = timedelta(minutes=10)
 
     name: str
     url: str
-    roots_pem: Sequence[bytes]  # to which its stamps have to lead
+    roots_pem: Sequence[bytes]  # roots to which its stamps must lead
     _: KW_ONLY
     development: bool
     session: requests.Session
@@ -68,17 +68,20 @@ class Rfc3161Anchor:
         self._fetched: dict[str, tuple[float, bytes | None]] = {}
 
     def submit(self, digest: Digest) -> Receipt:
-        """Have the digest stamped; the receipt is complete at once, and checked.
+        """Have the digest stamped; the receipt is complete at once, and verified.
 
-        The certificates of the chain and the revocation lists that they point to go along, as far as they can be had.
-        Raises ``ServiceMissingError``, also for a refusal, and ``IntegrityError`` for an answer that doesn't hold.
+        The certificates of the chain and their revocation lists are included as far as they are available.
+
+        Raises:
+            ServiceMissingError: The authority does not respond, or refuses.
+            IntegrityError: The response is invalid.
         """
         nonce = secrets.randbits(64)
         status, reply = ask(self.session, self.url, stamp_request(digest, nonce), _HEADERS)
         if status != 200:
             about = {"name": self.name, "status": status}
-            told = Sentence("The timestamp authority %(name)s answered with status %(status)s.", **about)
-            raise ServiceMissingError(told)
+            problem = Sentence("The timestamp authority %(name)s answered with status %(status)s.", **about)
+            raise ServiceMissingError(problem)
         if (reason := refusal(reply)) is not None:
             refused = Sentence("The timestamp authority %(name)s refused: %(why)s.", name=self.name, why=reason)
             raise ServiceMissingError(refused)
@@ -91,10 +94,12 @@ class Rfc3161Anchor:
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
-        """The same stamp, which is complete from the beginning, with revocation lists that couldn't be had then.
+        """Return the stamp, which is complete from the start, with revocation lists that were not available then.
 
-        Only lists that hold at the stamped time are added: a verifier judges the stamp at that time. Raises
-        ``IntegrityError`` when the stamp can't be read.
+        Only lists that were valid at the stamped time are added: a verifier judges the stamp at that time.
+
+        Raises:
+            IntegrityError: The stamp cannot be read.
         """
         stamp = read_reply(receipt.proof)
         lists = [load_list(data) for name, data in receipt.material if name.startswith("crl-")]
@@ -110,14 +115,14 @@ class Rfc3161Anchor:
         return replace(receipt, material=(*receipt.material, *added)) if added else receipt
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """The stamped time by this authority's roots; raises ``IntegrityError`` when it doesn't hold."""
+        """Return the stamped time by this authority's roots; raises ``IntegrityError`` if the stamp is invalid."""
         helpers = [data for name, data in receipt.material if name.startswith("certificate-")]
         stamped = verify_reply(receipt.proof, digest, self.roots_pem, helpers)
         self._check_revocation(read_reply(receipt.proof), receipt.material)
         return stamped
 
     def examine(self) -> str:
-        """Whether anything answers at its address, and until when the roots are valid."""
+        """Check that something responds at the authority's URL; returns when the roots expire."""
         ask(self.session, self.url)
         last = min(root.not_valid_after_utc for root in self._roots)
         if last < now():
@@ -130,7 +135,7 @@ class Rfc3161Anchor:
         check_revocation(stamp, self._roots, helpers, lists)
 
     def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
-        """Files named by their content, so that the material of many receipts can lie in one folder."""
+        """Yield files named by their content, so that the material of many receipts can share a folder."""
         for certificate in dict.fromkeys(self._chain(stamp)):
             yield _named("certificate", certificate.public_bytes(Encoding.PEM))
         yield from self._lists(stamp)
@@ -140,8 +145,8 @@ class Rfc3161Anchor:
         return [*stamp.certificates, *([root] if root else [])]
 
     def _list_urls(self, stamp: Stamp) -> list[str]:
-        named = dict.fromkeys(url for certificate in self._chain(stamp) for url in _revocation_urls(certificate))
-        return list(named)[:MAX_LISTS]
+        urls = dict.fromkeys(url for certificate in self._chain(stamp) for url in _revocation_urls(certificate))
+        return list(urls)[:MAX_LISTS]
 
     def _lists(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         for url in self._list_urls(stamp):
@@ -150,10 +155,10 @@ class Rfc3161Anchor:
                 yield _named("crl", fetched)
 
     def _revocation_list(self, url: str) -> bytes | None:
-        """A revocation list as PEM, or ``None`` when it can't be had: the stamp stands without it."""
-        since, kept = self._fetched.get(url, (-KEPT_FOR, None))
+        """Return a revocation list as PEM, or ``None`` if it is not available: the stamp is valid without it."""
+        since, cached_pem = self._fetched.get(url, (-KEPT_FOR, None))
         if time.monotonic() - since < KEPT_FOR:
-            return kept
+            return cached_pem
         pem = None
         with contextlib.suppress(ExhibitError, *UNREADABLE):
             status, data = ask(self.session, url)
@@ -164,7 +169,7 @@ class Rfc3161Anchor:
 
 
 def stamp_request(digest: Digest, nonce: int) -> bytes:
-    """A DER ``TimeStampReq`` for a SHA-256 digest that asks for the certificates."""
+    """Return a DER ``TimeStampReq`` for a SHA-256 digest that requests the certificates."""
     imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest.raw}
     fields = {"version": "v1", "message_imprint": imprint, "nonce": nonce, "cert_req": True}
     return bytes(tsp.TimeStampReq(fields).dump())

@@ -1,4 +1,4 @@
-"""Time-stamping authorities, as the rest of the product knows them."""
+"""Declaration of time-stamping authorities for the rest of the product."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rfc3161Config(AnchorConfig):
-    """The settings of an authority.
+    """Settings of an authority.
 
     Attributes:
-        roots: Needed: a PEM file with the root certificates that you trust, got from the authority by another way than
-            its stamps.
-        qualified: The day on which you found the authority on a trusted list as one whose timestamps are qualified
-            (eIDAS), such as `2026-11-01`. Nothing checks it: documents name the authority as qualified *according to
-            the operator's list as of* that day.
+        roots: Required: a PEM file with the root certificates that you trust, obtained from the authority by another
+            way than its stamps.
+        qualified: Date on which you found the authority on a trusted list as one whose timestamps are qualified
+            (eIDAS), such as `2026-11-01`. Nothing checks it: documents call the authority qualified *according to the
+            operator's list as of* that day.
     """
 
     roots: Path | None = values.setting(None, values.path)
@@ -39,7 +39,7 @@ class Rfc3161Config(AnchorConfig):
 
     @property
     def faults(self) -> dict[str, object]:
-        """What is wrong with it, each with whether it is so."""
+        """Possible faults of the settings, each with a value that is true if it applies."""
         return {
             "roots, a PEM file with the roots you trust, is missing": self.roots is None,
             f"roots: there is no file {self.roots}": self.roots and not self.roots.is_file(),
@@ -53,37 +53,37 @@ class TrustedAuthority:
     """Root certificates of a time-stamping authority (RFC 3161).
 
     Attributes:
-        qualified: PEM texts of those of its certificates that a trusted list (eIDAS) names for qualified timestamps, of
-            a unit that stamps or of an authority above it; ``None`` where nobody compared it with one.
+        qualified: PEM texts of its certificates that a trusted list (eIDAS) names for qualified timestamps, of a
+            stamping unit or of an authority above it; ``None`` if it was not compared with a list.
     """
 
-    name: str  # how results name it
+    name: str  # name in results
     certificates: tuple[str, ...]  # PEM texts of roots
-    development: bool  # true when it was started for trials; results that rest on it say so
-    label: str  # the words that results then show
+    development: bool  # true if it is for development, which results then state
+    label: str  # label that results show for a development authority
     qualified: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)
 
     @property
     def roots(self) -> "tuple[Certificate, ...]":
-        """The certificates, read; raises ``IntegrityError``."""
+        """The parsed certificates; raises ``IntegrityError``."""
         return _read(self.certificates)
 
     @property
     def listed(self) -> "tuple[Certificate, ...]":
-        """The certificates of :attr:`qualified`, read; raises ``IntegrityError``."""
+        """The parsed certificates of :attr:`qualified`; raises ``IntegrityError``."""
         return _read(self.qualified or ())
 
 
 @lru_cache(256)
 def _read(texts: tuple[str, ...]) -> "tuple[Certificate, ...]":
-    """The certificates in PEM texts, read once: they aren't kept in what goes to other processes."""
+    """Parse PEM texts, cached: parsed certificates are not stored in objects that are sent to other processes."""
     from evidence.anchors.rfc3161.stamps import load_certificates
 
     return load_certificates(text.encode() for text in texts)
 
 
 def build(given: Rfc3161Config, session: "requests.Session", _log: object = None) -> "Rfc3161Anchor":
-    """The adapter of an authority."""
+    """Return the adapter of an authority."""
     from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 
     roots = [] if given.roots is None else [given.roots.read_bytes()]
@@ -93,7 +93,7 @@ def build(given: Rfc3161Config, session: "requests.Session", _log: object = None
 
 
 def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[TrustedAuthority], what: str) -> Attested:
-    """One pinned authority whose roots the reply leads to."""
+    """Verify a reply against the pinned authorities: it must lead to the roots of one of them."""
     from evidence.anchors.rfc3161.revocation import check_revocation, load_lists
     from evidence.anchors.rfc3161.stamps import check_stamp, leads_to, load_certificates, read_reply
 
@@ -106,7 +106,7 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
             revocation = check_revocation(stamped, authority.roots, helpers, lists)
         except UnknownWitnessError:
             continue
-        except IntegrityError as error:  # by another pinned authority's roots it may hold
+        except IntegrityError as error:  # it may be valid under another pinned authority's roots
             broken = broken or error
             continue
         sentence = f"{authority.name} (RFC 3161) stamped the {what} at {shown(stamped.time)}"
@@ -123,7 +123,7 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
 
 
 def vouch(configured: Sequence[Rfc3161Config], _: object, label: str, _trials: str) -> tuple[TrustedAuthority, ...]:
-    """The authorities with the roots that the operator trusts."""
+    """Return the authorities with the roots that the operator trusts."""
     return tuple(
         TrustedAuthority(anchor.name, _certificates(anchor.name, anchor.roots), anchor.development, label)
         for anchor in configured
@@ -132,18 +132,18 @@ def vouch(configured: Sequence[Rfc3161Config], _: object, label: str, _trials: s
 
 
 def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
-    """The root certificates in a file, as PEM and without what else stands in it."""
+    """Return the root certificates in a file as PEM, without other content."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     from evidence.anchors.rfc3161.stamps import load_certificates
 
     try:
-        found = load_certificates([roots.read_bytes()])
+        certificates = load_certificates([roots.read_bytes()])
     except OSError as error:
         raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
     except IntegrityError as error:
         raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
-    return tuple(anchor.public_bytes(Encoding.PEM).decode() for anchor in found)
+    return tuple(anchor.public_bytes(Encoding.PEM).decode() for anchor in certificates)
 
 
 KIND = AnchorKind(

@@ -1,7 +1,7 @@
-"""Lists of revoked certificates that came along with a stamp (RFC 5280, section 5), read at the stamp's own time.
+"""Revocation lists included with a stamp (RFC 5280, section 5), evaluated at the stamp's own time.
 
-Whoever hands over a stamp chooses the lists, and a list that isn't there says nothing. One that is there counts only
-where it is signed by the authority above the certificate in question. Neither ``cryptography.x509.verification`` nor
+Whoever supplies a stamp chooses the lists, and a missing list proves nothing. An included list counts only if it is
+signed by the authority above the certificate in question. Neither ``cryptography.x509.verification`` nor
 ``rfc3161-client`` reads revocation lists.
 """
 
@@ -22,23 +22,26 @@ MAX_LISTS = 16
 LATER_REASONS = {
     ReasonFlags.unspecified, ReasonFlags.affiliation_changed, ReasonFlags.superseded, ReasonFlags.cessation_of_operation
 }  # fmt: skip
-"""Reasons that leave what was signed before the revocation as it is (RFC 3161, section 4); no other does, nor none."""
+"""Reasons that do not affect signatures from before the revocation (RFC 3161, section 4).
+
+Any other or no reason does.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a list says of a certificate."""
+    """A list's entry about a certificate."""
 
-    since: datetime  # when it was revoked, aware, UTC
-    reason: ReasonFlags | None  # ``None`` where none is given
+    since: datetime  # time of the revocation, aware, UTC
+    reason: ReasonFlags | None  # ``None`` if none is given
 
     @property
     def is_grave(self) -> bool:
-        """Whether all that the certificate's key ever signed is void."""
+        """True if all signatures by the certificate's key are void."""
         return self.reason not in LATER_REASONS
 
     def holds_at(self, moment: datetime) -> bool:
-        """Whether what the certificate's key signed at a moment is void."""
+        """Return True if signatures by the certificate's key at a moment are void."""
         return self.is_grave or self.since <= moment
 
     def __str__(self) -> str:
@@ -46,18 +49,18 @@ class Entry:
 
 
 def load_lists(files: Iterable[bytes]) -> tuple[x509.CertificateRevocationList, ...]:
-    """The lists in PEM or DER files; raises ``IntegrityError`` for one that can't be read, or too many."""
+    """Load the lists in PEM or DER files; raises ``IntegrityError`` if one cannot be read, or there are too many."""
     try:
-        found = tuple(load_list(data) for data in files)
+        lists = tuple(load_list(data) for data in files)
     except UNREADABLE as error:
         raise IntegrityError("A list of revoked certificates can't be read.") from error
-    if len(found) > MAX_LISTS:
+    if len(lists) > MAX_LISTS:
         raise IntegrityError(f"More than {MAX_LISTS} lists of revoked certificates came with the timestamp.")
-    return found
+    return lists
 
 
 def load_list(data: bytes) -> x509.CertificateRevocationList:
-    """One list; raises one of ``stamps.UNREADABLE``."""
+    """Load one list; raises one of ``stamps.UNREADABLE``."""
     return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
 
 
@@ -67,22 +70,29 @@ def check_revocation(
     helpers: Sequence[x509.Certificate],
     lists: Sequence[x509.CertificateRevocationList],
 ) -> str:
-    """What the lists say of the certificates between a stamp and its root, in a sentence.
+    """Check the certificates between a stamp and its root against the lists; returns the result in a sentence.
 
-    The stamp leads to one of the roots. Raises ``IntegrityError`` where it does so only over a certificate that a list
-    names as revoked by the time of the stamp, or for a reason that makes all that it signed void.
+    The stamp must lead to one of the roots.
+
+    Raises:
+        IntegrityError: Every chain to a root has a certificate that was revoked by the time of the stamp, or for a
+            reason that voids all its signatures.
     """
     pool = list(dict.fromkeys([*stamp.certificates, *helpers]))
     judged = {one: _Judged.of(one, [*roots, *pool], lists) for one in pool if one not in roots}
-    void = {one: held.entry for one, held in judged.items() if held.entry and held.entry.holds_at(stamp.time)}
-    left = [one for one in pool if one not in void]
-    if stamp.signer in void or (void and chain_fault(stamp.signer, roots, left, stamp.time)):
+    void = {
+        one: judgement.entry
+        for one, judgement in judged.items()
+        if judgement.entry and judgement.entry.holds_at(stamp.time)
+    }
+    valid = [one for one in pool if one not in void]
+    if stamp.signer in void or (void and chain_fault(stamp.signer, roots, valid, stamp.time)):
         named = stamp.signer if stamp.signer in void else next(iter(void))
         why = f"{name_of(named)} was revoked on {void[named]}"
         raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
     chain = [stamp.signer] if stamp.signer in judged else []
     for one in chain:
-        chain += [each for each in judged[one].issuers if each in left and each in judged and each not in chain]
+        chain += [each for each in judged[one].issuers if each in valid and each in judged and each not in chain]
     later = next((one for one in chain if judged[one].entry), None)
     if later is not None:
         return f"{name_of(later)} was revoked afterwards, on {judged[later].entry}, which leaves the stamp as it is."
@@ -94,7 +104,7 @@ def check_revocation(
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A certificate, by whom it is, and what the lists say of it."""
+    """A certificate, its issuers, the lists about it, and its revocation entry."""
 
     issuers: list[x509.Certificate]
     lists: list[x509.CertificateRevocationList]
@@ -109,13 +119,13 @@ class _Judged:
     ) -> Self:
         issuers = [each for each in dict.fromkeys(others) if each != one and is_issued(each, one)]
         about = [each for each in lists if _is_about(each, one) and any(_is_by(each, issuer) for issuer in issuers)]
-        named = (each.get_revoked_certificate_by_serial_number(one.serial_number) for each in about)
-        entries = [Entry(each.revocation_date_utc, _reason(each)) for each in named if each is not None]
+        revocations = (each.get_revoked_certificate_by_serial_number(one.serial_number) for each in about)
+        entries = [Entry(each.revocation_date_utc, _reason(each)) for each in revocations if each is not None]
         return cls(issuers, about, min(entries, key=lambda entry: (not entry.is_grave, entry.since), default=None))
 
 
 def _is_by(one: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    """Whether an authority has signed a list."""
+    """Return True if an authority has signed a list."""
     try:
         return one.issuer == issuer.subject and one.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
     except (InvalidSignature, *UNREADABLE):  # a key of another kind is a TypeError
@@ -123,13 +133,13 @@ def _is_by(one: x509.CertificateRevocationList, issuer: x509.Certificate) -> boo
 
 
 def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
-    """Whether a list is about a certificate of its authority, and whole; what it says of others isn't read."""
+    """Return True if a list is complete and covers a certificate of its authority; entries on others are not read."""
     try:
-        found = {type(each.value): each.value for each in one.extensions if each.critical or _is_scope(each.value)}
+        extensions = {type(each.value): each.value for each in one.extensions if each.critical or _is_scope(each.value)}
     except UNREADABLE:
         return False
-    scope = found.pop(x509.IssuingDistributionPoint, None)
-    if found:  # it changes another list, or has a meaning that isn't known here
+    scope = extensions.pop(x509.IssuingDistributionPoint, None)
+    if extensions:  # a delta list, or an unknown critical extension
         return False
     if not isinstance(scope, x509.IssuingDistributionPoint):
         return True
@@ -145,7 +155,7 @@ def _is_scope(value: x509.ExtensionType) -> bool:
 
 
 def _points_of(certificate: x509.Certificate) -> set[x509.GeneralName]:
-    """Where a certificate says that its list is."""
+    """Return the distribution points that a certificate names for its list."""
     try:
         points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     except (x509.ExtensionNotFound, *UNREADABLE):
@@ -166,10 +176,10 @@ def _reason(one: x509.RevokedCertificate) -> ReasonFlags | None:
     except x509.ExtensionNotFound:
         return None
     except UNREADABLE:
-        return ReasonFlags.key_compromise  # the worst, where it can't be read
+        return ReasonFlags.key_compromise  # assume the worst if it cannot be read
 
 
 def _tells_of(one: x509.CertificateRevocationList, certificate: x509.Certificate, moment: datetime) -> bool:
-    """Whether a list was in force at a moment, or came later: an entry stays as long as its certificate is valid."""
+    """Return True if a list was in force at a moment or came later: entries stay while their certificate is valid."""
     stays = one.last_update_utc <= certificate.not_valid_after_utc
     return stays and (one.next_update_utc is None or one.next_update_utc >= moment)

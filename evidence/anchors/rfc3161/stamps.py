@@ -1,8 +1,8 @@
-"""RFC 3161 replies, read and checked offline: no network, no clock, and no trust in anything that came along.
+"""Offline verification of RFC 3161 replies: no network, no clock, and no trust in included data.
 
-asn1crypto reads them, and ``cryptography`` builds and judges the chain of certificates (RFC 5280). The certificates
-that travel with a reply only help to build it; it has to end in a root that the caller pins. What is asked beyond that
-is stated in docs/bundle-format.md.
+asn1crypto parses them, and ``cryptography`` builds and judges the chain of certificates (RFC 5280). Certificates
+included with a reply only help to build the chain, which must end in a root that the caller pins. docs/bundle-format.md
+lists further requirements.
 
 ``rfc3161-client`` does not replace this module, because it rejects valid tokens whose certificates are not in DER order
 (``openssl ts`` writes such tokens) and does not compare the ESSCertID attribute with the signer's certificate.
@@ -40,15 +40,15 @@ from exhibit.sentences import Sentence
 
 MAX_REPLY = 1 << 20
 MAX_CERTIFICATES = 16
-"""Different ones that come along with a reply, in it and beside it: each is compared with every other."""
-MAX_ACCURACY = 3600  # seconds; a clock that may be further off says too little
+"""Limit of different certificates in a reply and its material: each is compared with every other."""
+MAX_ACCURACY = 3600  # seconds; a less accurate clock proves too little
 RSA_BITS = range(2048, 4097)
 GRANTED = ("granted", "granted_with_mods")
 UNREADABLE = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError, UnsupportedAlgorithm,
     x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
 )  # fmt: skip
-"""What the libraries raise for what they can't read."""
+"""Errors of the libraries for data that they cannot read."""
 
 _HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 _NAMES = ("signing_certificate", "signing_certificate_v2")
@@ -65,7 +65,7 @@ class Response(core.Sequence):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a reply says, after it was found whole in itself; nothing here says whom to trust."""
+    """Content of a reply that is consistent in itself; nothing here says whom to trust."""
 
     digest: Digest
     time: datetime  # the authority's ``genTime`` in whole seconds, aware, UTC: chains are judged at it
@@ -76,12 +76,17 @@ class Stamp:
 
 
 def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermediates: Sequence[bytes] = ()) -> datetime:
-    """Check a reply to the last step: digest, signature, and a chain to a pinned root at the stamp's time.
+    """Verify a reply completely: digest, signature, and a chain to a pinned root at the stamp's time.
 
-    Files of certificates are PEM (one or several) or DER; intermediates may help to build the chain, and aren't
-    trusted. Revocation is another question (:mod:`evidence.anchors.rfc3161.revocation`). Returns the time by which it
-    existed, by the authority's word and the accuracy that it states. Raises ``IntegrityError``, and
-    ``UnknownWitnessError`` for a reply that is whole in itself, but leads to none of the roots.
+    Certificate files are PEM (one or several) or DER; intermediates may help to build the chain, and are not trusted.
+    Revocation is checked separately (:mod:`evidence.anchors.rfc3161.revocation`).
+
+    Returns:
+        Time by which the digest existed, according to the authority and its stated accuracy.
+
+    Raises:
+        IntegrityError: The reply is invalid.
+        UnknownWitnessError: The reply is consistent, but leads to none of the roots.
     """
     return check_stamp(read_reply(reply), digest, load_certificates(roots), load_certificates(intermediates))
 
@@ -89,7 +94,7 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
 def check_stamp(
     stamp: Stamp, digest: Digest, roots: Sequence[x509.Certificate], helpers: Sequence[x509.Certificate]
 ) -> datetime:
-    """What :func:`verify_reply` does once the reply has been read."""
+    """Verify a parsed reply as :func:`verify_reply` does."""
     if stamp.digest != digest:
         raise IntegrityError(f"The timestamp is about another digest: {stamp.digest}.")
     pool = tuple(dict.fromkeys([*stamp.certificates, *helpers]))
@@ -105,9 +110,12 @@ def check_stamp(
 
 
 def read_reply(reply: bytes) -> Stamp:
-    """Read a reply and check that it is whole: one signer, its own certificate named by the signature, which holds.
+    """Parse a reply and check its consistency.
 
-    Raises ``IntegrityError`` when it isn't a granted reply with SHA-256, or anything in it doesn't fit the rest.
+    One signer, named in the signature by its certificate, and a valid signature.
+
+    Raises:
+        IntegrityError: It is not a granted reply with SHA-256, or is inconsistent.
     """
     if len(reply) > MAX_REPLY:
         raise IntegrityError("The timestamp reply is too long.")
@@ -118,7 +126,7 @@ def read_reply(reply: bytes) -> Stamp:
 
 
 def refusal(reply: bytes) -> str | None:
-    """Why an authority refused, in its own words, or ``None`` when it granted; raises ``IntegrityError``."""
+    """Return the authority's reason for a refusal, or ``None`` if it granted; raises ``IntegrityError``."""
     try:
         status = Response.load(reply, strict=True)["status"].native
         if status["status"] in GRANTED:
@@ -130,8 +138,8 @@ def refusal(reply: bytes) -> str | None:
 
 
 def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
-    """The certificates in PEM or DER files, each once; raises ``IntegrityError`` when a file holds none."""
-    found: dict[x509.Certificate, None] = {}
+    """Load the certificates in PEM or DER files, each once; raises ``IntegrityError`` if a file has none."""
+    certificates: dict[x509.Certificate, None] = {}
     for data in files:
         try:
             if b"-----BEGIN" in data:
@@ -142,17 +150,17 @@ def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
             raise IntegrityError("A certificate can't be read.") from error
         if not loaded:
             raise IntegrityError("A certificate can't be read.")
-        found.update(dict.fromkeys(loaded))
-    return tuple(found)
+        certificates.update(dict.fromkeys(loaded))
+    return tuple(certificates)
 
 
 def read_certificate(der: bytes) -> x509.Certificate:
-    """Read a certificate to its end; raises one of :data:`UNREADABLE`."""
+    """Parse a certificate completely; raises one of :data:`UNREADABLE`."""
     return _checked(x509.load_der_x509_certificate(der))
 
 
 def name_of(certificate: x509.Certificate) -> str:
-    """The last common name in a certificate, for a reader."""
+    """Return the last common name in a certificate, for a reader."""
     try:
         names = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     except UNREADABLE:
@@ -164,7 +172,10 @@ def name_of(certificate: x509.Certificate) -> str:
 def find_root(
     signer: x509.Certificate, roots: Sequence[x509.Certificate], pool: Sequence[x509.Certificate]
 ) -> x509.Certificate | None:
-    """A pinned root to which signatures lead from the signer through the pool, whatever else holds; or ``None``."""
+    """Return a pinned root to which signatures lead from the signer through the pool, or ``None``.
+
+    Checks nothing else.
+    """
     seen, level = {signer}, [signer]
     while level:
         issuers = {issuer: None for subject in level for issuer in (*roots, *pool) if is_issued(issuer, subject)}
@@ -179,7 +190,7 @@ def find_root(
 def chain_fault(
     signer: x509.Certificate, roots: Sequence[x509.Certificate], pool: Sequence[x509.Certificate], moment: datetime
 ) -> str:
-    """Why no chain from the signer to a root holds for stamping times at a moment, or nothing (RFC 5280, RFC 3161)."""
+    """Return why no chain from signer to root is valid for timestamping at a moment, or empty (RFC 5280, RFC 3161)."""
     if not roots:
         return "no root is pinned"
     builder = PolicyBuilder().store(Store(list(roots))).time(moment).max_chain_depth(MAX_CERTIFICATES)
@@ -193,20 +204,20 @@ def chain_fault(
 
 
 def leads_to(stamp: Stamp, listed: Sequence[x509.Certificate], helpers: Sequence[x509.Certificate]) -> bool:
-    """Whether a stamp is by one of these certificates, or by one that they stand above: those of a trusted list."""
+    """Return True if a stamp is by one of these listed certificates, or by one below them."""
     return stamp.signer in listed or not chain_fault(stamp.signer, listed, (*stamp.certificates, *helpers), stamp.time)
 
 
 def _checked(certificate: x509.Certificate) -> x509.Certificate:
-    """The certificate, all of whose parts can be read: the library reads most of them only when they are asked for."""
+    """Return the certificate after reading all its parts: the library parses most of them only on access."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is odd is judged with the chain
+        warnings.simplefilter("ignore")  # oddities are judged with the chain
         _ = certificate.issuer, certificate.subject, certificate.extensions, certificate.not_valid_after_utc
     return certificate
 
 
 def is_issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
-    """Whether the issuer's name and key stand behind a certificate."""
+    """Return True if the issuer's name and key match a certificate."""
     if issuer.subject != subject.issuer or not _is_strong(issuer):
         return False
     try:
@@ -217,7 +228,7 @@ def is_issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
 
 
 def _is_strong(certificate: x509.Certificate) -> bool:
-    """Whether its key is RSA of 2048 to 4096 bits with an exponent that isn't trivial, or a point of a common curve."""
+    """Return True for an RSA key of 2048 to 4096 bits with a non-trivial exponent, or a point on a common curve."""
     try:
         key = certificate.public_key()
     except UNREADABLE:
@@ -255,8 +266,8 @@ def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, usage: 
 
 
 def _may_stamp_times(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
-    wanted = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
-    if usage is not None and not wanted & set(usage):
+    allowed = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    if usage is not None and not allowed & set(usage):
         raise ValueError("the certificate above isn't an authority for stamping times")
 
 
@@ -266,16 +277,16 @@ _UNIT = (
     .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_alone)
     .may_be_present(x509.CertificatePolicies, Criticality.AGNOSTIC, None)
 )
-"""What a certificate has to say that signs stamps (RFC 3161, 2.3)."""
+"""Requirements for a certificate that signs stamps (RFC 3161, 2.3)."""
 _AUTHORITY = (
     ExtensionPolicy.permit_all()
     .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _is_authority)
     .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _signs_certificates)
     .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _may_stamp_times)
     .may_be_present(x509.CertificatePolicies, Criticality.AGNOSTIC, None)
-    .require_not_present(x509.NameConstraints)  # limits of names aren't followed
+    .require_not_present(x509.NameConstraints)  # name constraints are not evaluated
 )
-"""What one above it has to say (RFC 5280, 6.1)."""
+"""Requirements for a certificate above it (RFC 5280, 6.1)."""
 
 
 def _read(reply: bytes) -> Stamp:
@@ -301,13 +312,13 @@ def _read(reply: bytes) -> Stamp:
         raise IntegrityError("The timestamp says something critical that isn't known here.")
     time, latest = _times(info)
     signer = _check_signer(signed["signer_infos"][0], ders, octets)
-    known = {der: read_certificate(der) for der in ders}
+    certificates = {der: read_certificate(der) for der in ders}
     digest = Digest(imprint["hashed_message"].native)
-    return Stamp(digest, time, latest, info["nonce"].native, known[signer], tuple(known.values()))
+    return Stamp(digest, time, latest, info["nonce"].native, certificates[signer], tuple(certificates.values()))
 
 
 def _times(info: tsp.TSTInfo) -> tuple[datetime, datetime]:
-    """When it was stamped, in whole seconds, and by when at the latest."""
+    """Return the stamped time in whole seconds, and the latest possible time."""
     written = _TIME.fullmatch(info["gen_time"].contents.decode("ascii"))
     if written is None:
         raise ValueError("The time isn't written as RFC 3161 says.")
@@ -321,7 +332,7 @@ def _times(info: tsp.TSTInfo) -> tuple[datetime, datetime]:
 
 
 def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes) -> bytes:
-    """The certificate (DER) that the signature names (RFC 5816), once digest and signature have been found to hold."""
+    """Return the certificate (DER) that the signature names (RFC 5816) after verifying digest and signature."""
     attributes = signer["signed_attrs"]
     values = {attribute["type"].native: attribute["values"] for attribute in attributes}
     if len(values) != len(attributes) or any(len(held) != 1 for held in values.values()):
@@ -331,23 +342,23 @@ def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes)
         raise IntegrityError("The timestamp is signed in a way that isn't accepted.")
     if not hmac.compare_digest(hashlib.new(digest.name, content).digest(), values["message_digest"][0].native):
         raise IntegrityError("The timestamp's content was changed after it was signed.")
-    named = next((der for der in ders if _is_named(der, values)), None)
-    if named is None:
+    signer_der = next((der for der in ders if _is_named(der, values)), None)
+    if signer_der is None:
         raise IntegrityError("The certificate that the timestamp names isn't in the reply.")
-    held, identity = cms.Certificate.load(named), signer["sid"]
+    held, identity = cms.Certificate.load(signer_der), signer["sid"]
     if identity.name != "issuer_and_serial_number" or (
         identity.chosen["issuer"].dump() != held.issuer.dump()
         or identity.chosen["serial_number"].native != held.serial_number
     ):
         raise IntegrityError("The timestamp names two certificates as the signer's.")
-    # it is over the attributes as a SET, while they stand in the reply under a tag of their own (RFC 5652, 5.4)
-    if not _signature_holds(read_certificate(named), signer, b"\x31" + attributes.dump()[1:], digest):
+    # The signature covers the attributes as a SET, while the reply has them under another tag (RFC 5652, 5.4).
+    if not _signature_holds(read_certificate(signer_der), signer, b"\x31" + attributes.dump()[1:], digest):
         raise IntegrityError(Sentence("The timestamp's signature doesn't hold, or is of a kind that isn't accepted."))
-    return named
+    return signer_der
 
 
 def _is_named(der: bytes, values: dict[str, cms.SetOfAny]) -> bool:
-    """Whether all signed attributes that name a certificate name this one first (RFC 2634, RFC 5035)."""
+    """Return True if all signed attributes that name a certificate name this one first (RFC 2634, RFC 5035)."""
     entries = [values[kind][0]["certs"][0] for kind in _NAMES if kind in values]
     return bool(entries) and all(_is_meant(der, entry) for entry in entries)
 
@@ -356,14 +367,14 @@ def _is_meant(der: bytes, entry: tsp.ESSCertID | tsp.ESSCertIDv2) -> bool:
     kind = entry["hash_algorithm"]["algorithm"].native if isinstance(entry, tsp.ESSCertIDv2) else "sha1"
     if kind not in _HASHES and not isinstance(entry, tsp.ESSCertID):
         return False
-    found = hashlib.new(kind, der, usedforsecurity=False).digest()
-    return hmac.compare_digest(found, entry["cert_hash"].native)
+    digest = hashlib.new(kind, der, usedforsecurity=False).digest()
+    return hmac.compare_digest(digest, entry["cert_hash"].native)
 
 
 def _signature_holds(
     certificate: x509.Certificate, signer: cms.SignerInfo, data: bytes, digest: hashes.HashAlgorithm
 ) -> bool:
-    """Whether the signer's signature over data, by RSA (PKCS #1 v1.5) or ECDSA with this hash, holds."""
+    """Return True if the signer's signature over data by RSA (PKCS #1 v1.5) or ECDSA with this hash is valid."""
     algorithm, signature = signer["signature_algorithm"], signer["signature"].native
     if algorithm["algorithm"].native != "rsassa_pkcs1v15" and algorithm.hash_algo != digest.name:
         return False

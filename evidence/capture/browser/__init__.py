@@ -1,1 +1,1 @@
-"""Captures with a browser: it renders what the guarded recorder fetches, and has no network of its own."""
+"""Captures with a browser, which renders what the guarded recorder fetches and has no network of its own."""

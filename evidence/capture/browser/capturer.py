@@ -1,4 +1,4 @@
-"""Capturing a page with a browser: how it looked, beside what was served, in one go."""
+"""Captures of a page with a browser: its appearance along with what was served, in one visit."""
 
 import asyncio
 import atexit
@@ -54,11 +54,11 @@ T = TypeVar("T")
 
 @dataclass(eq=False, repr=False)
 class BrowserCapturer:
-    """Visits with a browser (port ``Capturer``); where none can be started, without one, and says so."""
+    """Visits with a browser (port ``Capturer``), or without one, which is stated, if none can be started."""
 
     program: Path
     guard: Guard
-    user_agent: str  # is put behind what the browser says of itself
+    user_agent: str  # appended to the browser's own user agent
     limits: plain.CaptureLimits = field(default_factory=plain.CaptureLimits)
     browser_limits: BrowserLimits = field(default_factory=BrowserLimits)
     ca_bundle: Path | None = None  # authorities (PEM) to check certificates against instead of certifi's
@@ -69,14 +69,14 @@ class BrowserCapturer:
         self.browser = RunningBrowser(self.program, self.browser_limits)
 
     def close(self) -> None:
-        """End the browser."""
+        """Stop the browser."""
         self.browser.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def capture(self, page_url: str, image_url: str, expected: Digest, denied: Denied = nobody) -> Captured:
         """Visit page and image; record what was served and how it looked.
 
-        Whatever the sites do is an outcome, never an error; what the machine lacks is raised.
+        Any behaviour of the sites is an outcome, never an error; problems of the machine are raised.
         """
         (captured,) = self.capture_all(page_url, [(image_url, expected)], denied)
         return captured
@@ -84,7 +84,7 @@ class BrowserCapturer:
     def capture_all(
         self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = nobody
     ) -> Iterator[Captured]:
-        """The same for several images of one page, which is visited once; the record of each is whole by itself."""
+        """Capture several images of one page, which is visited once; the record of each image is complete in itself."""
         started, rest = now(), list(images)
         try:
             self.guard.check_url(page_url)  # a browser also opens file: and its own pages
@@ -97,13 +97,13 @@ class BrowserCapturer:
                 each = self.browser.run(lambda browser: self._see(browser, page_url, tuple(rest), denied))
                 for seen in each:
                     captured = self._captured(started, seen, *rest[0], denied)
-                    rest.pop(0)  # whatever comes to light at the next one, this one is told
+                    rest.pop(0)  # this image is reported whatever happens with the next one
                     yield captured
             except ServiceMissingError as error:
-                if machine_fault(error):  # which a visit without a browser would leave for good
+                if machine_fault(error):  # a visit without a browser would hide the fault
                     raise
                 trouble = error.message
-            except Exception as error:  # whatever a page has brought this program to, the visit isn't lost
+            except Exception as error:  # no page may make this program lose the visit
                 if machine_fault(error):
                     raise
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
@@ -117,10 +117,10 @@ class BrowserCapturer:
     async def _see(
         self, browser: Browser, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied
     ) -> list[Seen]:
-        """One context, one page: load it, scroll through it, take pictures of it; what was seen of each image."""
+        """Load a page in a new context, scroll through it and take screenshots; returns the result for each image."""
         agent = f"{_browser_agent(browser.version)} {self.user_agent}"
         async with visitors_page(browser, agent, WIDTH, HEIGHT) as page:
-            # a busy machine's browser is slow to open one
+            # The time starts here because a browser on a busy machine is slow to open a page.
             left = plain.left_until(time.monotonic() + self.browser_limits.seconds)
             visitor = Visitor(self.guard, agent, self.ca_bundle, denied)
             with closing(Traffic(visitor, self.browser_limits, self._pool, left, page=page)) as traffic:
@@ -180,19 +180,19 @@ class BrowserCapturer:
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
     def _image(self, seen: Seen, image_url: str, expected: Digest, denied: Denied) -> Visit:
-        """The image as the browser was given it, if its bytes are those expected; else it is asked for by itself.
+        """Return the image as the browser received it if it has the expected bytes; else request it separately.
 
-        Servers choose the form of an image by what the visitor accepts. It is asked for as the crawl did, so that other
-        bytes are a change of the image, not of the visitor.
+        Servers choose the format of an image by what the visitor accepts. It is requested as the crawl did, so that
+        different bytes mean a changed image, not a different visitor.
         """
         if image_url[:5].lower() == "data:":
             served = inline_image(seen.page, image_url, expected)
             rendered_one = inline_image(replace(seen.page, body=seen.dom), image_url, expected)
             return rendered_one if served.failure else served
         address = without_fragment(image_url)
-        for given in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
-            if given.body is not None and Digest.of(given.body) == expected:
-                return given
+        for visit in (loaded.visit for loaded in seen.traffic.resources if loaded.visit.url == address):
+            if visit.body is not None and Digest.of(visit.body) == expected:
+                return visit
         headers = {"Accept": plain.IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
         left = plain.left_until(time.monotonic() + IMAGE_SECONDS)
@@ -201,7 +201,7 @@ class BrowserCapturer:
     def _archives(
         self, seen: Seen, started: datetime, of_image: tuple[Exchange, ...]
     ) -> tuple[CapturedFile, CapturedFile]:
-        """The exchanges of page and image, and in a web archive those of everything."""
+        """Return the exchanges for page and image as WARC, and all exchanges as a web archive."""
         resources = seen.traffic.resources
         of_page = [exchange for loaded in resources if loaded.is_page for exchange in loaded.visit.exchanges]
         every = [exchange for loaded in resources for exchange in loaded.visit.exchanges]
@@ -216,7 +216,7 @@ class BrowserCapturer:
 
 
 def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:
-    """The addresses under which the page may show the image: those at which the browser was given its bytes, if any."""
+    """Return the URLs under which the page may show the image: those at which the browser got its bytes, if any."""
     if image_url[:5].lower() != "data:":
         return seen.traffic.addresses_of(expected) or [image_url]
     styled = [loaded.visit for loaded in seen.traffic.resources if loaded.kind in {"document", "stylesheet"}]
@@ -230,13 +230,13 @@ def _in_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
 
 
 def _browser_agent(browser_version: str) -> str:
-    """What Chromium says of itself, with the reduced version that it sends since version 101."""
+    """Return Chromium's user agent, with the reduced version that it sends since version 101."""
     major = browser_version.partition(".")[0]
     return f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major}.0.0.0 Safari/537.36"
 
 
 class RunningBrowser:
-    """A browser and the thread that steers it; may be used by one capture at a time."""
+    """A browser and its control thread; for one capture at a time."""
 
     def __init__(self, program: Path, limits: BrowserLimits) -> None:
         self._browser = SteeredBrowser(program, limits, {ENGINE_NAME: ENGINE})
@@ -247,13 +247,15 @@ class RunningBrowser:
 
     @property
     def pid(self) -> int:
-        """The browser's process; 0 when none runs."""
+        """Process id of the browser; 0 if none runs."""
         return self._browser.pid
 
     def run(self, work: Callable[[Browser], Awaitable[T]]) -> T:
-        """Let the browser do something; raises ``ServiceMissingError`` when it can't be started.
+        """Run work in the browser.
 
-        Raises ``BrowserLostError`` when it ended, took too much memory or no end; the next call starts another.
+        Raises:
+            ServiceMissingError: The browser cannot be started.
+            BrowserLostError: The browser ended, used too much memory or did not finish; the next call starts another.
         """
         with self._lock:
             if self._loop is None:
@@ -271,7 +273,7 @@ class RunningBrowser:
                 raise BrowserLostError(Sentence("The browser didn't come to an end.")) from error
 
     def close(self) -> None:
-        """End browser, driver and thread."""
+        """Stop browser, driver and thread."""
         with self._lock:
             if self._loop is None or self._thread is None:
                 return
@@ -285,6 +287,6 @@ class RunningBrowser:
     @staticmethod
     def _steer(loop: asyncio.AbstractEventLoop) -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            # what is still under way when a browser is killed ends in errors that nobody waits for
+            # Tasks that are running when a browser is killed end in errors that nobody awaits.
             runner.get_loop().set_exception_handler(lambda _, context: LOGGER.debug("%s", context["message"]))
             loop.run_forever()

@@ -1,4 +1,4 @@
-"""What a capture with a browser may take."""
+"""Limits of a capture with a browser."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserLimits(PageLimits):
-    """What one page may take, besides fetching the image once more; what is left out stands in the record.
+    """Limits for one page, besides fetching the image once more; omissions are listed in the record.
 
-    The height is that of the screenshot too: Chromium can't draw more than 16,384 pixels in one piece.
+    The height limits the screenshot too: Chromium cannot draw more than 16,384 pixels in one piece.
     """
 
-    # kept for each picture and file of the page that is still to be made; one may take all that is left besides, so
-    # that a long page is photographed on a busy machine too
+    # Time reserved for each remaining picture or file of the page. A step may use all other time left, so that a long
+    # page is captured on a busy machine too.
     shot_seconds: float = 10.0
-    resource_seconds: float = 15.0  # for each thing that the page asks for
-    resource_bytes: int = 30 * MIB  # of each thing that the page asks for
-    all_bytes: int = 150 * MIB  # of all of them; what is under way when they are used up is still taken
-    file_bytes: int = 60 * MIB  # of each file that the browser makes of the page
+    resource_seconds: float = 15.0  # for each resource that the page requests
+    resource_bytes: int = 30 * MIB  # for each resource that the page requests
+    all_bytes: int = 150 * MIB  # for all of them; downloads in progress at the limit are still completed
+    file_bytes: int = 60 * MIB  # for each file that the browser makes of the page

@@ -1,4 +1,4 @@
-"""Where on a rendered page an image is shown: found by its address, measured by the browser."""
+"""Places of an image on a rendered page: found by its URL, measured by the browser."""
 
 import json
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ from evidence.capture.boxes import Place
 
 MAX_PLACES = 20
 HOWS = ("shown", "background", "offered", "linked")
-"""How a page uses an image: shows its bytes, has it as a background, offers it beside others of another size
-(``srcset``), or links to it around a smaller one. The first that is found counts."""
+"""Ways in which a page uses an image; the first that is found counts.
+
+It shows its bytes, has it as a background, offers it in another size (``srcset``), or links to it around a smaller one.
+"""
 
 ENGINE_NAME = "uses"
 ENGINE = """
@@ -60,16 +62,16 @@ ENGINE = """
   }
 }
 """
-"""A selector engine for Playwright that finds the visible elements which use one of some addresses in one way.
+"""A selector engine for Playwright that finds the visible elements which use any of some URLs in one way.
 
-Registered as a content script it has a world of its own: a page's scripts can change nothing that it calls.
+Registered as a content script, it has its own isolated world: a page's scripts cannot change what it calls.
 """
 
 
 async def find_elements(page: Page, wanted: Sequence[str]) -> list[tuple[str, ElementHandle]]:
-    """The elements that use one of these addresses, in all frames, those that show it first.
+    """Return the elements in all frames that use one of these URLs, those that show it first.
 
-    What elements there are and where they lie is asked of the browser, not of the page's scripts, which may lie.
+    Elements and their positions come from the browser, not from the page's scripts, which may lie.
     """
     found: list[tuple[str, ElementHandle]] = []
     for frame in page.frames:
@@ -78,7 +80,7 @@ async def find_elements(page: Page, wanted: Sequence[str]) -> list[tuple[str, El
         except Error:
             if frame is page.main_frame:
                 raise
-            continue  # the frame has gone, or has no document
+            continue  # the frame is gone, or has no document
     return sorted(found, key=lambda use: HOWS.index(use[0]))
 
 
@@ -91,9 +93,9 @@ async def _in_frame(frame: Frame, wanted: Sequence[str]) -> list[tuple[str, Elem
 
 
 async def measure(elements: Sequence[tuple[str, ElementHandle]], width: int) -> list[Place]:
-    """Where the elements lie that are on the screenshot, by the first way of use that can be seen at all.
+    """Return the places of elements that are on the screenshot, by the first way of use that is visible at all.
 
-    The page must be scrolled to its beginning; what lies beside the window's width can't be seen.
+    The page must be scrolled to its top; anything beyond the window's width is not visible.
     """
     places: list[Place] = []
     for how, element in elements:

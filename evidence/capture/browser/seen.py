@@ -1,4 +1,4 @@
-"""What came of a visit with a browser, as the outcome, a sentence, and plain data for the record."""
+"""Result of a visit with a browser: the outcome, a sentence, and plain data for the record."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,8 +17,8 @@ USES = {
     "offered": Sentence("offers it in another size"),
     "linked": Sentence("links to it"),
 }
-"""What a page does with the image, by how it uses its address."""
-USED = Sentence("uses its address")  # what is said where the browser was given other bytes there
+"""What a page does with the image, by the way in which it uses its URL."""
+USED = Sentence("uses its address")  # used if the browser got other bytes there
 
 BOXED, PDF = "screenshot-boxed", "page-pdf"
 INSTEAD = {
@@ -28,7 +28,7 @@ INSTEAD = {
         Sentence("There is no screenshot of the whole page, but one of the part around the image, and the page as PDF:")
     ),
 }
-"""What is said of what shows the page where the screenshot of the whole of it is missing."""
+"""Sentences on files that show the page if there is no screenshot of the whole page."""
 
 NO_PICTURE = Sentence("The browser shows no picture of the page:")
 UNKNOWN = Sentence("Whether the rendered page shows it couldn't be found out.")
@@ -39,21 +39,21 @@ WIDTH, HEIGHT = 1280, 900  # of the window, pixels
 
 @dataclass(slots=True)
 class Seen:
-    """What came of a visit with the browser."""
+    """Result of a visit with the browser."""
 
-    page: Visit  # as one visit, wherever it led
+    page: Visit  # as one visit, including redirects
     shots: Shots
     traffic: Traffic
     agent: str  # the ``User-Agent`` header
     browser: str  # its name and version
     title: str = ""
-    signs: list[str] = field(default_factory=list)  # what asks for a login or for a proof that the visitor is a person
+    signs: list[str] = field(default_factory=list)  # signs of a login or a captcha
     nothing: str = ""  # why the browser showed nothing; empty when it showed the page
     dom: bytes = b""  # as rendered
 
 
 def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[str, str]:
-    """The outcome as a visit without a browser has it, with what the rendered page shows."""
+    """Return the outcome as for a visit without a browser, with what the rendered page shows."""
     outcome, sentence = judge(seen.page, image, expected)
     if outcome in {"unreachable", "page-gone"}:
         return outcome, sentence
@@ -86,7 +86,7 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
 
 
 def rendered(seen: Seen) -> dict[str, Any]:
-    """What the browser showed and made, for the record."""
+    """Return what the browser displayed and made, for the record."""
     shots = seen.shots
     return {
         "address": seen.page.final_url,
@@ -103,7 +103,7 @@ def rendered(seen: Seen) -> dict[str, Any]:
 
 
 def resource(loaded: Resource) -> dict[str, Any]:
-    """One thing that the page asked for, for the record."""
+    """Return one requested resource, for the record."""
     visit = loaded.visit
     connection = visit.steps[-1].connection if visit.steps else None
     return {

@@ -1,4 +1,4 @@
-"""What the browser makes of a loaded page: screenshots, PDF, MHTML and the rendered DOM."""
+"""Files that the browser makes of a loaded page: screenshots, PDF, MHTML and the rendered DOM."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,39 +14,39 @@ from exhibit.browser.loading import page_height, scroll_back
 from exhibit.ports import CapturedFile
 
 STEPS = ("dom", "place", "screenshot", "screenshot-boxed", "mhtml", "page-pdf")
-"""What is done with a page, in this order."""
+"""Steps for a page, in this order."""
 PDF_PAGES = "1-60"
 PAPER = {"width": "1280px", "height": "1810px"}
-"""The proportions of A4, as wide as the window, so that the page keeps the layout of the screenshot."""
+"""Paper size with the proportions of A4 and the width of the window, so that the page keeps the screenshot's layout."""
 FOOTER = (
     '<div style="font-size:14px;width:100%;padding:0 40px;display:flex;justify-content:space-between">'
     '<span class="url" style="overflow:hidden;white-space:nowrap;max-width:1000px"></span>'
     '<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>'
 )
-FINDS = 5  # times, at most, that a page which goes elsewhere meanwhile is asked where the image is
+FINDS = 5  # limit of searches for the image on a page that keeps navigating
 
 
 @dataclass(slots=True)
 class Shots:
-    """What was made: screenshot, boxed screenshot, PDF, MHTML, DOM, as far as they could be."""
+    """Files that were made: screenshot, marked screenshot, PDF, MHTML, DOM, as far as possible."""
 
     files: list[CapturedFile] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)  # where the image is on the page
-    missing: dict[str, str] = field(default_factory=dict)  # by role, why a file couldn't be made
+    missing: dict[str, str] = field(default_factory=dict)  # why a file could not be made, by role
     height: int = 0  # of the page, pixels
-    cut: bool = False  # whether the page is higher than its screenshot
-    boxed_from: int = 0  # where on the page the boxed screenshot begins, pixels
-    to_box: bytes = b""  # the screenshot on which the lines are still to be drawn
+    cut: bool = False  # true if the page is taller than its screenshot
+    boxed_from: int = 0  # top of the marked screenshot on the page, pixels
+    to_box: bytes = b""  # screenshot on which the lines are still to be drawn
 
     def of_image(self, found: "Shots") -> "Shots":
-        """What was made of the page, with what was found and made of one image."""
+        """Combine the page's files with the places and files of one image."""
         return Shots(
             [*self.files, *found.files], found.places, self.missing | found.missing, self.height, self.cut,
             found.boxed_from, found.to_box,
         )  # fmt: skip
 
     def keep(self, file: CapturedFile, most: int) -> bytes:
-        """Keep what was made, unless it has too many bytes; returns what is kept."""
+        """Store a file unless it is too large; returns the stored bytes."""
         if len(file.data) > most:
             self.missing[file.role] = f"It has more than {most:,} bytes."
             return b""
@@ -54,7 +54,7 @@ class Shots:
         return file.data
 
     def box(self, most: int) -> None:
-        """Draw the lines on the screenshot of the whole page, once the browser isn't needed any more."""
+        """Draw the lines on the screenshot of the whole page after the browser is no longer needed."""
         if self.to_box:
             data = boxed(self.to_box, self.places)
             self.keep(CapturedFile("screenshot-boxed", "screenshot-boxed.png", "image/png", data), most)
@@ -62,11 +62,11 @@ class Shots:
 
 @dataclass(eq=False, repr=False)
 class Photographer:
-    """Makes files of one loaded page, each within limits; what can't be made is told, and the others are made."""
+    """Makes files of one loaded page within limits; a failure is recorded and does not stop the others."""
 
     page: Page
     limits: BrowserLimits
-    left: Callable[[], float]  # says how many seconds are left for the visit
+    left: Callable[[], float]  # returns the seconds left for the visit
 
     def __post_init__(self) -> None:
         self._allowed = self.limits.shot_seconds
@@ -74,15 +74,15 @@ class Photographer:
         self._found: list[Shots] = []  # of its images
 
     def each(self, images: int) -> list[Shots]:
-        """What was made of the page and each of its images, as far as there was time for them."""
+        """Return the files of the page and of each of its images, as far as time allowed."""
         return [self.shots.of_image(found) for found in (*self._found, *([Shots()] * images))[:images]]
 
     async def dom(self) -> bytes:
-        """The rendered DOM as HTML; empty when it couldn't be had."""
+        """Return the rendered DOM as HTML; empty if it is not available."""
         return await self._make("dom", "dom.html", "text/html", self._content)
 
     async def take(self, images: Sequence[Sequence[str]]) -> None:
-        """Find each image, under one of its addresses, then take screenshots, MHTML and PDF, which are of all."""
+        """Find each image by its URLs, then make the page's screenshots, MHTML and PDF."""
         shots = self.shots
         await self._find_all(images)
         shots.height = await page_height(self.page)
@@ -95,7 +95,7 @@ class Photographer:
         await self._make("page-pdf", "page.pdf", "application/pdf", self._pdf)
 
     async def _find_all(self, images: Sequence[Sequence[str]]) -> None:
-        """Find each image. They share the time of this step, so that what is behind it keeps its own."""
+        """Find each image. They share the time of this step, so that later steps keep their own."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._seconds("place")
         for wanted in images:
@@ -106,7 +106,7 @@ class Photographer:
                 self._found[-1].missing["place"] = _why(TimeoutError())
 
     async def _find(self, wanted: Sequence[str], found: Shots, until: float) -> None:
-        """Where the image is; asked again while the page goes elsewhere, since what was found is gone with it."""
+        """Find the image; retries while the page navigates, because navigation invalidates the result."""
         moves: list[Frame] = []
 
         def moved(frame: Frame) -> None:
@@ -129,8 +129,8 @@ class Photographer:
 
     async def _find_once(self, wanted: Sequence[str], found: Shots) -> None:
         elements = await find_elements(self.page, wanted)
-        for _, element in elements[:1]:  # what is loaded when it comes into view
-            with suppress(Error):  # it can't be seen
+        for _, element in elements[:1]:  # load it if it is lazy
+            with suppress(Error):  # it is not visible
                 await element.scroll_into_view_if_needed(timeout=2000)
         await scroll_back(self.page)
         size = self.page.viewport_size or {"width": 1280}
@@ -163,7 +163,7 @@ class Photographer:
         return shots.keep(CapturedFile(role, name, media_type, data), self.limits.file_bytes)
 
     def _seconds(self, role: str) -> float:
-        """How long a step may take: all but what the steps behind it are kept."""
+        """Return the time limit of a step: all remaining time except what is reserved for later steps."""
         kept = self.limits.shot_seconds
         return max(self.left() - kept * (len(STEPS) - 1 - STEPS.index(role)), kept)
 

@@ -1,8 +1,8 @@
-"""The page's requests: each goes through the guarded recorder, and the browser is given what was served.
+"""The page's requests: each goes through the guarded recorder, which passes the response to the browser.
 
-The browser itself has no network. What can't be handed over (web sockets, streams of events, films) is refused and
-written down. Redirects are followed here, since Playwright doesn't see them; a document that was redirected is answered
-with a page that leads on to where it lies, so that its own links and its origin are right.
+The browser itself has no network. Anything that cannot be passed on (web sockets, event streams, films) is refused and
+recorded. Redirects are followed here, because Playwright does not see them; a redirected document is answered with a
+page that navigates to its target, so that its relative links and origin are right.
 """
 
 import asyncio
@@ -34,19 +34,19 @@ METHODS = frozenset({"GET", "HEAD", "POST"})
 REFUSED_KINDS = frozenset({"media", "eventsource", "websocket", "ping", "cspviolationreport"})
 CONNECTION = {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
 NOT_PASSED_ON = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
-"""Headers of the connection; the last one would turn later requests round inside the browser, past the recorder."""
+"""Headers of the connection; the last one would redirect later requests inside the browser, past the recorder."""
 TOO_SLOW = "The server gave no whole answer in time."
 NOT_ASKED = Sentence("The page couldn't be asked for.")
-MAX_MOVES = 5  # documents that the page's own frame may show one after the other
+MAX_MOVES = 5  # limit of successive documents in the page's main frame
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that the page asked for."""
+    """One resource that the page requested."""
 
-    kind: str  # what for, in Chromium's words, such as ``image`` or ``script``
+    kind: str  # Chromium's resource type, such as ``image`` or ``script``
     visit: Visit
-    is_page: bool = False  # whether it is the page itself, not a part of it
+    is_page: bool = False  # true for the page itself
 
 
 @dataclass(eq=False, repr=False)
@@ -56,11 +56,11 @@ class Traffic(PageTraffic):
     visitor: Visitor
     limits: BrowserLimits
     pool: Executor
-    seconds: Callable[[], float]  # says how much time is left for the capture
-    lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
+    seconds: Callable[[], float]  # returns the time left for the capture
+    lack: ServiceMissingError | None = None  # fault of this machine, which makes every visit meaningless
     resources: list[Resource] = field(default_factory=list)
     documents: list[Visit] = field(default_factory=list)
-    refusals: list[dict[str, str]] = field(default_factory=list)  # what wasn't passed on: url, kind, reason
+    refusals: list[dict[str, str]] = field(default_factory=list)  # refused requests: url, kind, reason
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,7 +70,7 @@ class Traffic(PageTraffic):
         self._asked_for_page = False
 
     def refuse(self, url: str, kind: str, reason: str) -> None:
-        """Write down that something wasn't passed on."""
+        """Record that something was not passed on."""
         if len(self.refusals) < self.limits.requests:
             self.refusals.append({"url": url[:2000], "kind": kind, "reason": reason})
 
@@ -101,7 +101,7 @@ class Traffic(PageTraffic):
             await route.abort("timedout")
             return
         if visit.body is None:
-            # a page that may not go where it wants stays what it is, instead of becoming a page of errors
+            # A page whose navigation is refused stays as it is instead of becoming an error page.
             await route.abort("aborted" if _is_page(request) and self.documents else "failed")
         elif request.is_navigation_request() and len(visit.steps) > 1:
             await self._lead_on(route, visit)
@@ -111,7 +111,7 @@ class Traffic(PageTraffic):
             await route.fulfill(status=visit.status, headers=_passed_on(visit), body=visit.body)
 
     def _reason_against(self, request: Request) -> str:
-        """Why a request isn't passed on, as a short word; empty when it is."""
+        """Return why a request is not passed on, as a short code; empty if it is."""
         reasons = {
             "too-slow": self._closed or self.seconds() <= 0,
             request.resource_type: request.resource_type in REFUSED_KINDS,
@@ -123,7 +123,7 @@ class Traffic(PageTraffic):
         return next((reason for reason, holds in reasons.items() if holds), "")
 
     async def _fetch(self, request: Request, url: str) -> Visit | None:
-        """What came of it; ``None`` when no bytes were left by the time that a thread was free."""
+        """Return the result of a request; ``None`` if the byte limit was used up before a thread was free."""
         self._asked += 1
         self._asked_for_page |= _is_page(request)
         headers = await request.all_headers()
@@ -141,7 +141,7 @@ class Traffic(PageTraffic):
                 return None
             visit = self.visitor.visit(url, _as_sent(headers), most, left, question, cookies)
             with self._counting:
-                # also of answers that weren't taken to their end; or of the body, where it came packed
+                # Count incomplete responses too, or the decoded body if that is larger.
                 self._bytes += max(sum(len(each.response) for each in visit.exchanges), len(visit.body or b""))
             return visit
 
@@ -152,12 +152,12 @@ class Traffic(PageTraffic):
         if len(visit.steps) > 1:
             for cookie in cookies:
                 if cookie not in before:
-                    with suppress(Error):  # one that the browser wouldn't take from the site either
+                    with suppress(Error):  # a cookie that the browser would reject from the site too
                         await request.frame.page.context.add_cookies([_handed_on(cookie)])
         return visit
 
     async def _lead_on(self, route: Route, visit: Visit) -> None:
-        """Let a frame go where the redirects led, and keep what was served there for when it asks."""
+        """Navigate a frame to the target of the redirects, and store what was served there for its next request."""
         target = visit.final_url
         self._ahead[target] = replace(visit, steps=visit.steps[-1:])
         if _is_page(route.request):
@@ -170,12 +170,12 @@ class Traffic(PageTraffic):
         await route.fulfill(status=200, content_type="text/html; charset=utf-8", body=body)
 
     def addresses_of(self, digest: Digest) -> list[str]:
-        """The addresses under which the browser was given bytes with this digest."""
+        """Return the URLs at which the browser got bytes with this digest."""
         visits = [loaded.visit for loaded in self.resources]
         return [visit.url for visit in visits if visit.served and visit.body and Digest.of(visit.body) == digest]
 
     def page_visit(self, page_url: str) -> Visit:
-        """The page as one visit: every document that its frame asked for, the last one's body."""
+        """Return the page as one visit: every document that its frame requested, with the last one's body."""
         steps: list[Step] = [step for document in self.documents for step in document.steps]
         failed = next((resource.visit for resource in reversed(self.resources) if resource.is_page), None)
         if self.documents and self.documents[-1].body is not None:
@@ -188,19 +188,19 @@ class Traffic(PageTraffic):
 
 
 def _is_page(request: Request) -> bool:
-    """Whether it is the page itself, not a frame in it."""
+    """Return True if the request is for the page itself, not for a frame in it."""
     return request.is_navigation_request() and request.frame.parent_frame is None
 
 
 def _as_sent(headers: Mapping[str, str]) -> dict[str, str]:
-    """The browser's headers in the letter case in which it writes them for HTTP/1.1."""
+    """Return the browser's headers in the letter case that it uses for HTTP/1.1."""
     dropped = {"host", "content-length", "accept-encoding", "user-agent", "connection"}
     kept = {name: value for name, value in headers.items() if not name.startswith(":") and name not in dropped}
     return {name if name.startswith("sec-") else name.title(): value for name, value in kept.items()}
 
 
 def _passed_on(visit: Visit) -> dict[str, str]:
-    """The headers as the browser is given them: what belongs to the connection is done with here."""
+    """Return the response headers for the browser, without those of the connection, which are handled here."""
     headers: dict[str, str] = {}
     for name, value in visit.steps[-1].headers:
         key = name.lower()
@@ -212,7 +212,7 @@ def _passed_on(visit: Visit) -> dict[str, str]:
 
 
 def _cookies(url: str, header: str) -> RequestsCookieJar:
-    """The browser's cookies for the host that is asked, and for no other to which it redirects."""
+    """Return the browser's cookies for the requested host only, not for hosts to which it redirects."""
     jar = RequestsCookieJar()
     try:
         pairs = SimpleCookie(header)
@@ -224,14 +224,14 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
 
 
 def _handed_on(cookie: Cookie) -> Untyped:
-    """A cookie that a server set in a redirect, which the browser hasn't seen, in Playwright's form."""
-    given: dict[str, Any] = {name: getattr(cookie, name) for name in ("name", "domain", "path")}
-    given["value"] = cookie.value or ""
-    given["secure"] = cookie.secure or cookie.name.startswith(("__Host-", "__Secure-"))
-    given["httpOnly"] = any(cookie.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
+    """Return a cookie that a server set in a redirect, which the browser has not seen, in Playwright's form."""
+    fields: dict[str, Any] = {name: getattr(cookie, name) for name in ("name", "domain", "path")}
+    fields["value"] = cookie.value or ""
+    fields["secure"] = cookie.secure or cookie.name.startswith(("__Host-", "__Secure-"))
+    fields["httpOnly"] = any(cookie.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
     same_site = (cookie.get_nonstandard_attr("SameSite") or cookie.get_nonstandard_attr("samesite") or "").title()
     if same_site in {"Strict", "Lax", "None"}:
-        given["sameSite"] = same_site
+        fields["sameSite"] = same_site
     if cookie.expires is not None:
-        given["expires"] = cookie.expires
-    return given
+        fields["expires"] = cookie.expires
+    return fields

@@ -1,1 +1,1 @@
-"""Sections about one case that the sheet, the report and the papers share."""
+"""Sections about one case that the sheet, the report and the draft documents share."""

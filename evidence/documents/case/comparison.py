@@ -1,4 +1,4 @@
-"""One match as blocks: its drawings, or both pictures, and every figure."""
+"""Blocks for one match: its drawings, or both pictures, and all figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,36 +17,36 @@ from exhibit.types import Decision, Verification
 NOT_COMPARED = 256
 _FIELD = "matches[].verification."
 TEXT_WIDTH, GUTTER, INSET = 166, 4, 2
-"""Millimetres, as the template has them: of the lines, between the pictures of a row, within their frames."""
+"""Millimetres, as in the template: width of the text, gap between pictures in a row, and padding of their frames."""
 MIN_HEIGHT = 20  # millimetres of a frame without a picture
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much of a case a document shows; the attached data always holds all."""
+    """Limits on how much of a case a document shows; the attached data always has everything."""
 
-    sightings: int  # most sightings
-    matches: int  # most matches with pictures
-    rows: tuple[tuple[tuple[str, ...], int], ...]  # drawings of an aligned match, by row: roles, and most millimetres
-    plain_height: int  # most millimetres of the two pictures of a match without an alignment
-    figures: bool = True  # whether every figure stands there, for who checks them, or what they come to, for who reads
+    sightings: int  # limit of sightings
+    matches: int  # limit of matches with pictures
+    rows: tuple[tuple[tuple[str, ...], int], ...]  # drawings of an aligned match, by row: roles, and most mm
+    plain_height: int  # height limit in mm of the two pictures of a match without an alignment
+    figures: bool = True  # true to show all figures, for experts; false to show only their result
 
     @property
     def roles(self) -> frozenset[str]:
-        """The drawings that are shown."""
+        """Roles of the drawings that are shown."""
         return frozenset(role for roles, _ in self.rows for role in roles)
 
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The pictures of a case, exact bytes by the path that the facts name, and the album that they are put into."""
+    """Pictures of a case (exact bytes by path in the facts), and the album that collects them for the document."""
 
     pictures: Pictures
     album: Album
     wording: Wording
 
     def plate(self, role: str, path: str, across: int) -> Plate:
-        """One picture of so many in a row, with the caption of its role, or why it can't be shown."""
+        """Return one of several pictures in a row with its caption, or with the reason why it cannot be shown."""
         caption = self.wording.say(f"picture.{role.replace('-', '_')}")
         data = self.pictures.get(path)
         if data is None:
@@ -58,7 +58,10 @@ class Gallery:
             return Plate(None, self.wording.say("picture.unreadable", reason=reason), caption, caption)
 
     def row(self, files: Mapping[str, str], most: int) -> Plates:
-        """Pictures by their role in a row: the tallest is as wide as its column, if it isn't more millimetres high."""
+        """Return pictures by role in a row.
+
+        The tallest one is as wide as its column unless that exceeds the maximum height in millimetres.
+        """
         plates = tuple(self.plate(role, path, len(files)) for role, path in files.items())
         column = (TEXT_WIDTH - (len(plates) - 1) * GUTTER) / len(plates) - 2 * INSET
         shapes = [self.album.size(plate.path) for plate in plates if plate.path is not None]
@@ -67,7 +70,7 @@ class Gallery:
 
 
 def comparison_blocks(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room) -> list[Block]:
-    """The blocks of one match; a picture whose bytes aren't in the gallery is said to be missing."""
+    """Return the blocks of one match; a picture whose bytes are not in the gallery is marked as missing."""
     wording = gallery.wording
     verification = match.verification
     sentences = [wording.aligned(verification)]
@@ -76,24 +79,24 @@ def comparison_blocks(facts: CaseFacts, match: MatchFacts, gallery: Gallery, roo
         sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
     if verification.decision is Decision.RESEMBLES:
         sentences.append(wording.say("match.resembles"))
-    told = _figures if room.figures else _measured
+    rows_of = _figures if room.figures else _measured
     return [
         *_plates(facts, match, gallery, room),
         Text(wording.say("document.sentences").join(sentences)),
-        told(verification, facts.calibration_of(match), wording),
+        rows_of(verification, facts.calibration_of(match), wording),
     ]
 
 
 def both_pictures(facts: CaseFacts, match: MatchFacts) -> dict[str, str]:
-    """The paths of what a match compares, by their role; empty where the facts don't name one."""
+    """Return the paths of the two compared pictures by role; empty if the facts do not name one."""
     registered = next((picture.file for picture in facts.work.pictures if picture.digest == match.work_picture), "")
-    seen = (sighting.picture for sighting in facts.sightings)
-    found = next((picture.file for picture in seen if picture.digest == match.picture), "")
-    return {"registered": registered, "found": found}
+    pictures = (sighting.picture for sighting in facts.sightings)
+    found_file = next((picture.file for picture in pictures if picture.digest == match.picture), "")
+    return {"registered": registered, "found": found_file}
 
 
 def _plates(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room) -> list[Plates]:
-    """The drawings that there are; without any, the two pictures."""
+    """Return the existing drawings, or the two pictures if there are none."""
     drawn = match.drawings
     if not drawn:
         return [gallery.row(both_pictures(facts, match), room.plain_height)]
@@ -123,28 +126,30 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
         if verification.probability is not None:
             prior = wording.say("match.prior", prior=figure(calibration.prior))
             rows.append(wording.row("prior", "calibrations[].prior", prior))
-        named = calibration_told(calibration, wording, _bound_of(verification), named=True)
-        rows.append(wording.row("calibration", "calibrations[].name", *named))
+        calibration_lines = calibration_told(calibration, wording, _bound_of(verification), named=True)
+        rows.append(wording.row("calibration", "calibrations[].name", *calibration_lines))
     if verification.survival:
-        told = wording.say("match.survival", grade=grade(verification.survival))
-        rows.append(wording.row("survival", _FIELD + "survival[]", told, *verification.survival, style=Style.MONO))
+        survival_text = wording.say("match.survival", grade=grade(verification.survival))
+        rows.append(
+            wording.row("survival", _FIELD + "survival[]", survival_text, *verification.survival, style=Style.MONO)
+        )
     rows += _remark_rows(verification, wording)
     rows.append(wording.row("pipeline", _FIELD + "pipeline", verification.pipeline, style=Style.MONO))
     return Rows(tuple(rows), together=False)
 
 
 def _measured(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Rows:
-    """What the figures come to, with how often that is wrong."""
+    """Return the result of the figures, with its error rate."""
     rows = [_ratio_row(verification, calibration, wording)]
     if calibration is not None:
-        told = calibration_told(calibration, wording, _bound_of(verification))
-        rows.append(wording.row("error_rate", "calibrations[].certain.at_most_in_a_million", *told))
+        lines = calibration_told(calibration, wording, _bound_of(verification))
+        rows.append(wording.row("error_rate", "calibrations[].certain.at_most_in_a_million", *lines))
     return Rows((*rows, *_remark_rows(verification, wording)))
 
 
 def _ratio_row(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Row:
-    told = ratio_told("match", verification, calibration, wording)
-    return wording.row("ratio", _FIELD + "probability", told)
+    sentence = ratio_told("match", verification, calibration, wording)
+    return wording.row("ratio", _FIELD + "probability", sentence)
 
 
 def _remark_rows(verification: Verification, wording: Wording) -> list[Row]:
@@ -157,7 +162,7 @@ def _bound_of(verification: Verification) -> str:
 
 
 def ratio_told(group: str, verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> str:
-    """The likelihood ratio in a sentence of a group of phrases, or why none is stated."""
+    """Return a sentence on the likelihood ratio from a group of phrases, or why none is stated."""
     ratio = None if calibration is None else calibration.ratio(verification.probability)
     if ratio is None or calibration is None:
         return wording.say("match.not_calibrated")
@@ -169,17 +174,17 @@ def ratio_told(group: str, verification: Verification, calibration: CalibrationF
 def calibration_told(
     calibration: CalibrationFacts, wording: Wording, *decisions: str, named: bool = False
 ) -> list[str]:
-    """What was measured, and the bound that it states for what was decided so: ``certain`` or ``review``.
+    """Return sentences on the measured data and its bounds for decisions (``certain``, ``review``).
 
-    With name and digest where it is ``named``.
+    With ``named``, they include the calibration's name and digest.
     """
     data = wording.told(calibration.data)
-    told = [wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
-    told = told if named else [data]
+    lines = [wording.say("match.calibration", name=calibration.name, data=data, digest=calibration.digest.hex)]
+    lines = lines if named else [data]
     for decision in decisions:
         bound = {"certain": calibration.certain, "review": calibration.review}[decision]
         counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
-        told.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
+        lines.append(wording.say(f"match.bound_{decision}", **counts, others=f"{bound.photographs - 1:,}"))
     if not ships(calibration.digest, CALIBRATIONS):
-        told.append(wording.say("match.calibration_unknown"))
-    return told
+        lines.append(wording.say("match.calibration_unknown"))
+    return lines

@@ -1,4 +1,4 @@
-"""The sections of one case, shared by the exhibit sheet and the report."""
+"""Sections about one case, shared by the exhibit sheet and the report."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -40,56 +40,56 @@ from exhibit.network.addresses import in_letters, is_confusable
 from exhibit.periods import stated_time
 from exhibit.types import Decision, SeenKind
 
-MAX_REASONS = 100  # of licences that came near; the facts have them all
-MAX_LEFT_OUT = 60  # lines of a sheet on files that aren't in its bundle; the facts have them all
+MAX_REASONS = 100  # limit of reasons for similar licences; the facts have them all
+MAX_LEFT_OUT = 60  # limit of lines on files that the bundle lacks; the facts have them all
 ELSEWHERE = "sightings[].elsewhere[].stated"
 STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
 
 
 def claimant_section(facts: CaseFacts, wording: Wording) -> Section:
-    """Who claims, as declared."""
-    named = wording.row("owner", "owner.name", facts.owner.name)
-    rows = (named, wording.row("identity", "owner.identity", facts.owner.identity))
+    """Return the section on the claimant, as declared."""
+    owner_row = wording.row("owner", "owner.name", facts.owner.name)
+    rows = (owner_row, wording.row("identity", "owner.identity", facts.owner.identity))
     return Section(wording.say("heading.claimant"), (Rows(rows),))
 
 
 def chain_rows(work: WorkFacts, files: Mapping[str, bytes], wording: Wording) -> list[Row]:
-    """The documents of the chain of title, and what PDFs among them hold besides pages."""
+    """Return rows with the documents of the chain of title, and the active or embedded content of PDFs among them."""
     chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
     rows = [wording.row("chain", "work.attachments[].title", *chain)]
-    if told := held_in_documents(work, files, wording):
-        lines = tuple(map(Line, told))
+    if sentences := held_in_documents(work, files, wording):
+        lines = tuple(map(Line, sentences))
         rows.append(Row(wording.say("label.chain_holds"), lines, wording.say("speaker.checked", check="document")))
     return rows
 
 
 def held_in_documents(work: WorkFacts, files: Mapping[str, bytes], wording: Wording) -> list[str]:
-    """What the PDFs of a chain of title hold besides pages, in sentences, where their bytes are among the files."""
-    told: list[str] = []
+    """Return sentences on active or embedded content in the PDFs of a chain of title whose bytes are in ``files``."""
+    sentences: list[str] = []
     for item in work.attachments:
         data, name = files.get(item.file), item.file.rpartition("/")[2]
         if data is None or not is_pdf(data, name):
             continue
         content = pdf_content(data)
         if content.found:
-            held = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in content.found)
-            told.append(wording.say("pdf.holds", file=name, what=held))
+            contents = wording.say("document.joined").join(wording.say(f"pdf.{kind}") for kind in content.found)
+            sentences.append(wording.say("pdf.holds", file=name, what=contents))
         if content.unread:
-            told.append(wording.say("pdf.unread", file=name, why=wording.say(f"pdf.{content.unread}")))
-    return told
+            sentences.append(wording.say("pdf.unread", file=name, why=wording.say(f"pdf.{content.unread}")))
+    return sentences
 
 
 def work_section(
     facts: CaseFacts, wording: Wording, level: int, files: Mapping[str, bytes] = MappingProxyType({})
 ) -> Section:
-    """What is registered, as declared, and its pictures, as recorded. ``files`` are exact bytes by their paths."""
+    """Return the section on the work, as declared, and its pictures, as recorded. ``files`` are exact bytes by path."""
     work = facts.work
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
     further = (("holder", work.holder), ("credit", work.credit), ("created", work.created))
     rows = [
         wording.row("title", "work.title", work.title),
         wording.row("author", "work.author", work.author),
-        *(wording.row(name, f"work.{name}", said) for name, said in further if said),
+        *(wording.row(name, f"work.{name}", value) for name, value in further if value),
         wording.row("first_publication", "work.first_publication", work.first_publication),
         wording.row("registrations", "work.registrations[].number", *registrations),
         *chain_rows(work, files, wording),
@@ -103,16 +103,16 @@ def work_section(
     for picture in work.pictures:
         if picture.digest in compared or not compared:
             size = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
-            said = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
-            rows.append(wording.row("registered_picture", said, size, *broken_off(picture, wording)))
+            field = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
+            rows.append(wording.row("registered_picture", field, size, *broken_off(picture, wording)))
             rows.append(wording.row("digest", "work.pictures[].digest", picture.digest.hex, style=Style.MONO))
     return Section(wording.say("heading.work"), (Rows(tuple(rows), together=False),), level)
 
 
 def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room) -> Section:
-    """Where and when the picture was seen."""
-    shown = facts.sightings[: room.sightings]
-    blocks: list[Block] = [Rows(_sighting_rows(sighting, wording), together=False) for sighting in shown]
+    """Return the section on where and when the picture was seen."""
+    sightings = facts.sightings[: room.sightings]
+    blocks: list[Block] = [Rows(_sighting_rows(sighting, wording), together=False) for sighting in sightings]
     if len(facts.sightings) > room.sightings:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.sightings, all=len(facts.sightings))))
     if not blocks:
@@ -121,7 +121,7 @@ def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room
 
 
 def broken_off(picture: PictureFacts, wording: Wording) -> tuple[str, ...]:
-    """That a picture's file breaks off, in a sentence; none where that wasn't seen."""
+    """Return a sentence if a picture's file is truncated; else an empty tuple."""
     return (wording.say("picture.incomplete"),) if picture.incomplete else ()
 
 
@@ -157,112 +157,114 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
 
 
 def seen_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
-    """When it was seen first and last; or what the archive that holds it states in place of that."""
+    """Return rows with the first and last sighting, or with the period that the archive states instead."""
     if sighting.first_seen is not None:
         return wording.time_row("first_seen", sighting.first_seen), wording.time_row("last_seen", sighting.last_seen)
     return (wording.row("seen", Speaker.STATED, seen_words(sighting, wording)),)
 
 
 def seen_words(sighting: SightingFacts, wording: Wording) -> str:
-    """When it was seen first, in UTC, as far as it is known."""
+    """Return when the picture was first seen, in UTC, as far as known."""
     if sighting.first_seen is not None:
         return wording.time(sighting.first_seen)
     return wording.say("time.period", period=sighting.period) if sighting.period else wording.say("time.unknown")
 
 
 def elsewhere_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
-    """What others state of when it was there, apart from when it was seen; no row where nobody states anything."""
+    """Return a row with third parties' statements of when the picture was available, if any."""
     if not sighting.elsewhere:
         return ()
-    told = {line: None for one in elsewhere_lines(sighting.elsewhere, wording) for line in one if line}
-    return (wording.row("elsewhere", ELSEWHERE, *told, wording.say("elsewhere.unchecked")),)
+    lines = {line: None for one in elsewhere_lines(sighting.elsewhere, wording) for line in one if line}
+    return (wording.row("elsewhere", ELSEWHERE, *lines, wording.say("elsewhere.unchecked")),)
 
 
 def elsewhere_lines(told: Sequence[ElsewhereFacts], wording: Wording) -> list[tuple[str, str]]:
-    """Each statement in a sentence, once, with the address at which anybody can look it up, if there is one."""
+    """Return each statement once as a sentence, with the URL at which anybody can look it up, if any."""
     looked_up = (SeenKind.ARCHIVE_CAPTURED, SeenKind.FEED_PUBLISHED)
-    shown = [(one, one.where if one.stated and one.kind in looked_up else "") for one in told]
-    return [*dict.fromkeys((elsewhere_words(one, wording), where) for one, where in shown)]
+    pairs = [(one, one.where if one.stated and one.kind in looked_up else "") for one in told]
+    return [*dict.fromkeys((elsewhere_words(one, wording), where) for one, where in pairs)]
 
 
 def elsewhere_words(one: ElsewhereFacts, wording: Wording) -> str:
-    """What somebody states, in a sentence; what an archive says of the bytes, in one behind it."""
+    """Return a statement as a sentence, followed by one on an archive's bytes."""
     values = {"by": wording.phrases.word("archive", one.by), "time": stated_words(one, wording)}
     if one.kind != SeenKind.ARCHIVE_CAPTURED:
         return wording.say(f"elsewhere.{one.kind}", **values)
     of = "page" if one.of == "page" else "picture"
     if not one.stated:
         return wording.say(f"elsewhere.none-{of}", **values | {"time": wording.time(one.learnt)})
-    said = [wording.say(f"elsewhere.captured-{of}", **values)]
+    sentences = [wording.say(f"elsewhere.captured-{of}", **values)]
     if one.same is not None:
-        said.append(wording.say("elsewhere.same" if one.same else "elsewhere.other"))
-    return wording.say("document.sentences").join(said)
+        sentences.append(wording.say("elsewhere.same" if one.same else "elsewhere.other"))
+    return wording.say("document.sentences").join(sentences)
 
 
 def stated_words(one: ElsewhereFacts, wording: Wording) -> str:
-    """The time as it is stated: to the second in UTC, or as much of it as there is."""
+    """Return the time as stated: to the second in UTC, or the part of it that is stated."""
     moment, period = stated_time(one.stated)
     return period if moment is None else wording.time(moment)
 
 
 def certificate_line(sighting: SightingFacts, wording: Wording) -> str:
-    """What the certificate of the server was; empty where the crawl noted none."""
+    """Return the result of the crawl's check of the server's certificate; empty if there is none."""
     words, _, digest = sighting.certificate.partition(" ")
-    told = wording.say("document.joined").join(wording.phrases.word("certificate", word) for word in words.split(","))
-    return wording.say("certificate.line", words=told, digest=digest.removeprefix("sha256:")) if words else ""
+    joined = wording.say("document.joined").join(wording.phrases.word("certificate", word) for word in words.split(","))
+    return wording.say("certificate.line", words=joined, digest=digest.removeprefix("sha256:")) if words else ""
 
 
 def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tuple[Row, ...]:
-    """What the manifest inside the picture states, each part with its speaker; that nobody looked, where nobody did."""
+    """Return rows on the manifest inside the picture, each with its source, or a row that it was not examined."""
     if provenance is None:
         return (wording.row("provenance", Speaker.RECORDED, wording.say("provenance.not_checked")),)
     problems = wording.say("document.joined").join(provenance.problems)
     recorded = wording.say(f"provenance.{provenance.standing}", problems=problems)
     rows = [wording.row("provenance", "sightings[].provenance.standing", recorded)]
     if provenance.file:
-        stated = {name: getattr(provenance, name) for name in ("signer", "signed_at", "generator", "title")}
-        said = [wording.say(f"provenance.{name}", value=value) for name, value in stated.items() if value]
+        fields = {name: getattr(provenance, name) for name in ("signer", "signed_at", "generator", "title")}
+        sentences = [wording.say(f"provenance.{name}", value=value) for name, value in fields.items() if value]
         if provenance.actions:
-            said.append(
+            sentences.append(
                 wording.say("provenance.actions", value=wording.say("document.joined").join(provenance.actions))
             )
-        rows.append(wording.row("provenance_stated", "sightings[].provenance.signer", *said))
+        rows.append(wording.row("provenance_stated", "sightings[].provenance.signer", *sentences))
     return tuple(rows)
 
 
 def _making_rows(making: MakingFacts | None, wording: Wording) -> tuple[Row, ...]:
-    """What the file says of its own making; nothing where nobody looked."""
+    """Return a row with the file's metadata on how it was made; none if it was not examined."""
     if making is None:
         return ()
-    stated = {"source_type": making.source_type, "aigc": making.aigc}
-    said = [wording.say(f"making.{name}", value=value) for name, value in stated.items() if value]
-    if not said:
+    fields = {"source_type": making.source_type, "aigc": making.aigc}
+    sentences = [wording.say(f"making.{name}", value=value) for name, value in fields.items() if value]
+    if not sentences:
         return (wording.row("making", Speaker.RECORDED, wording.say("making.none")),)
-    return (wording.row("making", "sightings[].making.source_type", *said),)
+    return (wording.row("making", "sightings[].making.source_type", *sentences),)
 
 
 def letters(host: str, wording: Wording) -> list[str]:
-    """What a host in ``xn--`` form reads like, and whether one may take it for another."""
-    shown = in_letters(host)
-    return [wording.say("sheet.confusable" if is_confusable(host) else "sheet.letters", text=shown)] * bool(shown)
+    """Return the Unicode form of a host in ``xn--`` form, with a warning if it resembles another."""
+    unicode_host = in_letters(host)
+    return [wording.say("sheet.confusable" if is_confusable(host) else "sheet.letters", text=unicode_host)] * bool(
+        unicode_host
+    )
 
 
 def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
-    """Each visit in a line, and what was observed in the words of its record; that there was none, where none was."""
+    """Return each visit as a line, with the quoted observation of its record, or a line that there was none."""
     if not captures:
         return [wording.say("capture.none")]
-    told = []
+    lines = []
     for capture in captures:
         outcome = wording.phrases.word("capture", capture.outcome)
         method = wording.phrases.word("fetched", capture.method)
-        told.append(wording.say("capture.line", outcome=outcome, time=wording.time(capture.finished), method=method))
+        lines.append(wording.say("capture.line", outcome=outcome, time=wording.time(capture.finished), method=method))
         if capture.sentence:
-            told.append(wording.quoted(wording.told(capture.sentence)))
-    return told
+            lines.append(wording.quoted(wording.told(capture.sentence)))
+    return lines
 
 
 def comparison_section(facts: CaseFacts, gallery: Gallery, level: int, room: Room) -> Section:
-    """Both pictures, the overlay, and the measured similarity in words and figures."""
+    """Return the section with both pictures, the overlay, and the measured similarity in words and figures."""
     blocks: list[Block] = []
     wording = gallery.wording
     for match in facts.matches[: room.matches]:
@@ -280,7 +282,7 @@ def comparison_section(facts: CaseFacts, gallery: Gallery, level: int, room: Roo
 
 
 def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
-    """The search of the owner's licences."""
+    """Return the section on the search of the owner's licences."""
     check = facts.licence_check
     sentence = {"all": "covers", "some": "covers_some", "none": "none_covers", "unsearched": "unsearched"}
     result = wording.say(f"licence.{sentence[check.outcome]}", time=wording.time(check.checked_at))
@@ -301,14 +303,14 @@ def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
 
 
 def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
-    """Who decided what, when and why."""
+    """Return the section on who decided what, when and why."""
     decision = facts.decision
     if decision.at is None:
         return Section(wording.say("label.decision"), (Text(wording.say("decision.open")),), level)
-    said = "decision.demonstration" if decision.demonstration else "decision.decision"
+    field = "decision.demonstration" if decision.demonstration else "decision.decision"
     by = wording.told(decision.by) if decision.demonstration else decision.by
     rows = (
-        wording.row("decision", said, decision_words(facts, wording), style=Style.STRONG),
+        wording.row("decision", field, decision_words(facts, wording), style=Style.STRONG),
         wording.row("decided_by", "decision.demonstration" if decision.demonstration else "decision.by", by),
         wording.time_row("decided_at", decision.at, "decision.at"),
         wording.row("reason", "decision.reason", wording.told(decision.reason)),
@@ -317,60 +319,64 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
 
 
 def decision_words(facts: CaseFacts, wording: Wording) -> str:
-    """The decision in words; a switch for demonstrations is named as one."""
+    """Return the decision in words; a switch for demonstrations is named as one."""
     if facts.decision.demonstration:
         return wording.say("decision.demonstration_title")
     return wording.phrases.word("decision", facts.decision.decision)
 
 
 def unchecked_section(wording: Wording, own: Sequence[str] = ()) -> Section:
-    """What was not checked: of the case alone, then what the software never checks."""
+    """Return the section on what was not checked: first for this case, then what the software never checks."""
     return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing_unchecked(wording.phrases.language))),))
 
 
 def left_out_section(facts: CaseFacts, wording: Wording) -> tuple[Section, ...]:
-    """What the facts name and the bundle doesn't hold, each with the reason; no section where everything is there."""
+    """Return the section on files that the facts name and the bundle lacks, with reasons; empty if there are none."""
     if not facts.left_out:
         return ()
-    told = []
+    lines = []
     for gone in facts.left_out[:MAX_LEFT_OUT]:
         day = wording.say("document.no_time") if gone.since is None else wording.day(gone.since)
-        told.append(wording.say(f"left_out.{gone.why}", file=gone.file, day=day, digest=gone.digest.hex))
-    blocks: list[Block] = [Bullets(tuple(told))]
+        lines.append(wording.say(f"left_out.{gone.why}", file=gone.file, day=day, digest=gone.digest.hex))
+    blocks: list[Block] = [Bullets(tuple(lines))]
     if len(facts.left_out) > MAX_LEFT_OUT:
         blocks.append(Quiet(wording.say("document.listed_of", shown=MAX_LEFT_OUT, all=len(facts.left_out))))
     return (Section(wording.say("heading.left_out"), tuple(blocks)),)
 
 
 def limits_section(wording: Wording) -> Section:
-    """What the records can't say."""
+    """Return the section on the limits of the records."""
     return Section(wording.say("heading.limits"), (wording.bullets("limits", STANDING_LIMITS),))
 
 
 def demonstration_warning(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
-    """That no person examined the case, when a switch for demonstrations confirmed it."""
+    """Return a warning that no person examined the case, if a switch for demonstrations confirmed it."""
     if not facts.decision.demonstration:
         return ()
     return (Callout(wording.say("decision.demonstration_title"), wording.say("decision.demonstration")),)
 
 
 def development_warning(witnesses: Sequence[WitnessFacts], wording: Wording) -> tuple[Block, ...]:
-    """That a witness has no legal weight, when one is there for development."""
+    """Return a warning that a witness has no legal weight, if one is for development."""
     if not any(witness.development for witness in witnesses):
         return ()
     return (Callout(wording.say("witness.development_title"), wording.say("witness.development_note")),)
 
 
 def best_share(facts: CaseFacts) -> str:
-    """The largest aligned share of a registered picture, or an em dash without alignment."""
+    """Return the largest aligned share of a registered picture, or an em dash without alignment."""
     compared = (match.verification for match in facts.matches)
-    aligned = (found for found in compared if found.transform is not None and found.decision is not Decision.NONE)
-    shares = [found.overlap_work for found in aligned]
+    aligned = (
+        verification
+        for verification in compared
+        if verification.transform is not None and verification.decision is not Decision.NONE
+    )
+    shares = [verification.overlap_work for verification in aligned]
     return percent(max(shares)) if shares else "—"
 
 
 def sheet_proofs(facts: CaseFacts, wording: Wording) -> Section:
-    """What was witnessed before the sheet was sealed, and where the rest lies."""
+    """Return the section on what was witnessed before the sheet was sealed, and where to find the rest."""
     blocks: list[Block] = []
     if rows := log_rows(facts, wording):
         blocks.append(Rows(rows, together=False))
@@ -382,7 +388,7 @@ def sheet_proofs(facts: CaseFacts, wording: Wording) -> Section:
 
 
 def _covered(facts: CaseFacts) -> list[int]:
-    """The entries of the log that stand before the checkpoint of which the sheet names the witnesses."""
+    """Return the numbers of log entries before the checkpoint whose witnesses the sheet names."""
     proofs = (facts.work.registration, *facts.work.further_registrations)
     slices = (sighting.slice.log for sighting in facts.sightings if sighting.slice is not None)
     passkey = facts.decision.passkey
@@ -391,7 +397,7 @@ def _covered(facts: CaseFacts) -> list[int]:
 
 
 def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
-    """Log entries of the crawl slices that recorded the sightings, each once, with their checkpoints."""
+    """Return rows with the log entries of the crawl slices of the sightings, each once, and their checkpoints."""
     proofs: dict[int, LogProof] = {}
     for sighting in facts.sightings:
         if sighting.slice is not None:
@@ -406,9 +412,9 @@ def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
 
 
 def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning: str = "no_later") -> list[Block]:
-    """A table of witnesses; development witnesses are labelled in their row.
+    """Return a table of witnesses; development witnesses are labelled in their row.
 
-    The phrase ``meaning`` says what existed no later than their times.
+    The phrase ``meaning`` states what existed no later than their times.
     """
     if not witnesses:
         return [Text(wording.say("witness.none"))]
@@ -424,13 +430,13 @@ def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning:
 def _witness_cells(witness: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
     kind = wording.phrases.word("witness", f"kind_{witness.kind}")
     subject = wording.phrases.word("witness", f"subject_{witness.subject}")
-    stated = wording.time(witness.time) if witness.time is not None else wording.say("document.no_time")
+    time_text = wording.time(witness.time) if witness.time is not None else wording.say("document.no_time")
     weight = wording.say("witness.development" if witness.development else "witness.outside")
     if witness.qualified and witness.state == "complete":
         weight = wording.say("witness.qualified", date=witness.qualified)
     return (
         Cell((Line(witness.name), Line(f"{kind} · {subject}", Style.QUIET))),
         cell(wording.phrases.word("witness", witness.state)),
-        cell(stated),
+        cell(time_text),
         cell(weight, Style.STRONG if witness.development else Style.PLAIN),
     )

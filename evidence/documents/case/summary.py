@@ -1,7 +1,7 @@
-"""What a sheet begins with: a paragraph for a judge, five lines for a clerk, and a box where visits showed no picture.
+"""Start of a sheet: a paragraph for a judge, five lines for a clerk, and a box if visits did not show the picture.
 
-The words stand in ``sheet.toml`` of each language (``evidence/documents/phrases``). Each sentence of the paragraph ends
-with whose word it is, by the table of :mod:`evidence.facts.backing`.
+The words are in ``sheet.toml`` of each language (``evidence/documents/phrases``). Each sentence of the paragraph ends
+with its source, by the table of :mod:`evidence.facts.backing`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,12 @@ from exhibit.periods import earliest
 from exhibit.types import CaseDecision, Decision
 
 CAPTURED, BROWSER = "captured", "browser"  # an outcome of visits, and a method
-MAX_TITLE, MAX_NAME, MAX_ADDRESS = 120, 80, 240  # characters, so that it all stands on one page
+MAX_TITLE, MAX_NAME, MAX_ADDRESS = 120, 80, 240  # characters, so that everything fits on one page
 MAX_TOLD = 4  # visits in the box
 
 
 def summary(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
-    """The paragraph, the lines, and the box where it is needed."""
+    """Return the paragraph, the lines, and the box if needed."""
     text = Lead(wording.say("document.sentences").join(_paragraph(facts, wording)))
     if not facts.sightings:
         return (text,)
@@ -27,7 +27,7 @@ def summary(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
 
 
 def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
-    """Who claims what against whom, how it was found, how alike the pictures are, who decided, and what is missing."""
+    """Yield sentences on the claim, the find, the similarity of the pictures, the decision, and what is missing."""
     names = {"owner": facts.owner.name, "holder": facts.work.holder, "party": facts.party.name}
     names = {name: wording.clipped(text, MAX_NAME) for name, text in names.items()}
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_TITLE)
@@ -38,9 +38,9 @@ def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
     if not decided and facts.party.name:
         yield _said("summary.concerns", "party.name", wording, party=names["party"])
     if facts.sightings:
-        found = "summary.found_first" if len(facts.sightings) > 1 else "summary.found"
-        seen = {"time": _since(facts, wording), "n": len(facts.sightings), "owner": names["owner"]}
-        yield _said(found, "sightings[].first_seen", wording, **seen)
+        key = "summary.found_first" if len(facts.sightings) > 1 else "summary.found"
+        values = {"time": _since(facts, wording), "n": len(facts.sightings), "owner": names["owner"]}
+        yield _said(key, "sightings[].first_seen", wording, **values)
     if visit := _last_shown(facts):
         said = {"time": wording.time(visit.finished), "method": wording.phrases.word("fetched", visit.method)}
         yield _said("summary.again", "sightings[].captures[].outcome", wording, **said)
@@ -50,7 +50,7 @@ def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
 
 
 def _said(sentence: str, said: str, wording: Wording, **values: object) -> str:
-    """A sentence with whose word it is."""
+    """Return a sentence with its source."""
     word = wording.speaker(said).replace(":\n", ": ").replace("\n", "")
     return wording.say("summary.said", sentence=wording.say(sentence, **values), word=word)
 
@@ -72,9 +72,9 @@ def _similarity(facts: CaseFacts, wording: Wording) -> Iterator[str]:
 
 
 def _extent(match: MatchFacts) -> tuple[bool, bool, float]:
-    """By which the match comes first that shows most of a registered picture."""
-    measured = match.verification
-    return match.picture == match.work_picture, measured.transform is not None, measured.overlap_work
+    """Return a sort key by which the match that shows most of a registered picture comes first."""
+    verification = match.verification
+    return match.picture == match.work_picture, verification.transform is not None, verification.overlap_work
 
 
 def _decided(facts: CaseFacts, wording: Wording) -> str:
@@ -90,7 +90,7 @@ def _decided(facts: CaseFacts, wording: Wording) -> str:
 
 
 def _missing(facts: CaseFacts, wording: Wording) -> Iterator[str]:
-    """What a reader could expect and doesn't find, the gravest first; what nobody ever checks ends it."""
+    """Yield what a reader might expect but does not get, most severe first; the last is what nobody ever checks."""
     say = wording.say
     if facts.sightings:
         without = _without(facts)
@@ -111,7 +111,7 @@ def _missing(facts: CaseFacts, wording: Wording) -> Iterator[str]:
 
 
 def _without(facts: CaseFacts) -> list[SightingFacts]:
-    """The sightings of which no visit was shown the picture."""
+    """Return the sightings for which no visit showed the picture."""
     return [sighting for sighting in facts.sightings if not any(map(_is_shown, sighting.captures))]
 
 
@@ -124,14 +124,14 @@ def _visits(facts: CaseFacts) -> Sequence[CaptureFacts]:
 
 
 def _is_drawn(facts: CaseFacts) -> bool:
-    """Whether a browser drew a page that showed the picture."""
+    """Return True if a browser rendered a page that showed the picture."""
     return any(_is_shown(visit) and visit.method == BROWSER for visit in _visits(facts))
 
 
 def _last_shown(facts: CaseFacts) -> CaptureFacts | None:
-    """The last visit that was shown the picture, one of a browser before others."""
-    shown = filter(_is_shown, _visits(facts))
-    return max(shown, key=lambda visit: (visit.method == BROWSER, visit.finished), default=None)
+    """Return the last visit that showed the picture, preferring browser visits."""
+    visits = filter(_is_shown, _visits(facts))
+    return max(visits, key=lambda visit: (visit.method == BROWSER, visit.finished), default=None)
 
 
 def _since(facts: CaseFacts, wording: Wording) -> str:
@@ -140,7 +140,7 @@ def _since(facts: CaseFacts, wording: Wording) -> str:
 
 
 def _clerk_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
-    """Page, picture, work, party, and since when."""
+    """Return rows with page, picture, work, party, and the first sighting."""
     first, more = facts.sightings[0], len(facts.sightings) - 1
     further = wording.say("summary.more", n=more) if more else ""
     page, image = (wording.clipped(address, MAX_ADDRESS) for address in (first.page_url, first.image_url))
@@ -156,11 +156,11 @@ def _clerk_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
 
 
 def _box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:
-    """That visits didn't show the picture, with what the last one to each of those places met."""
+    """Return a box on visits that did not show the picture, with the result of the last visit to each place."""
     without = _without(facts)
     if not without:
         return ()
-    told = []
+    lines = []
     for sighting in without[:MAX_TOLD]:
         met = wording.say("capture.none")
         if sighting.captures:
@@ -168,8 +168,8 @@ def _box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:
             outcome = wording.phrases.word("capture", visit.outcome)
             method = wording.phrases.word("fetched", visit.method)
             met = wording.say("capture.line", outcome=outcome, time=wording.time(visit.finished), method=method)
-        told.append(wording.say("summary.box_line", n=sighting.number, met=met))
+        lines.append(wording.say("summary.box_line", n=sighting.number, met=met))
     if len(without) > MAX_TOLD:
-        told.append(wording.say("summary.box_more", n=len(without) - MAX_TOLD))
+        lines.append(wording.say("summary.box_more", n=len(without) - MAX_TOLD))
     title = "box_some" if len(without) < len(facts.sightings) else "box" if _visits(facts) else "box_unvisited"
-    return (Callout(wording.say(f"summary.{title}"), wording.say("document.sentences").join(told)),)
+    return (Callout(wording.say(f"summary.{title}"), wording.say("document.sentences").join(lines)),)

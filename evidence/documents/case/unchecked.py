@@ -1,16 +1,16 @@
-"""What was not checked of a case: what follows from its facts, and what the installation wrote besides, quoted."""
+"""Sentences on what was not checked: conclusions from a case's facts, and the installation's own sentences, quoted."""
 
 from evidence.documents.phrases import own_unchecked
 from evidence.documents.phrases.wording import Wording
 from evidence.facts.case import CaseFacts
 
 MAX_OWN = 20
-"""Sentences of the installation's own that a document shows; the attached data holds them all."""
+"""Limit of the installation's own sentences in a document; the attached data has them all."""
 
 
 def own_sentences(facts: CaseFacts, wording: Wording) -> tuple[str, ...]:
-    """The sentences on what was not checked of this case alone, for a document in one language."""
+    """Return the sentences on what was not checked about this case in particular, for a document in one language."""
     own = own_unchecked(facts.not_checked)
     quoted = [wording.quoted(sentence) for sentence in own[:MAX_OWN]]
-    left = [wording.say("document.listed_of", shown=MAX_OWN, all=len(own))] if len(own) > MAX_OWN else []
-    return (*quoted, *left)
+    omitted = [wording.say("document.listed_of", shown=MAX_OWN, all=len(own))] if len(own) > MAX_OWN else []
+    return (*quoted, *omitted)

@@ -1,1 +1,1 @@
-"""Papers that a person completes and signs: certification, environment, list of evidence, personal data."""
+"""Draft documents that a person completes and signs: certification, environment, list of evidence, personal data."""

@@ -1,7 +1,7 @@
 """Draft certification under Federal Rules of Evidence 902(13) and (14), in the form of 28 U.S.C. § 1746.
 
-What Rules 902(11) and (12) and Rule 702 ask for beyond it is said, and left to a person: the software knows nothing of
-a business's practice, and is no expert.
+Further requirements of Rules 902(11) and (12) and Rule 702 are listed and left to a person: the software does not know
+the practice of a business, and is not an expert.
 """
 
 from evidence.documents.case.sections import (
@@ -24,7 +24,7 @@ FURTHER = ("further_11", "further_12", "further_702", "further_error")
 
 
 def certification(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
-    """The draft; who signs, when, where, and what that person checked stay empty."""
+    """Return the draft; signer, date, place, and the signer's own checks are left blank."""
     say = wording.say
     algorithm = Rows((plain_row(wording, "us902.algorithm", say("us902.algorithm_value")),))
     compared = blanks(wording, "compared_by", "compared_at", "compared_with", "compared_result")

@@ -1,6 +1,6 @@
-"""The cover page of a printed sheet: which bundle the sheet lies in, by file name and seal digest.
+"""Cover page of a printed sheet: identifies the sheet's bundle by file name and seal digest.
 
-The seal digest is made over the digest of the sheet, so the sheet itself can't name it.
+The seal digest covers the digest of the sheet, so the sheet itself cannot state it.
 """
 
 from textwrap import wrap
@@ -12,11 +12,11 @@ from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Plate, Plates, Quiet, Rows, Section, Style, Table, cell
 
 CODE_FILE, CODE_HEIGHT = "pictures/seal.png", 34
-SHORT = 16  # digits of the seal digest that a person compares
+SHORT = 16  # digits of the seal digest for comparison by a person
 
 
 def cover(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
-    """Which bundle it is, its sheets, who has answered for its time, and fields of whoever hands it in."""
+    """Return sections on the bundle, its sheets, the witnesses of its time, and fields for the submitter."""
     say, seal = wording.say, case.seal.hex
     entry = say("document.no_time") if case.sequence is None else str(case.sequence)
     rows = (
@@ -26,8 +26,8 @@ def cover(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
         plain_row(wording, "paper.sealed_at", wording.time(case.manifest.sealed_at)),
         plain_row(wording, "label.seal_entry", entry),
     )
-    named = [file for file in case.manifest.files if file.role == "exhibit-sheet" or file.path == FACTS_PATH]
-    sheets = tuple((cell(file.path, Style.MONO), cell(file.sha256.hex, Style.MONO)) for file in named)
+    files = [file for file in case.manifest.files if file.role == "exhibit-sheet" or file.path == FACTS_PATH]
+    sheets = tuple((cell(file.path, Style.MONO), cell(file.sha256.hex, Style.MONO)) for file in files)
     code = Plates((Plate(CODE_FILE, "", say("cover.code"), seal),), CODE_HEIGHT)
     return (
         Section(say("cover.bundle"), (Rows(rows), code), running=running(case, wording)),

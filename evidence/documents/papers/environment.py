@@ -1,6 +1,6 @@
-"""Draft record of the environment in which pages were captured (清洁性检查), from what each capture wrote.
+"""Draft record of the environment in which pages were captured (清洁性检查), from the record of each capture.
 
-The records are the bundle's own ``network.json`` files. Whatever isn't in them reads "not stated".
+The records are the bundle's own ``network.json`` files. Anything that they lack reads "not stated".
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ SHOWN_RECORDS = 40
 
 
 def environment(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
-    """The draft; what only the person who answers for the machine can say stays empty."""
+    """Return the draft; statements that only the person responsible for the machine can make are left blank."""
     say = wording.say
     sections = [
         _record(number, record, case, wording) for number, record in enumerate(case.networks[:SHOWN_RECORDS], 1)
@@ -57,7 +57,7 @@ def _machine(record: NetworkRecord, wording: Wording) -> list[Row]:
     plain = record.plain
     software = _mapping(plain.get("software"))
     authorities = _mapping(plain.get("certificate_authorities"))
-    named = f"{authorities.get('name', '')} {authorities.get('sha256', '')}".strip()
+    authority = f"{authorities.get('name', '')} {authorities.get('sha256', '')}".strip()
     return [
         plain_row(wording, "environment.file", record.path, f"SHA-256 {record.digest.hex}", style=Style.MONO),
         plain_row(wording, "label.method", wording.told(str(plain.get("method", "")))),
@@ -65,7 +65,7 @@ def _machine(record: NetworkRecord, wording: Wording) -> list[Row]:
         plain_row(wording, "environment.proxy", *_proxy(_mapping(plain.get("proxy")), wording)),
         plain_row(wording, "environment.hosts", *_hosts(_mapping(plain.get("hosts_file")), wording)),
         plain_row(wording, "environment.resolvers", ", ".join(map(str, _items(plain.get("name_servers"))))),
-        plain_row(wording, "environment.authorities", named),
+        plain_row(wording, "environment.authorities", authority),
         plain_row(wording, "environment.clock", _clock(_mapping(plain.get("clock")), wording)),
     ]
 
@@ -83,9 +83,9 @@ def _proxy(said: Mapping[str, Any], wording: Wording) -> list[str]:
 def _hosts(said: Mapping[str, Any], wording: Wording) -> list[str]:
     if not said.get("sha256"):
         return []
-    named = _items(said.get("names_visited_hosts"))
+    hosts = _items(said.get("names_visited_hosts"))
     clean = wording.say("environment.hosts_clean")
-    words = wording.say("environment.hosts_named", names=", ".join(map(str, named))) if named else clean
+    words = wording.say("environment.hosts_named", names=", ".join(map(str, hosts))) if hosts else clean
     return [words, str(said.get("path", "")), f"SHA-256 {said['sha256']}"]
 
 
@@ -97,17 +97,22 @@ def _clock(said: Mapping[str, Any], wording: Wording) -> str:
 
 def _exchange(said: Mapping[str, Any], wording: Wording) -> list[Row]:
     peer, tls = _mapping(said.get("peer")), _mapping(said.get("tls"))
-    answered = f"{peer.get('address', '')}:{peer.get('port', '')}" if peer else ""
+    server = f"{peer.get('address', '')}:{peer.get('port', '')}" if peer else ""
     rows = [
         plain_row(wording, "environment.exchange", str(said.get("url", "")), style=Style.MONO),
         plain_row(wording, "environment.dns", ", ".join(map(str, _items(said.get("dns_answers"))))),
-        plain_row(wording, "environment.peer", answered),
+        plain_row(wording, "environment.peer", server),
     ]
     if tls:
         chain = [item for item in _items(tls.get("chain")) if isinstance(item, Mapping)]
-        named = [f"{certificate.get('subject', '')} ← {certificate.get('issuer', '')}" for certificate in chain[:1]]
+        certificates = [
+            f"{certificate.get('subject', '')} ← {certificate.get('issuer', '')}" for certificate in chain[:1]
+        ]
         cipher = f"{tls.get('version', '')} {tls.get('cipher', '')}"
-        rows += [plain_row(wording, "environment.tls", cipher), plain_row(wording, "environment.certificate", *named)]
+        rows += [
+            plain_row(wording, "environment.tls", cipher),
+            plain_row(wording, "environment.certificate", *certificates),
+        ]
     return rows
 
 

@@ -1,6 +1,6 @@
-"""Draft of the numbered list of evidence (证据目录): number, item and content, source; what it is to show stays empty.
+"""Draft of the numbered list of evidence (证据目录): number, item and content, source; the purpose is left blank.
 
-The provisions of the Supreme People's Court on evidence in civil proceedings (2020), article 19, ask for such a list.
+The provisions of the Supreme People's Court on evidence in civil proceedings (2020), article 19, require such a list.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from evidence.documents.typeset.blocks import Cell, Line, Section, Style, Table,
 from evidence.facts.case import SightingFacts
 
 MAX_TITLE = 160
-MAX_ADDRESS = 2000  # characters: more would not stay on a page
+MAX_ADDRESS = 2000  # characters; more would not fit on a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class _Item:
 
 
 def evidence_list(case: SealedFacts, wording: Wording) -> tuple[Section, ...]:
-    """The draft; what each item is to show, the submitter, the matter and the date stay empty."""
+    """Return the draft; the purpose of each item, the submitter, the matter and the date are left blank."""
     say = wording.say
     head = (say("column.work_number"), *(say(f"cnlist.{name}") for name in ("item", "source", "purpose")))
     rows = tuple(_cells(number, item, wording) for number, item in enumerate(_items(case, wording), 1))
@@ -76,7 +76,7 @@ def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
 
 
 def _witnesses(case: SealedFacts, wording: Wording) -> str:
-    """How many witnesses have answered in full, each counted once; those for development apart."""
+    """Return the number of witnesses with complete receipts, each counted once; development witnesses separately."""
     complete = [witness for witness in case.witnesses if witness.state == "complete"]
     outside = {(proof.kind, proof.name) for proof in complete if not proof.development}
     trials = {(proof.kind, proof.name) for proof in complete if proof.development}

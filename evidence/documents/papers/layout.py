@@ -1,4 +1,4 @@
-"""What all draft papers have in common: what they are made from, their frame, and fields that stay empty."""
+"""Common parts of all draft documents: their input, their frame, and blank fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from evidence.facts.case import CaseFacts, WitnessFacts
 from exhibit.digests import Digest
 
 SHOWN_FILES = 200
-SPEAKER = ""  # papers are one person's statement once signed, so no word for the speaker stands beside a fact
+SPEAKER = ""  # once signed, drafts are one person's statement, so facts are shown without a source
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkRecord:
-    """The record of one capture's surroundings: where it lies, its digest, and what it says."""
+    """Record of one capture's surroundings: its path, digest and content."""
 
     path: str
     digest: Digest
@@ -26,15 +26,15 @@ class NetworkRecord:
 
 @dataclass(frozen=True, slots=True)
 class SealedFacts:
-    """What papers are made from: a sealed case and what has grown around it."""
+    """Input of draft documents: a sealed case and the proofs added since."""
 
     facts: CaseFacts
     manifest: Manifest  # as sealed
-    sequence: int | None  # of the seal's log entry, or ``None`` while it has none
+    sequence: int | None  # number of the seal's log entry, or ``None`` without one
     witnesses: tuple[WitnessFacts, ...]  # as known now
     networks: tuple[NetworkRecord, ...]  # records of the captures' surroundings, in their order
-    made_at: datetime  # now; the date that the file states, aware
-    file: str  # name of the bundle's file, as it is handed out
+    made_at: datetime  # the current time, which the file states as its date; aware
+    file: str  # file name of the bundle as downloaded
 
     @property
     def seal(self) -> Digest:
@@ -43,24 +43,24 @@ class SealedFacts:
 
 
 def blanks(wording: Wording, *names: str, lines: int = 1) -> Blanks:
-    """Empty fields by the names of their labels."""
+    """Return blank fields by the names of their labels."""
     return Blanks(tuple(wording.say(f"field.{name}") for name in names), lines)
 
 
 def signing_section(name: str, wording: Wording) -> Section:
-    """What a signature under the fields above means, with the lines to sign on, on one page."""
+    """Return a section on what a signature means, with the lines to sign on, on one page."""
     blocks = (Text(wording.say(f"{name}.signed_for")), blanks(wording, "name", "signature", "date"))
     return Section(wording.say("paper.sign"), blocks, together=True)
 
 
 def plain_row(wording: Wording, label: str, *texts: str, style: Style = Style.PLAIN) -> Row:
-    """A label of any group with its value; an empty one reads "not stated"."""
-    shown = tuple(Line(wording.clipped(text), style) for text in texts if text)
-    return Row(wording.say(label), shown or (Line(wording.say("document.unknown"), Style.QUIET),), SPEAKER)
+    """Return a row with a label of any group and its value; an empty value reads "not stated"."""
+    lines = tuple(Line(wording.clipped(text), style) for text in texts if text)
+    return Row(wording.say(label), lines or (Line(wording.say("document.unknown"), Style.QUIET),), SPEAKER)
 
 
 def system_rows(case: SealedFacts, wording: Wording) -> Rows:
-    """Software, models, seal, key and log."""
+    """Return rows with software, models, seal, key and log."""
     facts, key = case.facts, case.manifest.key
     software = facts.software
     models = [f"{model.name} {model.version} {model.digest.hex if model.digest else ''}" for model in software.models]
@@ -80,11 +80,11 @@ def system_rows(case: SealedFacts, wording: Wording) -> Rows:
 
 
 def file_table(case: SealedFacts, wording: Wording) -> list[Block]:
-    """Every sealed file with its size and SHA-256."""
+    """Return a table of every sealed file with its size and SHA-256."""
     files = case.manifest.files
     head = (wording.say("paper.file"), wording.say("paper.size"), wording.say("label.digest"))
-    shown = ((file.path, f"{file.size:,}", file.sha256.hex) for file in files[:SHOWN_FILES])
-    rows = tuple((cell(path, Style.MONO), cell(size), cell(digest, Style.MONO)) for path, size, digest in shown)
+    entries = ((file.path, f"{file.size:,}", file.sha256.hex) for file in files[:SHOWN_FILES])
+    rows = tuple((cell(path, Style.MONO), cell(size), cell(digest, Style.MONO)) for path, size, digest in entries)
     blocks: list[Block] = [Table(head, rows, (3, 0, 4))]
     if len(files) > SHOWN_FILES:
         blocks.append(Quiet(wording.say("paper.more_files", shown=SHOWN_FILES, all=len(files))))
@@ -92,5 +92,5 @@ def file_table(case: SealedFacts, wording: Wording) -> list[Block]:
 
 
 def running(case: SealedFacts, wording: Wording) -> str:
-    """What the headers of its pages say."""
+    """Return the text of the page headers."""
     return wording.say("paper.running", case=case.facts.number, bundle=case.facts.bundle)

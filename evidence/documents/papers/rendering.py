@@ -1,4 +1,4 @@
-"""The draft papers of a sealed case: a named person reads, corrects, completes and signs each of them, or doesn't."""
+"""The draft documents of a sealed case, which a named person reads, corrects, completes and signs, or rejects."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ MANIFEST_FILE = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One kind of paper."""
+    """One kind of draft document."""
 
-    language: str  # in which it is meant to be signed or handed in
-    group: str  # of its phrases
+    language: str  # language in which it is meant to be signed or submitted
+    group: str  # group of its phrases
     sections: Callable[[SealedFacts, Wording], tuple[Section, ...]]
 
 
@@ -36,15 +36,21 @@ PAPERS: Mapping[str, Paper] = {
     "cn-environment": Paper("zh-Hans", "environment", environment),
     "personal-data": Paper("en", "privacy", privacy_note),
 }
-"""Kinds by name: the cover page of a printed sheet, the draft under FRE 902(13) and (14), 证据目录, 清洁性检查, and the
-note on personal data."""
+"""Kinds by name.
+
+The cover page of a printed sheet, the draft under FRE 902(13) and (14), 证据目录, 清洁性检查, and the note on personal
+data.
+"""
 
 
 def render_paper(kind: str, case: SealedFacts, *, language: str = "", time_zone: str = "UTC") -> bytes:
-    """A draft paper of a kind in :data:`PAPERS` as PDF/A-3b; same input, same bytes.
+    """Render a draft document of a kind in :data:`PAPERS` as PDF/A-3b; the same input gives the same bytes.
 
-    Its language is the one in which it is used if none is given. Raises
-    ``ServiceMissingError`` without a font that the language needs, ``WrongUseError`` for an unknown paper or language.
+    The default language is the one in which the document is used.
+
+    Raises:
+        ServiceMissingError: No font for the language is installed.
+        WrongUseError: The kind or the language is unknown.
     """
     paper = PAPERS.get(kind)
     if paper is None:
@@ -76,7 +82,7 @@ def _document(case: SealedFacts, paper: Paper, wording: Wording) -> Document:
 
 
 def _notices(case: SealedFacts, group: str, wording: Wording) -> tuple[Block, ...]:
-    """That nobody has signed it, what it is for, and what warns of demonstrations and trials."""
+    """Return notices that it is an unsigned draft and what it is for, with warnings."""
     say, draft = wording.say, wording.phrases.first("draft_title", group, "paper")
     purpose = f"{group}.notice" in wording.phrases.sentences
     notices = (Callout(say("paper.notice_title"), say(f"{group}.notice")),) if purpose else ()

@@ -1,4 +1,7 @@
-"""The catalogues: every sentence of the documents, one folder of TOML files a language, all with the same keys."""
+"""The phrase catalogues.
+
+Every sentence of the documents, in one folder of TOML files per language with the same keys.
+"""
 
 import re
 import tomllib
@@ -11,10 +14,10 @@ from exhibit.errors import WrongUseError
 
 FOLDER = Path(__file__).parent
 SPOKEN = "spoken."
-"""The group of sentences that rows and sealed facts hold in English; it has a name wherever a value stands."""
+"""Group of sentences that rows and sealed facts have in English; values are named placeholders."""
 _NAME = re.compile(r"\{(\w+)\}")
 STANDING = ("permission", "exceptions", "respondent", "title", "scripts", "elsewhere", "damages")
-"""What the software never checks, in the words of the catalogues, so that facts and documents say it alike."""
+"""What the software never checks, in the words of the catalogues, so that facts and documents use the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,43 +28,44 @@ class Phrases:
     sentences: dict[str, str]  # by key, such as ``label.case``, with placeholders in braces
 
     def say(self, key: str, **values: object) -> str:
-        """The sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""
+        """Return the sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""
         return self.sentences[key].format_map(values)
 
     def first(self, name: str, *groups: str) -> str:
-        """The sentence of this name in the first of these groups that has one; raises ``KeyError`` without any."""
+        """Return the sentence of this name in the first group that has it; raises ``KeyError`` if none has."""
         key = next((key for group in groups if (key := f"{group}.{name}") in self.sentences), f"{groups[-1]}.{name}")
         return self.sentences[key]
 
     def word(self, group: str, name: str) -> str:
-        """The sentence ``group.name``, or the name itself when the catalogue doesn't know it."""
+        """Return the sentence ``group.name``, or the name itself if the catalogue does not have it."""
         return self.sentences.get(f"{group}.{name}", name)
 
     def told(self, text: str) -> str:
-        """The sentences of an English text that the software wrote, in this language: what is sealed stays as it was.
+        """Translate English sentences that the software wrote into this language; sealed text itself stays unchanged.
 
-        Several may follow each other; what no phrase fits, such as a person's own words, stays as it is.
+        The text may consist of several sentences; parts that match no phrase, such as a person's own words, stay
+        unchanged.
         """
-        found: list[str] = []
-        left = text
-        while left:
-            fits = [(match, key) for pattern, key in _patterns(self.language) if (match := pattern.match(left))]
+        sentences: list[str] = []
+        rest = text
+        while rest:
+            fits = [(match, key) for pattern, key in _patterns(self.language) if (match := pattern.match(rest))]
             if not fits:
-                return " ".join((*found, left)) if found else text
+                return " ".join((*sentences, rest)) if sentences else text
             match, key = max(fits, key=lambda fit: (fit[0].end(), -sum(map(len, fit[0].groups()))))
-            found.append(self.say(key, **{name: self.told(value) for name, value in match.groupdict().items()}))
-            left = left[match.end() :].lstrip()
-        return "".join(found)
+            sentences.append(self.say(key, **{name: self.told(value) for name, value in match.groupdict().items()}))
+            rest = rest[match.end() :].lstrip()
+        return "".join(sentences)
 
 
 def languages() -> tuple[str, ...]:
-    """The languages that have a catalogue."""
+    """Return the languages that have a catalogue."""
     return tuple(sorted(path.parent.name for path in FOLDER.glob("*/common.toml")))
 
 
 @cache
 def load_phrases(language: str) -> Phrases:
-    """The catalogue of a language; ``WrongUseError`` when there is none."""
+    """Return the catalogue of a language; raises ``WrongUseError`` if there is none."""
     if language not in languages():
         hint = f"Choose one of: {', '.join(languages())}."
         raise WrongUseError(f"Documents can't be made in the language {language!r}.", hint=hint)
@@ -73,14 +77,14 @@ def load_phrases(language: str) -> Phrases:
 
 
 def standing_unchecked(language: str) -> tuple[str, ...]:
-    """The sentences on what no case and no report checks; raises ``WrongUseError`` for an unknown language."""
+    """Return the sentences on what is never checked; raises ``WrongUseError`` for an unknown language."""
     return tuple(load_phrases(language).say(f"unchecked.{key}") for key in STANDING)
 
 
 def own_unchecked(sentences: Sequence[str]) -> tuple[str, ...]:
-    """Of the sentences on what was not checked those that no catalogue has: an operator's own words."""
-    known = {sentence for language in languages() for sentence in standing_unchecked(language)}
-    return tuple(sentence for sentence in sentences if sentence not in known)
+    """Return the sentences on what was not checked that are in no catalogue: an operator's own words."""
+    standing = {sentence for language in languages() for sentence in standing_unchecked(language)}
+    return tuple(sentence for sentence in sentences if sentence not in standing)
 
 
 @cache
@@ -90,9 +94,10 @@ def _patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def _pattern(phrase: str) -> str:
-    """A phrase as an expression: a value ends where what follows it stands first; a word ends the phrase.
+    """Convert a phrase to a regular expression.
 
-    Nothing is tried again: where that place doesn't fit, no later one would.
+    A value ends at the first occurrence of the text that follows it; the phrase ends at the end of a word. Groups are
+    atomic: if the first occurrence does not fit, no later one would.
     """
     first, *rest = _NAME.split(phrase)
     values = [f"(?P<{name}>.+?)" + re.escape(after) for name, after in zip(rest[::2], rest[1::2], strict=True)]

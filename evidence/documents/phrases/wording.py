@@ -1,4 +1,4 @@
-"""Values in words: times, shares, turns. Nothing is rounded up, so that no figure says more than was measured."""
+"""Values in words: times, shares, rotations. Nothing is rounded up, so that no figure claims more than was measured."""
 
 import math
 from collections.abc import Iterable
@@ -13,46 +13,46 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»「」『』", '"'))
-MAX_TEXT = 600  # characters of one value that are shown; the attached data holds the rest
+MAX_TEXT = 600  # characters shown of one value; the attached data has the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How one document speaks."""
+    """Language and settings of one document."""
 
     phrases: Phrases
-    zone: ZoneInfo | None = None  # in which local times are shown beside UTC, or ``None``
-    clip: str = "document.clipped"  # the sentence that says where the rest of a long text lies
-    sealed: bool = True  # whether a bundle holds what is told: without one nothing of it can be checked
+    zone: ZoneInfo | None = None  # time zone for local times beside UTC, or ``None``
+    clip: str = "document.clipped"  # key of the sentence on where to find the rest of a long text
+    sealed: bool = True  # true if a bundle has the content; without one nothing can be checked
 
     def say(self, key: str, **values: object) -> str:
-        """A sentence of the catalogue."""
+        """Return a sentence of the catalogue."""
         return self.phrases.say(key, **values)
 
     def told(self, text: str) -> str:
-        """What the software wrote down in English, in this language; a person's words stay as they are."""
+        """Translate what the software wrote in English into this language; a person's words stay unchanged."""
         return self.phrases.told(text)
 
     def setting(self) -> dict[str, str]:
-        """How the language is set, and what the foot of every page says in it."""
+        """Return the language settings for typesetting, and the footer texts."""
         return {name: self.phrases.sentences[f"document.{name}"] for name in ("lang", "region", "footer", "page_of")}
 
     def bullets(self, group: str, keys: Iterable[str]) -> Bullets:
-        """Sentences of one group of the catalogue as a list."""
+        """Return sentences of one group of the catalogue as a list."""
         return Bullets(tuple(self.say(f"{group}.{key}") for key in keys))
 
     def heads(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The heads of a table's columns; what rows or sections show too is called as there."""
+        """Return the headings of a table's columns; they reuse the names of rows or sections."""
         return tuple(self.phrases.first(name, "column", "label", "heading") for name in names)
 
     def row(self, label: str, said: str, *texts: str, style: Style = Style.PLAIN) -> Row:
-        """A labelled value, with its speaker or the field of the facts that it is; an empty one reads "not stated"."""
+        """Return a labelled value with its source or its field of the facts; an empty value reads "not stated"."""
         value = tuple(Line(self.clipped(text), style) for text in texts if text)
         unknown = (Line(self.say("document.unknown"), Style.QUIET),)
         return Row(self.say(f"label.{label}"), value or unknown, self.speaker(said))
 
     def speaker(self, said: str) -> str:
-        """The word for who says it: a :class:`Speaker`, or whose word the table calls a field of the facts."""
+        """Return the word for a source: a :class:`Speaker`, or the source of a field of the facts."""
         backing = BACKINGS.get(said)
         if backing is None:
             return self.say(f"speaker.{Speaker(said)}")
@@ -60,21 +60,21 @@ class Wording:
             return self.say(f"speaker.{backing.standing}")
         if not self.sealed:
             return self.say("speaker.recorded")
-        if backing.check == "facts":  # a digest, beside which there is no room for more words
+        if backing.check == "facts":  # a digest leaves no room for more words
             return self.say("speaker.sealed")
         return self.say("speaker.checked", check=backing.check)
 
     def numbers(self, every: Iterable[int]) -> str:
-        """Some numbers one after the other."""
+        """Join several numbers."""
         return self.say("document.joined").join(map(str, every))
 
     def time_row(self, label: str, moment: datetime | None, said: str = Speaker.RECORDED) -> Row:
-        """A time, in UTC and local."""
-        shown = Line(self.say("document.no_time"), Style.QUIET) if moment is None else Line(self.both_times(moment))
-        return Row(self.say(f"label.{label}"), (shown,), self.speaker(said))
+        """Return a row with a time, in UTC and local."""
+        line = Line(self.say("document.no_time"), Style.QUIET) if moment is None else Line(self.both_times(moment))
+        return Row(self.say(f"label.{label}"), (line,), self.speaker(said))
 
     def both_times(self, moment: datetime) -> str:
-        """The time in UTC, then local when there is a zone."""
+        """Return the time in UTC, then local if there is a zone."""
         utc = self.time(moment)
         if self.zone is None:
             return utc
@@ -83,27 +83,27 @@ class Wording:
         return f"{utc} · {self.say('time.local', time=time, offset=offset, zone=self.zone.key)}"
 
     def time(self, moment: datetime) -> str:
-        """The time in UTC, to the second, the rest cut off."""
+        """Return the time in UTC, truncated to the second."""
         return self.say("time.utc", time=moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
 
     def day(self, moment: datetime) -> str:
-        """The date in the local zone, or in UTC without one."""
+        """Return the date in the local zone, or in UTC without one."""
         return moment.astimezone(self.zone or UTC).strftime("%Y-%m-%d")
 
     def clipped(self, text: str, limit: int = MAX_TEXT) -> str:
-        """The text, cut after ``limit`` characters with a note of how many follow."""
+        """Return the text, cut after ``limit`` characters with a note of how many follow."""
         return text if len(text) <= limit else self.say(self.clip, text=text[:limit], n=len(text) - limit)
 
     def quoted(self, text: str) -> str:
-        """Text that an installation's operator may have written: clipped, and quoted as its words."""
+        """Return text that an installation's operator may have written, clipped and in quotation marks."""
         return self.say("document.quoted", text=self.quotable(text))
 
     def quotable(self, text: str) -> str:
-        """Text as it stands between quotation marks: clipped, and with none that ends them."""
+        """Return text for use inside quotation marks: clipped, and with none that would end them."""
         return self.clipped(text.translate(_QUOTES))
 
     def aligned(self, verification: Verification) -> str:
-        """The alignment in one sentence, such as "aligned over 94% of the registered picture, mirrored"."""
+        """Describe the alignment in one sentence, such as "aligned over 94% of the registered picture, mirrored"."""
         if verification.transform is None:
             return self.say("match.not_aligned")
         turned = self.say("match.mirrored") if verification.mirrored else ""
@@ -113,7 +113,7 @@ class Wording:
 
 
 def ratio_words(value: float) -> str:
-    """A likelihood ratio: whole from 10 on, one decimal from 1 on, two digits below; the rest cut off."""
+    """Format a likelihood ratio, truncated: whole from 10, one decimal from 1, two significant digits below 1."""
     if value >= 1:
         return f"{math.floor(value + 1e-9):,}" if value >= 10 else f"{floored(value, 1):.1f}"
     digits = 1 - math.floor(math.log10(value))
@@ -121,23 +121,23 @@ def ratio_words(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Whole percent, rounded down: 0.949 is ``94%``."""
+    """Format a share in whole percent, rounded down: 0.949 is ``94%``."""
     return f"{math.floor(share * 100 + 1e-9)}%"
 
 
 def figure(share: float) -> str:
-    """Three decimals, the rest cut off: 0.9499 is ``0.949``."""
+    """Format a share with three decimals, truncated: 0.9499 is ``0.949``."""
     return f"{floored(share, 3):.3f}"
 
 
 def floored(value: float, digits: int) -> float:
-    """The number with so many decimals, the rest cut off: nothing is rounded up."""
+    """Truncate a number to this many decimals: nothing is rounded up."""
     steps = float(10**digits)
     return math.floor(value * steps + 1e-9) / steps
 
 
 def zone_named(name: str) -> ZoneInfo | None:
-    """The time zone, or ``None`` for UTC; ``WrongUseError`` when there is no such zone."""
+    """Return the time zone, or ``None`` for UTC; raises ``WrongUseError`` if there is no such zone."""
     if name in {"", "UTC"}:
         return None
     try:

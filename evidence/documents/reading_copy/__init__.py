@@ -1,1 +1,1 @@
-"""Bundles of several cases as one PDF to be read: a cover, a list, numbered exhibits, one numbering of the pages."""
+"""Bundles of several cases as one PDF for reading: a cover, a list, numbered exhibits, continuous page numbers."""

@@ -1,4 +1,4 @@
-"""The PDF itself: a cover, the list of exhibits, each behind a divider that names its sealed bundle."""
+"""The PDF of a reading copy: a cover, and the list of exhibits, each after a divider that names its sealed bundle."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,34 +29,40 @@ from evidence.facts.case import SoftwareFacts
 
 MOST_NAME, MOST_PARTIES = 80, 8
 WITH_PURPOSE = frozenset({"zh-Hans"})
-"""Languages whose courts ask for a list that says what each item is to show, and that is signed and dated: provisions
-of the Supreme People's Court on evidence in civil proceedings (2020), article 19."""
+"""Languages whose courts require a signed and dated list with the purpose of each item.
+
+Provisions of the Supreme People's Court on evidence in civil proceedings (2020), article 19.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingCopy:
-    """What stands on the cover, and the exhibits of one volume."""
+    """Content of the cover, and the exhibits of one volume."""
 
     owner: str  # name of the rights holder
     recipient: str  # ``court`` or ``other-side``
     reason: str  # why originals are withheld from the other side; may be empty
     asked_by: str
     made_at: datetime  # aware; the date that the file states
-    software: SoftwareFacts  # that arranged it
-    volume: int  # its number, or 0 of the only one
-    of: int  # exhibits in all volumes
+    software: SoftwareFacts  # software that made it
+    volume: int  # number of the volume, or 0 if it is the only one
+    of: int  # number of exhibits in all volumes
     exhibits: tuple[Exhibit, ...]
 
 
 def render_reading_copy(copy: ReadingCopy, language: str, *, time_zone: str = "UTC") -> bytes:
-    """One volume as PDF; same input, same bytes. Raises ``ServiceMissingError`` without a font for its language."""
+    """Render a volume as PDF; the same input gives the same bytes.
+
+    Raises:
+        ServiceMissingError: No font for the language is installed.
+    """
     wording = wording_of(language, time_zone)
     files = tuple(file for exhibit in copy.exhibits for file in exhibit.files)
     return Unset(_document(copy, wording), files, language, copy.made_at).pdf()
 
 
 def wording_of(language: str, time_zone: str) -> Wording:
-    """How a reading copy speaks; raises ``WrongUseError`` for an unknown language or zone."""
+    """Return the wording of a reading copy; raises ``WrongUseError`` for an unknown language or zone."""
     return Wording(load_phrases(language), zone_named(time_zone), clip="paper.clipped")
 
 
@@ -111,7 +117,7 @@ def _cover(copy: ReadingCopy, parties: Sequence[str], wording: Wording) -> Itera
 
 
 def _list(copy: ReadingCopy, wording: Wording) -> Iterator[Section]:
-    """The list of exhibits and of what is in each, with the pages on which they begin."""
+    """Yield the list of exhibits and their contents, with page numbers."""
     say, purpose = wording.say, wording.phrases.language in WITH_PURPOSE
     names = ("item", "source", *(("purpose",) if purpose else ()))
     head = (say("column.work_number"), *(say(f"cnlist.{name}") for name in names), say("reading.page_column"))
@@ -127,9 +133,9 @@ def _listed(one: Exhibit, wording: Wording, *, purpose: bool) -> Iterator[tuple[
     say, facts = wording.say, one.facts
     title = wording.clipped(facts.work.title or say("document.unknown"), MOST_NAME)
     party = wording.clipped(facts.party.name, MOST_NAME)
-    named = say("report.case_heading", case=facts.number, title=title, party=party)
+    heading = say("report.case_heading", case=facts.number, title=title, party=party)
     open_field = (Cell((Line(f"（{say('paper.open')}）", Style.QUIET),)),) if purpose else ()
-    words = Cell((Line(named, Style.STRONG), Line(one.file, Style.MONO)))
+    words = Cell((Line(heading, Style.STRONG), Line(one.file, Style.MONO)))
     yield (cell(str(one.number), Style.STRONG), words, cell(say("reading.bundle_source")), *open_field, _page(one, 0))
     for place, piece in enumerate(one.pieces, 1):
         number, what = cell(f"{one.number}.{place}"), Cell(_named(piece))
@@ -150,7 +156,7 @@ def _label(one: Exhibit, place: int) -> str:
 
 
 def _exhibit(one: Exhibit, wording: Wording) -> Iterator[Section]:
-    """Its divider, then its pieces."""
+    """Yield an exhibit's divider, then its files."""
     say, facts = wording.say, one.facts
     title = say("reading.exhibit", n=one.number)
     mark = say("reading.mark", n=one.number)
@@ -163,7 +169,7 @@ def _exhibit(one: Exhibit, wording: Wording) -> Iterator[Section]:
 
 def _divider(one: Exhibit, wording: Wording) -> Iterator[Block]:
     say, facts = wording.say, one.facts
-    addresses = [wording.clipped(seen.page_url or seen.image_url, 200) for seen in facts.sightings[:3]]
+    addresses = [wording.clipped(sighting.page_url or sighting.image_url, 200) for sighting in facts.sightings[:3]]
     if len(facts.sightings) > len(addresses):
         addresses.append(say("summary.more", n=len(facts.sightings) - len(addresses)))
     yield from demonstration_warning(facts, wording)

@@ -1,4 +1,4 @@
-"""One sealed bundle as a numbered exhibit: which of its files are shown as pages, in which order, and which aren't."""
+"""A sealed bundle as a numbered exhibit: which files are shown as pages, in which order, and which are left out."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,13 +18,13 @@ from exhibit.errors import RefusedError, UnreadablePictureError
 from exhibit.pictures.decode import decode
 from exhibit.pictures.thumbnails import small_jpeg
 
-MOST_PAGES = 150  # of one exhibit, its divider not counted
-MOST_BYTES = 48 << 20  # of one exhibit's pages
-MOST_FILES = 30  # of one exhibit that are read at all
-MOST_SECONDS = 120.0  # of reading one exhibit, after which no further file is begun
-MOST_SIGHTINGS = 10  # whose captured pages are shown
+MOST_PAGES = 150  # limit of an exhibit's pages without its divider
+MOST_BYTES = 48 << 20  # limit of the size of an exhibit's pages
+MOST_FILES = 30  # limit of files read for one exhibit
+MOST_SECONDS = 120.0  # time after which no further file of an exhibit is read
+MOST_SIGHTINGS = 10  # limit of sightings whose captured pages are shown
 PICTURE_SIDE = 1800  # pixels of a picture's longer side
-LEAST_PART = 600  # pixels in height of a part of a long one
+LEAST_PART = 600  # least height in pixels of a part of a long picture
 MOST_TITLE, MOST_ADDRESS = 160, 200  # characters
 SHEET = "exhibit-sheet"
 SHOWN = ("screenshot-boxed.png", "screenshot.png")  # of a visit, the first that is there
@@ -37,8 +37,8 @@ class Piece:
     """One file of a bundle as pages."""
 
     title: str
-    detail: str  # which one it is; may be empty
-    source: str  # where it comes from, in words
+    detail: str  # further description; may be empty
+    source: str  # source in words
     path: str  # in the bundle
     leaves: tuple[Leaf, ...]
 
@@ -52,23 +52,23 @@ class Exhibit:
     manifest: Manifest
     file: str  # name of the bundle's file
     pieces: tuple[Piece, ...]
-    left_out: tuple[str, ...]  # what isn't shown and why, in sentences
-    files: tuple[TypesetFile, ...]  # that the leaves name
+    left_out: tuple[str, ...]  # sentences on what is not shown and why
+    files: tuple[TypesetFile, ...]  # files that the pages name
 
     @property
     def pages(self) -> int:
-        """Of its pieces."""
+        """Number of pages of its files."""
         return sum(len(piece.leaves) for piece in self.pieces)
 
     @property
     def size(self) -> int:
-        """Bytes of what its pages are made from."""
+        """Size in bytes of the files for its pages."""
         return sum(len(file.data) for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A file that is to be shown."""
+    """A file to show."""
 
     title: str
     source: str
@@ -85,25 +85,26 @@ def exhibit_of(
     withheld: Mapping[str, str],
     wording: Wording,
 ) -> Exhibit:
-    """A sealed bundle as an exhibit: its sheet, how the captured pages looked, documents of the chain of title.
+    """Return a sealed bundle as an exhibit: its sheet, the captured pages, and documents of the chain of title.
 
-    ``read`` gives a file's bytes, or ``None`` where they can't be had; ``withheld`` says by path why one isn't shown.
+    ``read`` returns a file's bytes, or ``None`` if unavailable; ``withheld`` gives by path the reason why a file is not
+    shown.
     """
-    taken = _Taken(number, wording)
+    content = _Taken(number, wording)
     for wanted in _wanted(facts, manifest, wording):
         listed = manifest.file(wanted.path)
         if wanted.path in withheld:
-            taken.leave(wanted, wording.say("reading.withheld", why=wording.told(withheld[wanted.path])).strip())
+            content.leave(wanted, wording.say("reading.withheld", why=wording.told(withheld[wanted.path])).strip())
         elif listed is None or (data := read(listed)) is None:
-            taken.leave(wanted, wording.say("reading.missing"))
+            content.leave(wanted, wording.say("reading.missing"))
         else:
-            taken.take(wanted, data)
-    left_out = (*taken.left_out, *_never_shown(facts, wording))
-    return Exhibit(number, facts, manifest, file, tuple(taken.pieces), left_out, tuple(taken.files))
+            content.take(wanted, data)
+    left_out = (*content.left_out, *_never_shown(facts, wording))
+    return Exhibit(number, facts, manifest, file, tuple(content.pieces), left_out, tuple(content.files))
 
 
 class _Taken:
-    """What of an exhibit is there up to now."""
+    """Content of an exhibit collected so far."""
 
     def __init__(self, number: int, wording: Wording) -> None:
         self.number, self.wording = number, wording
@@ -114,11 +115,11 @@ class _Taken:
         self.over = time.monotonic() + MOST_SECONDS
 
     def leave(self, wanted: _Wanted, why: str) -> None:
-        said = self.wording.say("reading.left_out", what=wanted.title, file=wanted.path, why=why)
-        self.left_out.append(said)
+        sentence = self.wording.say("reading.left_out", what=wanted.title, file=wanted.path, why=why)
+        self.left_out.append(sentence)
 
     def take(self, wanted: _Wanted, data: bytes) -> None:
-        """Show a file as far as there is room and time for it."""
+        """Show a file within the limits of space and time."""
         say = self.wording.say
         room = MOST_PAGES - sum(len(piece.leaves) for piece in self.pieces)
         bytes_left = MOST_BYTES - sum(len(file.data) for file in self.files)
@@ -142,7 +143,7 @@ class _Taken:
 
 
 def _wanted(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Iterator[_Wanted]:
-    """The files to be shown, in their order."""
+    """Yield the files to show, in their order."""
     say = wording.say
     own = f"data/exhibit.{wording.phrases.language}.pdf"
     sheets = [file.path for file in manifest.files if file.role == SHEET]
@@ -157,24 +158,24 @@ def _wanted(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Iterator[
 
 
 def _captured(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> Iterator[_Wanted]:
-    """How the page looked at the last visit that was served the picture."""
+    """Yield the views of the page from the last visit that showed the picture."""
     for capture in reversed(sighting.captures):
-        there = {PurePosixPath(path).name: path for path in capture.files if path not in facts.absent}
-        shots = [there[name] for name in SHOWN if name in there][:1]
-        if capture.outcome != "captured" or not (shots or PAGE_PDF in there):
+        paths = {PurePosixPath(path).name: path for path in capture.files if path not in facts.absent}
+        shots = [paths[name] for name in SHOWN if name in paths][:1]
+        if capture.outcome != "captured" or not (shots or PAGE_PDF in paths):
             continue
         address = wording.clipped(sighting.page_url or sighting.image_url, MOST_ADDRESS)
         visited = wording.say("reading.visited", time=wording.time(capture.finished), address=address)
         source = wording.say("cnlist.capture_source")
         for path in shots:
             yield _Wanted(wording.say("reading.screenshot", n=sighting.number), source, path, visited)
-        if PAGE_PDF in there:
-            yield _Wanted(wording.say("reading.page", n=sighting.number), source, there[PAGE_PDF], visited)
+        if PAGE_PDF in paths:
+            yield _Wanted(wording.say("reading.page", n=sighting.number), source, paths[PAGE_PDF], visited)
         return
 
 
 def _never_shown(facts: CaseFacts, wording: Wording) -> Iterator[str]:
-    """What of a bundle no reading copy shows, where there is any of it."""
+    """Yield sentences on parts of this bundle that no reading copy shows."""
     if len(facts.sightings) > MOST_SIGHTINGS:
         yield wording.say("reading.more_sightings", shown=MOST_SIGHTINGS, all=len(facts.sightings))
     visits = sum(len(sighting.captures) for sighting in facts.sightings)
@@ -186,34 +187,36 @@ def _never_shown(facts: CaseFacts, wording: Wording) -> Iterator[str]:
 def _leaves(
     wanted: _Wanted, data: bytes, room: int, wording: Wording, name: str
 ) -> tuple[tuple[Leaf, ...], list[TypesetFile], list[str]]:
-    """A file as pages, the files that these are made from, and what of it isn't shown.
+    """Return a file as pages, the files for these pages, and sentences on parts that are not shown.
 
-    Raises ``RefusedError`` or ``UnreadablePictureError``.
+    Raises:
+        RefusedError: The file cannot be shown.
+        UnreadablePictureError: The picture cannot be read.
     """
     if not is_pdf(data, wanted.path):
         if not wanted.path.endswith(PICTURES):
             raise RefusedError("It is neither a PDF nor a picture.", reason="kind")
         parts = list(_parts(data))
         files = [TypesetFile(f"leaves/{name}-{place}.jpg", part) for place, part in enumerate(parts[:room])]
-        left = [wording.say("reading.part", shown=room, all=len(parts))] if len(parts) > room else []
-        return tuple(Leaf(file.path, None, wide=False, alt=wanted.title) for file in files), files, left
+        omitted = [wording.say("reading.part", shown=room, all=len(parts))] if len(parts) > room else []
+        return tuple(Leaf(file.path, None, wide=False, alt=wanted.title) for file in files), files, omitted
     pages, path = pages_of(data, room), f"leaves/{name}.pdf"
     leaves = [
         Leaf(path, number, wide=width > height, alt=wanted.title)
         for number, (width, height) in enumerate(pages.sizes, 1)
     ]
-    told = []
+    notes = []
     if pages.of > len(leaves):
-        told.append(wording.say("reading.part", shown=len(leaves), all=pages.of))
+        notes.append(wording.say("reading.part", shown=len(leaves), all=pages.of))
     if pages.notes:
-        told.append(wording.say("reading.notes", n=pages.notes))
+        notes.append(wording.say("reading.notes", n=pages.notes))
     if pages.layers:
-        told.append(wording.say("reading.layers"))
-    return tuple(leaves), [TypesetFile(path, pages.data)], told
+        notes.append(wording.say("reading.layers"))
+    return tuple(leaves), [TypesetFile(path, pages.data)], notes
 
 
 def _parts(data: bytes) -> Iterator[bytes]:
-    """A picture as JPEG, a long one in parts from top to bottom; raises ``UnreadablePictureError``."""
+    """Yield a picture as JPEG, a long one in parts from top to bottom; raises ``UnreadablePictureError``."""
     picture = Image.fromarray(decode(data).pixels)
     width, height = picture.size
     tall = max(width * 7 // 5, LEAST_PART)  # as a page is

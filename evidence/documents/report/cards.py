@@ -1,4 +1,4 @@
-"""A case on a third of a page: what a report of many cases shows of each."""
+"""Cards: cases on a third of a page each, for reports of many cases."""
 
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +19,7 @@ ACROSS = 1
 
 
 def case_card(case: ReportCase, label: str, gallery: Gallery) -> Card:
-    """The card of one case; links point to its label."""
+    """Return the card of one case; links point to its label."""
     facts, wording = case.facts, gallery.wording
     title = wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_NAME)
     party = wording.clipped(facts.party.name, MAX_NAME)
@@ -32,7 +32,7 @@ def case_card(case: ReportCase, label: str, gallery: Gallery) -> Card:
 
 
 def _plates(facts: CaseFacts, gallery: Gallery) -> tuple[Plate, ...]:
-    """Both drawings of the first match; without them, the two pictures."""
+    """Return both drawings of the best match, or the two pictures if there are none."""
     match = _shown(facts)
     if match is None:
         return ()
@@ -43,7 +43,7 @@ def _plates(facts: CaseFacts, gallery: Gallery) -> tuple[Plate, ...]:
 
 
 def _shown(facts: CaseFacts) -> MatchFacts | None:
-    """The match that covers most of a registered picture."""
+    """Return the match that covers most of a registered picture."""
     aligned = [match for match in facts.matches if match.verification.transform is not None]
     return max(aligned or facts.matches, key=lambda match: match.verification.overlap_work, default=None)
 
@@ -71,7 +71,7 @@ def _decider(facts: CaseFacts) -> str:
 
 
 def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]:
-    """The first place, and how many more there are."""
+    """Return rows with the first place, and the number of further places."""
     last = latest(sighting.last_seen for sighting in facts.sightings)
     start = earliest(sighting.first_seen for sighting in facts.sightings)
     pages = [wording.clipped(first.page_url or first.image_url, MAX_ADDRESS)]
@@ -82,31 +82,31 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     if first.page_url:
         image = wording.clipped(first.image_url, MAX_ADDRESS)
         rows.append(wording.row("image_url", "sightings[].image_url", image, style=Style.MONO))
-    stated = [one for sighting in facts.sightings for one in sighting.elsewhere if one.stated]
-    oldest = min(stated, key=lambda one: one.stated, default=None)
-    others = [] if oldest is None else [wording.row("elsewhere", ELSEWHERE, elsewhere_words(oldest, wording))]
+    statements = [one for sighting in facts.sightings for one in sighting.elsewhere if one.stated]
+    oldest = min(statements, key=lambda one: one.stated, default=None)
+    elsewhere = [] if oldest is None else [wording.row("elsewhere", ELSEWHERE, elsewhere_words(oldest, wording))]
     if start is None or last is None:
-        return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording)), *others]
-    seen = wording.say("report.period", first=wording.time(start), last=wording.time(last))
-    return [*rows, wording.row("seen", "sightings[].first_seen", seen), *others]
+        return [*rows, wording.row("seen", Speaker.STATED, seen_words(first, wording)), *elsewhere]
+    period = wording.say("report.period", first=wording.time(start), last=wording.time(last))
+    return [*rows, wording.row("seen", "sightings[].first_seen", period), *elsewhere]
 
 
 def _standing(case: ReportCase, wording: Wording) -> list[Row]:
-    """How many places stood how when they were visited last, with the last of those visits."""
+    """Return a row with the number of places by their state at the last visit, and the time of the latest visit."""
     if not case.standings:
         return []
-    counted = Counter(standing.standing for standing in case.standings)
-    words = [f"{wording.phrases.word('standing', name)} ({count})" for name, count in sorted(counted.items())]
-    told = wording.say("document.joined").join(words)
+    counts = Counter(standing.standing for standing in case.standings)
+    words = [f"{wording.phrases.word('standing', name)} ({count})" for name, count in sorted(counts.items())]
+    joined = wording.say("document.joined").join(words)
     time = wording.time(max(standing.at for standing in case.standings))
-    return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=told, time=time))]
+    return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=joined, time=time))]
 
 
 def _measured(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row]:
-    measured = match.verification
-    aligned = measured.transform is not None and measured.decision is not Decision.NONE
-    words = wording.aligned(measured) if aligned else wording.say("match.not_aligned")
-    ratio = ratio_told("card", measured, facts.calibration_of(match), wording)
+    verification = match.verification
+    aligned = verification.transform is not None and verification.decision is not Decision.NONE
+    words = wording.aligned(verification) if aligned else wording.say("match.not_aligned")
+    ratio = ratio_told("card", verification, facts.calibration_of(match), wording)
     field = "matches[].verification."
     compared = wording.row("compared", f"{field}{'overlap_work' if aligned else 'decision'}", words)
     return [compared, wording.row("ratio", f"{field}probability", ratio)]
@@ -122,7 +122,7 @@ def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
 
 
 def _witnessed(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
-    """The earliest time that a witness states; one for development only where there is no other, and named so."""
+    """Return the earliest time that a witness states; a development witness counts only if there is no other."""
     stated = [witness for witness in witnesses if witness.time is not None]
     outside = [witness for witness in stated if not witness.development]
     earliest = min(outside or stated, key=lambda witness: (witness.time, witness.name), default=None)

@@ -1,8 +1,8 @@
-"""The report as rows of typed values, one for each sighting of each case, or for each work: what CSV and XLSX hold.
+"""The report as rows of typed values for CSV and XLSX: one row for each sighting of each case, or for each work.
 
-CSV follows RFC 4180: commas, CRLF, quotes doubled; UTF-8 with a byte order mark, without which common spreadsheets
-garble Chinese titles. A text that a spreadsheet would compute gets an apostrophe in front; line breaks become spaces,
-other controls their code points.
+CSV follows RFC 4180: commas, CRLF, doubled quotes; UTF-8 with a byte order mark, without which common spreadsheets
+garble Chinese titles. Text that a spreadsheet would compute gets a leading apostrophe; line breaks become spaces, and
+other control characters their code points.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ from exhibit.files.delimited import csv_text, escape_formula
 from exhibit.types import Decision, Untyped, Verification
 
 Value = str | int | float | datetime | None
-"""``None`` is an empty cell; a time is aware."""
+"""Value of a cell; ``None`` is an empty cell, and times are aware."""
 
 NOT_CALIBRATED = "not calibrated"
 DEVELOPMENT = "development, without legal weight"
@@ -33,9 +33,9 @@ class Column:
     """One column."""
 
     name: str  # the same in all languages
-    value: str  # path of the value from a :class:`_Line` on; the cell is empty where a part of it is ``None``
-    digits: int = 0  # after the point, of its numbers
-    width: int = 16  # characters that a spreadsheet shows
+    value: str  # attribute path of the value from a :class:`_Line`; the cell is empty if a part of it is ``None``
+    digits: int = 0  # decimals of its numbers
+    width: int = 16  # width in a spreadsheet, characters
 
 
 COLUMNS = (
@@ -89,12 +89,12 @@ WORK_COLUMNS = tuple(
         "unlisted", "first_seen", "last_seen",
     )
 )  # fmt: skip
-"""Of a report that names every work, a row for each."""
+"""Columns of a report that lists every work, one row for each."""
 
 
 @dataclass(frozen=True)
 class _Line:
-    """What a row is about."""
+    """Subject of a row."""
 
     case: ReportCase
     facts: CaseFacts
@@ -112,9 +112,9 @@ class _Line:
 
     @property
     def elsewhere(self) -> str:
-        """What others state of when it was there, apart from what was seen: kind, who, what, when, where."""
-        told = () if self.sighting is None else self.sighting.elsewhere
-        rows = ((one.kind, one.by, one.of, one.stated or "none", one.where) for one in told)
+        """Third parties' statements of when the picture was available: kind, source, subject, time, URL."""
+        statements = () if self.sighting is None else self.sighting.elsewhere
+        rows = ((one.kind, one.by, one.of, one.stated or "none", one.where) for one in statements)
         return "; ".join(" ".join(filter(None, row)) for row in rows)
 
     @property
@@ -140,14 +140,14 @@ class _Line:
 
     @property
     def likelihood_ratio(self) -> float | str | None:
-        """As the PDF has it."""
+        """The likelihood ratio as in the PDF."""
         if self.measured is not None and self.measured.probability is None:
             return NOT_CALIBRATED
         return None if self.ratio is None else float(ratio_words(self.ratio.value).replace(",", ""))
 
 
 def rows_of(cases: Iterable[ReportCase]) -> Iterator[list[Value]]:
-    """A row for each sighting of some cases, as long as :data:`COLUMNS`; one for a case without a sighting."""
+    """Yield a row for each sighting, as long as :data:`COLUMNS`; one for a case without a sighting."""
     for case in cases:
         facts = case.facts
         for sighting in facts.sightings or (None,):
@@ -158,17 +158,17 @@ def rows_of(cases: Iterable[ReportCase]) -> Iterator[list[Value]]:
 
 
 def work_rows(works: Iterable[WorkAccount]) -> Iterator[list[Value]]:
-    """A row for each work, as long as :data:`WORK_COLUMNS`."""
+    """Return a row for each work, as long as :data:`WORK_COLUMNS`."""
     return ([_value(work, column.value) for column in WORK_COLUMNS] for work in works)
 
 
 def csv_head(columns: Sequence[Column] = COLUMNS) -> bytes:
-    """The byte order mark and the header line."""
+    """Return the byte order mark and the header line."""
     return csv_text([[column.name for column in columns]]).encode("utf-8-sig")
 
 
 def csv_lines(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
-    """Lines of rows: a report is the head and the lines of its volumes, one after the other."""
+    """Return rows as CSV lines: a report is the header and the lines of its volumes in order."""
     return csv_text(map(_shown, row, columns) for row in rows).encode()
 
 
@@ -191,10 +191,10 @@ def _witness(witness: WitnessFacts) -> str:
 
 def _shown(value: Value, column: Column) -> str | int | Decimal:
     if isinstance(value, float):
-        return Decimal(f"{floored(value, column.digits):.{column.digits}f}")  # a number, whatever its sign
+        return Decimal(f"{floored(value, column.digits):.{column.digits}f}")  # a number, even with a sign
     if isinstance(value, datetime):
         return rfc3339(value)
     if not isinstance(value, str):
         return "" if value is None else value
-    shown: str = showable(escape_formula(value), frozenset())  # escaped before a line break becomes a space
-    return shown
+    text: str = showable(escape_formula(value), frozenset())  # escaped before a line break becomes a space
+    return text

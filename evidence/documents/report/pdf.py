@@ -1,4 +1,4 @@
-"""The report as PDF: summary, a table of cases, each case with its pictures, what was visited, and the limits."""
+"""The report as PDF: summary, a table of cases, each case with its pictures, coverage, and limits."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,8 +38,8 @@ from exhibit.pictures.thumbnails import THUMBNAIL_SIDE
 
 DATA_FILE = "report.json"
 PICTURE_SIDE, CARD_SIDE = 1000, THUMBNAIL_SIDE
-"""Pixels of the longer side of a picture that stands alone in its row; drawings bring that of a card with them."""
-CONTENTS_FROM = 4  # cases from which on a table of contents helps
+"""Longer side in pixels of a picture that is alone in its row; drawings contain their own thumbnail for cards."""
+CONTENTS_FROM = 4  # least number of cases for a table of contents
 DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))
 ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48, figures=False)
 SHOWN_CRAWLS = 60
@@ -52,10 +52,14 @@ TERMS = (
 
 
 def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> Unset:
-    """The report laid out in blocks with its pictures made small; set, it is PDF/A-3b with ``report.json`` attached.
+    """Return the report laid out in blocks with reduced pictures.
 
-    ``pictures`` are exact bytes by case number and the path that the case's facts name. Raises ``WrongUseError`` when
-    the language or the time zone isn't known.
+    Typeset, it is PDF/A-3b with ``report.json`` attached.
+
+    ``pictures`` are exact bytes by case number and path in the case's facts.
+
+    Raises:
+        WrongUseError: The language or the time zone is unknown.
     """
     wording = Wording(load_phrases(language), zone_named(report.time_zone))
     album = Album(PICTURE_SIDE if report.at_length else CARD_SIDE)
@@ -78,11 +82,11 @@ def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language
 
 
 def _cases(report: ReportFacts, galleries: Sequence[Gallery], wording: Wording) -> list[Section]:
-    """Each case on pages of its own, or all of them on cards."""
-    shown = list(zip(count(), report.cases, galleries, strict=False))
+    """Return each case on its own pages, or all of them on cards."""
+    entries = list(zip(count(), report.cases, galleries, strict=False))
     if report.at_length:
-        return [section for position, case, gallery in shown for section in _case(position, case, gallery)]
-    cards = (case_card(case, _label(position), gallery) for position, case, gallery in shown)
+        return [section for position, case, gallery in entries for section in _case(position, case, gallery)]
+    cards = (case_card(case, _label(position), gallery) for position, case, gallery in entries)
     blocks: tuple[Block, ...] = (Text(wording.say("card.opening")), *cards)
     return [Section(wording.say("heading.cases"), blocks, running=_running(report, wording), new_page=True)]
 
@@ -101,8 +105,8 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
         last = part.first + len(report.cases) - 1
         places = {"first": part.first, "last": last, "all": part.cases}
         key = "report.volume" if report.cases or not part.works else "report.volume_works"
-        told = wording.say(key, number=part.number, of=part.of, **places)
-        rows.insert(2, wording.row("volume", Speaker.RECORDED, told))
+        volume_text = wording.say(key, number=part.number, of=part.of, **places)
+        rows.insert(2, wording.row("volume", Speaker.RECORDED, volume_text))
     if report.scope is not None:
         rows.insert(1, wording.row("scope", Speaker.RECORDED, *_limits_of(report.scope, wording)))
     running = _running(report, wording)
@@ -110,7 +114,7 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
 
 
 def _limits_of(scope: ReportScope, wording: Wording) -> list[str]:
-    """What the report was limited to, a sentence for each limit."""
+    """Return the report's limits, one sentence each."""
     decisions = wording.say("report.between").join(wording.phrases.word("decision", name) for name in scope.decisions)
     limits = [wording.say("report.scope_decisions", decisions=decisions)]
     if scope.watch:
@@ -142,12 +146,12 @@ def _summary(report: ReportFacts, wording: Wording) -> Section:
 
 def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell, ...]:
     facts = case.facts
-    seen = earliest(sighting.first_seen for sighting in facts.sightings)
+    first_seen = earliest(sighting.first_seen for sighting in facts.sightings)
     return (
         Cell((Line(facts.number),), _label(position)),
         cell(wording.clipped(facts.work.title or wording.say("document.unknown"), MAX_TITLE)),
         cell(wording.clipped(facts.party.name, 80)),
-        cell("—" if seen is None else wording.day(seen)),
+        cell("—" if first_seen is None else wording.day(first_seen)),
         cell(of_case.best_share(facts)),
         cell(of_case.decision_words(facts, wording)),
         cell(str(facts.bundle or "—")),
@@ -181,7 +185,7 @@ def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
 
 
 def _proofs(case: ReportCase, wording: Wording) -> Section:
-    """The seal and what witnesses it, as known when the report was made."""
+    """Return the section on the seal and its witnesses, as known when the report was made."""
     rows = list(of_case.log_rows(case.facts, wording))
     rows.append(wording.row("seal", Speaker.RECORDED, case.seal.hex if case.seal is not None else "", style=Style.MONO))
     if case.earlier:
@@ -193,7 +197,7 @@ def _proofs(case: ReportCase, wording: Wording) -> Section:
 
 
 def _standings(case: ReportCase, wording: Wording) -> list[Section]:
-    """How each place stood when it was visited last."""
+    """Return the section on the state of each place at its last visit."""
     rows = []
     for place in case.standings[: ROOM.sightings]:
         standing = wording.phrases.word("standing", place.standing)
@@ -210,8 +214,8 @@ def _standings(case: ReportCase, wording: Wording) -> list[Section]:
 def _warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
     switched = sum(case.facts.decision.demonstration for case in report.cases)
     witnesses = [witness for case in report.cases for witness in case.witnesses]
-    told = wording.say("decision.demonstrations", n=switched, all=len(report.cases))
-    demonstration = (Callout(wording.say("decision.demonstrations_title"), told),) if switched else ()
+    sentence = wording.say("decision.demonstrations", n=switched, all=len(report.cases))
+    demonstration = (Callout(wording.say("decision.demonstrations_title"), sentence),) if switched else ()
     return (*demonstration, *of_case.development_warning(witnesses, wording))
 
 
@@ -240,7 +244,7 @@ def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ..
 
 
 def _coverage(report: ReportFacts, wording: Wording) -> Section:
-    """The counts in words, a table of crawls, and tables of what was refused and what failed, by reason."""
+    """Return counts in words, a table of crawls, and tables of refusals and failures by reason."""
     title = wording.say("heading.coverage")
     running = _running(report, wording)
     if not report.coverage:
@@ -260,12 +264,12 @@ def _coverage(report: ReportFacts, wording: Wording) -> Section:
 
 
 def _running(report: ReportFacts, wording: Wording) -> str:
-    """What the header of a page says that belongs to no case."""
+    """Return the page header for pages that belong to no case."""
     return wording.clipped(report.title or report.owner.name, 80)
 
 
 def _canaries(coverage: Iterable[CrawlCoverage], wording: Wording) -> str:
-    """How many of the planted copies were found; without any, that nobody checked so."""
+    """Return how many planted copies were found, or that none were planted."""
     counted = [(run.canaries, run.canaries_found) for run in coverage if run.canaries]
     if not counted:
         return wording.say("coverage.no_canaries")
@@ -274,7 +278,7 @@ def _canaries(coverage: Iterable[CrawlCoverage], wording: Wording) -> str:
 
 
 def _reasons(kind: str, counts: Iterable[RefusalCount], wording: Wording) -> list[Block]:
-    """A table of reasons, the most frequent first; nothing where there are none."""
+    """Return a table of reasons, most frequent first; empty if there are none."""
     total: Counter[str] = Counter()
     for refused in counts:
         total[refused.reason] += refused.count
@@ -287,32 +291,32 @@ def _reasons(kind: str, counts: Iterable[RefusalCount], wording: Wording) -> lis
 
 def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
     finished = wording.say("report.unfinished") if crawl.finished is None else wording.time(crawl.finished)
-    found = wording.say("coverage.found_of", found=crawl.canaries_found, planted=crawl.canaries)
+    canaries = wording.say("coverage.found_of", found=crawl.canaries_found, planted=crawl.canaries)
     ended = (Line(wording.phrases.word("ended", crawl.ended), Style.QUIET),) if crawl.ended else ()
     return (
         Cell((*_sources(crawl, wording), Line(wording.phrases.word("source", crawl.kind), Style.QUIET))),
         Cell((Line(wording.time(crawl.started)), Line(finished), *ended)),
         *(cell(f"{n:,}") for n in (crawl.pages, crawl.pictures, crawl.refused_count, crawl.failed_count)),
-        cell(found if crawl.canaries else "—"),
+        cell(canaries if crawl.canaries else "—"),
     )
 
 
 def _sources(crawl: CrawlCoverage, wording: Wording) -> tuple[Line, ...]:
     every = (crawl.source, *crawl.further)
-    shown = tuple(Line(wording.clipped(refusal, MAX_SOURCE), Style.MONO) for refusal in every[:SHOWN_SOURCES])
-    left = len(every) - len(shown)
-    return (*shown, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else shown
+    lines = tuple(Line(wording.clipped(refusal, MAX_SOURCE), Style.MONO) for refusal in every[:SHOWN_SOURCES])
+    left = len(every) - len(lines)
+    return (*lines, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else lines
 
 
 def _reason(reason: str, wording: Wording) -> str:
-    """A reason in words; an HTTP error keeps its number."""
+    """Return a reason in words; an HTTP error keeps its number."""
     if reason.startswith("http-"):
         return f"{wording.phrases.word('refused', 'http-error')} ({reason.removeprefix('http-')})"
     return wording.phrases.word("refused", reason)
 
 
 def glossary_section(wording: Wording) -> Section:
-    """Each term with its meaning in this document."""
+    """Return the glossary: each term with its meaning in this document."""
     words = {term: wording.phrases.first(term, "term", "label", "column", "field") for term in TERMS}
     rows = tuple(Row(word, (Line(wording.say(f"meaning.{term}")),), "") for term, word in words.items())
     return Section(wording.say("heading.glossary"), (Rows(rows, together=False),))

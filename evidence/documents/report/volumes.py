@@ -1,6 +1,7 @@
-"""A report in volumes: made one after the other into a folder, put together at the end, in the memory of a few.
+"""A report in volumes, made one after the other in a folder and combined at the end, with memory for only a few.
 
-What a volume gives lies in the folder until the whole is done, so whoever is interrupted goes on with the next one.
+The parts of a volume stay in the folder until the report is complete, so an interrupted job continues with the next
+volume.
 """
 
 import json
@@ -36,20 +37,20 @@ FORMATS = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "json": "application/json",
 }
-"""The formats of a report with their media types."""
+"""Formats of a report with their media types."""
 HEAD_FILE = "head.json"
 LARGEST_HEAD = 256 << 20
 
 
 def volumes_of(cases: int, works: int = 0) -> tuple[Volume, ...]:
-    """The volumes of a report over so many cases, which names so many works; one at least."""
+    """Return the volumes, at least one, of a report with this many cases and listed works."""
     of = max(1, ceil(cases / IN_A_VOLUME), ceil(works / WORKS_IN_A_VOLUME))
     return tuple(Volume(number, of, (number - 1) * IN_A_VOLUME + 1, cases, works) for number in range(1, of + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class MadeFile:
-    """One file of a report, where it lies now."""
+    """One file of a report at its current path."""
 
     name: str
     media_type: str
@@ -57,10 +58,10 @@ class MadeFile:
 
 
 class ReportFolder:
-    """The parts of one report under way. PDFs are set in a thread while the next volume is prepared.
+    """The parts of a report in progress. PDFs are typeset in a thread while the next volume is prepared.
 
-    Of the languages of the PDFs the first one is needed; others are left out where no font for them is here. No PDFs
-    are made without any.
+    The first of the PDF languages is required; others are omitted if no font for them is installed. Without languages,
+    no PDFs are made.
     """
 
     def __init__(self, folder: Path, languages: Sequence[str]) -> None:
@@ -80,7 +81,10 @@ class ReportFolder:
         self._setting.shutdown()
 
     def head(self, made: Callable[[], ReportFacts]) -> ReportFacts:
-        """Everything but the cases, as it was when the report was begun; asked of ``made`` at the beginning."""
+        """Return everything but the cases as it was when the report was started.
+
+        ``made`` is called only at the start.
+        """
         path = self.folder / HEAD_FILE
         if not path.exists():
             self._keep(path, json.dumps(to_plain(replace(made(), cases=(), works=()))).encode())
@@ -88,14 +92,14 @@ class ReportFolder:
         return from_plain(ReportFacts, plain, where=HEAD_FILE)
 
     def is_made(self, volume: Volume) -> bool:
-        """Whether everything of a volume lies here."""
+        """Return True if all parts of a volume exist."""
         return self._part(volume, "made").exists()
 
     def add(self, volume: Volume, report: ReportFacts, pictures: Mapping[str, Pictures]) -> None:
-        """Make a volume; returns while its PDFs are still being set, one volume at most.
+        """Make a volume; returns while its PDFs are still being typeset, at most one volume at a time.
 
-        ``report`` has the cases of this volume; ``pictures`` are exact bytes by case number and the path that the
-        case's facts name. Raises what hindered the volume before this one.
+        ``report`` has the cases of this volume; ``pictures`` are exact bytes by case number and path in the case's
+        facts. An error of the previous volume is raised here.
         """
         part = report if volume.of == 1 else replace(report, volume=volume)
         unset = {language: unset_report(part, pictures, language) for language in self._languages}
@@ -110,7 +114,7 @@ class ReportFolder:
         self._under_way = self._setting.submit(self._set, volume, unset)
 
     def wait(self) -> None:
-        """Wait for the PDFs that are being set; raises what hindered them."""
+        """Wait for the PDFs in progress; raises their error, if any."""
         if self._under_way is not None:
             self._under_way.result()
             self._under_way = None
@@ -118,23 +122,23 @@ class ReportFolder:
     def put_together(
         self, report: ReportFacts, volumes: Sequence[Volume], stem: str, formats: Collection[str] = tuple(FORMATS)
     ) -> list[MadeFile]:
-        """The report's files, once every volume is made: PDF in each language, and the other ``formats``.
+        """Return the report's files after every volume is made: PDF in each language, and the other ``formats``.
 
-        ``report`` is everything but the cases; ``stem`` is what the names of the files start with.
+        ``report`` is everything but the cases; ``stem`` is the start of the file names.
         """
         self.wait()
 
         def parts(kind: str) -> Iterator[bytes]:
             return (self._part(volume, kind).read_bytes() for volume in volumes)
 
-        named = bool(volumes[0].works)
-        works = (filter(None, parts("works")), parts("works.rows")) if named else ((), None)
+        lists_works = bool(volumes[0].works)
+        works = (filter(None, parts("works")), parts("works.rows")) if lists_works else ((), None)
         writers: dict[str, Callable[[BinaryIO], object]] = {
             ".json": lambda out: write_report_json(out, report, filter(None, parts("cases")), works[0]),
             ".csv": lambda out: out.writelines(chain((csv_head(),), parts("csv"))),
             ".xlsx": lambda out: write_xlsx(out, parts("rows"), works=works[1]),
         }
-        if named:
+        if lists_works:
             writers["-works.csv"] = lambda out: out.writelines(chain((csv_head(WORK_COLUMNS),), parts("works.csv")))
         files = [
             MadeFile(f"{stem}{end}", FORMATS[kind], self._whole(self.folder / f"whole{end}", write))
@@ -162,7 +166,7 @@ class ReportFolder:
         self._whole(path, lambda out: out.write(data))
 
     def _whole(self, path: Path, write: Callable[[BinaryIO], object]) -> Path:
-        """Write a file that is there whole or not at all."""
+        """Write a file atomically."""
         handle, draft = tempfile.mkstemp(dir=self.folder, prefix=".")
         with os.fdopen(handle, "wb") as out:
             write(out)

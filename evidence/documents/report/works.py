@@ -1,6 +1,6 @@
-"""Every work that was asked for, as the PDF of a report tells it, and what was looked at for it.
+"""Every requested work in the PDF of a report, and what was examined for it.
 
-A work without finds wasn't found in what was looked at; nothing here says that nobody uses it.
+A work without finds was not found in what was examined; nothing here says that nobody uses it.
 """
 
 from evidence.documents.case.comparison import calibration_told
@@ -10,13 +10,13 @@ from evidence.documents.typeset.blocks import Block, Cell, Row, Rows, Section, S
 from evidence.facts.case import CalibrationFacts
 
 MAX_TITLE = 160
-SHOWN_CASES = 12  # numbers of cases beside one work
+SHOWN_CASES = 12  # limit of case numbers shown for one work
 COLUMNS = {"work_number": 0, "work": 7, "result": 8, "places": 0, "cases": 3, "first_seen": 0, "last_seen": 0}
-"""With their widths."""
+"""Columns with their widths."""
 
 
 def works_section(report: ReportFacts, wording: Wording) -> list[Section]:
-    """The account of all works in words, then a line for each of this volume; nothing unless it was asked for."""
+    """Return a summary of all works in words, then a line for each of this volume; empty unless requested."""
     looked = report.looked
     if looked is None:
         return []
@@ -57,7 +57,7 @@ def _looked(report: ReportFacts, looked: LookedFacts, wording: Wording) -> str:
 
 
 def _sure(calibration: CalibrationFacts | None, wording: Wording) -> Row:
-    """The bounds of false alarms; how many copies are overlooked is what canaries tell."""
+    """Return the bounds of false alarms; canaries show how many copies are missed."""
     if calibration is None:
         return wording.row("error_rate", Speaker.RECORDED, wording.say("match.not_calibrated"))
     lines = calibration_told(calibration, wording, "certain", "review")

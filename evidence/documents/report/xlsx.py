@@ -1,7 +1,7 @@
 """The report as XLSX (ECMA-376): the rows of the CSV with real numbers and times.
 
-Texts are inline strings, which a spreadsheet never computes, whatever they start with. The file holds no formula, no
-macro and no link. Rows are written once and never read back, so a report of any size needs the memory of one volume.
+Texts are inline strings, which a spreadsheet never computes, whatever they start with. The file has no formulas, macros
+or links. Rows are written once and never read back, so a report of any size needs the memory of one volume.
 """
 
 import re
@@ -15,17 +15,17 @@ from evidence.documents.phrases.wording import floored
 from evidence.documents.report.columns import COLUMNS, WORK_COLUMNS, Column, Value
 from evidence.documents.typeset.compiler import showable
 
-MAX_ROWS = 1_048_576  # rows of one sheet, as the format has it; further ones stand on another
-MAX_CHARACTERS = 32_767  # characters of one cell
+MAX_ROWS = 1_048_576  # the format's limit of rows in one sheet; further rows go to another sheet
+MAX_CHARACTERS = 32_767  # limit of characters in one cell
 EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
-"""Day 0 of the serial dates (ECMA-376 part 1, 18.17.4.1, for dates from 1900-03-01 on)."""
+"""Day 0 of the serial dates (ECMA-376 part 1, 18.17.4.1, for dates from 1900-03-01)."""
 DAY = 86_400
 MADE = (1980, 1, 1, 0, 0, 0)
 
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-"""What a spreadsheet would read as the code of a character (ECMA-376 part 1, 22.9.2.19, ``ST_Xstring``)."""
+"""Text that a spreadsheet would read as a character code (ECMA-376 part 1, 22.9.2.19, ``ST_Xstring``)."""
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -38,7 +38,7 @@ _STYLE_OF_DIGITS = {0: 0, 4: 2, 6: 3}
 
 
 def xlsx_rows(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
-    """Rows as they stand in a sheet, behind a line that says how many they are."""
+    """Return rows as sheet XML, after a line with their number."""
     written = [f"<row>{''.join(map(_cell, row, columns))}</row>" for row in rows]
     return f"{len(written)}\n{''.join(written)}".encode()
 
@@ -46,9 +46,9 @@ def xlsx_rows(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) 
 def write_xlsx(
     out: BinaryIO, parts: Iterable[bytes], most_rows: int = MAX_ROWS, works: Iterable[bytes] | None = None
 ) -> None:
-    """Write the workbook, part by part as :func:`xlsx_rows` gives them; starts another sheet where one is full.
+    """Write the workbook from parts made by :func:`xlsx_rows`, starting a new sheet when one is full.
 
-    No part is larger than a sheet; its head is among its rows. ``works`` are the rows of a report that names each.
+    No part may exceed a sheet, whose rows include the header. ``works`` are the rows of a report that lists each work.
     """
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         names = _write_sheets(archive, "sightings", COLUMNS, parts, most_rows - 1, 0)
@@ -61,7 +61,7 @@ def write_xlsx(
 def _write_sheets(
     archive: zipfile.ZipFile, name: str, columns: Sequence[Column], parts: Iterable[bytes], most: int, before: int
 ) -> list[str]:
-    """Returns the names of the sheets, one at least, which stand behind so many others."""
+    """Write sheets after ``before`` others; returns their names, at least one."""
     names, left = [name], most
     sheet = _begin(archive, before + 1, columns)
     for part in parts:
@@ -124,13 +124,13 @@ def _text(value: str, style: int) -> str:
 
 
 def _serial(moment: datetime) -> str:
-    """Days since the epoch of spreadsheets, in UTC."""
+    """Return the days since the epoch of spreadsheets, in UTC."""
     since = moment.astimezone(UTC) - EPOCH
     return f"{since.days + (since.seconds + since.microseconds / 1e6) / DAY:.9f}"
 
 
 def _frame(names: Sequence[str]) -> dict[str, str]:
-    """The parts around the sheets."""
+    """Return the package parts other than the sheets."""
     numbers = range(1, len(names) + 1)
     overrides = "".join(
         f'<Override PartName="/xl/{name}.xml" ContentType="{_CONTENT}.{kind}+xml"/>'

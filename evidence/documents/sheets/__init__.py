@@ -1,1 +1,1 @@
-"""Documents that are sealed in a bundle: the exhibit sheet, and the record of a deposit."""
+"""Documents that are sealed in a bundle: the exhibit sheet, and the deposit record."""

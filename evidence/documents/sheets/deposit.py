@@ -1,4 +1,4 @@
-"""The deposit record of a work: what was declared, what was recorded, what witnesses the time, and no more."""
+"""The deposit record of a work: declarations, records, and witnesses of the time, and nothing more."""
 
 from collections.abc import Sequence
 
@@ -25,22 +25,22 @@ from evidence.documents.typeset.pictures import Album, Pictures, qr_png
 from evidence.facts.case import CaseFacts, PictureFacts
 from exhibit.digests import Digest
 
-DEPOSIT_PARTY = "none"  # kind of party in the facts of a deposit record: nobody is named in it
+DEPOSIT_PARTY = "none"  # kind of party in the facts of a deposit record, which names nobody
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1200
 SHOWN_PICTURES = 12
 HEIGHT = 52
 QR_FILE, QR_HEIGHT = "pictures/page.png", 35
-MAX_ADDRESS = 300  # characters that a QR code holds at this size, so that a telephone still reads it
+MAX_ADDRESS = 300  # limit of characters in a QR code of this size that a phone can still read
 CHECKS = ("check_first", "check_digest", "check_later")
 UNEXAMINED = ("declarations", "originality", "earlier", "before")
 
 
 def render_deposit_record(facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC") -> bytes:
-    """The record as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
+    """Render the record as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
-    The facts are without sightings, and their party is of the kind :data:`DEPOSIT_PARTY`. Raises what
-    :func:`evidence.documents.sheets.exhibit.render_exhibit_sheet` raises.
+    The facts have no sightings, and their party is of the kind :data:`DEPOSIT_PARTY`. Raises the same errors as
+    :func:`evidence.documents.sheets.exhibit.render_exhibit_sheet`.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
     gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
@@ -80,11 +80,11 @@ def _declared(facts: CaseFacts, files: Pictures, wording: Wording) -> Section:
 
 def _recorded(facts: CaseFacts, wording: Wording) -> Section:
     earlier = facts.work.earlier_registration
-    known = () if earlier is None else (wording.say("deposit.earlier", day=wording.day(earlier)),)
+    earlier_words = () if earlier is None else (wording.say("deposit.earlier", day=wording.day(earlier)),)
     rows = (
         wording.row("work_number", "work.number", facts.work.number),
         wording.time_row("registered_at", facts.work.registered_at),
-        *(wording.row("earlier_registration", "work.earlier_registration", words) for words in known),
+        *(wording.row("earlier_registration", "work.earlier_registration", words) for words in earlier_words),
         wording.row("record", "bundle", str(facts.bundle)),
         wording.time_row("made_at", facts.written_at),
         wording.row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
@@ -102,7 +102,7 @@ def _has_code(facts: CaseFacts) -> bool:
 
 
 def _pictures(shown: Sequence[PictureFacts], gallery: Gallery) -> Section:
-    """Each picture with its digest, on one page with it."""
+    """Return the section with each picture and its digest on the same page."""
     blocks: list[Block] = []
     wording = gallery.wording
     for picture in shown[:SHOWN_PICTURES]:

@@ -1,4 +1,4 @@
-"""The exhibit sheet: one case on a few pages, inside its bundle, with the facts attached in plain data."""
+"""The exhibit sheet: one case on a few pages, inside its bundle, with the facts attached as plain data."""
 
 import json
 from dataclasses import replace
@@ -21,16 +21,19 @@ FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
 DRAWN = ((("side-by-side",), 128), (("overlay", "difference"), 64), (("points",), 72))
 ROOM = Room(sightings=40, matches=12, rows=DRAWN, plain_height=62)
-MAX_SCREENS, HEIGHT = 6, 190  # screenshots of a sheet, and most millimetres of each
+MAX_SCREENS, HEIGHT = 6, 190  # limit of screenshots in a sheet, and of the height of each in millimetres
 NAME = "/screenshot-boxed.png"
 RECORD = "/network.json"
 
 
 def render_exhibit_sheet(facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC") -> bytes:
-    """The sheet as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
+    """Render the sheet as PDF/A-3b with ``facts.json`` attached, dated ``written_at``; same input, same bytes.
 
-    ``pictures`` are exact bytes by the path that the facts name; what is missing is said to be missing. Raises
-    ``ServiceMissingError`` without a font that the language needs, ``WrongUseError`` for an unknown language or zone.
+    ``pictures`` are exact bytes by path in the facts; missing ones are marked as missing.
+
+    Raises:
+        ServiceMissingError: No font for the language is installed.
+        WrongUseError: The language or the zone is unknown.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
     gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
@@ -90,25 +93,27 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
 
 
 def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
-    """A section with the screenshots, or none when no page was captured with a browser."""
+    """Return the section with the screenshots; empty if no page was captured with a browser."""
     blocks: list[Block] = []
     wording, pictures = gallery.wording, gallery.pictures
     last = [(sighting.number, *_last(sighting, facts, wording)) for sighting in facts.sightings]
-    there = [screen for screen in last if screen[1]]
-    for number, path, time in there[:MAX_SCREENS]:
+    screens = [screen for screen in last if screen[1]]
+    for number, path, time in screens[:MAX_SCREENS]:
         blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
         data = pictures.get(path)
-        found = {} if data is None else {path: _cut(data, first_place(pictures, path))}
-        blocks.append(replace(gallery, pictures=found).row({"screenshot-boxed": path}, HEIGHT))
-    if len(there) > MAX_SCREENS:
-        blocks.append(Quiet(wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(there), path=there[-1][1])))
+        screen_pictures = {} if data is None else {path: _cut(data, first_place(pictures, path))}
+        blocks.append(replace(gallery, pictures=screen_pictures).row({"screenshot-boxed": path}, HEIGHT))
+    if len(screens) > MAX_SCREENS:
+        blocks.append(
+            Quiet(wording.say("capture.more_screens", shown=MAX_SCREENS, all=len(screens), path=screens[-1][1]))
+        )
     if blocks:
         blocks.append(Quiet(wording.say("capture.screens_said")))
     return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
 
 
 def _last(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> tuple[str, str]:
-    """Path and time of the last screenshot in the bundle of a page that used the picture's own bytes."""
+    """Return path and time of the last screenshot in the bundle whose page used the picture's exact bytes."""
     for capture in reversed(sighting.captures):
         path = next((file for file in capture.files if file.endswith(NAME) and file not in facts.absent), "")
         if path and capture.outcome == "captured":
@@ -117,7 +122,7 @@ def _last(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> tuple[
 
 
 def first_place(pictures: Pictures, path: str) -> float:
-    """How far below the screenshot's upper edge the first place begins, by the capture's record."""
+    """Return the distance of the first place from the top of the screenshot, by the capture's record."""
     record = pictures.get(path.removesuffix(NAME) + RECORD)
     try:
         rendered = json.loads(record or b"{}").get("rendered", {})
@@ -130,4 +135,4 @@ def _cut(data: bytes, first: float) -> bytes:
     try:
         return cutting(data, first)
     except UnreadablePictureError:
-        return data  # the plate says why it can't be shown
+        return data  # the plate states why it cannot be shown

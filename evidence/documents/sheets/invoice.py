@@ -1,4 +1,4 @@
-"""An invoice over an agreed amount: what its owner stated, word for word, and nothing about what law says of it."""
+"""An invoice for an agreed amount: the owner's statements, word for word, without any statement about the law."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,34 +9,36 @@ from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Document, Line, Quiet, Row, Rows, Section, Style, Table, cell
 from evidence.documents.typeset.compiler import Unset
 
-SPEAKER = ""  # all of it is one owner's statement, so no word for the speaker stands beside a fact
+SPEAKER = ""  # everything is the owner's statement, so facts are shown without a source
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFacts:
-    """What an owner stated; texts may have several lines."""
+    """The owner's statements; texts may have several lines."""
 
-    name: str  # its number, such as 2026-0001
+    name: str  # number of the invoice, such as 2026-0001
     day: date
     agreed_on: date
     issuer: str
     payer: str
     subject: str
     currency: str  # ISO 4217
-    amount: Decimal  # in the currency's unit; below nothing of one that cancels
+    amount: Decimal  # in the currency's unit; negative for a cancellation
     tax: str  # or empty
     payment: str  # or empty
     instalments: tuple[tuple[date, Decimal], ...]
-    cancels: str  # the number of the invoice that it cancels, or empty
-    cancels_of: date | None  # that one's day
-    words: str  # why it cancels, or empty
+    cancels: str  # number of the cancelled invoice, or empty
+    cancels_of: date | None  # date of the cancelled invoice
+    words: str  # reason of the cancellation, or empty
     made_at: datetime
 
 
 def render_invoice(facts: InvoiceFacts, language: str) -> bytes:
-    """The invoice, or the cancellation of one, as PDF/A-3b; same input, same bytes.
+    """Render an invoice, or the cancellation of one, as PDF/A-3b; the same input gives the same bytes.
 
-    Raises ``ServiceMissingError`` without a font that the language needs, ``WrongUseError`` for an unknown language.
+    Raises:
+        ServiceMissingError: No font for the language is installed.
+        WrongUseError: The language is unknown.
     """
     wording = Wording(load_phrases(language))
     return Unset(_document(facts, wording), (), language, facts.made_at).pdf()
@@ -83,8 +85,8 @@ def _parties(facts: InvoiceFacts, wording: Wording) -> Rows:
 
 
 def _amount(facts: InvoiceFacts, wording: Wording) -> Section:
-    shown = _money(facts.amount, facts.currency)
-    rows = [Row(wording.say("invoice.amount"), (Line(shown, Style.STRONG),), SPEAKER)]
+    amount = _money(facts.amount, facts.currency)
+    rows = [Row(wording.say("invoice.amount"), (Line(amount, Style.STRONG),), SPEAKER)]
     if facts.tax:
         rows.append(_row(wording, "tax", facts.tax))
     if facts.payment and not facts.cancels:

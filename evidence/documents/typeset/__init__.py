@@ -1,1 +1,1 @@
-"""Blocks of a document become PDF/A-3b: fonts, pictures made small, the template, typst."""
+"""Typesetting of document blocks as PDF/A-3b: fonts, reduced pictures, the template, typst."""

@@ -1,4 +1,4 @@
-"""What a document is made of before it is set: sections of blocks, all plain text. The template lays them out."""
+"""Building blocks of a document before typesetting: sections of blocks in plain text, which the template lays out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Style(StrEnum):
-    """How a line looks."""
+    """Style of a line."""
 
     PLAIN = "plain"
     MONO = "mono"
@@ -15,7 +15,7 @@ class Style(StrEnum):
 
 
 class Speaker(StrEnum):
-    """Who says a fact."""
+    """Source of a fact."""
 
     RECORDED = "recorded"
     DECLARED = "declared"
@@ -32,7 +32,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A label, its value in one or more lines, and the word for who says it."""
+    """A label, its value in one or more lines, and the word for its source."""
 
     label: str
     lines: tuple[Line, ...]
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Labels with values, on one page where ``together`` says so."""
+    """Labels with values, on one page if ``together`` is set."""
 
     rows: tuple[Row, ...]
     together: bool = True
@@ -56,17 +56,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """The paragraph with which a document begins, in larger type."""
+    """The first paragraph of a document, in larger type."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines of a letter, each beginning a new one; few stay on one page."""
+    """Lines of a letter, each on a new line; a few lines stay on one page."""
 
     lines: tuple[Line, ...]
-    leads: bool = False  # stays on the page of what follows
+    leads: bool = False  # true to keep it on the same page as the next block
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """What a reader must not miss."""
+    """A notice that a reader must not miss."""
 
     title: str
     text: str
@@ -93,7 +93,7 @@ class Callout:
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """One picture with its caption; without a path, the reason why it isn't shown."""
+    """One picture with its caption; without a path, the reason why it is not shown."""
 
     path: str | None
     missing: str
@@ -111,7 +111,7 @@ class Plates:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table's cell; ``link`` names a label, or is empty; ``page`` names one whose page number is shown."""
+    """A table cell; ``link`` is a label or empty; ``page`` is a label whose page number is shown."""
 
     lines: tuple[Line, ...]
     link: str = ""
@@ -119,13 +119,13 @@ class Cell:
 
 
 def cell(text: str, style: Style = Style.PLAIN) -> Cell:
-    """A table's cell of one line."""
+    """Return a table cell with one line."""
     return Cell((Line(text, style),))
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; a width of 0 is as wide as its content, others share what is left."""
+    """A table; a column of width 0 fits its content, the others share the remaining width."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -134,7 +134,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number and what it counts."""
+    """A number and its label."""
 
     value: str
     label: str
@@ -151,7 +151,7 @@ class Figures:
 class Card:
     """One case on a third of a page: its heading, small pictures on the left, the main facts on the right.
 
-    ``label`` is what links point to.
+    ``label`` is the target of links.
     """
 
     title: str
@@ -162,7 +162,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Blanks:
-    """Fields that only a person fills in, each with so many empty lines; each stays whole on a page."""
+    """Fields that a person fills in, each with a number of empty lines; each field stays on one page."""
 
     labels: tuple[str, ...]
     lines: int = 1
@@ -173,11 +173,11 @@ Block = Rows | Text | Lead | Lines | Quiet | Bullets | Callout | Plates | Table 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A page of a PDF, or a picture, as large as it fits on a page of its own above the foot, in a thin frame."""
+    """A page of a PDF, or a picture, as large as fits on its own page above the footer, in a thin frame."""
 
     path: str
-    number: int | None  # which page of the PDF, from 1; ``None`` of a picture
-    wide: bool  # whether its page lies on its side
+    number: int | None  # page of the PDF, from 1; ``None`` for a picture
+    wide: bool  # true for landscape orientation
     alt: str
 
 
@@ -188,13 +188,13 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
     level: int = 1
-    label: str = ""  # what links point to, or empty
-    running: str = ""  # what the page header says from here on, or empty for no change
-    new_page: bool = False  # whether it starts a page
+    label: str = ""  # target of links, or empty
+    running: str = ""  # page header from here on, or empty for no change
+    new_page: bool = False  # true to start a new page
     outlined: bool = True
-    together: bool = False  # whether it stays on one page, heading and all: what is signed, with the lines to sign on
-    mark: str = ""  # what the foot of each page says before its number from here on, or empty for no change
-    leaves: tuple[Leaf, ...] = ()  # pages that follow; without blocks the title is a bookmark alone
+    together: bool = False  # true to keep it on one page with its heading, such as text and the lines to sign on
+    mark: str = ""  # text before the page number in the footer from here on, or empty for no change
+    leaves: tuple[Leaf, ...] = ()  # pages that follow; without blocks, the title is only a bookmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Document:
     language: Mapping[str, str]  # ``lang``, ``region``, ``footer``, and ``page_of`` with ``{page}`` and ``{pages}``
     opening: tuple[Block, ...]  # blocks below the title
     sections: tuple[Section, ...]
-    stamp: str = ""  # at the foot of each page: what it belongs to, by a digest; empty for none
-    data: tuple[str, str] | None = None  # path of the JSON file that the PDF carries, and what it is
-    large_headings: bool = False  # whether sections of level 1 are chapters
+    stamp: str = ""  # text in the footer of each page that identifies the record by a digest; empty for none
+    data: tuple[str, str] | None = None  # path of the attached JSON file, and its description
+    large_headings: bool = False  # true if sections of level 1 are chapters
     contents: str = ""  # title of the table of contents, or empty for none

@@ -1,8 +1,9 @@
-"""Turns a document into PDF/A-3b with typst: same content, date and fonts, same bytes.
+"""Typesetting of a document as PDF/A-3b with typst: the same content, date and fonts give the same bytes.
 
-PDF/A wants every character to have a glyph (ISO 19005-3, 6.2.11.7), and typst refuses to write a file otherwise. Page
-titles hold anything, so what no font can show is replaced by its code point, such as ``[U+1F600]``. A document with
-pages of other PDFs, which needn't be PDF/A, is no PDF/A itself: it is set as one without them first.
+PDF/A requires a glyph for every character (ISO 19005-3, 6.2.11.7), and typst otherwise refuses to write a file. Page
+titles may contain any text, so characters without a glyph are replaced by their code point, such as ``[U+1F600]``. A
+document with pages of other PDFs, which need not be PDF/A, is not PDF/A itself: it is first typeset as PDF/A without
+those pages.
 """
 
 import dataclasses
@@ -27,20 +28,20 @@ from exhibit.types import Json
 TEMPLATE = Path(__file__).parent / "templates" / "document.typ"
 Standard = Literal["a-3b", "1.7"]
 ARCHIVED: Final = "a-3b"
-WITH_PAGES: Final = "1.7"  # of other PDFs, which no PDF/A takes in from typst
+WITH_PAGES: Final = "1.7"  # with pages of other PDFs, which typst cannot include in PDF/A
 ROUNDS = 6
-"""How often missing glyphs are looked for: a replacement can't bring new ones, but one report may not name them all."""
+"""Limit of searches for missing glyphs: a replacement cannot add new ones, but one report may not list them all."""
 
-KEPT_FOR = 12  # documents after which typst has dropped what they had no use for; 10 by its own count
+KEPT_FOR = 12  # runs after which typst has dropped unused cache entries; 10 by its own count
 _MISSING_GLYPH = re.compile(r'the text `"(.{1,100}?)"` could not be displayed', re.DOTALL)
 _ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
-MAX_MARKS = 8  # marks in a row that any language may need on one letter; more of them would pile up over other lines
-_KEPT_INVISIBLE = "\u200c\u200d"  # joiners, which some scripts can't be read without
+MAX_MARKS = 8  # marks on one letter that a language may need; more of them would overlap other lines
+_KEPT_INVISIBLE = "\u200c\u200d"  # joiners, which some scripts require
 
 
 @dataclass(frozen=True, slots=True)
 class TypesetFile:
-    """A file that lies beside the template while it is set."""
+    """A file that is placed beside the template for typesetting."""
 
     path: str
     data: bytes
@@ -48,7 +49,7 @@ class TypesetFile:
 
 @dataclass(frozen=True, slots=True)
 class Unset:
-    """A document that is ready to be set, with everything that it needs: this takes most of its time."""
+    """A document ready for typesetting, with everything it needs; typesetting takes most of the time."""
 
     document: Document
     files: tuple[TypesetFile, ...]  # pictures and attachments that it names
@@ -56,9 +57,10 @@ class Unset:
     made_at: datetime  # the date that the file states, aware; whole seconds are kept
 
     def pdf(self) -> bytes:
-        """The document in the machine's fonts, as PDF/A-3b unless it has pages of other PDFs.
+        """Typeset the document in the machine's fonts, as PDF/A-3b unless it has pages of other PDFs.
 
-        Raises ``ExhibitError`` when typst could not set it.
+        Raises:
+            ExhibitError: typst could not typeset it.
         """
         fonts = installed_fonts()
         leaves = any(section.leaves for section in self.document.sections)
@@ -74,9 +76,9 @@ class Unset:
             for _ in range(ROUNDS):
                 shown = showable(document, hidden)
                 try:
-                    made = _compile(root, fonts, self.made_at, {**shown, "leaves": False}, ARCHIVED)
+                    result = _compile(root, fonts, self.made_at, {**shown, "leaves": False}, ARCHIVED)
                     if not leaves:
-                        return made
+                        return result
                     return _compile(root, fonts, self.made_at, {**shown, "leaves": True}, WITH_PAGES)
                 except typst.TypstError as error:
                     missing = missing_glyphs(error.diagnostic)
@@ -87,7 +89,7 @@ class Unset:
 
 
 def template_data(value: Json) -> Json:
-    """Plain JSON data of a document; each block says its kind."""
+    """Return a document as plain JSON data; each block states its kind."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {field.name: template_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"kind": type(value).__name__.lower(), **plain} if isinstance(value, Block) else plain
@@ -95,20 +97,20 @@ def template_data(value: Json) -> Json:
 
 
 def forget() -> None:
-    """Free what typst remembers of the documents that it has set: it drops what nothing has asked for some times.
+    """Free typst's cache of the documents that it has typeset: it drops entries that several runs have not used.
 
-    Worth a few milliseconds after each of many large documents, which would otherwise add up.
+    This takes a few milliseconds after each of many large documents, whose cache would otherwise accumulate.
     """
     for _ in range(KEPT_FOR):
         typst.compile(b"", font_paths=installed_fonts().handle, format="pdf")
 
 
 def showable(value: Json, hidden: frozenset[str]) -> Json:
-    """A copy of JSON data in which each character that can't be shown stands as its code point.
+    """Return a copy of JSON data in which each character that cannot be shown is replaced by its code point.
 
-    Controls, invisible formatting (direction overrides among them), private and unassigned characters count as such:
-    a reader must see what is there. So do marks on one letter beyond :data:`MAX_MARKS`. Line breaks and tabs become
-    spaces.
+    These are control characters, invisible formatting (including direction overrides), private and unassigned
+    characters: a reader must see what is there. Marks on one letter beyond :data:`MAX_MARKS` are replaced too. Line
+    breaks and tabs become spaces.
     """
     if isinstance(value, str):
         return value if value.isascii() and value.isprintable() else _shown_text(value, hidden)
@@ -118,11 +120,11 @@ def showable(value: Json, hidden: frozenset[str]) -> Json:
 
 
 def missing_glyphs(diagnostic: str) -> frozenset[str]:
-    """The characters that a report of typst says no font has."""
-    found: set[str] = set()
+    """Return the characters that no font has, according to a diagnostic of typst."""
+    characters: set[str] = set()
     for text in _MISSING_GLYPH.findall(diagnostic):
-        found.update(_ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text))
-    return frozenset(found)
+        characters.update(_ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text))
+    return frozenset(characters)
 
 
 def _shown_text(text: str, hidden: frozenset[str]) -> str:

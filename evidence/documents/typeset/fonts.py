@@ -1,7 +1,7 @@
-"""Which fonts a document is set in: the ones inside typst for Latin, Greek and Cyrillic, the machine's for the rest.
+"""Fonts of documents: those inside typst for Latin, Greek and Cyrillic, and the machine's for other scripts.
 
-The list is explicit and in a fixed order, so that one machine always gives the same bytes, and English documents look
-the same on every machine.
+The list is explicit and in a fixed order, so that a machine always gives the same bytes, and English documents look the
+same on every machine.
 """
 
 import tomllib
@@ -24,22 +24,25 @@ _INSTALL = Sentence("Install one, for example with `apt-get install fonts-noto-c
 
 @dataclass(frozen=True, slots=True)
 class FontSet:
-    """The fonts that were found."""
+    """The available fonts."""
 
     families: frozenset[str]  # names of all families, typst's own and the machine's
     handle: typst.Fonts
 
     @property
     def chinese(self) -> tuple[str, ...]:
-        """Families with simplified Chinese that are here, best first."""
+        """Available families with simplified Chinese, best first."""
         return tuple(name for name in CHINESE if name in self.families)
 
     def can_set(self, language: str) -> bool:
-        """Whether what the language needs is here."""
+        """Return True if the fonts that the language needs are available."""
         return bool(self.chinese) or not language.startswith("zh")
 
     def for_language(self, language: str) -> dict[str, list[Any]]:
-        """Font lists ``text`` and ``mono`` for typst; ``ServiceMissingError`` for Chinese without a font for it."""
+        """Return font lists ``text`` and ``mono`` for typst.
+
+        Raises ``ServiceMissingError`` for Chinese without a font.
+        """
         if not self.can_set(language):
             raise ServiceMissingError(_NO_CHINESE, hint=_INSTALL, retry=False)
         rest = [*self.chinese, *(name for name in OTHER_SCRIPTS if name in self.families)]
@@ -50,6 +53,6 @@ class FontSet:
 
 @cache
 def installed_fonts() -> FontSet:
-    """Typst's own fonts and the machine's, looked for once in a process."""
+    """Return typst's own fonts and the machine's, searched once per process."""
     handle = typst.Fonts(include_system_fonts=True, include_embedded_fonts=True)
     return FontSet(frozenset(handle.families()), handle)

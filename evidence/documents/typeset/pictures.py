@@ -1,4 +1,4 @@
-"""Pictures as documents show them: decoded within limits, made small, never the evidence itself. And QR codes."""
+"""Pictures as shown in documents: decoded within limits and reduced, never the evidence itself. Also QR codes."""
 
 import io
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode
 from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, small_jpeg, thumbnail_of
 
-Pictures = Mapping[str, bytes]  # exact bytes by the path inside the bundle, as the facts name it
+Pictures = Mapping[str, bytes]  # exact bytes by path inside the bundle, as in the facts
 SHOWN_LIMITS = Limits()
 DRAWINGS = frozenset({"side-by-side", "overlay", "difference", "points"})
 """Roles of the pictures that Exhibit makes itself."""
@@ -24,10 +24,12 @@ _small: dict[tuple[Digest, int], bytes] = {}
 
 
 def shrunk(data: bytes, side: int) -> bytes:
-    """A JPEG of at most ``side`` pixels on its longer side, RGB, without metadata; same input, same bytes.
+    """Return a JPEG of at most ``side`` pixels on its longer side, RGB, without metadata; same input, same bytes.
 
-    The last ones are remembered: a case is typeset in each language from the same pictures. Raises
-    ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
+    Recent results are cached: a case is typeset in each language from the same pictures.
+
+    Raises:
+        UnreadablePictureError: The bytes cannot be decoded within the limits.
     """
     key = Digest.of(data), side
     small = _small.pop(key, None)
@@ -40,29 +42,31 @@ def shrunk(data: bytes, side: int) -> bytes:
 
 
 class Album:
-    """Collects the pictures of a document; the longer side of one that stands alone in its row has ``side`` pixels."""
+    """Collection of a document's pictures; one that is alone in its row has ``side`` pixels on its longer side."""
 
     def __init__(self, side: int) -> None:
         self._side = side
         self._small: dict[str, bytes | UnreadablePictureError] = {}
 
     def place(self, data: bytes, across: int = 1, *, drawing: bool = False) -> str:
-        """Take in a picture of a row of so many; returns the path under which the template finds it.
+        """Add a picture of a row of ``across`` pictures; returns the path at which the template finds it.
 
-        Of a drawing, which Exhibit made, the thumbnail shows what it shows, or itself where it was drawn small. Raises
-        ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
+        For a drawing made by Exhibit, its embedded thumbnail is used, or the drawing itself if it is small.
+
+        Raises:
+            UnreadablePictureError: The bytes cannot be decoded within the limits.
         """
         side = self._side // across
         path = f"pictures/{Digest.of(data).hex}-{side}.jpg"
         if path not in self._small:
             self._small[path] = self._shrink(data, side, drawing=drawing)
-        kept = self._small[path]
-        if isinstance(kept, UnreadablePictureError):
-            raise kept
+        entry = self._small[path]
+        if isinstance(entry, UnreadablePictureError):
+            raise entry
         return path
 
     def size(self, path: str) -> tuple[int, int]:
-        """Width and height of what :meth:`place` took in, pixels."""
+        """Return width and height of a picture added by :meth:`place`, in pixels."""
         small = self._small[path]
         assert isinstance(small, bytes)
         with Image.open(io.BytesIO(small)) as picture:
@@ -70,7 +74,7 @@ class Album:
 
     @property
     def files(self) -> tuple[TypesetFile, ...]:
-        """What was taken in and can be shown."""
+        """Added pictures that can be shown."""
         return tuple(TypesetFile(path, small) for path, small in self._small.items() if isinstance(small, bytes))
 
     def _shrink(self, data: bytes, side: int, *, drawing: bool) -> bytes | UnreadablePictureError:
@@ -84,14 +88,17 @@ class Album:
 
 
 def qr_png(text: str) -> bytes:
-    """A QR code (ISO/IEC 18004), black and white with its quiet zone, as PNG; a quarter may be soiled (level Q)."""
-    made = io.BytesIO()
-    segno.make_qr(text, error="q").save(made, kind="png", scale=8)
-    return made.getvalue()
+    """Return a QR code (ISO/IEC 18004) as PNG, black and white with its quiet zone.
+
+    A quarter may be damaged (level Q).
+    """
+    png = io.BytesIO()
+    segno.make_qr(text, error="q").save(png, kind="png", scale=8)
+    return png.getvalue()
 
 
 def _drawn_small(data: bytes) -> bytes | None:
-    """A drawing's thumbnail, or the drawing itself where it is no larger."""
+    """Return a drawing's thumbnail, or the drawing itself if it is no larger."""
     carried = thumbnail_of(data)
     if carried is None:
         with suppress(OSError), Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:

@@ -1,1 +1,1 @@
-"""The checks of a bundle, by subject: each takes an ``Inspection`` and gives ``Check``s."""
+"""Checks of a bundle, by subject: each takes an ``Inspection`` and returns ``Check`` objects."""

@@ -1,4 +1,7 @@
-"""Checks of outside witnesses: each receipt by its own rules and the pinned roots, and the time for the whole."""
+"""Checks of timestamps by outside witnesses.
+
+Each receipt by its own rules and the pinned roots, and the overall time.
+"""
 
 import re
 from collections.abc import Sequence
@@ -26,15 +29,15 @@ TO_THE_SECOND = timedelta(seconds=1)
 MAX_ANCHORS = MAX_MATERIAL = 64
 _NAMED_BY_DIGEST = re.compile(r"(?:certificate|crl)-([0-9a-f]{16})\.pem")
 _MATERIAL = re.compile(rf"{_NAMED_BY_DIGEST.pattern}|block-[0-9]+\.header")
-"""Names of what comes with receipts; what bears another one is read by no kind of witness."""
+"""Names of files that come with receipts; no kind of witness reads a file with another name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """What the witnesses say: the checks, and what each was given, in words, with the check of its receipt.
+    """Result of checking the witnesses: the checks, and pairs of subject (in words) and check for each receipt.
 
-    The earliest time by which the log held the seal with its signature, or ``None``, is ``logged``. A witness of the
-    manifest alone doesn't show that it was signed then.
+    ``logged`` is the earliest time by which the log held the seal with its signature, or ``None``. A witness of the
+    manifest alone does not show that the manifest was signed by then.
     """
 
     checks: tuple[Check, ...]
@@ -45,10 +48,14 @@ class Witnessed:
 def check_witnesses(
     inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool, is_continued: bool
 ) -> Witnessed:
-    """One ``anchor:`` for each receipt, and ``time``.
+    """Check each receipt (``anchor:``), the witnesses that the facts name, the cosigners, and ``time``.
 
-    Only where the seal ``is_logged`` under the bundle's checkpoint, that one and what continues it has to do with it.
-    It ``is_continued`` where that checkpoint is shown to hold what the facts hold earlier entries of.
+    Args:
+        inspection: The bundle.
+        facts: Facts of the case, if they can be read.
+        is_logged: True if the bundle's checkpoint is shown to hold the seal. Otherwise that checkpoint and its
+            continuations have nothing to do with the seal.
+        is_continued: True if the checkpoint is shown to hold the earlier entries in the facts.
     """
     try:
         records = _records(inspection)
@@ -59,8 +66,8 @@ def check_witnesses(
     for record in records:
         name = f"anchor:{PurePosixPath(record.file).name}"
         pairs.append((subjects.get(record.digest, ""), checked(name, _anchor, inspection, name, record, subjects)))
-    given = (path for record in records for path in record.material if _MATERIAL.fullmatch(PurePosixPath(path).name))
-    unread = check_unread(inspection, frozenset([*(record.file for record in records), *given]))
+    material = (path for record in records for path in record.material if _MATERIAL.fullmatch(PurePosixPath(path).name))
+    unread = check_unread(inspection, frozenset([*(record.file for record in records), *material]))
     logged = [check for subject, check in pairs if _is_of_the_log(subject)]
     whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
     time = _check_time(whole, inspection.trust, inspection.trust.asked.witnesses)
@@ -76,7 +83,7 @@ def check_witnesses(
 def _check_stated(
     facts: CaseFacts | None, records: tuple[AnchorRecord, ...], pairs: list[tuple[str, Check]]
 ) -> tuple[Check, ...]:
-    """``witnesses``, where the facts state that some have answered: whether each one's receipt is here, and says so."""
+    """Check that each witness with a receipt according to the facts has one here that agrees (``witnesses``)."""
     every = () if facts is None else facts.witnesses
     if problem := _impossible(every):
         return (failed("witnesses", problem),)
@@ -84,10 +91,10 @@ def _check_stated(
     if not stated:
         return ()
     heads = {checkpoint_digest(proof.checkpoint) for _, proof in log_proofs(facts)}
-    given = [(record, check) for record, (_, check) in zip(records, pairs, strict=True) if record.digest in heads]
+    receipts = [(record, check) for record, (_, check) in zip(records, pairs, strict=True) if record.digest in heads]
     lacking, by = [], []
     for one in stated:
-        own = [check for record, check in given if (record.kind, record.witness) == (one.kind, one.name)]
+        own = [check for record, check in receipts if (record.kind, record.witness) == (one.kind, one.name)]
         if fault := _fault(one, own):
             return (failed("witnesses", fault),)
         if not any(check.time is not None for check in own):
@@ -106,13 +113,16 @@ def _check_stated(
 
 
 def _impossible(witnesses: Sequence[WitnessFacts]) -> str:
-    """What facts can't say of witnesses, being written before the manifest, or an empty text."""
+    """Return a problem if the facts, which are written before the manifest, cannot know this of witnesses.
+
+    Else empty.
+    """
     if len({(one.kind, one.name) for one in witnesses}) < len(witnesses):
         return "The facts name a witness twice."
     for one in witnesses:
-        answered = one.state == "complete"
-        known = one.state in {"asked", "pending", "complete"} and (answered or one.time is None)
-        if not known:
+        is_complete = one.state == "complete"
+        is_possible = one.state in {"asked", "pending", "complete"} and (is_complete or one.time is None)
+        if not is_possible:
             return f"Of {one.name[:60]!a} the facts say what can't be known of a witness then."
         if one.development and one.qualified:
             return f"The facts call {one.name[:60]!a} qualified, which was started for trials."
@@ -120,7 +130,10 @@ def _impossible(witnesses: Sequence[WitnessFacts]) -> str:
 
 
 def _fault(one: WitnessFacts, own: Sequence[Check]) -> str:
-    """What the facts say of a witness that its receipts don't bear out, or that can't be, in a sentence; or nothing."""
+    """Return a problem if the facts contradict a witness's receipts or state something impossible.
+
+    Else an empty text.
+    """
     name, times = f"{one.name[:60]!a}", [check.time for check in own if check.time is not None]
     late = KINDS[one.kind].clocks if one.kind in KINDS else timedelta(0)
     if times and (one.time is None or min(abs(time - late - one.time) for time in times) > TO_THE_SECOND):
@@ -131,7 +144,10 @@ def _fault(one: WitnessFacts, own: Sequence[Check]) -> str:
 
 
 def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) -> tuple[Check, ...]:
-    """Whether so many pinned witnesses have cosigned a head over registration and seal as the list asks for, if so."""
+    """Check that enough pinned witnesses cosigned a checkpoint over registration and seal (``cosigned``).
+
+    The result is empty if the trust list requires no cosigners.
+    """
     asked, pinned = trust.asked.cosigners, {witness.name for witness in trust.cosigners}
     every = set(map(fold_name, pinned))
     if not asked:
@@ -148,14 +164,15 @@ def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) ->
 
 
 def _is_of_the_log(subject: str) -> bool:
-    """Whether a witness of this has witnessed a log that holds the seal; an earlier checkpoint came before it."""
+    """Return True if the subject is a checkpoint of a log that holds the seal; earlier checkpoints do not hold it."""
     return subject == "checkpoint" or subject.startswith("later checkpoint")
 
 
 def _is_of_this_log(inspection: Inspection, record: AnchorRecord, subject: str) -> bool:
-    """Whether a cosigned head is the bundle's own, or a later one by the same log.
+    """Return True if a cosigned checkpoint is the bundle's own, or a later one by the same log.
 
-    A witness keeps what it saw of each log apart: what it saw under another name says nothing of forks of this one.
+    A witness keeps the checkpoints of each log apart: what it saw under another name shows nothing about forks of this
+    log.
     """
     if not subject.startswith("later checkpoint"):
         return subject == "checkpoint"
@@ -181,12 +198,15 @@ def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
 
 
 def _is_once(paths: Sequence[str], most: int) -> bool:
-    """Whether each name stands there once, in whichever folder."""
+    """Return True if there are at most ``most`` paths and no two have the same file name, in whatever folder."""
     return len({PurePosixPath(path).name for path in paths}) == len(paths) <= most
 
 
 def _subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool) -> dict[Digest, str]:
-    """What may have been given to a witness, by digest: the manifest, the checkpoint, earlier and later ones."""
+    """Return everything that a witness may have timestamped, by digest.
+
+    Manifest, own, earlier and later checkpoints.
+    """
     unrelated = "" if is_logged else "unrelated "
     subjects = {digest: f"{unrelated}{words}" for digest, words in renewed(inspection).items()}
     for name, proof in log_proofs(facts):
@@ -203,25 +223,31 @@ def _anchor(inspection: Inspection, name: str, record: AnchorRecord, subjects: d
     kind = KINDS.get(record.kind)
     if kind is None:
         return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
-    found = kind.verify(record.digest, proof, material, getattr(inspection.trust, kind.pins), subjects[record.digest])
-    called = "" if record.witness in found.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
-    return Check(name, State.PASSED, found.sentence + called, found.time, found.label, found.by)
+    attested = kind.verify(
+        record.digest, proof, material, getattr(inspection.trust, kind.pins), subjects[record.digest]
+    )
+    called = "" if record.witness in attested.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
+    return Check(name, State.PASSED, attested.sentence + called, attested.time, attested.label, attested.by)
 
 
 def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
-    """What came with a receipt, by name; certificates and revocation lists are named by their own SHA-256."""
+    """Return the files that came with a receipt, by name.
+
+    Certificates and revocation lists are named by their own SHA-256; raises ``FormatError`` if that does not match.
+    """
     files = {PurePosixPath(path).name: inspection.read(path, MAX_RECEIPT) for path in record.material}
     for name, data in files.items():
-        named = _NAMED_BY_DIGEST.fullmatch(name)
-        same = named is None or Digest.of(data).hex.startswith(named[1])
+        match = _NAMED_BY_DIGEST.fullmatch(name)
+        same = match is None or Digest.of(data).hex.startswith(match[1])
         expect(same, f"{name} was changed: its name states another SHA-256.")
     return files
 
 
 def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
-    """The earliest time that a pinned witness states for the whole; a witness with legal weight goes first.
+    """Return ``time``: the earliest time that a pinned witness states for the whole bundle.
 
-    It passes when so many different pinned witnesses state one.
+    Witnesses with legal weight take precedence over development ones. The check passes if the required number of
+    different pinned witnesses state a time.
     """
     good = [(bool(check.development), check.time, check) for check in checks if check.time is not None]
     if not good:
@@ -229,7 +255,7 @@ def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
         return not_checked("time", f"{kinds}, so nothing shows since when it exists.")
     _, time, check = min(good, key=lambda item: (item[0], item[1]))
     sentence = f"All of it existed no later than {second(time)} ({check.name.partition(':')[2]})."
-    chains = {ledger.name: f"chain {ledger.chain}" for ledger in trust.ledgers}  # one chain is one witness
+    chains = {ledger.name: f"chain {ledger.chain}" for ledger in trust.ledgers}  # one chain counts as one witness
     count = len({chains.get(one.by, fold_name(one.by)) for _, _, one in good})
     state = State.PASSED if count >= asked else State.NOT_CHECKED
     few = "" if count >= asked else f" {count} pinned witnesses state a time, and the trust list asks for {asked}."

@@ -1,8 +1,8 @@
-"""Whether a recorded visit is what an anonymous reader would get: its requests, the framing and age of its answers.
+"""Remarks on whether a recorded visit shows what an anonymous visitor would get.
 
-An honest visit requests page and image by GET, with the headers that the product or its browser sends of itself, and
-with the cookies that the servers set during the visit. Everything else is a remark: what was served then may be what
-only one visitor gets, or what the visitor itself had sent.
+An honest visit requests page and image by GET, with the headers that Exhibit or its browser sends by default, and with
+cookies that the servers set during the visit. Anything else is a remark: the response may have been specific to one
+visitor, or may depend on what the visitor sent. The framing and the age of responses are examined as well.
 """
 
 import re
@@ -54,37 +54,37 @@ OWN_HEADERS = {
         "sec-ch-ua-form-factors": '"Desktop"',
     }.items()
 }
-"""What the product sends of itself, with and without a browser, with the values that it sends.
+"""Headers that Exhibit sends by default, with and without a browser, each with the values that it sends.
 
-A header that it sends with any value would carry a password as well as one that it doesn't send.
+A default header with an arbitrary value could carry a password as well as an unknown header could.
 """
 OWN_AGENT = re.compile(
     r"(?:Mozilla/5\.0 \(X11; Linux x86_64\) AppleWebKit/537\.36 \(KHTML, like Gecko\) "
     r"Chrome/[0-9.]{1,20} Safari/537\.36 )?"
     r"ExhibitBot/[0-9A-Za-z.+-]{1,40}(?: \([^()\s;]{1,300}\))?"
 )
-"""How the product names itself: behind what its browser says, with the operator's contact in brackets."""
+"""User agent of Exhibit: after that of its browser, if any, with the operator's contact in parentheses."""
 LOGINS = frozenset({"authorization", "proxy-authorization"})
 OLD = timedelta(days=30)
-"""Age of an answer from which on a reader is told of it."""
+"""Age of a response from which it is remarked on."""
 MAX_NAMED = 3  # headers or cookies that one remark names
 PAGE_TYPES = frozenset(
     {"text/html", "application/xhtml+xml", "application/xml", "text/xml", "image/svg+xml", "multipart/x-mixed-replace"}
 )
-"""Media types that browsers show as a page; without any they look at the bytes."""
+"""Media types that browsers show as a page; without a media type they look at the bytes."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 class Doubt(str):
-    """A remark that stands before all others: an anonymous reader may get something else."""
+    """A remark that is listed first: an anonymous visitor may get something else."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Cookie:
-    """A cookie that an answer sets; for its own host alone where it names no domain."""
+    """A cookie that a response sets; it applies only to the response's host if it names no domain."""
 
     name: str
     value: str
@@ -99,14 +99,14 @@ def request_remarks(
     *,
     has_scripts: bool = False,
 ) -> Iterator[str]:
-    """How the requests of a recording differ from those of an anonymous reader.
+    """Yield how the requests of a recording differ from those of an anonymous visitor.
 
     Args:
-        recording: The exchanges with page and image.
-        addresses: The plain addresses of page and image.
-        agent: What the visit says that it called itself.
-        earlier: Other answers of the visit, which may have set cookies.
-        has_scripts: Whether a browser ran the page's scripts, which may set cookies too.
+        recording: Exchanges for page and image.
+        addresses: Normalized URLs of page and image.
+        agent: User agent that the visit states.
+        earlier: Other responses of the visit, which may have set cookies.
+        has_scripts: True if a browser ran the page's scripts, which may set cookies too.
     """
     pages = {*addresses, *(answer.url for answer in recording.answers)}
     cookies = [(answer, cookie) for answer in (*recording.answers, *earlier) for cookie in _set_by(answer)]
@@ -119,8 +119,8 @@ def request_remarks(
         if logins := _named(name for name, _ in request.headers if name.lower() in LOGINS):
             yield Doubt(f"the {what} was requested with a login: {logins}")
         sent = {pair for name, value in request.headers if name.lower() == "cookie" for pair in _pairs(value)}
-        known = {(one.name, one.value) for answer, one in cookies if _is_due(answer, one, request)}
-        if unknown := _named(name for name, _ in sorted(sent - known)):
+        due_cookies = {(one.name, one.value) for answer, one in cookies if _is_due(answer, one, request)}
+        if unknown := _named(name for name, _ in sorted(sent - due_cookies)):
             told = f"the {what} was requested with cookies that no recorded answer set"
             yield f"{told}, as scripts of a page may: {unknown}" if has_scripts else Doubt(f"{told}: {unknown}")
         if others := _named(_others(request, agent, pages)):
@@ -128,7 +128,7 @@ def request_remarks(
 
 
 def answer_remarks(recording: Recording, addresses: tuple[str, str]) -> Iterator[str]:
-    """Which answers readers may end at different places, and which came from a cache long after they were made."""
+    """Yield remarks on responses with ambiguous framing, missing bytes, a high age in a cache, or an unusual port."""
     for answer in recording.answers:
         what = part_of(answer.url, recording.answers, addresses)
         if framing := _framing(answer):
@@ -142,7 +142,7 @@ def answer_remarks(recording: Recording, addresses: tuple[str, str]) -> Iterator
 
 
 def page_doubts(page: Answer) -> Iterator[Doubt]:
-    """Why browsers show something else than a page, by the headers of the answer that brought it."""
+    """Yield the reasons, by headers of the page's response, why browsers show something other than a page."""
     kind = page.response.header("content-type").partition(";")[0].strip().lower()
     if kind and kind not in PAGE_TYPES:
         yield Doubt(f"the page was served as {kind[:40]!a}, which browsers don't show as a page")
@@ -153,13 +153,13 @@ def page_doubts(page: Answer) -> Iterator[Doubt]:
 
 
 def place_remarks(addresses: Sequence[str], page: Answer | None, image: Answer | None, peer: str) -> Iterator[str]:
-    """At which unusual ports page and image lie, and whether another server than the crawl's answered.
+    """Yield remarks on unusual ports of page and image, and on servers that differ from the crawl's.
 
     Args:
-        addresses: The plain addresses of page and image.
-        page: The answer that brought the page.
-        image: The answer that brought the image.
-        peer: The server that the crawl noted, maybe with its port; empty where it noted none.
+        addresses: Normalized URLs of page and image.
+        page: The response with the page.
+        image: The response with the image.
+        peer: The server that the crawl recorded, maybe with its port; empty if it recorded none.
     """
     for what, url in zip(("page", "image"), addresses, strict=True):
         if port := _unusual_port(url):
@@ -180,24 +180,24 @@ def _is_public(server: str) -> bool:
 
 
 def _unusual_port(url: str) -> int:
-    """The port that an address names; 0 where it is its scheme's own."""
+    """Return the port in a URL, or 0 if it is the default of its scheme."""
     port, usual = port_of(url), DEFAULT_PORTS.get(url.partition(":")[0].lower())
     return port if usual is not None and port != usual else 0
 
 
 def part_of(url: str, answers: Sequence[Answer], addresses: tuple[str, str]) -> str:
-    """Of what an exchange with a plain address is: ``image`` or ``page``."""
+    """Return the part of the visit that an exchange with a normalized URL belongs to: ``image`` or ``page``."""
     return "image" if url != addresses[0] and url in arrivals(answers, addresses[1:]) else "page"
 
 
 def _others(request: Request, agent: str, pages: Collection[str]) -> Iterator[str]:
-    """Headers that the product doesn't send, or not with such a value."""
+    """Yield the names of headers that Exhibit does not send, or not with such a value."""
     for name, value in request.headers:
         key = name.lower()
         if key in LOGINS:
             continue
-        known = OWN_HEADERS.get(key)
-        is_own = known is not None and known.fullmatch(value) is not None
+        pattern = OWN_HEADERS.get(key)
+        is_own = pattern is not None and pattern.fullmatch(value) is not None
         if key == "user-agent":
             is_own = (value == agent or agent.endswith(f" {value}")) and OWN_AGENT.fullmatch(value) is not None
         elif key in {"referer", "origin"}:
@@ -207,14 +207,14 @@ def _others(request: Request, agent: str, pages: Collection[str]) -> Iterator[st
 
 
 def _is_page(value: str, pages: Collection[str]) -> bool:
-    """Whether a header names a page of the visit, or the origin of one."""
+    """Return True if a header value is a page of the visit, or the origin of one."""
     read = read_url(value)
     whole = read is not None and not (read.username or read.password or read.hash)
     return whole and (plain_url(value) in pages or plain_url(value) in {f"{origin_of(page)}/" for page in pages})
 
 
 def _is_due(answer: Answer, cookie: "_Cookie", request: Request) -> bool:
-    """Whether an answer had set a cookie before a request, for the host of the request."""
+    """Return True if a response had set a cookie before a request, for the host of that request."""
     if answer.record.date >= request.date:
         return False
     host, other = host_of(answer.url), host_of(request.url)
@@ -223,7 +223,7 @@ def _is_due(answer: Answer, cookie: "_Cookie", request: Request) -> bool:
 
 
 def _framing(answer: Answer) -> str:
-    """How an answer says in more than one way where it ends, in words; empty where it doesn't."""
+    """Return how a response contradicts itself on where its body ends; empty if it does not."""
     pairs = [(name.lower(), value) for name, value in answer.response.headers]
     lengths = [value for name, value in pairs if name == "content-length"]
     codings = [value.lower() for name, value in pairs if name == "transfer-encoding"]
@@ -239,22 +239,22 @@ def _framing(answer: Answer) -> str:
 
 
 def _missing(answer: Answer) -> int:
-    """How many bytes of a body that was taken are missing, by its ``Content-Length``."""
+    """Return the number of bytes that a saved body lacks according to its ``Content-Length``."""
     length = answer.response.header("content-length")
     whole = not answer.served or "chunked" in answer.response.header("transfer-encoding").lower()
     return 0 if whole or not _DIGITS.fullmatch(length) else max(int(length) - len(answer.response.packed), 0)
 
 
 def _age(answer: Answer) -> timedelta:
-    """How old an answer was when it came, by its ``Age`` or its ``Date``, whichever makes it older."""
+    """Return the age of a response on arrival by its ``Age`` or ``Date`` header, whichever gives the higher age."""
     values = [value for name, value in answer.response.headers if name.lower() == "age"]
     ages = [int(number) for value in values for number in _DIGITS.findall(value)]
-    stated = timedelta(seconds=min(max(ages, default=0), 10**12))
+    age = timedelta(seconds=min(max(ages, default=0), 10**12))
     try:
-        made = parsedate_to_datetime(answer.response.header("date"))
-        return max(stated, answer.record.date - (made if made.tzinfo else made.replace(tzinfo=UTC)))
+        created = parsedate_to_datetime(answer.response.header("date"))
+        return max(age, answer.record.date - (created if created.tzinfo else created.replace(tzinfo=UTC)))
     except (ValueError, TypeError, OverflowError):
-        return stated
+        return age
 
 
 def _set_by(answer: Answer) -> Iterator["_Cookie"]:
@@ -271,20 +271,20 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    """The cookies in the value of a header."""
+    """Yield the cookies in a header value."""
     for pair in filter(None, map(str.strip, text.split(";"))):
         yield _pair(pair)
 
 
 def _named(names: Iterable[str]) -> str:
-    """The first of some names, quoted, and how many more there are; empty without any."""
+    """Return the first few names, quoted, and the number of the others; empty without names."""
     every = list(dict.fromkeys(names))
     more = f" and {len(every) - MAX_NAMED} more" if len(every) > MAX_NAMED else ""
     return ", ".join(f"{name[:40]!a}" for name in every[:MAX_NAMED]) + more
 
 
 def _server(peer: str) -> str:
-    """The IP address of a server, without its port; the text itself where it is none."""
+    """Return the IP address of a server without its port, or the text itself if it is not an address."""
     bracketed = re.match(r"\[([^\]]*)\]", peer)
     host = bracketed[1] if bracketed else peer.partition(":")[0] if peer.count(":") == 1 else peer
     try:

@@ -1,4 +1,4 @@
-"""Checks of captures: what was served and how it looked, against the recorded exchanges, the surroundings and facts."""
+"""Checks of captures: responses and screenshots against recorded exchanges, surroundings (network.json) and facts."""
 
 import base64
 import binascii
@@ -37,13 +37,13 @@ from exhibit.network.addresses import host_of, joined, origin_of, with_letters
 from exhibit.pictures.decode import Limits, decode, inspect
 
 Pixels = NDArray[np.uint8]
-MAX_CAPTURES = 400  # so many captures are looked at; a bundle could list so many that a verifier would never end
-MAX_COMPARED = 60  # of so many the screenshot with lines is held against the other one
+MAX_CAPTURES = 400  # limit of captures checked, so that a bundle cannot keep a verifier busy forever
+MAX_COMPARED = 60  # limit of captures whose marked screenshot is compared with the plain one
 MAX_WARC = 256 << 20
 LONG = timedelta(minutes=10)
-"""A visit that took longer is said to have: its time limits are far below that."""
+"""Duration of a visit from which it is remarked on; the time limits of visits are far below it."""
 SHOWN = "captured"
-"""The outcome of a visit at which page and image were there as they had been seen."""
+"""Outcome of a visit that found page and image as they had been seen."""
 WITH_PAGE = frozenset({"captured", "not-shown", "image-changed", "image-gone"})
 OUTCOMES = WITH_PAGE | {"page-gone", "unreachable"}
 RENDERED = {
@@ -57,7 +57,10 @@ RENDERED = {
 SERVED = {"exchange": "exchange.warc", "network": "network.json", "page": "page.html", "captured-image": "image"}
 TOLD = {"cocapture": "cocapture.json", "web-archive": "web-archive.json"}
 TO_BE_SEEN = {"shown": "", "background": "", "offered": "it is offered in another size", "linked": "it is linked to"}
-"""How a page uses an image, by what the surroundings call it, and what is said of one that isn't to be seen."""
+"""Ways in which a page uses an image, by the names in the surroundings.
+
+Each has a remark, which is empty where the image is visible.
+"""
 CAME_TO = {
     "not-shown": "the same bytes were served, and the page didn't show them",
     "image-changed": "other bytes were served",
@@ -65,18 +68,18 @@ CAME_TO = {
     "page-gone": "the page was gone",
     "unreachable": "the page or the image couldn't be had",
 }
-MOST = 0.5  # share of the pixels of lines that are as drawn here
-LINES = 10  # pixels beside an image's edge on which lines around it may lie
-FLAT = 6  # levels by which the pixels of one colour differ at most
-MAX_HEAD = 64 << 10  # bytes in which the head of a page in MHTML ends
+MOST = 0.5  # least share of line pixels that must be exactly as drawn here
+LINES = 10  # distance from an image's edge, in pixels, within which lines around it may lie
+FLAT = 6  # largest difference in levels between pixels of one colour
+MAX_HEAD = 64 << 10  # maximum length of the header of an MHTML page, bytes
 _REFRESH = re.compile(r"""^[\s0-9.]*+[;,\s]\s*+(?:url\s*+=\s*+)?["']?([^\s"'][^"']*)""", re.IGNORECASE)
 _MADE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
-MAX_REMARKS = 8  # so many are said of all visits of a bundle, doubts first
+MAX_REMARKS = 8  # limit of remarks on all visits of a bundle, doubts first
 FOUND, DOUBTFUL = "found the picture again", "was served the same bytes, and other readers may not be shown them"
 NOT_FOUND, NO_VISIT = "didn't find the picture", "shows nothing of sighting {}"
-"""What the visits of a bundle came to, as a verdict begins with it."""
+"""Combined results of a bundle's visits, for the first lines of a verdict."""
 PASSWORD = "a password field"  # noqa: S105 - what a browser says that a page asks for
-NAMES = {**SERVED, **RENDERED, **TOLD}  # what the file of each role is called; an image's ending says its format
+NAMES = {**SERVED, **RENDERED, **TOLD}  # file name of each role; an image's extension states its format
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class _Capture:
     sighting: SightingFacts
     stated: CaptureFacts
     files: dict[str, str]
-    place: int  # among all captures of the bundle, from 0
+    place: int  # index among all captures of the bundle, from 0
 
     def read(self, role: str) -> bytes:
         path = self.files[role]
@@ -110,11 +113,13 @@ class _Capture:
 
 
 def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """``capture:NN-N`` for the Nth capture of each sighting, ``wacz:NN-N`` where there is a web archive of it.
+    """Check captures.
 
-    And ``captures``: whether each sighting has a capture that passed, and one of them found the picture served.
+    ``capture:NN-N`` for the Nth capture of sighting NN, and ``wacz:NN-N`` for its web archive, if any.
+
+    The final ``captures`` passes if each sighting has a capture that passed and at least one capture found the picture.
     """
-    agreed: dict[str, str] = {}  # what visits that passed came to
+    agreed: dict[str, str] = {}  # outcomes of the visits that passed
     shown: set[str] = set()
     remarks: dict[str, list[str]] = {}
     outcomes = {
@@ -137,7 +142,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
 
 def _summed(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What is to be said of visits, each thing once, with the visits of which it is to be said; doubts come first."""
+    """Yield each remark on visits once, with the visits that it is about, doubts first."""
     every = sorted(remarks.items(), key=lambda item: not isinstance(item[0], Doubt))
     for remark, visits in every[:MAX_REMARKS]:
         more = f" and {len(visits) - MAX_REMARKS} more" if len(visits) > MAX_REMARKS else ""
@@ -147,7 +152,13 @@ def _summed(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def _check_all(numbers: Sequence[str], agreed: Mapping[str, str], shown: set[str]) -> Check:
-    """``captures``, given what the visits that agree came to, and the sightings with a visit that raises no doubt."""
+    """Return ``captures``.
+
+    Args:
+        numbers: Numbers of all sightings.
+        agreed: Outcomes of the captures that passed, by number.
+        shown: Sightings with a capture that found the picture without raising doubts.
+    """
     if missing := [number for number in numbers if number not in {visit.partition("-")[0] for visit in agreed}]:
         named = ", ".join(missing)
         words = f"No capture shows sighting {named}: the crawl's record stands alone."
@@ -166,7 +177,7 @@ def _check_all(numbers: Sequence[str], agreed: Mapping[str, str], shown: set[str
 
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    named: set[str] = set()
+    used_files: set[str] = set()
     visits: set[Digest] = set()
     every = [(sighting, number, of) for sighting in facts.sightings for number, of in enumerate(sighting.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
@@ -179,20 +190,21 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
             yield not_checked(name, "Nothing was kept of this visit.")
         elif not stated.files:
             yield failed(name, "The facts state an image of a visit of which nothing was kept.")
-        elif not named.isdisjoint(stated.files):
+        elif not used_files.isdisjoint(stated.files):
             yield failed(name, "It names a file of another visit.")
         elif not visits.isdisjoint(recorded):
             yield failed(name, "It has the record of another visit.")
         else:
             yield from _check_capture(inspection, facts, sighting, stated, numbers, place)
-        named.update(stated.files)
+        used_files.update(stated.files)
         visits.update(recorded)
 
 
 def _records(inspection: Inspection, stated: CaptureFacts) -> Iterator[Digest]:
-    """The digests of what a visit recorded of its surroundings: of two visits they differ, if only in their times.
+    """Yield the digest of a visit's record of its surroundings.
 
-    However the same is written, it has one digest.
+    The records of two visits differ, if only in their times. The JSON is brought into canonical form first, so that
+    rewriting the same record gives the same digest.
     """
     files = [file for path in dict.fromkeys(stated.files) if (file := inspection.manifest.file(path)) is not None]
     for file in [file for file in files if file.role == "network"][:1]:
@@ -223,7 +235,7 @@ def _readable(look: Callable[[_Capture, str], Check], capture: _Capture, name: s
 
 
 def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFacts) -> dict[str, str]:
-    """The files of a capture, one of a role, in one folder of the sighting."""
+    """Return the files of a capture by role; raises ``FormatError`` unless all are in one folder of the sighting."""
     roles: dict[str, str] = {}
     for path in stated.files:
         file = inspection.absent.get(path) or inspection.manifest.file(path)
@@ -231,8 +243,8 @@ def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFac
         visit, _, name = path.rpartition("/")
         folder, _, number = visit.rpartition("-")
         own = folder == f"{sighting_folder(sighting.number)}/capture" and number.isascii() and number.isdigit()
-        named = NAMES.get(role) in {name, name.rpartition(".")[0] if role == "captured-image" else name}
-        expect(own and named and role not in roles, f"{path} isn't a capture's own file.")
+        has_own_name = NAMES.get(role) in {name, name.rpartition(".")[0] if role == "captured-image" else name}
+        expect(own and has_own_name and role not in roles, f"{path} isn't a capture's own file.")
         roles[role] = path
     expect(len({path.rpartition("/")[0] for path in stated.files}) == 1, "A capture's files lie in several folders.")
     expect("network" in roles, "A capture lacks the record of its surroundings.")
@@ -240,7 +252,12 @@ def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFac
 
 
 def _agrees(capture: _Capture, name: str) -> Check:
-    """What passed; raises ``FormatError`` with what doesn't fit, ``NotFoundError`` for a withheld file."""
+    """Check a capture against its records.
+
+    Raises:
+        FormatError: Something contradicts the records.
+        NotFoundError: A file is withheld.
+    """
     stated, network = capture.stated, capture.network()
     told = (stated.outcome, stated.started, stated.finished)
     same = told == (network.outcome, network.started, network.finished) and stated.started <= stated.finished
@@ -267,15 +284,21 @@ def _agrees(capture: _Capture, name: str) -> Check:
 
 
 def _held(capture: _Capture, network: NetworkRecord) -> tuple[Recording, Ends]:
-    """The exchanges of page and image, which are those stated, and where they led."""
+    """Return the exchanges for page and image and where they ended.
+
+    Raises ``FormatError`` unless they are as stated.
+    """
     within = capture.stated.started, capture.stated.finished
     recording = read_recording(capture.read("exchange"), capture.files["exchange"], within)
-    found = hold(network, recording)
-    return recording, ends_of(network, found, capture.sighting.page_url, capture.sighting.image_url)
+    answers = hold(network, recording)
+    return recording, ends_of(network, answers, capture.sighting.page_url, capture.sighting.image_url)
 
 
 def _expect_served(holds: object, answers: Iterable[Answer], problem: str) -> None:
-    """Expect something of what was served, unless it was packed in a way that isn't undone here."""
+    """Expect a condition on what was served.
+
+    It counts as not checked if a response has an unsupported content encoding.
+    """
     others = [answer.coding for answer in answers if answer.coding]
     if not holds and others:
         raise NotFoundError(f"What was served is packed by {others[0][:40]}, which isn't undone here.")
@@ -292,16 +315,17 @@ def _check_certificate(one: NetworkCertificate) -> None:
 
 
 def _dates(step: NetworkExchange, answers: Sequence[Answer]) -> list[str]:
-    """What the recorded answers that a stated exchange may be have as their ``Date``."""
-    wanted, last = plain_url(step.url), step.answered + APART
-    own = [one for one in answers if one.url == wanted and one.response.status == step.status]
+    """Return the ``Date`` headers of the recorded responses that may belong to a stated exchange."""
+    url, last = plain_url(step.url), step.answered + APART
+    own = [one for one in answers if one.url == url and one.response.status == step.status]
     return [one.response.header("date") for one in own if step.sent - APART <= one.record.date <= last]
 
 
 def _check_served(capture: _Capture, network: NetworkRecord, recording: Recording, ends: Ends) -> tuple[str, list[str]]:
-    """That page and image are what the recorded exchanges served, and the outcome what follows from that.
+    """Check that page and image are what the recorded exchanges served, and that the outcome follows from that.
 
-    What passed, in words, and what a reader is to know of it.
+    Returns:
+        The result in words, and remarks for the reader.
     """
     stated, sighting, last = capture.stated, capture.sighting, ends.page
     page, shown = capture.digest("page"), stated.outcome in WITH_PAGE
@@ -332,7 +356,7 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
 
 
 def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[str, list[str]]:
-    """That the image is what was served in the same visit, and what is to be known of that."""
+    """Check that the image was served in the same visit; returns the result in words, and remarks."""
     sighting, image, last = capture.sighting, capture.stated.image, ends.image
     if plain_url(sighting.image_url) == plain_url(sighting.page_url):
         last = last or ends.page
@@ -356,7 +380,7 @@ def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[st
 
 
 def _of_visit(capture: _Capture, page: Answer | None, image: Answer | None) -> Iterator[str]:
-    """What came of a visit that didn't find the picture, and what the servers said besides "here it is"."""
+    """Yield remarks on a visit that did not find the picture, and on unusual responses of the servers."""
     stated = capture.stated
     if stated.outcome != SHOWN:
         yield CAME_TO[stated.outcome]
@@ -374,7 +398,7 @@ def _of_visit(capture: _Capture, page: Answer | None, image: Answer | None) -> I
 def _of_bodies(
     answers: Sequence[Answer], network: NetworkRecord, addresses: Sequence[str], image: Digest | None
 ) -> Iterator[str]:
-    """Of which address more than one body was served."""
+    """Yield the URLs that served more than one body."""
     bodies: dict[str, set[Digest | None]] = {}
     for answer in answers:
         if answer.served:
@@ -388,7 +412,10 @@ def _of_bodies(
 
 
 def _answers_beside(capture: _Capture, recording: Recording) -> list[Answer]:
-    """What the page's parts were answered with, by the web archive, where a request of page or image has cookies."""
+    """Return the responses for the page's resources, from the web archive.
+
+    They are needed only if a request for page or image has cookies.
+    """
     has_cookies = any(name.lower() == "cookie" for request in recording.requests for name, _ in request.headers)
     if not has_cookies or not capture.inspection.sealed(capture.files.get("wacz", "")):
         return []
@@ -397,7 +424,7 @@ def _answers_beside(capture: _Capture, recording: Recording) -> list[Answer]:
 
 
 def _of_login(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
-    """That the page asks for a password, by its HTML or by what the browser saw."""
+    """Yield a remark if the page asks for a password, according to its HTML or to the browser."""
     seen = network.rendered is not None and PASSWORD in network.rendered.asks_for
     roles = [role for role in ("page", "dom") if capture.inspection.sealed(capture.files.get(role, ""))]
     if seen or any(asks_for_password(capture.read(role)) for role in roles):
@@ -405,7 +432,7 @@ def _of_login(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
 
 
 def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> Iterator[str]:
-    """How far it is shown that the page shows a picture that was found again."""
+    """Yield remarks that limit what a visit that found the picture shows about its being visible on the page."""
     rendered, address = network.rendered, capture.sighting.page_url if page is None else page.record.url
     if page is not None and plain_url(capture.sighting.page_url) != plain_url(capture.sighting.image_url):
         yield from page_doubts(page)
@@ -440,25 +467,31 @@ def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> 
 
 
 def _led_on(capture: _Capture, page: Answer | None, address: str) -> str:
-    """To which other address a page sends its readers by ``Refresh``, which no browser followed here; or empty."""
+    """Return the URL to which a page sends its readers by ``Refresh``, which no browser followed here; or empty."""
     texts = [] if page is None else [page.response.header("refresh")]
     if capture.inspection.sealed(capture.files.get("page", "")):
         texts += refreshes(capture.read("page"))
-    targets = [joined(address, found[1]) or "" for text in texts if (found := _REFRESH.search(text))]
+    targets = [joined(address, match[1]) or "" for text in texts if (match := _REFRESH.search(text))]
     return next((target for target in targets if target and plain_url(target) != plain_url(address)), "")
 
 
 def _use_of(capture: _Capture, role: str, address: str) -> str:
-    """What the page's HTML does with the image in place of embedding it; empty where it embeds it, or isn't here."""
+    """Return how the page's HTML uses the image without embedding it.
+
+    Empty if it embeds it or the HTML is not available.
+    """
     if role == "page" and role not in capture.files:
-        return NOT_NAMED  # an empty page isn't kept
+        return NOT_NAMED  # empty pages are not saved
     if not capture.inspection.sealed(capture.files.get(role, "")):
         return ""
     return use_of(capture.read(role), capture.sighting.image_url, capture.stated.image, address)
 
 
 def _shown_part(capture: _Capture, rendered: Rendered) -> tuple[float, float]:
-    """From where to where a sealed screenshot shows the page, pixels from its top; all of it where it is withheld."""
+    """Return top and bottom of the page area that a sealed screenshot shows, in pixels from the top of the page.
+
+    The whole page is assumed where the screenshot is withheld.
+    """
     whole = (0.0, float(max(rendered.height, rendered.window[1])))
     role = "screenshot-boxed" if "screenshot-boxed" in capture.files else "screenshot"
     if role not in capture.files:
@@ -470,14 +503,14 @@ def _shown_part(capture: _Capture, rendered: Rendered) -> tuple[float, float]:
 
 
 def _seen_part(place: Place, shown: tuple[float, float], width: int) -> tuple[int, int]:
-    """Width and height of the part of a place that a screenshot shows, pixels; 0 or less where it shows nothing."""
+    """Return width and height, in pixels, of the part of a place that a screenshot shows; 0 where it shows nothing."""
     across = min(place.x + place.width, width) - max(place.x, 0)
     down = min(place.y + place.height, shown[1]) - max(place.y, shown[0])
     return max(round(across), 0), max(round(down), 0)
 
 
 def _is_blank(capture: _Capture, rendered: Rendered, places: Sequence[Place]) -> bool:
-    """Whether a sealed screenshot shows one colour alone at each of some places, and the image isn't of one colour."""
+    """Return True if a sealed screenshot shows a single colour at each place although the image has several colours."""
     role = "screenshot-boxed" if "screenshot-boxed" in capture.files else "screenshot"
     both = [capture.files.get(name, "") for name in (role, "captured-image")]
     if capture.place >= MAX_COMPARED or not all(map(capture.inspection.sealed, both)):
@@ -493,19 +526,19 @@ def _is_blank(capture: _Capture, rendered: Rendered, places: Sequence[Place]) ->
 
 
 def _within(page: Pixels, place: Place, top: float) -> Pixels:
-    """What a screenshot shows of a place, without the lines around it."""
+    """Return the pixels of a place in a screenshot, without the lines around it."""
     left, upper = max(place.x, 0) + LINES, max(place.y - top, 0) + LINES
     right, lower = place.x + place.width - LINES, place.y - top + place.height - LINES
     return page[round(upper) : max(round(lower), 0), round(left) : max(round(right), 0)]
 
 
 def _is_flat(pixels: Pixels) -> bool:
-    """Whether pixels have one colour, but for what compression leaves."""
+    """Return True if pixels have a single colour, apart from compression artifacts."""
     return bool((np.ptp(pixels, axis=(0, 1)) <= FLAT).all())
 
 
 def _of_forms(capture: _Capture, rendered: Rendered) -> Iterator[str]:
-    """Which of the page's forms don't say of themselves that they are of this page and of the time of the visit."""
+    """Yield the saved forms of the page (MHTML, PDF) that do not state this page or the time of the visit."""
     for role, reads in (("mhtml", _mhtml_stated), ("page-pdf", _pdf_stated)):
         path = capture.files.get(role, "")
         if not capture.inspection.sealed(path):
@@ -518,63 +551,63 @@ def _of_forms(capture: _Capture, rendered: Rendered) -> Iterator[str]:
 
 
 def _mhtml_stated(data: bytes) -> tuple[str | None, datetime | None]:
-    """Of which address a page in MHTML says that it is, and when it was made, by its head."""
+    """Return the URL and the time of creation that an MHTML file states in its header."""
     head = BytesParser().parsebytes(data[:MAX_HEAD].partition(b"\r\n\r\n")[0], headersonly=True)
     try:
         at = parsedate_to_datetime(str(head.get("Date")))
     except (ValueError, TypeError, OverflowError):
         at = None
-    stated = at.replace(tzinfo=at.tzinfo or UTC) if at is not None else None
-    return str(head.get("Snapshot-Content-Location", "")), stated
+    created = at.replace(tzinfo=at.tzinfo or UTC) if at is not None else None
+    return str(head.get("Snapshot-Content-Location", "")), created
 
 
 def _pdf_stated(data: bytes) -> tuple[None, datetime | None]:
-    """When a page as PDF says that it was made."""
-    found = _MADE.search(data)
+    """Return the time of creation that a PDF of the page states."""
+    match = _MADE.search(data)
     try:
-        return None, datetime.strptime(found[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if found else None
+        return None, datetime.strptime(match[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if match else None
     except ValueError:
         return None, None
 
 
 def _check_image(capture: _Capture) -> None:
-    """That the image is the one that was kept, and the outcome what it shows; no record is needed for that."""
+    """Check that the image is the saved one and that the outcome fits its digest; this needs no record of exchanges."""
     image, outcome = capture.stated.image, capture.stated.outcome
     expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
     matches = image == capture.sighting.picture.digest
-    wanted = {
+    expected = {
         "captured": matches,
         "not-shown": matches,
         "image-changed": image is not None and not matches,
         "image-gone": not matches,
     }
-    expect(wanted.get(outcome, True), "The facts call the image another than its digest shows.")
+    expect(expected.get(outcome, True), "The facts call the image another than its digest shows.")
 
 
 def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
-    """That what a browser shows is there where the surroundings say so, and only there."""
-    rendered, made = network.rendered, set(capture.files) & set(RENDERED)
+    """Check that files made by a browser exist exactly where the surroundings state them."""
+    rendered, browser_files = network.rendered, set(capture.files) & set(RENDERED)
     method = "http" if rendered is None else "browser"
     expect(capture.stated.method == method, "The surroundings are of another method of visiting.")
     if rendered is None:
-        of_browser = made or network.resources or network.not_loaded or network.certificates
+        of_browser = browser_files or network.resources or network.not_loaded or network.certificates
         expect(not of_browser, "A visit without a browser has pictures of a page, or things that it asked for.")
         return
-    _check_places(capture, rendered, made)
-    archived = "wacz" in made or "exchange" not in capture.files
+    _check_places(capture, rendered, browser_files)
+    archived = "wacz" in browser_files or "exchange" not in capture.files
     expect(archived, "There is no archive of what the page asked for, and the page's own exchanges are there.")
     missing, allowed = set(rendered.not_made), "exchange" not in capture.files
-    wanted = {"dom", "screenshot", "mhtml", "page-pdf"} if not rendered.nothing_shown else set()
-    wanted |= {"screenshot-boxed"} if rendered.image_places else set()
-    left_out = wanted - made - missing if not ({"rest"} & missing or allowed) else set()
-    expect(not left_out and not made & missing, "What the browser made isn't what the surroundings say of it.")
+    expected_roles = {"dom", "screenshot", "mhtml", "page-pdf"} if not rendered.nothing_shown else set()
+    expected_roles |= {"screenshot-boxed"} if rendered.image_places else set()
+    left_out = expected_roles - browser_files - missing if not ({"rest"} & missing or allowed) else set()
+    expect(not left_out and not browser_files & missing, "What the browser made isn't what the surroundings say of it.")
     _check_screenshots(capture, rendered)
 
 
 def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
-    """That screenshots are of the page's size, and the one with lines is the other one with lines around the image.
+    """Check the sizes of screenshots, and that the marked one is the plain one with lines around the image.
 
-    Where the other one doesn't reach down to the image, the one with lines is of that part of the page.
+    Where the plain one does not reach down to the image, the marked one shows that part of the page.
     """
     absent, (width, height) = capture.inspection.absent, rendered.window
     roles = [role for role in ("screenshot", "screenshot-boxed") if capture.files.get(role, "") not in {"", *absent}]
@@ -603,21 +636,21 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
     plain, lined = (decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels for role in roles)
     drawn = Image.fromarray(plain)
     draw_lines(drawn, [Place(one.how, one.x, one.y, one.width, one.height) for one in rendered.image_places])
-    wanted = np.asarray(drawn)
-    same = np.array_equal(lined, wanted) or (plain.shape == lined.shape and _differ_by_lines(plain, lined, wanted))
+    expected = np.asarray(drawn)
+    same = np.array_equal(lined, expected) or (plain.shape == lined.shape and _differ_by_lines(plain, lined, expected))
     expect(same, "The screenshot with lines isn't the other one with lines around the image.")
 
 
 def _differ_by_lines(plain: Pixels, lined: Pixels, drawn: Pixels) -> bool:
-    """Whether pictures differ by the lines alone, give or take two pixels, as other versions of a library draw them."""
+    """Return True if pictures differ only by the lines, within two pixels: library versions draw them differently."""
     lines = (drawn != plain).any(axis=2)
     near = np.asarray(Image.fromarray(lines.astype(np.uint8)).filter(ImageFilter.MaxFilter(5))) > 0
-    there = not lines.any() or (lined == drawn).all(axis=2)[lines].mean() > MOST
-    return bool(there) and not ((lined != plain).any(axis=2) & ~near).any()
+    has_lines = not lines.any() or (lined == drawn).all(axis=2)[lines].mean() > MOST
+    return bool(has_lines) and not ((lined != plain).any(axis=2) & ~near).any()
 
 
 def _check_places(capture: _Capture, rendered: Rendered, made: set[str]) -> None:
-    """That the image has its places on the page, where the page is said to show it."""
+    """Check that the image has places on the page if the page is said to show it."""
     width, _ = rendered.window
     for place in rendered.image_places:
         on_page = place.width >= 1 and place.height >= 1 and -place.width < place.x < width and -place.height < place.y
@@ -630,7 +663,7 @@ def _check_places(capture: _Capture, rendered: Rendered, made: set[str]) -> None
 
 
 def _warc_of(capture: _Capture) -> bytes:
-    """The exchanges in a capture's web archive; raises ``FormatError``."""
+    """Return the exchanges in a capture's web archive; raises ``FormatError``."""
     data, what = capture.read("wacz"), capture.files["wacz"]
     try:
         with ZipFile(BytesIO(data)) as archive:
@@ -642,7 +675,7 @@ def _warc_of(capture: _Capture) -> bytes:
 
 
 def _archived(capture: _Capture, name: str) -> Check:
-    """That the web archive is the one that its exchanges give, and that they are those of the visit."""
+    """Check that the web archive follows exactly from its exchanges, and that these are those of the visit."""
     data, network, what = capture.read("wacz"), capture.network(), capture.files["wacz"]
     warc = _warc_of(capture)
     within = capture.stated.started, capture.stated.finished

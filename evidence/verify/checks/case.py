@@ -1,4 +1,4 @@
-"""Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew, the rest."""
+"""Checks of the case itself: facts against sealed files, crawl records, recomputed matches, and the rest."""
 
 import json
 import math
@@ -64,69 +64,85 @@ from exhibit.pictures.readings import other_readings
 from exhibit.plain import has_visible_letter
 from exhibit.types import Decision, Piece, Verification
 
-Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
+Pictures = tuple[PictureFacts, PictureFacts]  # found and registered picture
 Pixels = NDArray[np.uint8]
-Decoder = Callable[[str, int], DecodedPicture]  # by file and least long side
+Decoder = Callable[[str, int], DecodedPicture]  # takes the file and the least length of the longer side
 Floats = NDArray[np.float64]
 
 AT_LEAST = 1024
 TOLERANCE = 0.05
 """Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
-MAP_TOLERANCE = 0.1  # share of the cells of a map of what survives that may differ, for the same cause
+MAP_TOLERANCE = 0.1  # share of the cells of a survival map that may differ, for the same reason
 LEAST_DENSE, LEAST_PART, LEAST_TEXTURED = 0.5, 0.4, 100
-"""By which the product itself calls no pair certain: less similarity, a smaller share of both pictures than this that
-the one shows of the other, fewer windows with texture in it. They are applied to what is computed here."""
+"""Limits below which Exhibit calls no pair certain, applied to what is computed here.
+
+Similarity, the share of both pictures that the pair must have in common, and the number of textured windows.
+"""
 LEAST_SIDE = 64
-"""Pixels of the shorter side of a registered picture, below which windows are so few that half of them may agree by
-chance, or by an alignment that was sought for it: for works of 41 pixels one was found in five of eight pairs of
-strangers.
+"""Least shorter side of a registered picture, in pixels.
+
+Below it there are so few windows that half of them may agree by chance, or by an alignment that was searched for: for
+works of 41 pixels, such an alignment was found for five of eight pairs of unrelated pictures.
 """
 LEAST_SHARED, SOME_SHARED, MANY_SHARED, CLOSELY, CORNERS = 800, 3000, 8000, (0.85, 0.6), 400
-"""Of what is little of a work, or has few pixels: textured windows of what is shared, looked at closely, from
-which it shows something, and from which half of them are enough; in fewer windows so much of them has to agree, and of
-those in which gradients cross; in the fewest so many of these. For works 72 pixels wide a speck of any larger picture
-is found, in seconds, that agrees in .58 of 3,400 windows, and in a minute one of a smooth picture that agrees in .75 of
-3,700 and in .46 of those that cross. One soft corner laid on another has 116 of these, and four corners lie on any
-other four. Of 850 copies of small works, crops and enlarged ones two have less than .8, three less than .55 of those
-that cross, and none fewer than 496 of these in so few windows.
+"""Limits for pairs that share little of a work, or few pixels of it.
+
+The shared part is examined at full scale. In order: the least number of textured windows to show anything; the numbers
+of windows below which stricter limits apply, and from which agreement in half of them suffices; the least shares of
+agreeing windows, of all and of those with crossing gradients, in between; and the least number of crossing windows in
+the smallest areas.
+
+For works 72 pixels wide, a matching speck of any larger picture is found within seconds that agrees in .58 of 3,400
+windows, and within a minute one of a smooth picture that agrees in .75 of 3,700 and in .46 of those with crossing
+gradients. One soft corner laid on another has 116 of these, and four corners fit on any other four. Of 850 copies of
+small works, crops and enlarged ones, two have less than .8, three less than .55 of those with crossing gradients, and
+none fewer than 496 of these in so few windows.
 """
 LEAST_CROSSING, MANY_CROSSING, LEAST_IN_MANY = 100, 1000, 0.3
-"""Agreeing windows in which gradients cross, from which a picture shows something, and from which so much of all such
-windows is enough; of fewer, half as of all windows. By 71 alignments by which strangers agree along single edges, found
-by seconds of search each, at most 330 such windows agree, and .26 of all; of 1,476 copies that the product finds, by
-edits, single changes and chains, five have less, one of them certain.
+"""Limits for agreeing windows with crossing gradients.
+
+In order: the least number to show anything; the number of such windows from which the lower share suffices; and that
+share. With fewer windows, half must agree, as of all windows. In 71 alignments by which unrelated pictures agree along
+single edges, each found by seconds of search, at most 330 such windows agree, and .26 of all; of 1,476 copies that
+Exhibit finds, by edits, single changes and chains, five have less, one of them certain.
 """
 LITTLE_OF_FOUND = 0.02
-"""Share of the found picture, below which it is remarked that it shows no more of the work."""
+"""Share of the found picture below which a remark says that hardly any of it shows the work."""
 LEAST_IN_PIECES = 0.7
-"""Similarity of a copy that lies in pieces: of real ones hardly any agrees in less than .66, and strangers that are cut
-into small pieces agree in .58 at most where these hang together."""
+"""Least similarity of a copy in pieces.
+
+Hardly any real copy agrees in less than .66; unrelated pictures cut into small pieces agree in .58 at most where these
+hang together.
+"""
 OURS = "match-"
-"""What the name of each version of the comparison of pixels begins with; matches by fingerprints alone have no odds."""
+"""Prefix of each version of the pixel comparison; matches by fingerprints alone have no odds."""
 WITHOUT_ODDS = {Decision.REVIEW: "low-information", Decision.RESEMBLES: "derived"}
-"""For which reasons no odds of pairs with other bytes are stated."""
+"""Reasons for which no odds are stated for pairs with different bytes, by decision."""
 HOLDING = frozenset(
     {
         "low-information", "collage", "page", "negative", "mark", "hash", "series", "derived", "imprecise",
         "few-inliers", "weak-agreement", "shared-overlay",
     }
 )  # fmt: skip
-"""Reasons for which nothing is certain."""
+"""Reasons that prevent a certain decision."""
 LEAST_FURTHER = 0.25
-"""What each further copy of one picture in another agrees in at least."""
+"""Least agreement of each further copy of one picture in another."""
 AREA_TOLERANCE = 0.01  # largest difference between a sealed and a recomputed share of an area
 LEAST_TOGETHER = 0.65
-"""Share of adjoining pieces that have to lie side by side in the found picture, too: those of a copy that was taken
-apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
+"""Least share of adjoining pieces that must also lie side by side in the found picture.
+
+The pieces of a copy that was cut up lie side by side except along the cuts; pieces that were chosen one by one to fit
+never do.
+"""
 MORE_PIXELS = 2.0
-MAX_NOT_CHECKED = 100  # sentences of the facts on what wasn't checked: the software writes some ten
-MAX_COMPUTED = 200  # so many matches are computed anew; a bundle could list so many that a verifier would never end
+MAX_NOT_CHECKED = 100  # limit of sentences in the facts on what was not checked; Exhibit writes about ten
+MAX_COMPUTED = 200  # limit of matches recomputed, so that a bundle cannot keep a verifier busy forever
 SHOWN = {
     **dict.fromkeys(("screenshot", "screenshot-boxed"), "what screenshots show"),
     **dict.fromkeys(("page-pdf", "mhtml", "dom"), "the rendered page in other forms"),
     "c2pa": "what c2pa.json states",
 }
-"""Roles of files that are sealed and looked at, and whose contents nothing here is held against."""
+"""Roles of files that are sealed and displayed, but whose contents are compared with nothing."""
 DOCUMENTS = "the documents of the chain of title"
 DECLARED = "what the owner declares of the work and of itself"
 STATED = (
@@ -137,7 +153,7 @@ STATED = (
 
 
 def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
-    """The facts, and ``facts``: whether they fit manifest and files."""
+    """Return the facts, and the check ``facts``, which passes if they fit manifest and files."""
     try:
         data = inspection.read(FACTS_PATH)
         parse_canonical(data, what=FACTS_PATH)
@@ -148,7 +164,7 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
 
 
 def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) -> Iterator[Check]:
-    """Registration, slices and captures of sightings, matches and what follows from them, the rest."""
+    """Check registration, slices, captures, matches with what follows from them, and list the unchecked rest."""
     own = own_checkpoint(inspection)
     yield from _registrations(inspection, own, facts)
     if facts.party.kind != WORK_ALONE or facts.sightings or facts.matches:
@@ -168,13 +184,13 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     yield from check_documents(inspection, facts)
     yield from check_credentials(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
-    seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
+    found_pictures = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
     calibrations, weighings = read_calibrations(inspection, facts), read_weighings(inspection, facts)
     decoded = lru_cache(maxsize=4)(partial(_decoded, inspection))
     if facts.party.kind != WORK_ALONE and not (facts.sightings and facts.matches):
         yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
     for place, match in enumerate(facts.matches):
-        pictures = (seen[match.picture], registered[match.work_picture])
+        pictures = (found_pictures[match.picture], registered[match.work_picture])
         computed = decoded if place < MAX_COMPUTED else None
         yield checked(f"match:{match.number:02d}", _match, inspection, match, pictures, computed)
         if match.verification.probability is not None:
@@ -186,15 +202,15 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
 
 
 def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """``rest``: which files and which facts are sealed, and aren't examined by any check."""
+    """Report the sealed files and facts that no check examines (``rest``)."""
     stand_ins = {file.stand_in for file in inspection.manifest.files}
-    known = {FACTS_PATH, *(path for path, _ in named_files(facts))}
+    known_paths = {FACTS_PATH, *(path for path, _ in named_files(facts))}
     named: dict[str, None] = {}
     others = []
     for file in inspection.manifest.files:
         if file.path in stand_ins:
             named["the reduced pictures"] = None
-        elif file.path not in known and not is_sheet(file.path):
+        elif file.path not in known_paths and not is_sheet(file.path):
             others.append(file.path)
         elif file.role in SHOWN:
             named[SHOWN[file.role]] = None
@@ -205,7 +221,7 @@ def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
 
 def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
-    """What fits, in words; raises ``FormatError`` with what the facts say otherwise than manifest and files."""
+    """Compare the facts with manifest and files; returns the result in words, or raises ``FormatError``."""
     matter = inspection.manifest.matter
     same = (facts.owner.name, facts.number, facts.bundle) == (matter.owner, matter.case, matter.bundle)
     expect(same, "The facts are about another case than the manifest.")
@@ -235,7 +251,7 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
 
 
 def _expect_whole(facts: CaseFacts) -> None:
-    """Raise ``FormatError`` where a match points at something that isn't there."""
+    """Raise ``FormatError`` if a match refers to something that is missing."""
     registered = {picture.digest for picture in facts.work.pictures}
     seen = {sighting.number: sighting.picture.digest for sighting in facts.sightings}
     calibrations = {calibration.digest for calibration in facts.calibrations}
@@ -253,7 +269,7 @@ def _expect_whole(facts: CaseFacts) -> None:
 
 
 def _expect_once(facts: CaseFacts, stated: Mapping[str, ManifestFile]) -> None:
-    """Raise ``FormatError`` where something is there twice or for nothing, or a picture isn't listed as one."""
+    """Raise ``FormatError`` if something is listed twice or without use, or a picture is not listed as one."""
     pairs = {(match.work_picture, match.picture, match.verification.pipeline) for match in facts.matches}
     expect(len(pairs) == len(facts.matches), "Two matches are of the same pictures.")
     places = {
@@ -276,7 +292,7 @@ def _expect_once(facts: CaseFacts, stated: Mapping[str, ManifestFile]) -> None:
 
 
 def _expect_told_once(facts: CaseFacts) -> None:
-    """Raise ``FormatError`` where one thing stands for two, or what was searched contradicts itself."""
+    """Raise ``FormatError`` if one item stands for two, or the licence search contradicts itself."""
     pictures = [picture.digest for picture in facts.work.pictures]
     expect(len(set(pictures)) == len(pictures), "One registered picture stands for two.")
     mentions = Counter(path for path, _ in named_files(facts))
@@ -291,27 +307,30 @@ def _expect_told_once(facts: CaseFacts) -> None:
 
 
 def _registrations(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts) -> Iterator[Check]:
-    """``registration`` of the work, and ``registration:`` of each picture of it: each needs an entry of its own."""
+    """Check ``registration`` of the work and ``registration:`` of each of its pictures.
+
+    Each needs its own log entry.
+    """
     work, name = facts.work, "registration"
     proofs = [proof for proof in (work.registration, *work.further_registrations) if proof is not None]
-    known = {picture.digest.hex for picture in work.pictures}
+    digests = {picture.digest.hex for picture in work.pictures}
     if work.registration is None:
         yield not_checked(name, "The bundle holds no log entry of the registration.")
-    elif any(proof.opening.get("picture") not in known for proof in work.further_registrations):
+    elif any(proof.opening.get("picture") not in digests for proof in work.further_registrations):
         yield failed(name, "The facts hold a registration of a picture that isn't one of the work's.")
     else:
         yield checked(name, _registration, inspection, own, name, facts, work.registration)
     for number, picture in enumerate(work.pictures, 1):
         numbered = f"{name}:{number:02d}"
-        found = next((proof for proof in proofs if proof.opening.get("picture") == picture.digest.hex), None)
-        if found is None:
+        first = next((proof for proof in proofs if proof.opening.get("picture") == picture.digest.hex), None)
+        if first is None:
             yield not_checked(numbered, "No entry of the log that the bundle holds is about this picture.")
         else:
-            yield checked(numbered, _registration, inspection, own, numbered, facts, found)
-            others = (
-                proof for proof in proofs if proof != found and proof.opening.get("picture") == picture.digest.hex
+            yield checked(numbered, _registration, inspection, own, numbered, facts, first)
+            further = (
+                proof for proof in proofs if proof != first and proof.opening.get("picture") == picture.digest.hex
             )
-            for place, proof in enumerate(others, 2):
+            for place, proof in enumerate(further, 2):
                 named = f"{numbered}-{place}"
                 yield checked(named, _registration, inspection, own, named, facts, proof)
 
@@ -321,7 +340,7 @@ def _registration(
 ) -> Check:
     expect_logged(proof, EntryType.REGISTRATION)
     simple = json.dumps(proof.opening, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    same = simple == canonical(proof.opening)  # what verify.py, and anybody with a plain program, hashes
+    same = simple == canonical(proof.opening)  # verify.py, or any simple program, hashes the former
     expect(same, "The log's entry has names or numbers that programs write in different ways.")
     _expect_alike(facts, proof)
     is_first = proof == facts.work.registration
@@ -339,26 +358,26 @@ def _registration(
 
 
 def _expect_alike(facts: CaseFacts, proof: LogProof) -> None:
-    """Raise ``FormatError`` with what the entry says otherwise than the facts."""
+    """Raise ``FormatError`` if the entry contradicts the facts."""
     opening: dict[str, Any] = proof.opening
-    known = opening.get("picture") in [picture.digest.hex for picture in facts.work.pictures]
-    expect(known, "The log's entry is about another picture than those of the work.")
+    is_own_picture = opening.get("picture") in [picture.digest.hex for picture in facts.work.pictures]
+    expect(is_own_picture, "The log's entry is about another picture than those of the work.")
     same = opening.get("owner_name") == facts.owner.name
     expect(same, "The log's entry states another owner than the facts.")
-    stated: dict[str, object] = to_plain(facts.work)
-    is_first = proof == facts.work.registration  # the entry of a picture that was added need not declare anything
+    work: dict[str, object] = to_plain(facts.work)
+    is_first = proof == facts.work.registration  # entries of added pictures need not declare anything
     number = opening.get("work")
-    told = {name: opening.get(name) for name in REGISTERED_FIELDS if is_first or name in opening}
-    told["number"] = str(number) if type(number) is int else number
-    wrong = min((name for name, value in told.items() if stated[name] != value), default="")
+    logged = {name: opening.get(name) for name in REGISTERED_FIELDS if is_first or name in opening}
+    logged["number"] = str(number) if type(number) is int else number
+    wrong = min((name for name, value in logged.items() if work[name] != value), default="")
     expect(not wrong, f"The log's entry states another {wrong} than the facts.")
 
 
 def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
-    """When a copy of a registered picture was seen first."""
+    """Return when a copy of a registered picture was first seen."""
     digest = Digest.from_hex(str(picture))
-    shown = {number for match in facts.matches if match.work_picture == digest for number in match.sightings}
-    return earliest(sighting.first_seen for sighting in facts.sightings if sighting.number in shown)
+    numbers = {number for match in facts.matches if match.work_picture == digest for number in match.sightings}
+    return earliest(sighting.first_seen for sighting in facts.sightings if sighting.number in numbers)
 
 
 _HASH = re.compile("[0-9a-f]{64}")
@@ -385,17 +404,17 @@ def _slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: Sighting
 
 
 def _is_between(first: datetime | None, moment: datetime | None, last: datetime | None) -> bool:
-    """Whether a moment lies between two others, or none of them is known."""
+    """Return True if a moment lies between two others, or if none of the three is known."""
     if first is None or moment is None or last is None:
         return first is moment is last
     return first <= moment <= last
 
 
 def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
-    """Raise ``FormatError`` unless the crawl's record is about the sighting, and lies in its slice."""
+    """Raise ``FormatError`` unless the crawl's record is about the sighting and included in its slice."""
     record = proof.record
-    told = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
-    same = told == (record.page_url, record.image_url, record.final_url, record.picture, record.status)
+    stated = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
+    same = stated == (record.page_url, record.image_url, record.final_url, record.picture, record.status)
     expect(same, "The crawl's record is about another sighting than the facts.")
     server = sighting.headers, sighting.peer, sighting.certificate
     same = server == (record.headers, record.peer, record.certificate)
@@ -411,10 +430,10 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
 
 
 def _expect_possible(record: SightingRecord, logged: datetime) -> None:
-    """Raise ``FormatError`` where no crawl or archive can have recorded this, given when the log took it down."""
+    """Raise ``FormatError`` if no crawl or archive can have recorded this, given the time of the log entry."""
     scheme = record.final_url.partition(":")[0].lower()
-    answered = record.status in {0, 304} or 200 <= record.status < 300
-    expect(answered, f"No crawl keeps a picture that came with the status {record.status}.")
+    has_valid_status = record.status in {0, 304} or 200 <= record.status < 300
+    expect(has_valid_status, f"No crawl keeps a picture that came with the status {record.status}.")
     expect(not record.peer or _PEER.fullmatch(record.peer), "The crawl's record names a server that is no address.")
     certified = not record.certificate or (scheme == "https" and _CERTIFICATE.fullmatch(record.certificate))
     expect(certified, "The crawl's record says of the server's certificate what no crawl notes.")
@@ -427,14 +446,14 @@ def _expect_possible(record: SightingRecord, logged: datetime) -> None:
 
 
 def _match(inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None) -> Check:
-    """What both pictures give, and whether a comparison can have ended as it was sealed."""
+    """Compare both pictures, and check that a comparison can have ended as sealed."""
     check = _compared(inspection, match, pictures, pixels_of)
     _expect_decided(match)
     return check
 
 
 def _compared(inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None) -> Check:
-    """What the found and the registered picture give; nothing is computed without a way to decode them."""
+    """Compare the found with the registered picture; without a decoder nothing is recomputed."""
     name = f"match:{match.number:02d}"
     _expect_turned(match, pictures[0])
     if match.work_picture == match.picture:
@@ -456,7 +475,7 @@ def _compared(inspection: Inspection, match: MatchFacts, pictures: Pictures, pix
 
 
 def _expect_decided(match: MatchFacts) -> None:
-    """Raise ``FormatError`` where no comparison can have ended so, or measured this."""
+    """Raise ``FormatError`` if no comparison can have ended or measured as sealed."""
     one = match.verification
     share, drift = one.in_place or 0.0, one.drift or 0.0
     expect(0 <= share <= 1 and drift >= 0, "The match states a share or a displacement that can't be.")
@@ -470,14 +489,14 @@ def _expect_decided(match: MatchFacts) -> None:
 
 
 def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder) -> Check:
-    """What both files give, and where one of them breaks off."""
-    found = _recomputed_closely(name, match, pictures, files, pixels_of)
-    seen = [pixels_of(file, AT_LEAST) for file in files]
-    return replace(found, remarks=(*found.remarks, *_broken_off(pictures, seen)))
+    """Compare both files, with remarks on files that are truncated."""
+    check = _recomputed_closely(name, match, pictures, files, pixels_of)
+    decoded = [pixels_of(file, AT_LEAST) for file in files]
+    return replace(check, remarks=(*check.remarks, *_broken_off(pictures, decoded)))
 
 
 def _as_others_read(found: Check, inspection: Inspection, files: list[str]) -> Check:
-    """The same, unless one of the files shows another picture to programs that read it otherwise."""
+    """Return the check unchanged, unless other programs show a different picture for one of the files."""
     if found.state is not State.PASSED:
         return found
     remarks = list(found.remarks)
@@ -485,8 +504,8 @@ def _as_others_read(found: Check, inspection: Inspection, files: list[str]) -> C
         for reading in other_readings(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS):
             if not reading.usual:
                 why = f"{file} shows, or may show, another picture {reading.words}"
-                told = f"{found.sentence} But {why}: that one shows the other isn't shown by it."
-                return replace(not_checked(found.name, told), similarity=found.similarity)
+                sentence = f"{found.sentence} But {why}: that one shows the other isn't shown by it."
+                return replace(not_checked(found.name, sentence), similarity=found.similarity)
             remarks.append(f"{file} shows another picture {reading.words}")
     return replace(found, remarks=tuple(remarks))
 
@@ -494,22 +513,22 @@ def _as_others_read(found: Check, inspection: Inspection, files: list[str]) -> C
 def _recomputed_closely(
     name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder
 ) -> Check:
-    """What both pictures give as they are usually decoded, else with as many pixels as what is small in one needs."""
+    """Compare both pictures as usually decoded, or with more pixels if a small shared part needs them."""
     one, check, problem = match.verification, None, None
-    shown = [pixels_of(file, AT_LEAST).pixels for file in files]
+    pixels = [pixels_of(file, AT_LEAST).pixels for file in files]
     try:
-        check = _recomputed(name, match, pictures, files, shown)
+        check = _recomputed(name, match, pictures, files, pixels)
     except FormatError as error:
         problem = error
     first, second = ((picture.width, picture.height) for picture in pictures)
     with np.errstate(all="ignore"):
         part = math.sqrt(min(1.0, max(AREA_TOLERANCE, one.overlap_work)))
         needed = side_needed(first, (second[0] * part, second[1] * part), one.transform or ())
-    if needed > max(shown[0].shape[:2]) and (check is None or check.state is State.NOT_CHECKED):
-        shown[0] = pixels_of(files[0], needed).pixels
-        if max(shown[0].shape[:2]) >= needed:
-            return _recomputed(name, match, pictures, files, shown)
-        if problem is not None and files[0] != pictures[0].file:  # else it has another size than is stated
+    if needed > max(pixels[0].shape[:2]) and (check is None or check.state is State.NOT_CHECKED):
+        pixels[0] = pixels_of(files[0], needed).pixels
+        if max(pixels[0].shape[:2]) >= needed:
+            return _recomputed(name, match, pictures, files, pixels)
+        if problem is not None and files[0] != pictures[0].file:  # otherwise its size differs from the stated one
             words = f"{files[0]} has too few pixels to compute the similarity anew: {needed} a side are needed."
             return not_checked(name, words)
     if problem is not None:
@@ -527,7 +546,7 @@ def _same_bytes(match: MatchFacts, pictures: Pictures) -> str:
 
 
 def _expect_turned(match: MatchFacts, found: PictureFacts) -> None:
-    """Raise ``FormatError`` with what a match says of mirroring, turning and areas otherwise than its alignment."""
+    """Raise ``FormatError`` if a match states mirroring, rotation or areas that contradict its alignment."""
     one = match.verification
     if one.transform is None:
         areas = one.overlap_work, one.overlap_picture
@@ -538,16 +557,16 @@ def _expect_turned(match: MatchFacts, found: PictureFacts) -> None:
         try:
             rotation, mirrored = turn(np.asarray(one.transform, np.float64), (found.width, found.height))
         except (ArithmeticError, ValueError):
-            return  # the alignment can't be applied, as the check of the pixels says
+            return  # the alignment cannot be applied, which the check of the pixels reports
     away = abs(one.rotation - rotation) % 360
     same = mirrored == one.mirrored and min(away, 360 - away) <= 1 and -180 < one.rotation <= 180
     expect(same, f"The alignment gives {rotation}° and {'a' if mirrored else 'no'} mirroring, not as sealed.")
 
 
 def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels: list[Pixels]) -> Check:
-    """What both pictures give, each as the file shows it that stands for it here; raises ``FormatError``.
+    """Compare both pictures, or the reduced ones that stand in for them; raises ``FormatError``.
 
-    Pictures that don't show each other by the product's own limits pass in no case, whatever was sealed of them.
+    Pictures that do not show each other by Exhibit's own limits never pass, whatever was sealed.
     """
     sealed, sizes = match.verification, [(picture.width, picture.height) for picture in pictures]
     with np.errstate(all="ignore"):
@@ -587,7 +606,7 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
 
 
 def _remarks(sealed: Verification, pictures: Pictures, transform: Floats, laid: Laid) -> Iterator[str]:
-    """What a reader is to know of two pictures, besides how far they agree."""
+    """Yield remarks on a pair of pictures, besides their similarity."""
     yield from _more_pixels(pictures, transform)
     if sealed.overlap_picture < LITTLE_OF_FOUND:
         yield f"only {sealed.overlap_picture:.1%} of {pictures[0].file} shows the work"
@@ -601,17 +620,17 @@ def _remarks(sealed: Verification, pictures: Pictures, transform: Floats, laid: 
 
 
 def _scattered(pieces: Sequence[Piece], seen: Sequence[int], dense: float) -> str:
-    """That pieces may have been chosen one by one to fit, in words; empty where they weren't."""
+    """Return a sentence if the pieces may have been chosen one by one to fit; else empty."""
     if pieces and not (together := hang_together(pieces, seen)) >= LEAST_TOGETHER:
         return f"only {together:.0%} of the pieces show their edges at one place of the found picture"
     return f"laid in pieces, they agree in {dense:.2f}" if pieces and dense < LEAST_IN_PIECES - TOLERANCE else ""
 
 
 def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels], laid: Laid) -> str:
-    """That what two pictures share may agree by chance, in words; empty where it may not.
+    """Return a sentence if the shared part of two pictures may agree by chance; else empty.
 
-    It is looked at closely where it is little of the registered picture, or has few pixels in one of both.
-    Edges in one direction agree with those of any picture.
+    The shared part is examined at full scale if it is a small part of the registered picture, or has few pixels in one
+    of the pictures. Edges in a single direction agree with those of any picture.
     """
     if min(pictures[1].width, pictures[1].height) < LEAST_SIDE:
         return f"the registered picture is less than {LEAST_SIDE} pixels wide or high, where strangers may agree so"
@@ -640,7 +659,10 @@ def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels
 
 
 def _seen_of(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tuple[int, int]) -> list[int]:
-    """Pixels of the small registered picture that each piece shows. Where one lies over another, the upper one does."""
+    """Return the number of pixels of the reduced registered picture that each piece shows.
+
+    Where pieces overlap, the upper one counts.
+    """
     scaling = scaling_of(mask.shape[1] / size[0], mask.shape[0] / size[1])
     upper = np.full(mask.shape, len(pieces))
     for number, piece in enumerate(pieces):
@@ -653,42 +675,45 @@ def _seen_of(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tuple[int, 
 def _part_in_pieces(
     pieces: Sequence[Piece], seen: Sequence[int], mask: NDArray[np.bool_], sizes: Sequence[tuple[int, int]]
 ) -> float:
-    """The share that pieces show of the registered picture, or of the found one where that is more."""
+    """Return the share that pieces show of the registered picture, or of the found one if that is larger."""
     (found_width, found_height), (width, height) = sizes
     pixel = mask.shape[0] * mask.shape[1] / (width * height)
     area = 0.0
     for piece, count in zip(pieces, seen, strict=True):
         west, north, east, south = piece.box
         corners = np.array([[west, north, 1], [east, north, 1], [east, south, 1], [west, south, 1]])
-        there = corners @ np.linalg.inv(np.asarray(piece.transform, np.float64)).T
-        x, y = (there[:, axis] / there[:, 2] for axis in (0, 1))
+        mapped = corners @ np.linalg.inv(np.asarray(piece.transform, np.float64)).T
+        x, y = (mapped[:, axis] / mapped[:, 2] for axis in (0, 1))
         shown = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max((east - west) * (south - north), 1.0)
         area += count / pixel * shown if np.isfinite(shown) else 0.0
     return max(float(mask.mean()), min(1.0, area / (found_width * found_height)))
 
 
 def _more_pixels(pictures: Pictures, transform: Floats) -> Iterator[str]:
-    """Where the found picture shows the same with more pixels than the registered one: copies rarely do."""
+    """Yield a remark if the found picture has more pixels of the same content than the registered one.
+
+    Copies rarely have more.
+    """
     more = 1 / scale_at_centre(transform, (pictures[0].height, pictures[0].width)) ** 2
     if more >= MORE_PIXELS:
         yield f"{pictures[0].file} has {more:.1f} times as many pixels of it as {pictures[1].file}"
 
 
 def _broken_off(pictures: Pictures, seen: Sequence[DecodedPicture]) -> Iterator[str]:
-    for picture, shown in zip(pictures, seen, strict=True):
-        if shown.info.incomplete:
+    for picture, decoded in zip(pictures, seen, strict=True):
+        if decoded.info.incomplete:
             yield f"{picture.file} breaks off or is damaged; the missing part counts as blank"
         elif picture.incomplete:
             yield f"{picture.file} is said to break off, and is whole"
 
 
 def _laid(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> Laid:
-    """The found picture in the frame of the registered one, as they were decoded, by the sealed alignment."""
+    """Return the found picture in the frame of the registered one, both as decoded, by the sealed alignment."""
     return laid_on(pixels[0], pixels[1], *_as_decoded(sealed, pictures, pixels))
 
 
 def _as_decoded(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> tuple[Floats, list[Piece]]:
-    """The sealed alignment, whole and in pieces, between two pictures as they were decoded."""
+    """Return the sealed alignment, whole and in pieces, between the two pictures as decoded."""
     found, registered = map(_to_decoded, pictures, pixels)
     back = np.asarray(np.linalg.inv(found), np.float64)
     pieces = [_decoded_piece(piece, registered, back) for piece in sealed.pieces]
@@ -696,7 +721,7 @@ def _as_decoded(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixel
 
 
 def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:
-    """Raise ``FormatError`` unless a map has the cells that the pictures give, but for few that are near a limit."""
+    """Raise ``FormatError`` unless a survival map has the cells that the pictures give, but for a few near a limit."""
     same = [*map(len, stated)] == [*map(len, seen)]
     away = sum(map(operator.ne, "".join(stated), "".join(seen)))
     same = same and away <= MAP_TOLERANCE * sum(map(len, seen))
@@ -704,7 +729,7 @@ def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:
 
 
 def _decoded_piece(piece: Piece, registered: Floats, back: Floats) -> Piece:
-    """A piece between the pictures as they are decoded, by the scaling of the one and the inverse one of the other."""
+    """Convert a piece to the decoded pictures, by the scaling of one and the inverse scaling of the other."""
     corners = np.array(piece.box).reshape(2, 2) * np.diag(registered)[:2] + registered[:2, 2]
     left, top, right, bottom = corners.ravel().tolist()
     first, second, third = (registered @ np.asarray(piece.transform, np.float64) @ back).tolist()
@@ -712,9 +737,11 @@ def _decoded_piece(piece: Piece, registered: Floats, back: Floats) -> Piece:
 
 
 def _shown(inspection: Inspection, picture: PictureFacts) -> str:
-    """The sealed file that shows a picture: its own, or its reduced one where it is withheld.
+    """Return the sealed file that shows a picture: its own, or the reduced one if it is withheld.
 
-    Raises ``FormatError`` where one that isn't withheld isn't as it was sealed, else ``NotFoundError``.
+    Raises:
+        FormatError: A file that is not withheld is not as sealed.
+        NotFoundError: The file is left out, or withheld without a reduced picture.
     """
     stated = inspection.manifest.file(picture.file)
     same = stated is None or stated.sha256 == picture.digest
@@ -736,6 +763,9 @@ def _decoded(inspection: Inspection, file: str, at_least: int) -> DecodedPicture
 
 
 def _to_decoded(picture: PictureFacts, pixels: Pixels) -> NDArray[np.float64]:
-    """From pixel coordinates of the full picture to those of the decoded one; centres of pixels are whole numbers."""
+    """Return the transform from pixel coordinates of the full picture to the decoded one.
+
+    Pixel centers are integers.
+    """
     height, width = pixels.shape[:2]
     return scaling_of(width / picture.width, height / picture.height)

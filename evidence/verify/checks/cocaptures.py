@@ -1,6 +1,6 @@
-"""Checks of captures seen by two: whether a partner's statement is its own, of this visit, and agrees with it.
+"""Checks of joint captures: whether a partner's statement is authentic, about this visit, and agrees with it.
 
-And what a web archive told at a capture, which isn't checked here.
+Also lists what a web archive reported at a capture, which is not checked here.
 """
 
 import re
@@ -41,10 +41,10 @@ from exhibit.network.addresses import is_confusable
 from exhibit.plain import fold_name
 
 MAX_PARTNERS = 16
-"""So many partners are asked at one capture."""
+"""Limit of partners that are asked at one capture."""
 MAX_ANSWERS = 400
-"""So many answers of partners are looked at in a bundle."""
-MAX_TOLD = 64 << 10  # bytes of what a web archive told at one capture
+"""Limit of partners' answers that are checked in a bundle."""
+MAX_TOLD = 64 << 10  # limit of a web archive's report at one capture, bytes
 _COUNTS = {1: "two", 2: "three"}
 _NO_WORDS = Digest.of(page_text(b""))
 _PAGES = "So was each page, by its address and its bytes or its text."
@@ -54,9 +54,9 @@ _MOMENT = re.compile("(....)(..)(..)(..)(..)(..)")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a partner was asked: by whom, about which addresses, with which challenge, and when the visit began."""
+    """Request to a partner: names of the requester's log, the URLs, the challenge, and the start of the visit."""
 
-    names: frozenset[str]  # of the log of who asked
+    names: frozenset[str]  # of the requester's log
     page_url: str
     image_url: str
     challenge: bytes
@@ -70,44 +70,47 @@ class _Visit:
     numbers: str
     sighting: SightingFacts
     stated: CaptureFacts
-    path: str  # of what was told
-    files: dict[str, str]  # of the capture, by role
+    path: str  # of the file with the answers
+    files: dict[str, str]  # paths of the capture's files, by role
 
 
 @dataclass(frozen=True, slots=True)
 class _Bundle:
-    """A bundle, the names of its own log, and the challenges and places in logs that were seen in it."""
+    """A bundle, the names of its own log, and the challenges and log positions seen in it so far."""
 
     inspection: Inspection
     own: frozenset[str]
-    signed: frozenset[str]  # those of these names under which pinned keys have signed
+    signed: frozenset[str]  # those of these names under which a pinned key has signed
     known: set[object]
-    pages: dict[int, set[str]]  # by the number of a sighting, who saw its page alike
+    pages: dict[int, set[str]]  # partners who saw the same page, by the number of the sighting
 
 
 def expect_statement(sealed: SealedStatement, vkey: str, asked: Asked) -> None:
-    """Raise ``FormatError`` or ``IntegrityError`` unless a log with this key holds the statement, as an answer."""
-    said = sealed.statement
+    """Raise ``FormatError`` or ``IntegrityError`` unless a log with this key holds the statement as an answer."""
+    statement = sealed.statement
     expect_logged(sealed.proof, EntryType.COCAPTURE)
     try:
         verify_note(sealed.checkpoint, vkey)
     except UnknownWitnessError as error:
         raise FormatError("Another key than the partner's has signed the head over its statement.") from error
-    expect(said.asked_by in asked.names, "The statement answers another log.")
-    expect(said.challenge == asked.challenge, "The statement answers another challenge: it is of another capture.")
-    picture = "" if said.picture is None else said.picture.url
+    expect(statement.asked_by in asked.names, "The statement answers another log.")
+    expect(statement.challenge == asked.challenge, "The statement answers another challenge: it is of another capture.")
+    picture = "" if statement.picture is None else statement.picture.url
     inside = asked.image_url[:5].lower() == "data:"
-    same = said.page.url == asked.page_url and picture == ("" if inside else asked.image_url)
+    same = statement.page.url == asked.page_url and picture == ("" if inside else asked.image_url)
     expect(same, "The statement is about another page or picture.")
     first, last = asked.started - CLOCKS, asked.started + WITHIN + CLOCKS
-    within = first <= said.started <= said.finished <= last and said.started - CLOCKS <= sealed.time <= last
+    within = (
+        first <= statement.started <= statement.finished <= last and statement.started - CLOCKS <= sealed.time <= last
+    )
     expect(within, "The statement is of another time than the capture.")
 
 
 def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """``seen-twice:NN-N-K`` for the Kth partner that was asked at the Nth capture of sighting NN.
+    """Check partners' answers: ``seen-twice:NN-N-K`` for the Kth partner asked at the Nth capture of sighting NN.
 
-    And ``seen-twice``: whether a partner saw each sighting's picture. Nothing where no partner was asked.
+    The final ``seen-twice`` passes if a partner saw each sighting's picture. There are no checks if no partner was
+    asked.
     """
     seen: dict[int, list[str]] = {sighting.number: [] for sighting in facts.sightings}
     own, signed = _own_names(inspection, facts)
@@ -154,7 +157,7 @@ def _whole(inspection: Inspection, seen: dict[int, list[str]], pages: dict[int, 
 
 
 def _different(names: Iterable[str]) -> list[str]:
-    """The names, each once: those that readers don't tell apart are one."""
+    """Return the names, each once; names that readers cannot tell apart count as one."""
     different: dict[str, str] = {}
     for name in names:
         different.setdefault(fold_name(name), name)
@@ -202,12 +205,12 @@ def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAns
 
 
 def _called(name: str) -> str:
-    """A partner's name, with a warning where its letters may be taken for others."""
+    """Return a partner's name, with a warning if its letters resemble others."""
     return name + (" (in letters that look like others)" if is_confusable(name) else "")
 
 
 def _place(said: Statement, network: NetworkRecord) -> str:
-    """From where the picture came to both: the address after redirects, and the server."""
+    """Return a comparison of the sources of both pictures: the URL after redirects, and the server."""
     if said.picture is None:
         return "The picture lies inside the page."
     at = plain_url(said.picture.final_url)
@@ -220,7 +223,7 @@ def _place(said: Statement, network: NetworkRecord) -> str:
 
 
 def _unseen(said: Statement, network: NetworkRecord) -> str:
-    """Why a partner didn't see what this visit saw, in words: it got no page or picture, or another server answered."""
+    """Return why a partner did not see what this visit saw: a failed page or picture, or another server; else empty."""
     for what, visited in (("page", said.page), ("picture", said.picture)):
         if visited is not None and not 200 <= visited.status < 300:
             return f"its {what}'s address answered with status {visited.status}"
@@ -243,7 +246,10 @@ def _words(names: Iterable[str]) -> str:
 
 
 def _own_names(inspection: Inspection, facts: CaseFacts) -> tuple[frozenset[str], frozenset[str]]:
-    """The names of the log that holds this bundle's entries, those before a break too; and those of signed heads."""
+    """Return the names of the log that holds this bundle's entries, and those of signed checkpoints.
+
+    A log that was restarted after a break may have had several names.
+    """
     notes = [proof.checkpoint for _, proof in log_proofs(facts)]
     with suppress(FormatError):
         notes.append(read_checkpoint(inspection))
@@ -257,7 +263,7 @@ def _own_names(inspection: Inspection, facts: CaseFacts) -> tuple[frozenset[str]
 
 
 def _own_operator(inspection: Inspection) -> str:
-    """Who runs the pinned log that signed the bundle's checkpoint, as the trust list says, or that log's name."""
+    """Return the operator, by the trust list, of the pinned log that signed the bundle's checkpoint, or its name."""
     try:
         log = signer_of(inspection.trust, read_checkpoint(inspection))
     except FormatError:
@@ -266,7 +272,10 @@ def _own_operator(inspection: Inspection) -> str:
 
 
 def expect_web_archive(told: WebArchive) -> re.Match[str] | None:
-    """Archive, time and page of a saved page, or ``None`` without one; raises ``FormatError`` for another archive's."""
+    """Return the match of archive, time and page of a saved page, or ``None`` without one.
+
+    Raises ``FormatError`` for an address of another archive.
+    """
     found = _SAVED.fullmatch(told.address)
     whole = not told.address if told.missing else found and found[1] == told.archive
     expect(whole, "It names no page of this archive, nor why there is none.")
@@ -274,7 +283,7 @@ def expect_web_archive(told: WebArchive) -> re.Match[str] | None:
 
 
 def check_web_archives(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """``web-archive:NN-N``: what a web archive told at the Nth capture of sighting NN; it never passes."""
+    """Check ``web-archive:NN-N``: a web archive's report at the Nth capture of sighting NN; it never passes."""
     for visit in _visits(inspection, facts, "web-archive")[:MAX_ANSWERS]:
         yield checked(f"web-archive:{visit.numbers}", _told, inspection, visit)
 
@@ -292,24 +301,24 @@ def _told(inspection: Inspection, visit: _Visit) -> NoReturn:
 
 
 def sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[SealedStatement]:
-    """Every statement of a partner in the bundle that can be read."""
-    found: list[SealedStatement] = []
+    """Return every readable partner statement in the bundle."""
+    statements: list[SealedStatement] = []
     for visit in [] if facts is None else _visits(inspection, facts):
         with suppress(FormatError, NotFoundError):
             answers = _read(inspection, visit.path).answers[:MAX_PARTNERS]
-            found += [answer.sealed for answer in answers if answer.sealed is not None]
-    return found[:MAX_ANSWERS]
+            statements += [answer.sealed for answer in answers if answer.sealed is not None]
+    return statements[:MAX_ANSWERS]
 
 
 def _visits(inspection: Inspection, facts: CaseFacts, role: str = "cocapture") -> list[_Visit]:
-    found, roles = [], {file.path: file.role for file in inspection.manifest.files}
+    visits, roles = [], {file.path: file.role for file in inspection.manifest.files}
     roles |= {path: gone.role for path, gone in inspection.absent.items()}
     for sighting in facts.sightings:
         for number, stated in enumerate(sighting.captures, 1):
             files = {roles[path]: path for path in reversed(stated.files) if path in roles}
             if role in files:
-                found.append(_Visit(f"{sighting.number:02d}-{number}", sighting, stated, files[role], files))
-    return found
+                visits.append(_Visit(f"{sighting.number:02d}-{number}", sighting, stated, files[role], files))
+    return visits
 
 
 def _read(inspection: Inspection, path: str) -> Cocapture:
@@ -318,7 +327,7 @@ def _read(inspection: Inspection, path: str) -> Cocapture:
 
 
 def _capture(inspection: Inspection, visit: _Visit) -> tuple[NetworkRecord, bytes | None]:
-    """The record of the surroundings and the page's bytes, as they are sealed, or ``None`` without the page."""
+    """Return the record of the surroundings and the page's bytes as sealed, or ``None`` without the page."""
     network, page = (visit.files.get(role) for role in ("network", "page"))
     expect(network, "The capture lacks the record of its surroundings.")
     plain = parse_json(inspection.sealed_bytes(str(network), MAX_WARC), what=str(network))

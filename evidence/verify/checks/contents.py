@@ -1,4 +1,4 @@
-"""Checks of bytes: the sealed files against the manifest, pictures among them, the bag, the tools and the container."""
+"""Checks of bytes: sealed files against the manifest, pictures, the bag, the tools and the container."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,17 +26,20 @@ ALWAYS = (bag.SIGNATURE_PATH, bag.KEY_PATH, bag.KEY_PEM_PATH)
 OF_THE_LOG = (bag.ENTRY_PATH, bag.INCLUSION_PATH, bag.CHECKPOINT_PATH, bag.CONSISTENCY_PATH)
 READ = (*ALWAYS, *OF_THE_LOG, bag.ANCHORS_PATH, bag.WITHHELD_PATH)
 LIMITS = Limits(max_bytes=64 << 20)
-JPEG = {"MPO": "JPEG"}  # a JPEG of several pictures is one for readers of the first
+JPEG = {"MPO": "JPEG"}  # most programs read a multi-picture JPEG as its first picture
 SMALL = 64
-"""Pixels of a side below which a picture and its reduced one aren't compared: each pixel weighs too much there."""
-MAX_REDUCED = 200  # so many reduced pictures are decoded and held against what they stand for
+"""Side in pixels below which a picture is not compared with its reduced one: each pixel weighs too much there."""
+MAX_REDUCED = 200  # limit of reduced pictures that are compared with their originals
 CELLS, UNLIKE, AT_LEAST = 8, 16.0, 512
-"""Rows and columns of fields whose mean colours are compared, of a picture and its reduced one; levels that may be
-between them; and pixels of the longer side that are left when both are decoded: edges of fields move with fewer."""
+"""Settings for comparing a picture with its reduced one.
+
+Rows and columns of fields whose mean colours are compared, the allowed difference in levels, and the least longer side
+in pixels at which both are decoded: with fewer pixels, the edges of fields move.
+"""
 
 
 def check_contents(inspection: Inspection) -> Iterator[Check]:
-    """``files``, one ``file:`` each, ``bag`` and ``tools``."""
+    """Check ``files``, one ``file:`` each, ``bag`` and ``tools``."""
     yield checked("files", _listing, inspection)
     for file in inspection.manifest.files:
         yield _check_file(inspection, file)
@@ -45,7 +48,7 @@ def check_contents(inspection: Inspection) -> Iterator[Check]:
 
 
 def check_unread(inspection: Inspection, receipts: frozenset[str]) -> Iterator[Check]:
-    """``proofs``, when some file under ``proofs/`` is read by no check, nor is of a receipt: nobody vouches for it."""
+    """Report files under ``proofs/`` that no check reads and that belong to no receipt (``proofs``)."""
     present = [name for name in inspection.contents.names if name.startswith("proofs/")]
     known = receipts.union(READ)
     unread = [name for name in present if name not in known and not _is_one_of_many(name, present)]
@@ -54,13 +57,16 @@ def check_unread(inspection: Inspection, receipts: frozenset[str]) -> Iterator[C
 
 
 def _is_one_of_many(name: str, present: list[str]) -> bool:
-    """Whether a counter-signature, or a later checkpoint that the list of them may name."""
+    """Return True for a counter-signature, or a later checkpoint that the list of renewals may name."""
     later = RENEWALS_PATH in present and (name == RENEWALS_PATH or LATER_CHECKPOINT.fullmatch(name) is not None)
     return later or name.startswith(bag.COUNTERSIGNATURES)
 
 
 def check_container(contents: Contents, members: list[Member], *, others: State) -> Check:
-    """``container``: whether the ZIP is byte for byte the one that these contents give; ``others`` fail or don't."""
+    """Check that the ZIP is byte for byte the one that these contents give (``container``).
+
+    A changed ZIP fails only if other checks failed, as ``others`` states.
+    """
     same = contents.same_bytes_as(zip_chunks(members))
     if same is None:
         return not_checked("container", "An unpacked folder has no container to compare.")
@@ -93,7 +99,7 @@ def _listing(inspection: Inspection) -> str:
 
 
 def some(names: list[str]) -> str:
-    """The first of several names."""
+    """Join the first few of several names."""
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
@@ -126,7 +132,7 @@ def _bag(inspection: Inspection) -> str:
 
 
 def _difference(inspection: Inspection, name: str, expected: bytes) -> str:
-    """The first line that differs, in words."""
+    """Describe the first differing line."""
     if inspection.measured[name].size > MAX_TAG_BYTES:
         return "it is too large"
     found = set(read_all(inspection.contents, name, MAX_TAG_BYTES).splitlines())
@@ -147,7 +153,7 @@ def _check_tools(inspection: Inspection) -> Check:
 
 
 def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
-    """``pictures``: each has the format and the size that the facts state, and is what its reduced one shows."""
+    """Check format and size of each picture against the facts, and against its reduced picture (``pictures``)."""
     every = dict.fromkeys((*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)))
     unread, left, several = "", MAX_REDUCED, []
     for stated in every:
@@ -175,7 +181,7 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
 
 
 def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str) -> str:
-    """What is otherwise than stated, or than the reduced picture shows, in a sentence."""
+    """Return a sentence if a picture differs from what the facts state or from its reduced picture; else empty."""
     found, told = ((JPEG.get(one.format, one.format), one.width, one.height) for one in (info, stated))
     if found != told:
         return f"{stated.file} is a {found[0]} of {found[1]}×{found[2]}, not as stated."
@@ -185,7 +191,7 @@ def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, sta
 
 
 def _stand_in(inspection: Inspection, stated: PictureFacts) -> str:
-    """The reduced picture of a sealed one, if both are here and large enough to compare; else an empty string."""
+    """Return the reduced picture of a sealed one if both are here and large enough to compare; else an empty string."""
     file = inspection.manifest.file(stated.file)
     if file is None or file.stand_in is None or not inspection.sealed(file.stand_in):
         return ""
@@ -193,7 +199,7 @@ def _stand_in(inspection: Inspection, stated: PictureFacts) -> str:
 
 
 def _fields(inspection: Inspection, file: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The mean colours of the fields of a picture: CELLS² × 3 levels."""
+    """Return the mean colours of the fields of a picture: CELLS² × 3 levels."""
     pixels = decode(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST).pixels
     downs, acrosses = (np.arange(CELLS + 1) * side // CELLS for side in pixels.shape[:2])
     fields = [pixels[a:b, c:d] for a, b in pairwise(downs) for c, d in pairwise(acrosses)]

@@ -1,6 +1,6 @@
-"""The checks ``credentials:NN``: what a seen picture states of itself is read from its bytes again.
+"""Checks ``credentials:NN``: the metadata in a found picture is read again from its bytes.
 
-Whatever a file states is the word of whoever wrote it there. The check shows that it stands there, and nothing else.
+Metadata is the word of whoever wrote the file. The check shows only that the file contains it.
 """
 
 import json
@@ -15,14 +15,14 @@ from evidence.verify.checks.contents import LIMITS
 from evidence.verify.checks.inspection import Inspection
 from exhibit.pictures.metadata import MAKING, read_metadata
 
-MAX_READ = 60  # so many pictures are read again
+MAX_READ = 60  # limit of pictures that are read again
 READ = ("signer", "signed_at", "generator", "title", "actions")
 BY_THE_DAY = ("expired", "untrusted", "timestamp", "ocsp", "revo")
-"""Parts of codes that say how a signature stands today, and not how it was when it was read."""
+"""Parts of status codes that depend on the day of reading, such as expiry of a certificate."""
 
 
 def check_credentials(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """One for each sighting of which the facts state what its picture says of itself."""
+    """Yield a check for each sighting whose facts state metadata of its picture."""
     for place, sighting in enumerate(facts.sightings):
         if sighting.provenance is None and sighting.making is None:
             continue
@@ -83,9 +83,9 @@ def _parsed(data: bytes) -> object:
 
 
 def _agree(sealed: object, read: object, *, whole: bool = False) -> bool:
-    """Whether two readings of a manifest say the same where both speak; what it asserts itself, to the letter.
+    """Return True if two readings of a manifest agree where both state something; its assertions must be identical.
 
-    Versions of the reader add fields around what stands in the picture, and judge signatures by the day.
+    Versions of the reader add fields around the picture's own data, and judge signatures by the current day.
     """
     if isinstance(sealed, dict) and isinstance(read, dict):
         known = sealed.keys() & read.keys()

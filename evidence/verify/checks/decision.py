@@ -1,4 +1,4 @@
-"""The checks ``confirmed``, and ``decision``: whose passkey signed it, where the log's entry says that one did."""
+"""Checks ``confirmed``, and ``decision`` (whose passkey signed it) if the log's entry states a passkey."""
 
 from evidence.facts.case import CaseFacts, PasskeyFacts
 from evidence.facts.passkey import ASSERTION_PATH, FRESH, Assertion, check_assertion
@@ -15,7 +15,7 @@ from exhibit.types import CaseDecision
 
 
 def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts, stated: PasskeyFacts) -> Check:
-    """Whether the passkey signed the decision of this case; raises ``FormatError`` with what doesn't fit."""
+    """Check that the passkey signed the decision of this case; raises ``FormatError`` with what does not fit."""
     expect(stated.file == ASSERTION_PATH, f"A passkey's answer lies in {ASSERTION_PATH}.")
     if stated.file in inspection.left_out:
         raise NotFoundError(f"{stated.file} is withheld from this copy.")
@@ -40,7 +40,7 @@ def check_decision(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
 
 
 def check_confirmed(facts: CaseFacts) -> Check:
-    """``confirmed``: whether the case is one that somebody confirmed, by the word of whoever decided."""
+    """Check that somebody confirmed the case (``confirmed``), by the word of whoever decided."""
     decision = facts.decision
     if decision.decision not in set(CaseDecision):
         raise FormatError(f"A case can't be decided to be {decision.decision[:40]!a}.")
@@ -63,7 +63,7 @@ def check_confirmed(facts: CaseFacts) -> Check:
 
 
 def _seen(facts: CaseFacts) -> set[str]:
-    """The digests of the pictures that were seen."""
+    """Return the digests of the found pictures."""
     return {sighting.picture.digest.hex for sighting in facts.sightings}
 
 

@@ -1,4 +1,4 @@
-"""The checks ``document:NN``: what a PDF of the owner holds besides pages. It is named, and nothing of it is run."""
+"""Checks ``document:NN``: active or embedded content in an owner's PDF. It is listed, and never executed."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from evidence.formats.pdf_content import MAX_BYTES, is_pdf, pdf_content
 from evidence.verdict.result import Check, checked, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
 
-MAX_DOCUMENTS = 60  # so many are looked through
+MAX_DOCUMENTS = 60  # limit of documents that are examined
 KINDS = {
     "script": "JavaScript",
     "files": "embedded files",
@@ -26,7 +26,7 @@ UNREAD = {
 
 
 def check_documents(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """One for each document of the chain of title that is a PDF, by its place in the facts."""
+    """Yield a check for each document of the chain of title that is a PDF, numbered by its place in the facts."""
     for number, document in enumerate(facts.work.attachments, 1):
         name = f"document:{number:02d}"
         if number > MAX_DOCUMENTS:

@@ -1,6 +1,6 @@
-"""``elsewhere:NN-K``: what the facts say that an archive states is what its kept answers state.
+"""Checks ``elsewhere:NN-K``: what the facts attribute to an archive is in the archive's saved answers.
 
-Whether the archive's clock and contents are right nobody checks: it is its word, and the addresses let anybody ask.
+The archive's clock and contents are its own word and not checked; anybody can request the URLs again.
 """
 
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from exhibit.network.addresses import origin_of, url_key
 from exhibit.types import SeenKind
 
 MAX_ANSWERS = 256 << 10
-"""Bytes of what an archive answered about one place."""
+"""Limit of an archive's answers about one place, in bytes."""
 MAX_FILES = 400
-"""So many files of answers are looked at in a bundle."""
+"""Limit of answer files that are checked in a bundle."""
 
 
 def check_elsewhere(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """A check for each file of answers."""
+    """Yield a check for each file of answers."""
     files = [
         (sighting, count, path)
         for sighting in facts.sightings

@@ -1,6 +1,6 @@
-"""How a page's HTML uses an image: what a reader of the page is shown of it, as far as markup tells.
+"""Use of an image in a page's HTML: what readers see of the image, as far as markup shows.
 
-HTML is read by libxml2, which ends tags, comments and raw text where the HTML standard does.
+HTML is parsed by libxml2, which ends tags, comments and raw text where the HTML standard does.
 """
 
 import re
@@ -19,15 +19,15 @@ from exhibit.network.addresses import joined, path_of
 Element: TypeAlias = Any
 """An lxml element; lxml has no types."""
 
-MAX_PAGE = 8 << 20  # bytes of HTML that are read
-MAX_NAMES = 2_000  # addresses with the name of the image's file that are resolved
+MAX_PAGE = 8 << 20  # maximum number of bytes of HTML that are read
+MAX_NAMES = 2_000  # maximum number of URLs with the image's file name that are resolved
 LEAST_SIDE = 40
-"""Pixels that an image is wide and high at least where a page is said to show it."""
+"""Least width and height in pixels of an image that counts as visible on the page."""
 ATTRIBUTES = {
     "img": ("src", "srcset"), "source": ("srcset",), "input": ("src",), "video": ("poster",), "object": ("data",),
     "embed": ("src",), "iframe": ("src",), "image": ("href", "xlink:href", "{http://www.w3.org/1999/xlink}href"),
 }  # fmt: skip
-"""By which attributes an element shows an image; those named ``background`` and ``style`` do so in any."""
+"""Attributes by which each element shows an image; ``background`` and ``style`` do so in any element."""
 PICTURES = frozenset({"img", "source", "picture", "input", "image"})
 _INSTEAD = "holds it for browsers that can't show what stands around it"
 NEVER_SHOWN = {
@@ -36,7 +36,7 @@ NEVER_SHOWN = {
     "defs": "holds it in a drawing's definitions, which aren't shown",
     "video": _INSTEAD, "audio": _INSTEAD, "canvas": _INSTEAD, "object": _INSTEAD,
 }  # fmt: skip
-"""What is said of an image in such an element: its content isn't shown, though it is markup."""
+"""Remarks on images in elements whose content is markup but not displayed."""
 EMBEDDED = ""
 NAMED = "names the image without embedding it"
 NOT_NAMED = "doesn't name the image"
@@ -45,7 +45,7 @@ _URL = re.compile(r"""url\(\s*+(?:"([^"]*+)"|'([^']*+)'|([^()"']*+))\s*+\)""", r
 _LOADED = re.compile(
     r"@import\b[^;{}]*+|@(?:font-face|namespace|counter-style)\b[^;{}]*+(?:\{[^{}]*+)?+", re.IGNORECASE
 )
-"""What names an address in a style sheet and shows no image."""
+"""Style sheet rules that contain a URL and show no image."""
 _BEGINS = r"(?:^|(?<=[;\s]))"
 _HIDES = re.compile(
     rf"{_BEGINS}(?=[b-dfhlmortvw])(?:display\s*+:\s*+none|visibility\s*+:\s*+(?:hidden|collapse)"
@@ -66,13 +66,13 @@ _LAZY = re.compile("data|src", re.IGNORECASE)
 
 
 def use_of(page: bytes, image_url: str, image: Digest | None, address: str) -> str:
-    """What a page's HTML does with an image in place of embedding it, in words; empty where it embeds it.
+    """Return how a page's HTML uses an image without embedding it, in words; empty if it embeds the image.
 
     Args:
-        page: The HTML as it was served or rendered.
-        image_url: The image's address; one that begins with ``data:`` stands for an image inside the page.
-        image: The digest of the image's bytes.
-        address: The page's own address.
+        page: The HTML as served or rendered.
+        image_url: URL of the image; a ``data:`` URL stands for an image inside the page.
+        image: Digest of the image's bytes.
+        address: URL of the page.
     """
     tree = _read(page)
     base = "" if tree is None else next((one.get("href") for one in tree.iter("base") if one.get("href")), "")
@@ -88,14 +88,14 @@ def use_of(page: bytes, image_url: str, image: Digest | None, address: str) -> s
 
 
 def asks_for_password(page: bytes) -> bool:
-    """Whether a page's HTML has a field for a password that isn't hidden."""
+    """Return True if a page's HTML has a visible password field."""
     tree = _read(page)
     fields = [] if tree is None else tree.iter("input")
     return any((one.get("type") or "").strip().lower() == "password" and not _why_unseen(one) for one in fields)
 
 
 def refreshes(page: bytes) -> list[str]:
-    """What a page's ``meta`` elements say of ``Refresh``: after how many seconds it leads where."""
+    """Return the contents of a page's ``meta`` refresh elements: a delay in seconds, and a URL."""
     tree = _read(page)
     metas = [] if tree is None else tree.iter("meta")
     return [
@@ -116,11 +116,11 @@ def _read(page: bytes) -> Element | None:
 
 @dataclass(slots=True)
 class _Wanted:
-    """An image that is looked for in a page."""
+    """An image to find in a page."""
 
-    url: str  # its address; one that begins with ``data:`` stands for an image inside the page
+    url: str  # URL of the image; a ``data:`` URL stands for an image inside the page
     digest: Digest | None  # of its bytes
-    base: str  # the address by which others on the page are resolved
+    base: str  # base URL for relative URLs on the page
     left: int = MAX_NAMES
     _plain: str = field(default="", init=False)
     _file: str = field(default="", init=False)
@@ -131,7 +131,7 @@ class _Wanted:
         self._is_inside = self.url[:5].lower() == "data:"
 
     def is_at(self, value: str) -> bool:
-        """Whether an address on the page is the image's."""
+        """Return True if a URL on the page is the image's."""
         text = value.strip()
         if self._is_inside or text[:5].lower() == "data:":
             inside = inline_bodies(text.encode()) if self._is_inside and text[:5].lower() == "data:" else ()
@@ -143,7 +143,7 @@ class _Wanted:
 
 
 def _uses(tree: Element, wanted: _Wanted) -> Iterator[str]:
-    """Each use of the image in words, nothing for one that embeds it; the telling ones first."""
+    """Yield each use of the image in words (empty for one that embeds it), the most informative ones first."""
     less = []
     for element in tree.iter(etree.Element):
         for name, values in _places(element):
@@ -160,7 +160,7 @@ def _uses(tree: Element, wanted: _Wanted) -> Iterator[str]:
 
 
 def _places(element: Element) -> Iterator[tuple[str, list[str]]]:
-    """The addresses that stand in an element, by the attribute; ``style`` for its style or what a ``style`` holds."""
+    """Yield the URLs in an element by attribute; ``style`` for the attribute or the content of a ``style`` element."""
     if element.tag == "style" and (element.get("media") or "").strip().lower() != "print":
         yield "style", _urls(element.text or "")
     for name, value in element.items():
@@ -178,7 +178,7 @@ def _urls(style: str) -> list[str]:
 
 
 def _why_useless(element: Element) -> str:
-    """Why an element that names the image embeds nothing, in words."""
+    """Return why an element that names the image embeds nothing; else empty."""
     if element.tag == "source":
         around = next(element.iterancestors("picture"), None)
         return "names the image for no picture" if around is None or next(around.iter("img"), None) is None else ""
@@ -188,7 +188,7 @@ def _why_useless(element: Element) -> str:
 
 
 def _why_unseen(element: Element) -> str:
-    """Why markup doesn't show an element, in words; empty where it does."""
+    """Return why markup does not show an element; empty if it does."""
     for one in (element, *element.iterancestors()):
         if one is not element and (tag := str(one.tag)) in NEVER_SHOWN:
             return NEVER_SHOWN[tag]

@@ -1,7 +1,7 @@
-"""A recording of exchanges closed both ways: each recorded one is stated once, each stated one is recorded.
+"""Check of a recording in both directions: each recorded exchange is stated once, each stated one is recorded.
 
-What a capture's surroundings state of requests, redirects and servers is held against the bytes on the wire, and what
-lies on the wire against what they state. From both follows where a visit came to an end.
+Requests, redirects and servers that a capture's surroundings state are compared with the recorded bytes, and the
+recorded bytes with the surroundings. From both follows where a visit ended.
 """
 
 import re
@@ -19,24 +19,24 @@ from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, is_within, joined, port_of
 from exhibit.plain import decoded
 
-MAX_UNPACKED = 512 << 20  # bytes that packed bodies of a record give, in all layers
+MAX_UNPACKED = 512 << 20  # maximum size of all unpacked bodies of a recording, in all layers, bytes
 APART = timedelta(seconds=2)
-"""By how much two clocks of one visit may differ: one is set right now and then, the other isn't."""
+"""Largest difference between two clocks of one visit: one is adjusted now and then, the other is not."""
 MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KINDS = {"warcinfo", "response", "request"}
-"""What a recording holds: a record of another kind is of no exchange."""
+"""Kinds of records in a recording; a record of another kind belongs to no exchange."""
 _ASKED = re.compile(rb"([A-Z]{1,20}) (\S+) HTTP/1\.[01]\r\n")
 _SPELLED_OUT = re.compile(r"^[^/]*@|#|\\|/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
-"""What no program writes into a request, and servers may read otherwise than who reads the record."""
+"""Parts that no program writes into a request, and that servers may read differently from a reader of the record."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """A recorded response by its plain address, with its body's digest and size.
+    """A recorded response by its normalized URL, with digest and size of its body.
 
-    They are ``None`` where the body can't be unpacked, or where the answer leads elsewhere.
+    Both are ``None`` if the body cannot be unpacked or the response is a redirect.
     """
 
     record: Record
@@ -47,26 +47,26 @@ class Answer:
 
     @property
     def coding(self) -> str:
-        """What packed the body and isn't undone here, or an empty string."""
+        """Content encoding of the body that is not supported here, or an empty string."""
         return next((coding_name for coding_name in self.response.codings if coding_name not in UNDONE), "")
 
     @property
     def served(self) -> bool:
-        """Whether something came, with status 200 to 299."""
+        """True if a body came with status 200 to 299."""
         return self.digest is not None and 200 <= self.response.status < 300
 
     @property
     def targets(self) -> list[str]:
-        """Where a redirect leads, as it is written there; several places where it names several, as readers differ."""
+        """Targets of a redirect as written; several if the response names several, because clients differ."""
         named = [value for key, value in self.response.headers if key.lower() == "location" and value]
         return [*named[:1], *([", ".join(named)] if named[1:] else [])] if self.response.status in REDIRECTS else []
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A recorded request by its plain address: its method, its headers as they stand there, and whether it has a body.
+    """A recorded request by its normalized URL, with method, unchanged headers, and whether it has a body.
 
-    Of a line that is no header, all of it is the name.
+    A line that is not a header is kept as a name.
     """
 
     url: str
@@ -78,7 +78,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A file of records: the answers, the requests, and the addresses of those to which no answer came."""
+    """A file of records: the responses, the requests, and the URLs of requests without a response."""
 
     answers: list[Answer]
     requests: list[Request]
@@ -87,19 +87,19 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Where a visit came to an end: the last answer to asking for the page, and those to asking for the image."""
+    """End of a visit: the last response to the request for the page, and the responses for the image."""
 
     page: Answer | None
     of_image: tuple[Answer, ...] = ()
 
     @property
     def image(self) -> Answer | None:
-        """The last answer to asking for the image at its own address."""
+        """The last response to the request for the image at its own URL."""
         return self.of_image[-1] if self.of_image else None
 
 
 def read_recording(data: bytes, what: str, within: tuple[datetime, datetime]) -> Recording:
-    """The exchanges in a file of records, all of the time of one visit; raises ``FormatError``."""
+    """Return the exchanges in a file of records; raises ``FormatError`` unless all are of the time of one visit."""
     answers, requests, asked = [], [], Counter[tuple[str, datetime, str]]()
     room, about = Room(MAX_UNPACKED), 0
     for record in read_warc(data, what):
@@ -130,7 +130,7 @@ def _answer(record: Record, room: Room, what: str) -> Answer:
 
 
 def _read_request(record: Record) -> Request:
-    """A request; raises ``FormatError`` unless it asked the host that its record names, for what the record names."""
+    """Return a request; raises ``FormatError`` unless its host and target are those that the record names."""
     head, end, body = record.block.partition(b"\r\n\r\n")
     line = _ASKED.match(head + b"\r\n")
     lines = [(line, *line.partition(b":")) for line in _LINE_END.split(head)[1:]]
@@ -149,7 +149,7 @@ def _read_request(record: Record) -> Request:
 
 
 def hold(network: NetworkRecord, recording: Recording) -> list[Answer]:
-    """The answers of the stated exchanges, in their order; raises ``FormatError`` where one side says more."""
+    """Return the responses of the stated exchanges, in order; raises ``FormatError`` if either side has more."""
     answers = recording.answers
     expect(len(network.exchanges) <= len(answers), "The surroundings state more exchanges than were recorded.")
     known: dict[tuple[str, int, str], list[Answer]] = {}
@@ -162,7 +162,7 @@ def hold(network: NetworkRecord, recording: Recording) -> list[Answer]:
 
 
 def _recorded(step: NetworkExchange, left: list[Answer]) -> Answer:
-    """The recorded answer of a stated exchange, taken off those that are left."""
+    """Return the recorded response of a stated exchange and remove it from those left."""
     first, last = step.sent - APART, step.answered + APART
     fitting = [answer for answer in left if first <= answer.record.date <= last and _has_size(answer, step.bytes)]
     expect(fitting, f"No recorded exchange is the one that the surroundings state of {step.url[:200]}.")
@@ -176,12 +176,12 @@ def _recorded(step: NetworkExchange, left: list[Answer]) -> Answer:
 
 
 def _has_size(answer: Answer, size: int) -> bool:
-    """Whether a body has a stated size; 0 stands for one that leads on or that wasn't taken to its end."""
+    """Return True if a body has a stated size; 0 stands for a redirect or an incomplete body."""
     return size in {0, answer.size} or answer.size is None or bool(answer.coding)
 
 
 def _is_at(step: NetworkExchange) -> bool:
-    """Whether host and port are those of the address; what this reader of addresses can't read isn't compared."""
+    """Return True if host and port are those of the URL, or if the URL cannot be read here."""
     host = host_of(step.url)
     return not host or (
         step.peer.port == port_of(step.url) and is_within(host, step.host) and is_within(step.host, host)
@@ -189,7 +189,7 @@ def _is_at(step: NetworkExchange) -> bool:
 
 
 def _is_of(peer: str, host: str, named: Sequence[str]) -> bool:
-    """Whether an address is one that a host has: by the name servers' answers, or since the host is that address."""
+    """Return True if an address is among the name servers' answers for a host, or if the host is that address."""
     return peer in named if named else _address(peer) == _address(host) != ""
 
 
@@ -201,7 +201,7 @@ def _address(text: str) -> str:
 
 
 def _expect_named(network: NetworkRecord, recording: Recording, left: Iterable[Answer]) -> None:
-    """That the surroundings know of each exchange which they don't state: one that failed, or one of a page's moves."""
+    """Check that the surroundings explain each exchange that they do not state: it failed, or the page navigated."""
     failures = Counter(plain_url(failure.at) for failure in network.failures)
     moves = arrivals(recording.answers, [got.url for got in network.resources if got.kind == "document"])
     for url in [*(answer.url for answer in left), *recording.unanswered]:
@@ -211,7 +211,7 @@ def _expect_named(network: NetworkRecord, recording: Recording, left: Iterable[A
 
 
 def arrivals(answers: Sequence[Answer], starts: Iterable[str]) -> set[str]:
-    """Addresses, and those to which the recorded redirects lead from them."""
+    """Return URLs and those that recorded redirects reach from them."""
     reached = set(map(plain_url, starts))
     leading = [answer for answer in answers if answer.targets]
     for _ in range(MAX_STEPS):
@@ -225,9 +225,10 @@ def _leads_to(answer: Answer) -> Iterator[str]:
 
 
 def ends_of(network: NetworkRecord, answers: Sequence[Answer], page_url: str, image_url: str) -> Ends:
-    """Where the stated exchanges led from the page's address and from the image's, redirect by redirect.
+    """Return where the stated exchanges led from the URLs of page and image, redirect by redirect.
 
-    Raises ``FormatError`` for one to which nothing leads.
+    Raises:
+        FormatError: Nothing leads to an exchange.
     """
     chains = _chains(answers)
     page, image = plain_url(page_url), plain_url(image_url)
@@ -252,7 +253,7 @@ def ends_of(network: NetworkRecord, answers: Sequence[Answer], page_url: str, im
 
 
 def secured(url: str) -> str:
-    """The same address by ``https``: browsers ask so where they know that a site wants it."""
+    """Return the URL with ``https``: browsers use it where they know that a site requires it."""
     return f"https{url[4:]}" if url.startswith("http:") else url
 
 
@@ -267,9 +268,10 @@ def _chains(answers: Sequence[Answer]) -> list[list[Answer]]:
 
 
 def hold_archive(network: NetworkRecord, recording: Recording, of_image: Iterable[Answer], what: str) -> None:
-    """That an archive holds what the page asked for, the image's own exchanges, and nothing else.
+    """Check that an archive holds what the page requested, the image's own exchanges, and nothing else.
 
-    Raises ``FormatError``.
+    Raises:
+        FormatError: The archive holds more or less.
     """
     for got in network.resources:
         _check_resource(got, {one.sha256 for one in network.certificates})
@@ -296,7 +298,7 @@ def _of(answer: Answer) -> tuple[str, int, str, str]:
 
 
 def _check_resource(got: NetworkResource, certificates: set[Digest]) -> None:
-    """That what is stated of a connection is what such a one has."""
+    """Check that the stated details of a connection are consistent."""
     known = not got.status or _is_of(got.peer, host_of(got.final_url), got.dns_answers)
     known = known and (not got.status or (got.tls is not None) == plain_url(got.final_url).startswith("https:"))
     known = known and certificates.issuperset(got.certificates)

@@ -1,4 +1,4 @@
-"""What the checks look at: the files of a bundle, each hashed once, and the formats read from them."""
+"""Input of the checks: the files of a bundle, each hashed once, and the formats read from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,10 @@ STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the sa
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A bundle under inspection: what is there by name, why a file is broken, what was signed and what is left out."""
+    """A bundle under inspection.
+
+    Its files by name, the reasons why files are broken, the manifest, and left-out files.
+    """
 
     contents: Contents
     trust: Trust
@@ -29,7 +32,7 @@ class Inspection:
     manifest: Manifest
     manifest_bytes: bytes
     withheld: frozenset[str]
-    absent: Mapping[str, LeftOutFacts] = field(default_factory=dict)  # what the sealed facts say isn't in the bundle
+    absent: Mapping[str, LeftOutFacts] = field(default_factory=dict)  # files that the facts state as left out
 
     @property
     def seal(self) -> Digest:
@@ -38,44 +41,44 @@ class Inspection:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The sealed files that this copy withholds and doesn't hold."""
+        """Sealed files that this copy withholds and does not hold."""
         paths = (file.path for file in self.manifest.files)
         return tuple(path for path in paths if path in self.withheld and not self.has(path))
 
     def why_not(self, name: str) -> str:
-        """Why this copy doesn't hold a file that it needn't hold, in a sentence; empty where it has to."""
+        """Return why this copy lacks a file that it may lack, in a sentence; empty if it must have it."""
         if name in self.absent and not self.has(name):
             return f"{name} is {words_of(self.absent[name])}."
         return f"{name} is withheld from this copy." if name in self.withheld and not self.has(name) else ""
 
     def has(self, name: str) -> bool:
-        """Whether the bundle has a file of this name."""
+        """Return True if the bundle has a file of this name."""
         return name in self.measured or name in self.broken
 
     def sealed(self, name: str) -> bool:
-        """Whether the manifest lists this file and the bundle holds exactly its bytes."""
+        """Return True if the manifest lists this file and the bundle holds exactly its bytes."""
         stated, found = self.manifest.file(name), self.measured.get(name)
         return stated is not None and found is not None and stated.sha256 == found.sha256
 
     def read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
-        """A file's bytes; raises ``FormatError`` when it is missing, unreadable or too large."""
+        """Return a file's bytes; raises ``FormatError`` if it is missing, unreadable or too large."""
         if name not in self.measured:
             raise FormatError(self.broken.get(name, f"{name} is missing."))
         return read_all(self.contents, name, limit)
 
     def sealed_bytes(self, name: str, limit: int) -> bytes:
-        """The bytes of a sealed file; raises ``NotFoundError`` where this copy doesn't hold them."""
+        """Return the bytes of a sealed file; raises ``NotFoundError`` if this copy does not hold them."""
         if not self.sealed(name):
             raise NotFoundError(self.why_not(name) or f"{name} isn't in this copy as it was sealed.")
         return self.read(name, limit)
 
     def read_as(self, kind: type[T], name: str) -> T:
-        """A file of canonical JSON as a dataclass; raises ``FormatError``."""
+        """Read a file of canonical JSON as a dataclass; raises ``FormatError``."""
         return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
 
 
 def words_of(gone: LeftOutFacts) -> str:
-    """Why a file was left out when the bundle was sealed."""
+    """Return why a file was left out when the bundle was sealed."""
     day = "" if gone.since is None else f" on {gone.since:%Y-%m-%d}"
     return f"not in this bundle: {_WHY[gone.why]}{day}"
 
@@ -91,7 +94,7 @@ _WHY = {
 
 
 def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
-    """Hash every file once; what can't be read is named with its reason."""
+    """Hash every file once; returns the measured files, and the reasons for those that cannot be read."""
     measured: dict[str, Measured] = {}
     broken: dict[str, str] = {}
     for name in contents.names:
@@ -103,7 +106,7 @@ def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
 
 
 def inspect(contents: Contents, trust: Trust) -> Inspection:
-    """Hash everything and read the manifest; raises ``FormatError`` when there is none that can be read."""
+    """Hash everything and read the manifest; raises ``FormatError`` if no manifest can be read."""
     measured, broken = measure(contents)
     if MANIFEST_PATH not in measured:
         raise FormatError(broken.get(MANIFEST_PATH, f"{MANIFEST_PATH} is missing."))
@@ -111,14 +114,14 @@ def inspect(contents: Contents, trust: Trust) -> Inspection:
     inspection = Inspection(contents, trust, measured, broken, Manifest.from_json(data), data, frozenset())
     if WITHHELD_PATH not in measured:
         return inspection
-    named = inspection.read_as(Withheld, WITHHELD_PATH).files
-    if len(set(named)) < len(named):
+    withheld = inspection.read_as(Withheld, WITHHELD_PATH).files
+    if len(set(withheld)) < len(withheld):
         raise FormatError(f"{WITHHELD_PATH} names a file twice.")
-    return replace(inspection, withheld=frozenset(named))
+    return replace(inspection, withheld=frozenset(withheld))
 
 
 def log_proofs(facts: CaseFacts | None) -> tuple[tuple[str, LogProof], ...]:
-    """Every log proof that the facts hold, by the name of its check; none where they can't be read."""
+    """Return every log proof in the facts with the name of its check; empty without facts."""
     if facts is None:
         return ()
     proofs = [(f"slice:{item.number:02d}", item.slice.log) for item in facts.sightings if item.slice is not None]

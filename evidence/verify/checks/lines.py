@@ -1,6 +1,6 @@
-"""The first lines of a verdict: what was decided, about whom, where and when, how alike the pictures are.
+"""First lines of a verdict: the decision, the party, where and when, and how similar the pictures are.
 
-Whose word a line is says the table of :mod:`evidence.facts.backing`, and how its check ended.
+The table of :mod:`evidence.facts.backing`, and the result of a line's check, give the source of each line.
 """
 
 import re
@@ -28,19 +28,19 @@ from evidence.verify.checks.work_lines import (
 )
 from exhibit.network.addresses import host_of, is_confusable, with_letters
 
-MAX_OWN = 3  # sentences of an operator's own that a line quotes
+MAX_OWN = 3  # limit of the operator's own sentences that a line quotes
 MAX_HOSTS = 5
-LATE = timedelta(days=1)  # so long the log may take
+LATE = timedelta(days=1)  # expected delay of the log at most
 SMALL_PART = 0.4
-"""Share of both pictures below which a line says of how small a part their similarity is."""
+"""Share of both pictures below which a line states the small part that the similarity is about."""
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 REST = "licences searched, other times, and what a visit says of its machine, programs and name servers"
 NEW_KEY = timedelta(days=1)
-WHOLE = 0.995  # share of a registered picture from which on it counts as all of it
+WHOLE = 0.995  # share of a registered picture that counts as all of it
 
 
 def first_lines(inspection: Inspection, facts: CaseFacts | None, checks: Sequence[Check]) -> tuple[Line, ...]:
-    """The lines of a case, or those of the record of a work; none where the facts can't be read or don't fit."""
+    """Return the lines of a case, or those of the record of a work; none if the facts cannot be read or do not fit."""
     if facts is None:
         return ()
     fit = any((check.name, check.state) == ("facts", State.PASSED) for check in checks)
@@ -53,8 +53,8 @@ def first_lines(inspection: Inspection, facts: CaseFacts | None, checks: Sequenc
 def _work_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     yield _line("work", work_line(facts), "work.title", checks)
     yield _line("registered", registered_line(inspection, facts), "work.registered_at", checks)
-    if told := documents_line(inspection, facts):
-        yield _line("documents", told, "work.attachments[].title", checks)
+    if documents := documents_line(inspection, facts):
+        yield _line("documents", documents, "work.attachments[].title", checks)
     if facts.work.public_page:
         yield _line("public page", public_page(facts), "work.public_page", checks)
     if facts.sightings or facts.matches:
@@ -92,14 +92,12 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     yield line
     for check in checks:
         if check.name == "captures":
-            found = "; ".join((check.outcome, *check.remarks))
-            yield Line(
-                "capture", found, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check])
-            )
+            text = "; ".join((check.outcome, *check.remarks))
+            yield Line("capture", text, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check]))
 
 
 def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
-    """What a reader wants to know next, and what no check examines."""
+    """Yield further details, and what no check examines."""
     value = f"{facts.bundle} of the case {facts.number[:40]!r}; a later one may say otherwise"
     yield _line("bundle", value, "bundle", checks)
     yield _line("server", _servers(facts), "sightings[].peer", checks)
@@ -126,7 +124,7 @@ def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
 
 
 def _calibrations(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
-    """Calibrations that come with no software, and those whose figure nothing here bears out."""
+    """Yield calibrations that do not ship with this software, and those whose probability was not confirmed here."""
     for calibration in facts.calibrations:
         value = f"{calibration.name[:60]!r}: {calibration.certain.photographs} photographs"
         if not ships(calibration.digest, CALIBRATIONS):
@@ -136,7 +134,7 @@ def _calibrations(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
 
 
 def _servers(facts: CaseFacts) -> str:
-    """Who answered, and whether anybody could have asked."""
+    """Return the servers that responded, with a note if some have no public address."""
     peers = sorted({_address(sighting.peer) for sighting in facts.sightings})
     some = "" if all(map(_is_public, peers)) else " (no public address)"
     more = f" and {len(peers) - MAX_HOSTS} more" if len(peers) > MAX_HOSTS else ""
@@ -144,7 +142,7 @@ def _servers(facts: CaseFacts) -> str:
 
 
 def _address(peer: str) -> str:
-    """The address of a server that may have a port."""
+    """Return the address of a server that may have a port."""
     bracketed = re.match(r"\[([^\]]*)\]", peer)
     return bracketed[1] if bracketed else peer.partition(":")[0] if peer.count(":") == 1 else peer
 
@@ -157,13 +155,13 @@ def _is_public(address: str) -> bool:
 
 
 def _seen(facts: CaseFacts) -> str:
-    """When the crawl saw it first, and what else speaks of that time."""
+    """Return when the crawl first saw the picture, and what else is known of that time."""
     recorded = [(one.slice.record.seen, one.slice.log.time) for one in facts.sightings if one.slice is not None]
-    known = [(seen, logged) for seen, logged in recorded if seen is not None]
-    if not known:
+    sightings = [(seen, logged) for seen, logged in recorded if seen is not None]
+    if not sightings:
         periods = sorted({one.period for one in facts.sightings if one.period})
         return f"at no known moment{': ' + ', '.join(periods[:3])[:100] if periods else ''}"
-    first, logged = min(known)
+    first, logged = min(sightings)
     value = second(first)
     if logged - first > LATE:
         value += f", in the log since {second(logged)}"
@@ -175,7 +173,7 @@ def _seen(facts: CaseFacts) -> str:
 
 
 def _dated(sighting: SightingFacts) -> datetime | None:
-    """The server's own time of its answer; ``None`` where it states none, or one that isn't after the sight."""
+    """Return the time by the server's own clock; ``None`` unless it is later than the sighting by more than a day."""
     seen = None if sighting.slice is None else sighting.slice.record.seen
     for name, value in sighting.headers:
         if name.lower() == "date" and seen is not None:
@@ -188,7 +186,7 @@ def _dated(sighting: SightingFacts) -> datetime | None:
 
 
 def _figures(matches: Sequence[MatchFacts]) -> str:
-    """The counted figures of the matches: details, distance of hashes and probability."""
+    """Return the counted figures of the matches: details, distance of hashes and probability."""
 
     def span(of: Callable[[MatchFacts], float | None], form: str) -> str:
         values = sorted(value for match in matches if (value := of(match)) is not None)
@@ -201,7 +199,7 @@ def _figures(matches: Sequence[MatchFacts]) -> str:
 
 
 def _witnesses(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
-    """What the facts say of witnesses beyond what receipts show."""
+    """Yield a line on statements about witnesses that go beyond their receipts."""
     borne_out = any((check.name, check.state) == ("witnesses", State.PASSED) for check in checks)
     stated = [one for one in facts.witnesses if one.state == "complete" and (one.qualified or not borne_out)]
     if stated:
@@ -214,7 +212,7 @@ def _witnesses(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
 
 
 def _hosts(facts: CaseFacts) -> str:
-    """The hosts of the pages, and those of the pictures where they lie elsewhere."""
+    """Return the hosts of the pages, and those of the pictures if different."""
     pages = sorted({host_of(sighting.page_url) for sighting in facts.sightings})
     addresses = (address for sighting in facts.sightings for address in (sighting.image_url, sighting.final_url))
     pictures = sorted({host_of(address) for address in addresses} - {"", *pages})
@@ -227,13 +225,13 @@ def _some_hosts(hosts: Sequence[str]) -> str:
 
 
 def _share(checks: Sequence[Check]) -> str:
-    """Over which part of a registered picture the least of the matches reaches, where it isn't all of it."""
+    """Return the smallest share of a registered picture that a match covers, if not all of it."""
     least = min((check.share for check in checks if check.share is not None), default=1.0)
     return f", over {int(least * 100)}% of the registered picture" if least < WHOLE else ""
 
 
 def _readable(host: str) -> str:
-    """A host with its letters beside it, and a warning where these may be taken for others; in quotes what is none."""
+    """Return a host with its Unicode form, and a warning if its letters resemble others; other text is quoted."""
     if not _HOST.fullmatch(host):
         return f"{host!r}"
     return with_letters(host) + (", in letters that look like others" if is_confusable(host) else "")
@@ -250,7 +248,7 @@ def _is_of(check: Check, name: str) -> bool:
 
 
 def _told(standing: Standing, name: str, made: Sequence[Check]) -> str:
-    """Whose word a line is, and how its check ended."""
+    """Return the source of a line, and the result of its check."""
     state = worst(check.state for check in made) if made else None
     if standing is Standing.CHECKED and state is State.PASSED:
         return f"checked by {name}"

@@ -1,7 +1,7 @@
-"""The check of odds: the sealed figures and the sealed weights have to give them, and the decision follows from both.
+"""Check of odds: the sealed figures and weights must give the sealed odds, and the decision must follow from these.
 
-The terms are those of format :data:`WEIGHING_FORMAT` and stay as they are: whoever measures otherwise one day names the
-terms otherwise. They are computed here once more instead of being asked of whoever weighed the pair.
+The terms are those of format :data:`WEIGHING_FORMAT` and never change: a different measurement needs a new name. They
+are computed here a second time instead of calling the code that weighed the pair.
 """
 
 import math
@@ -31,28 +31,28 @@ from exhibit.types import Count, Decision, Verification
 
 WEIGHING_FORMAT = "exhibit-weighing/1"
 TOLERANCE = 0.001
-"""Most by which sealed and recomputed odds differ: they are sealed with four decimals."""
-IN_PLACE_TOLERANCE = 0.0001  # the share in place is stated with four decimals beside the figures
-MAX_WEIGHINGS = 16  # so many are read; a bundle of the product names one for each version of the comparison
+"""Largest difference between sealed and recomputed odds, which are sealed with four decimals."""
+IN_PLACE_TOLERANCE = 0.0001  # the match also states the share in place, with four decimals
+MAX_WEIGHINGS = 16  # limit of weighings read; Exhibit's bundles name one for each version of the comparison
 DENSE_TOLERANCE = 0.05
-"""By how much the similarity among the figures may be above the stated one, which is of the whole work."""
+"""How far the similarity among the figures may exceed the stated one, which is of the whole work."""
 SHARES = (
     "dense", "in_place", "cover", "pieces_in_place", "pieces_dense", "another", "pieces_another", "alike",
 )  # fmt: skip
 LENGTHS = ("drift", "excess", "roughness", "pieces_excess", "patches", "inliers", "matches", "agreeing", "hamming")
 MINOR = frozenset({"pieces", "plain"})
-"""Reasons that say how a picture lies on the work, and hold no decision back."""
+"""Reasons that describe how a picture lies on the work, and prevent no decision."""
 
 Figures = Mapping[str, float | None]
 
 
 def _number(figures: Figures, name: str, otherwise: float | None = None) -> float:
-    """A figure, or what counts where it wasn't measured; raises ``ValueError`` where it has to be."""
+    """Return a figure, or the default if it was not measured; raises ``ValueError`` if it is required."""
     value = figures.get(name)
-    found = otherwise if value is None else value
-    if found is None or name not in figures:
+    number = otherwise if value is None else value
+    if number is None or name not in figures:
         raise ValueError(f"there is no figure {name}")
-    return found
+    return number
 
 
 def _alone(figures: Figures, name: str, share: float = ANOTHER_PICTURE) -> float:
@@ -61,8 +61,8 @@ def _alone(figures: Figures, name: str, share: float = ANOTHER_PICTURE) -> float
 
 
 def _firm(figures: Figures) -> float:
-    seen = _number(figures, "in_place", 0.0) * min(1.0, _number(figures, "patches", 0.0) / ENOUGH_PATCHES)
-    return seen * _falling(_number(figures, "excess", FAR_EXCESS), *EXCESS)
+    share = _number(figures, "in_place", 0.0) * min(1.0, _number(figures, "patches", 0.0) / ENOUGH_PATCHES)
+    return share * _falling(_number(figures, "excess", FAR_EXCESS), *EXCESS)
 
 
 def _pieces_firm(figures: Figures) -> float:
@@ -99,25 +99,25 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "pieces_firm_clear": lambda of: _pieces_firm(of) * _alone(of, "pieces_another", HALF_ANOTHER),
     }
 )
-"""What each term of a sum is of the figures, by its name; ``docs/match-figures.md`` has the formulae."""
+"""Terms of a sum as functions of the figures, by name; ``docs/match-figures.md`` has the formulae."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedWeights:
-    """The weights of the odds that a picture has to do with a work, and from which on that counts."""
+    """Weights of the odds that a picture is related to a work, and the limit from which that counts."""
 
-    intercept: float  # what a sum begins with
+    intercept: float  # initial value of the sum
     weights: Mapping[str, float]  # by the names of their terms
-    limit: float  # logarithm of odds, among so many works
-    works: Count  # among how many the limit holds
-    decade: float  # by how much the limit rises with ten times as many
+    limit: float  # logarithm of odds, for the number of works below
+    works: Count  # number of works for which the limit holds
+    decade: float  # rise of the limit for ten times as many works
 
 
 @dataclass(frozen=True, slots=True)
 class ExposureWeights:
-    """The weights of the odds that it shows this very picture, and from which on that is looked at or certain."""
+    """Weights of the odds that a picture shows this very work, and the limits for review and certainty."""
 
-    intercept: float  # what a sum begins with
+    intercept: float  # initial value of the sum
     weights: Mapping[str, float]  # by the names of their terms
     review: float  # logarithm of odds
     certain: float  # logarithm of odds
@@ -125,15 +125,15 @@ class ExposureWeights:
 
 @dataclass(frozen=True, slots=True)
 class WeighingFile(Canonical):
-    """What the figures of a version of the comparison are worth, as it is sealed."""
+    """Sealed weights for the figures of a version of the comparison."""
 
     pipeline: str  # version of the comparison
-    related: RelatedWeights  # of the odds that a picture has to do with a work
-    exposure: ExposureWeights  # of the odds that it shows this very picture
-    format: str = WEIGHING_FORMAT  # which terms there are
+    related: RelatedWeights  # odds that a picture is related to a work
+    exposure: ExposureWeights  # odds that it shows this very work
+    format: str = WEIGHING_FORMAT  # defines the terms
 
     def odds(self, figures: Figures) -> tuple[float, float]:
-        """The logarithms of both odds; raises ``ValueError`` or ``ArithmeticError`` when these can't be figures."""
+        """Return the logarithms of both odds; raises ``ValueError`` or ``ArithmeticError`` for unusable figures."""
         related, exposure = (
             question.intercept + math.fsum(weight * TERMS[name](figures) for name, weight in question.weights.items())
             for question in (self.related, self.exposure)
@@ -144,19 +144,19 @@ class WeighingFile(Canonical):
 
 
 Weighings = Mapping[str, WeighingFile | Check]
-"""Each weighing by its version of the comparison, or the check that stands for all odds which rest on it."""
+"""Each weighing by its version of the comparison, or the check that replaces all odds based on it."""
 
 
 def weighing_facts(weighing: WeighingFile, file: str) -> WeighingFacts:
-    """What facts state of a weighing that lies in a file."""
+    """Return the facts of a weighing in a file."""
     return WeighingFacts(weighing.pipeline, Digest.of(weighing.to_json()), file)
 
 
 def read_weighings(inspection: Inspection, facts: CaseFacts) -> Weighings:
-    """The weighings that the facts name, each read once."""
+    """Return the weighings that the facts name, each read once."""
     more = not_checked("odds", f"Only {MAX_WEIGHINGS} weighings are read.")
-    found: dict[str, WeighingFile | Check] = {stated.pipeline: more for stated in facts.weighings}
-    return found | {stated.pipeline: _read(inspection, stated) for stated in facts.weighings[:MAX_WEIGHINGS]}
+    weighings: dict[str, WeighingFile | Check] = {stated.pipeline: more for stated in facts.weighings}
+    return weighings | {stated.pipeline: _read(inspection, stated) for stated in facts.weighings[:MAX_WEIGHINGS]}
 
 
 def _read(inspection: Inspection, stated: WeighingFacts) -> WeighingFile | Check:
@@ -176,7 +176,7 @@ def _read(inspection: Inspection, stated: WeighingFacts) -> WeighingFile | Check
 
 
 def check_odds(match: MatchFacts, weighings: Weighings, decided: DecisionFacts) -> Check:
-    """``odds:NN``: what the weights make of the figures, and whether the decision of the comparison follows."""
+    """Check that weights and figures give the sealed odds, and that the decision follows from them (``odds:NN``)."""
     name, one = f"odds:{match.number:02d}", match.verification
     weighing = weighings.get(one.pipeline)
     unread = (one for one in weighings.values() if isinstance(one, Check) and one.state is State.FAILED)
@@ -213,7 +213,7 @@ def _odds(name: str, one: Verification, weighing: WeighingFile, decided: Decisio
 
 
 def _impossible(one: Verification) -> str:
-    """What the figures say that no two pictures give, or that isn't what is seen of these, or an empty text."""
+    """Return a problem if the figures are impossible or contradict the recomputed ones; else an empty text."""
     of = {name: value for name, value in one.figures.items() if value is not None}
     beyond = [name for name in SHARES if not 0 <= of.get(name, 0.0) <= 1]
     beyond += [name for name in LENGTHS if of.get(name, 0.0) < 0]
@@ -229,7 +229,7 @@ def _impossible(one: Verification) -> str:
 
 
 def _otherwise(one: Verification) -> str:
-    """What a match states beside its figures otherwise than these, or an empty text."""
+    """Return a problem if a match contradicts its own figures; else an empty text."""
     of, inverted = one.figures, "negative" in one.reasons
     counted = of.get("agreeing" if one.pieces else "inliers")
     placed = of.get("pieces_in_place" if one.pieces else "in_place")
@@ -245,7 +245,10 @@ def _otherwise(one: Verification) -> str:
 
 
 def _unfounded(one: Verification, weighing: WeighingFile, related: float, exposure: float) -> str:
-    """Why the odds don't bear the decision, or an empty text; how far the limit rises with the works isn't sealed."""
+    """Return why the odds do not support the decision, or an empty text.
+
+    How far the limit rises with the number of works is not sealed.
+    """
     review, certain = weighing.exposure.review, weighing.exposure.certain
     least = {Decision.CERTAIN: certain, Decision.REVIEW: review, Decision.RESEMBLES: -math.inf}.get(one.decision)
     most = {Decision.REVIEW: certain, Decision.RESEMBLES: review}.get(one.decision, math.inf)

@@ -1,4 +1,4 @@
-"""The check of order: no time of a bundle contradicts another, and it says on whose word each rests."""
+"""Check of order: no two times of a bundle contradict each other, and each is listed with its source."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -11,22 +11,29 @@ from evidence.verify.checks.inspection import Inspection, log_proofs
 from exhibit.errors import IntegrityError
 
 SLACK = timedelta(hours=1)
-"""By so much clocks may differ: nobody's evidence rests on an hour, and a wrong summer time is no forgery."""
-GATHERING = timedelta(minutes=5)  # so long facts may be written; what they state has been by then
+"""Allowed difference between clocks: no evidence depends on an hour, and a wrong summer time is no forgery."""
+GATHERING = timedelta(minutes=5)  # time that writing the facts may take
 LOG, CLOCK, DECLARED = "log", "operator's clock", "declaration"
-Witness = tuple[str, Check]  # what a witness was given, in words, and the check of its receipt
+Witness = tuple[str, Check]  # subject of a witness in words, and the check of its receipt
 
 
 def check_order(
     inspection: Inspection, facts: CaseFacts | None, seal: LogProof | None, witnesses: Sequence[Witness]
 ) -> tuple[Check, tuple[Time, ...]]:
-    """``order``, and every time with whom it rests on; no facts or no entry where they can't be read."""
-    given = [Time(subject, check.time, check.by) for subject, check in witnesses if check.time is not None]
+    """Return ``order``, and every time with its source.
+
+    Args:
+        inspection: The bundle.
+        facts: The facts, or ``None`` if they cannot be read.
+        seal: Log proof of the seal, or ``None`` without a readable entry.
+        witnesses: Subject and check of each receipt.
+    """
+    witness_times = [Time(subject, check.time, check.by) for subject, check in witnesses if check.time is not None]
     sealed = Time("sealed", inspection.manifest.sealed_at, CLOCK)
     inside = list(_inside(facts)) if facts is not None else []
     entry = [] if seal is None else [Time("entry", seal.time, LOG)]
     pairs = [(held, sealed) for held in inside] + [(sealed, logged) for logged in entry]
-    pairs += [(held, stated) for stated in given for held in _held(stated.of, inside, sealed, entry)]
+    pairs += [(held, stated) for stated in witness_times for held in _held(stated.of, inside, sealed, entry)]
     pairs += _steps(facts) if facts is not None else ()
     try:
         pairs += _sequence([*(proof for _, proof in log_proofs(facts)), *([] if seal is None else [seal])])
@@ -35,17 +42,17 @@ def check_order(
     for earlier, later in pairs:
         if earlier.moment - later.moment > SLACK:
             return failed("order", f"{earlier.words}, can't be after {later.words}."), ()
-    shown = {"registration", "slice:01", "sealed", "entry"}
-    told = "; ".join(time.words for time in (*inside, sealed, *entry) if time.of in shown)
+    subjects = {"registration", "slice:01", "sealed", "entry"}
+    told = "; ".join(time.words for time in (*inside, sealed, *entry) if time.of in subjects)
     work = None if facts is None else facts.work
     stated = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
     declared = (Time(name, text, DECLARED) for name, text in stated.items() if text)
-    times = (*given, *inside, sealed, *entry, *declared)
+    times = (*witness_times, *inside, sealed, *entry, *declared)
     return passed("order", f"No time contradicts another by more than an hour: {told}."), times
 
 
 def _inside(facts: CaseFacts) -> Iterator[Time]:
-    """Every time that the facts state, all of which lie before the seal."""
+    """Yield every time in the facts; all of them precede the seal."""
     yield Time("registered", facts.work.registered_at, CLOCK)
     yield from (Time(name, proof.time, LOG) for name, proof in log_proofs(facts))
     for sighting in facts.sightings:
@@ -61,31 +68,31 @@ def _inside(facts: CaseFacts) -> Iterator[Time]:
 
 
 def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
-    """What comes before what within the facts."""
-    named = {time.of: time for time in _inside(facts)}
+    """Yield pairs of times in the facts of which the first must precede the second."""
+    times = {time.of: time for time in _inside(facts)}
     steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
     steps += [("licences", "written"), ("registered by another", "registered")]
-    written = named["written"]
+    written = times["written"]
     yield from ((time, written) for time in _inside(facts) if time.moment - written.moment > SLACK + GATHERING)
-    seen = [time for name, time in named.items() if name.startswith("first seen:")]
-    if seen and "decided" in named:
-        yield min(seen, key=lambda time: time.moment), named["decided"]
-    yield from ((time, named["licences"]) for time in seen)
+    seen = [time for name, time in times.items() if name.startswith("first seen:")]
+    if seen and "decided" in times:
+        yield min(seen, key=lambda time: time.moment), times["decided"]
+    yield from ((time, times["licences"]) for time in seen)
     for sighting in facts.sightings:
         number = f"{sighting.number:02d}"
         steps += [(f"first seen:{number}", f"{later}:{number}") for later in ("last seen", "slice")]
         for capture in sighting.captures:
             visit = Time(f"visit:{number}", capture.started, CLOCK)
-            if f"first seen:{number}" in named:
-                yield named[f"first seen:{number}"], visit
+            if f"first seen:{number}" in times:
+                yield times[f"first seen:{number}"], visit
             yield visit, Time("its end", capture.finished, CLOCK)
         if sighting.slice is not None and sighting.slice.record.seen is not None:
-            yield Time(f"record:{number}", sighting.slice.record.seen, CLOCK), named[f"slice:{number}"]
-    yield from ((named[first], named[then]) for first, then in steps if first in named and then in named)
+            yield Time(f"record:{number}", sighting.slice.record.seen, CLOCK), times[f"slice:{number}"]
+    yield from ((times[first], times[then]) for first, then in steps if first in times and then in times)
 
 
 def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> list[Time]:
-    """What has to be no later than a witness's time: what was given to it holds these."""
+    """Return the times that a witness's time must not precede: those inside its subject."""
     if subject.startswith("checkpoint of "):
         return [held for held in inside if held.of == subject.removeprefix("checkpoint of ")]
     if subject.startswith("unrelated"):
@@ -94,7 +101,7 @@ def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> 
 
 
 def _sequence(proofs: list[LogProof]) -> Iterator[tuple[Time, Time]]:
-    """Each log's entries by their numbers, with the latest before: its times don't run backwards."""
+    """Yield each log entry with the latest preceding one: a log's times must not run backwards."""
     latest: dict[str, Time] = {}
     placed = {(parse_note(proof.checkpoint).origin, proof.sequence, proof.time) for proof in proofs}
     for log, number, time in sorted(placed):

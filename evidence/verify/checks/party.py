@@ -1,4 +1,4 @@
-"""The check ``party``: whether the pages of a case lie on hosts of whoever is accused, by one reader of addresses."""
+"""Check ``party``: the pages of a case must be on hosts of the accused party, as one URL parser reads them."""
 
 from collections.abc import Iterator
 
@@ -15,11 +15,11 @@ from exhibit.network.addresses import (
 )
 from exhibit.plain import has_visible_letter
 
-WORK_ALONE = "none"  # the kind of party in the record of a work that is about no use of it
+WORK_ALONE = "none"  # kind of party in the record of a work that is about no use of it
 
 
 def check_alone(facts: CaseFacts) -> Iterator[Check]:
-    """What fails of the record of a work that is about a use all the same; nothing where it isn't."""
+    """Yield failures if the record of a work, which is about no use, names a party or a decision."""
     if facts.party.name:
         yield failed("party", f"The record of a work, without any sighting, names a party: {facts.party.name[:80]!a}.")
     if facts.decision.decision != "open" or facts.decision.at is not None:
@@ -27,7 +27,7 @@ def check_alone(facts: CaseFacts) -> Iterator[Check]:
 
 
 def check_party(facts: CaseFacts) -> Check:
-    """Whether the sightings' pages lie under the party's domain; raises ``FormatError`` where one lies elsewhere."""
+    """Check that the sightings' pages are under the party's domain; raises ``FormatError`` if one is elsewhere."""
     party, every = facts.party, [host_of(sighting.page_url) for sighting in facts.sightings]
     addresses = (address for seen in facts.sightings for address in (seen.page_url, seen.image_url, seen.final_url))
     named = next((address for address in addresses if _has_user(address)), "")
@@ -40,7 +40,7 @@ def check_party(facts: CaseFacts) -> Check:
     if not hosts:
         return not_checked("party", "No sighting names a page on a host.")
     own = {host for host in hosts if is_within(host, party.name)}
-    same = {host for host in own if is_within(party.name, host)}  # for which no list of public suffixes is needed
+    same = {host for host in own if is_within(party.name, host)}  # these need no public suffix list
     shared = own > same and is_public_suffix(party.name)
     expect(not shared, f"Anybody may have a name below {party.name[:80]}: that a page lies there makes nobody a party.")
     by_registry = same | {host for host in own - same if registered_name(host) == registered_name(party.name)}

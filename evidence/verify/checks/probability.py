@@ -1,4 +1,4 @@
-"""The check of a probability: the sealed figures and the sealed calibration have to give it."""
+"""Check of a probability: the sealed figures and the sealed calibration must give it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,54 +14,57 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Count
 
 TOLERANCE = 0.0002
-"""Most by which sealed and recomputed probability differ: the last of four decimals may be rounded otherwise."""
-MAX_CALIBRATIONS = 16  # so many calibrations are read; the facts of the product name one or a few
+"""Largest difference between sealed and recomputed probability.
+
+The last of four decimals may be rounded differently.
+"""
+MAX_CALIBRATIONS = 16  # limit of calibrations read; facts by Exhibit name one or a few
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBounds:
-    """What was counted, for each of the two decisions."""
+    """Counts for each of the two decisions."""
 
-    certain: BoundFacts  # for what is decided as certain
-    review: BoundFacts  # for what a person looks at
+    certain: BoundFacts  # for certain matches
+    review: BoundFacts  # for matches that a person reviews
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationFile:
-    """A calibration as it is written; :class:`exhibit.comparison.calibration.Calibration` says what the fields are."""
+    """A calibration as written; :class:`exhibit.comparison.calibration.Calibration` describes the fields."""
 
-    name: str  # what it is called
-    made: str  # the day on which it was made
-    pipeline: str  # the version of the comparison whose figures it is for
+    name: str  # name of the calibration
+    made: str  # date of creation
+    pipeline: str  # version of the comparison that gives the figures
     network: str  # name and version of the network that searched
-    data: str  # what it was measured on
+    data: str  # data set of the measurement
     photographs: Count  # photographs that show no registered picture and were searched for
-    prior: float  # the share of copies that is supposed
+    prior: float  # assumed share of copies
     figures: tuple[str, ...]  # names of the figures, see Calibrations
     weights: tuple[float, ...]  # a weight for each figure
-    intercept: float  # what is added to the sum
+    intercept: float  # constant added to the sum
     knots: tuple[tuple[float, float], ...]  # score and probability, rising
-    bounds: CalibrationBounds  # how often each decision failed
-    format: str = CALIBRATION_FORMAT  # the name of this format
+    bounds: CalibrationBounds  # failure rate of each decision
+    format: str = CALIBRATION_FORMAT  # name of this format
 
 
 Calibrations = Mapping[Digest | None, Calibration | Check]
-"""Each calibration by its digest, or the check that stands for every probability which rests on it."""
+"""Each calibration by its digest, or the check that replaces every probability based on it."""
 
 
 def read_calibrations(inspection: Inspection, facts: CaseFacts) -> Calibrations:
-    """The calibrations that the facts name, each read once."""
+    """Return the calibrations that the facts name, each read once."""
     first = {stated.digest: stated for stated in reversed(facts.calibrations)}
-    wanted = {match.verification.calibration for match in facts.matches}
-    used = [digest for digest in first if digest in wanted]
+    digests = {match.verification.calibration for match in facts.matches}
+    used = [digest for digest in first if digest in digests]
     more = not_checked("probability", f"Only {MAX_CALIBRATIONS} calibrations are read.")
-    found: dict[Digest | None, Calibration | Check] = dict.fromkeys(used, more)
-    found.update({digest: _read(inspection, first[digest]) for digest in used[:MAX_CALIBRATIONS]})
-    return found
+    calibrations: dict[Digest | None, Calibration | Check] = dict.fromkeys(used, more)
+    calibrations.update({digest: _read(inspection, first[digest]) for digest in used[:MAX_CALIBRATIONS]})
+    return calibrations
 
 
 def check_probability(match: MatchFacts, calibrations: Calibrations) -> Check:
-    """``probability:NN``: what the calibration makes of the figures, and that it is the one that the facts state."""
+    """Check that the calibration that the facts state gives the sealed probability (``probability:NN``)."""
     name, sealed = f"probability:{match.number:02d}", match.verification.probability
     calibration = calibrations[match.verification.calibration]
     assert sealed is not None
@@ -89,15 +92,15 @@ def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Che
         calibration = Calibration.from_json(inspection.read(stated.file))
     except (FormatError, IntegrityError) as error:
         return failed("probability", f"{stated.file}: {error.message}")
-    told = calibration_facts(calibration, stated.file)
-    if told != stated:
+    file_facts = calibration_facts(calibration, stated.file)
+    if file_facts != stated:
         return failed("probability", f"{stated.file} isn't the calibration that the facts state.")
     return calibration
 
 
 def calibration_facts(calibration: Calibration, file: str) -> CalibrationFacts:
-    """What facts state of a calibration that lies in a file."""
-    counted = (calibration.certain, calibration.review)
-    certain, review = (BoundFacts(bound.photographs, bound.failed, bound.per_million) for bound in counted)
+    """Return the facts of a calibration in a file."""
+    bounds = (calibration.certain, calibration.review)
+    certain, review = (BoundFacts(bound.photographs, bound.failed, bound.per_million) for bound in bounds)
     about = (calibration.name, calibration.made, calibration.data, calibration.digest, file)
     return CalibrationFacts(*about, certain, review, calibration.prior, calibration.photographs)

@@ -1,4 +1,7 @@
-"""Checks of what surrounds the seal: who signed it, its place in the log, and later checkpoints that continue it."""
+"""Checks of the seal's surroundings.
+
+Its signature, its place in the log, and later checkpoints that continue the log.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,8 +42,8 @@ class EntryFile:
     """``proofs/log/entry.json``."""
 
     sequence: Count  # the entry's number in the log, from 0
-    type: EntryType  # what it witnesses; here `seal`
-    time: datetime  # when the log wrote it down
+    type: EntryType  # type of the recorded event; here `seal`
+    time: datetime  # time of the entry by the log's clock
     commitment: Bytes32  # SHA-256 of the salt and the canonical opening
     salt: Bytes32  # 32 random bytes
     opening: dict[str, Any]  # `key`, `manifest` and `signature`
@@ -56,13 +59,13 @@ class InclusionFile:
 
 
 def check_signature(inspection: Inspection) -> Iterator[Check]:
-    """``signature`` and ``key``."""
+    """Check ``signature`` and ``key``."""
     yield checked("signature", _signature, inspection)
     yield checked("key", _key, inspection)
 
 
 def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check]:
-    """``entry``, ``inclusion``, ``checkpoint`` and ``consistency``."""
+    """Check ``entry``, ``inclusion``, ``checkpoint`` and ``consistency``."""
     names = ("entry", "inclusion", "checkpoint", "consistency")
     if not inspection.has(bag.ENTRY_PATH):
         yield from (not_checked(name, "The bundle holds no log entry of the seal.") for name in names)
@@ -79,18 +82,18 @@ def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check
 
 
 def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
-    """The seal's log proof, and its checkpoint; raises ``FormatError`` or ``IntegrityError``."""
+    """Return the seal's log proof, and its checkpoint; raises ``FormatError`` or ``IntegrityError``."""
     entry = inspection.read_as(EntryFile, bag.ENTRY_PATH)
     inclusion = inspection.read_as(InclusionFile, bag.INCLUSION_PATH)
     if inclusion.index != entry.sequence:
         raise FormatError("The inclusion proof is about another entry.")
     text = read_checkpoint(inspection)
-    stated = {field.name: getattr(entry, field.name) for field in fields(entry)}
-    return LogProof(**stated, size=inclusion.size, path=inclusion.path, checkpoint=text), parse_note(text)
+    entry_fields = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    return LogProof(**entry_fields, size=inclusion.size, path=inclusion.path, checkpoint=text), parse_note(text)
 
 
 def read_checkpoint(inspection: Inspection, file: str = bag.CHECKPOINT_PATH) -> str:
-    """The text of the bundle's checkpoint, or of a later one; raises ``FormatError``."""
+    """Return the text of the bundle's checkpoint, or of a later one; raises ``FormatError``."""
     try:
         return inspection.read(file, MAX_NOTE).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -98,14 +101,14 @@ def read_checkpoint(inspection: Inspection, file: str = bag.CHECKPOINT_PATH) -> 
 
 
 def expect_logged(proof: LogProof, kind: EntryType) -> None:
-    """Raise ``FormatError`` or ``IntegrityError`` unless an entry, its opening and its inclusion hold."""
+    """Raise ``FormatError`` or ``IntegrityError`` unless an entry, its opening and its inclusion are valid."""
     expect(proof.type is kind, f"The log's entry is about a {proof.type}, not a {kind}.")
     expect(opens(proof.opening, proof.salt, proof.commitment), "The log's entry commits to something else.")
     expect(_included(proof, parse_note(proof.checkpoint)), "The entry isn't included under the checkpoint's root.")
 
 
 def check_note(trust: Trust, name: str, note: Note, text: str) -> Check:
-    """Whether a pinned key of a log signed this checkpoint."""
+    """Check that a pinned key of a log signed this checkpoint."""
     return checked(name, _signed_note, trust, name, note, text)
 
 
@@ -119,7 +122,7 @@ def _signed_note(trust: Trust, name: str, note: Note, text: str) -> Check:
 
 
 def signer_of(trust: Trust, text: str) -> TrustedLog | None:
-    """The pinned log whose signature holds under a head, or ``None``."""
+    """Return the pinned log with a valid signature on a checkpoint, or ``None``."""
     for log in trust.logs:
         with suppress(UnknownWitnessError, IntegrityError):
             verify_note(text, log.vkey)
@@ -128,7 +131,10 @@ def signer_of(trust: Trust, text: str) -> TrustedLog | None:
 
 
 def is_by_the_same(one: TrustedLog | None, other: TrustedLog | None) -> bool:
-    """Whether two heads are by one pinned log, which may have changed its name, or its key where its operator stays."""
+    """Return True if two checkpoints are by one pinned log.
+
+    A log may change its name, or its key if its operator stays the same.
+    """
     if one is None or other is None:
         return False
     same = parse_verifier_key(one.vkey)[1] == parse_verifier_key(other.vkey)[1]
@@ -180,20 +186,20 @@ def _included(proof: LogProof, note: Note) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OwnCheckpoint:
-    """The bundle's checkpoint, the proofs that it continues earlier ones by their sizes, and whether it is signed."""
+    """The bundle's checkpoint, proofs that it continues earlier ones (by their sizes), and whether it is signed."""
 
     note: Note
     paths: dict[int, tuple[bytes, ...]]
     signed: bool
 
     def continues(self, old: Note) -> bool:
-        """Whether it is shown to continue an earlier checkpoint (RFC 9162, 2.1.4)."""
+        """Return True if the checkpoint is shown to continue an earlier one (RFC 9162, 2.1.4)."""
         path = self.paths.get(old.size, ())
         return merkle.verify_consistency(old.size, self.note.size, old.root, self.note.root, path)
 
 
 def own_checkpoint(inspection: Inspection) -> OwnCheckpoint | None:
-    """The bundle's checkpoint with what shows that it continues earlier ones; ``None`` when it can't be read."""
+    """Return the bundle's checkpoint with its consistency proofs; ``None`` if it cannot be read."""
     try:
         text = read_checkpoint(inspection)
         note = parse_note(text)
@@ -204,11 +210,15 @@ def own_checkpoint(inspection: Inspection) -> OwnCheckpoint | None:
 
 
 def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: LogProof) -> str:
-    """The name of the log that vouches for the checkpoint over an earlier entry.
+    """Return the name of the log that vouches for the checkpoint over an earlier entry.
 
-    Raises ``UnknownWitnessError`` or ``IntegrityError`` unless that checkpoint counts. It does when a pinned log signed
-    it, or when it signed the bundle's own checkpoint and that one continues it. A log that nobody knows could state any
-    time: its maker writes it when he likes. Nor does its name count then.
+    That checkpoint counts if a pinned log signed it, or signed the bundle's own checkpoint and that one continues it.
+    An unknown log could state any time, because its operator writes entries whenever they like; nor does its name
+    count.
+
+    Raises:
+        UnknownWitnessError: No pinned log vouches for the checkpoint.
+        IntegrityError: A signature or a note is invalid.
     """
     note = parse_note(proof.checkpoint)
     try:
@@ -216,23 +226,23 @@ def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: Log
     except UnknownWitnessError as error:
         continued = own is not None and own.continues(note)
         if own is not None and own.signed and continued:
-            return own.note.origin  # nobody signed the other's name
+            return own.note.origin  # no pinned key signed the other checkpoint's name
         how = "nor the bundle's own, which continues it" if continued else "and the bundle's own doesn't continue it"
         raise UnknownWitnessError(f"no pinned log signed its checkpoint, {how}.") from error
 
 
 def is_logged(checks: Iterable[Check]) -> bool:
-    """Whether ``entry`` and ``inclusion`` passed: only then the bundle's checkpoint has to do with its seal."""
+    """Return True if ``entry`` and ``inclusion`` passed: only then does the bundle's checkpoint cover its seal."""
     return {check.name for check in checks if check.state is State.PASSED}.issuperset({"entry", "inclusion"})
 
 
 def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
-    """Whether the bundle's checkpoint continues every earlier one that the facts hold."""
+    """Check that the bundle's checkpoint continues every earlier one in the facts."""
     name = "consistency"
     earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
     paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
-    known = {old.size for old in earlier.values()} if facts is not None else set(paths)
-    expect(set(paths) <= known, "The bundle holds a proof from a checkpoint on that isn't in the sealed files.")
+    sizes = {old.size for old in earlier.values()} if facts is not None else set(paths)
+    expect(set(paths) <= sizes, "The bundle holds a proof from a checkpoint on that isn't in the sealed files.")
     if not earlier:
         return not_checked(name, "The sealed files hold no earlier checkpoint.")
     for old in earlier.values():
@@ -253,7 +263,7 @@ def _consistency_proofs(inspection: Inspection) -> tuple[bag.ConsistencyProof, .
 
 
 def check_renewals(inspection: Inspection) -> Iterator[Check]:
-    """One ``renewal:`` for each later checkpoint; nothing when the bundle holds none."""
+    """Yield one ``renewal:`` for each later checkpoint in the bundle."""
     if not inspection.has(RENEWALS_PATH):
         return
     try:
@@ -265,20 +275,23 @@ def check_renewals(inspection: Inspection) -> Iterator[Check]:
 
 
 def renewed(inspection: Inspection) -> Mapping[Digest, str]:
-    """What witnesses of renewals were given, for those that continue the bundle's own checkpoint, with words for it."""
-    found: dict[Digest, str] = {}
+    """Return the digests that witnesses of renewals may have timestamped, with a description.
+
+    Only renewals that continue the bundle's own checkpoint are included.
+    """
+    subjects: dict[Digest, str] = {}
     if not inspection.has(RENEWALS_PATH) or not inspection.has(bag.CHECKPOINT_PATH):
-        return found
+        return subjects
     for record in renewal_records(inspection):
         with suppress(FormatError, IntegrityError):
             _renewal(inspection, record)
             digest = bag.checkpoint_digest(read_checkpoint(inspection, record.file))
-            found[digest] = f"later checkpoint of {record.size} entries"
-    return found
+            subjects[digest] = f"later checkpoint of {record.size} entries"
+    return subjects
 
 
 def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
-    """What is listed; raises ``FormatError``."""
+    """Return the listed renewals; raises ``FormatError``."""
     records = inspection.read_as(tuple[RenewalRecord, ...], RENEWALS_PATH)
     if len(records) > MAX_RENEWALS or len({record.size for record in records}) != len(records):
         raise FormatError(f"{RENEWALS_PATH} lists a checkpoint twice, or more than {MAX_RENEWALS}.")
@@ -286,7 +299,10 @@ def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
 
 
 def _signed_renewal(inspection: Inspection, record: RenewalRecord) -> str:
-    """That a later checkpoint continues the bundle's own, and whether a pinned log signed it: it needn't have."""
+    """Check that a later checkpoint continues the bundle's own.
+
+    A signature by a pinned log is reported but not required.
+    """
     words, later = _renewal(inspection, record), read_checkpoint(inspection, record.file)
     signed = check_note(inspection.trust, "", parse_note(later), later)
     expect(signed.state is not State.FAILED, signed.sentence)
@@ -309,7 +325,7 @@ def _renewal(inspection: Inspection, record: RenewalRecord) -> str:
 
 
 def check_signers(inspection: Inspection, logged: datetime | None) -> Iterator[Check]:
-    """``revoked``, when the pinned sealing key has been revoked, and one ``countersignature:`` for each.
+    """Yield ``revoked`` if the pinned sealing key has been revoked, and one ``countersignature:`` for each.
 
     ``logged`` is the earliest time by which a witness shows that the log held the seal with its signature.
     """
@@ -341,7 +357,7 @@ def _countersignature(inspection: Inspection, name: str, stem: str) -> Check:
 
 
 def _signer(inspection: Inspection, stem: str) -> bytes:
-    """The public key, 32 bytes, by which a counter-signature holds; raises ``FormatError``."""
+    """Return the public key, 32 bytes, of a valid counter-signature; raises ``FormatError``."""
     pem = inspection.read(f"{bag.COUNTERSIGNATURES}{stem}.pem", MAX_PEM)
     signature = inspection.read(f"{bag.COUNTERSIGNATURES}{stem}.sig", 64)
     try:
@@ -358,7 +374,10 @@ def _signer(inspection: Inspection, stem: str) -> bytes:
 
 
 def _judged(revoked: datetime, logged: datetime | None) -> Check:
-    """Whether a key that was revoked had signed before: only a witness can tell, the bundle's own times can't."""
+    """Check that a revoked key signed before its revocation.
+
+    Only a witness can show that, the bundle's own times cannot.
+    """
     since = f"The key was revoked at {second(revoked)}"
     if logged is None:
         return failed("revoked", f"{since}, and no pinned witness shows that the log held the signature before.")

@@ -1,6 +1,7 @@
-"""Checks of what follows from a bundle and is made once more to compare: drawings, the sheet, sentences of matches.
+"""Checks of generated content that is made again for comparison: drawings, the sheet, and sentences of matches.
 
-Drawings and sentences are made by other rooms, which hand over how (:class:`Makers`); without them nothing is compared.
+Other packages supply the functions that make drawings and sentences (:class:`Makers`); without them nothing is
+compared.
 """
 
 import re
@@ -22,19 +23,19 @@ from exhibit.errors import ExhibitError
 from exhibit.pictures.decode import decode
 from exhibit.types import Verification
 
-MAX_DRAWN = 60  # so many matches are drawn once more
+MAX_DRAWN = 60  # limit of matches that are drawn again
 BLOCK, UNLIKE = 16, 6.0
-"""Side of the squares in which drawings are compared, and the mean difference in levels that may be in each."""
+"""Side of the squares in which drawings are compared, and the allowed mean difference in levels of each."""
 SENSITIVE = frozenset({"difference", "points"})  # views in which another version of OpenCV may mark other details
 BY_COMMAND = "Not made again here; `exhibit verify` does it."
 
 
 @dataclass(frozen=True, slots=True)
 class Makers:
-    """How other rooms make what a bundle holds: drawings, and the figures of a comparison in sentences.
+    """Functions of other packages that make a bundle's content: drawings, and the figures of a comparison in sentences.
 
-    ``draw`` takes the found picture, the registered one and what was measured of them; it gives what makes the file of
-    a view by its role and the ending of its name.
+    ``draw`` takes the found picture, the registered one and the measured comparison; it returns a function that makes
+    the file of a view, given its role and file extension.
     """
 
     draw: Callable[[bytes, bytes, Verification], Callable[[str, str], bytes]]
@@ -44,7 +45,7 @@ class Makers:
 def check_remade(
     inspection: Inspection, facts: CaseFacts, calibrations: Calibrations, makers: Makers | None
 ) -> Iterator[Check]:
-    """``drawings``, ``sheet`` and ``words``, each where there is something to compare."""
+    """Check ``drawings``, ``sheet`` and ``words``, each if the bundle has any."""
     sheets = [file.path for file in inspection.manifest.files if is_sheet(file.path)]
     drawn = [match for match in facts.matches if match.drawings]
     if drawn:
@@ -56,7 +57,7 @@ def check_remade(
 
 
 def is_sheet(path: str) -> bool:
-    """Whether a sealed file stands where a document lies that follows from the facts."""
+    """Return True if a sealed file has the path of a document that follows from the facts."""
     return re.fullmatch(r"data/[^/]+\.pdf", path) is not None
 
 
@@ -74,17 +75,17 @@ def _check_drawings(
     inspection: Inspection, facts: CaseFacts, drawn: Sequence[MatchFacts], makers: Makers, tools: MadeWithFacts
 ) -> Check:
     registered = {picture.digest: picture.file for picture in facts.work.pictures}
-    seen = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
+    found_files = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
     count, others = 0, []
     for match in drawn[:MAX_DRAWN]:
         if match.verification.transform is None:
             return failed("drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
-        files = (seen[match.picture], registered[match.work_picture])
+        files = (found_files[match.picture], registered[match.work_picture])
         found, work = (inspection.sealed_bytes(path, LIMITS.max_bytes) for path in files)
-        made = makers.draw(found, work, match.verification)
+        draw = makers.draw(found, work, match.verification)
         for role, path in match.drawings.items():
             count += 1
-            unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), made(role, PurePosixPath(path).suffix))
+            unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), draw(role, PurePosixPath(path).suffix))
             if unlike <= UNLIKE:
                 continue
             problem = f"{path} isn't what the pictures and the alignment give: a part differs by {unlike:.0f} levels."
@@ -100,7 +101,7 @@ def _check_drawings(
 
 
 def _unlike(sealed: bytes, made: bytes) -> float:
-    """The largest mean difference of a square of two pictures, in levels; 255 when they aren't of one size."""
+    """Return the largest mean difference, in levels, of any square of two pictures; 255 if their sizes differ."""
     if sealed == made:
         return 0.0
     try:
@@ -116,7 +117,7 @@ def _unlike(sealed: bytes, made: bytes) -> float:
 
 
 class _Sealed(Mapping[str, bytes]):
-    """The sealed files by their paths, each read when it is asked for."""
+    """The sealed files by path, each read on access."""
 
     def __init__(self, inspection: Inspection) -> None:
         self._inspection = inspection
@@ -147,8 +148,8 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
     for path in sheets:
         if path not in paths:
             return failed("sheet", f"{path} isn't a document that follows from such facts.")
-        made = render(facts, _Sealed(inspection), paths[path], time_zone=tools.time_zone)
-        if made == inspection.sealed_bytes(path, LIMITS.max_bytes):
+        sheet = render(facts, _Sealed(inspection), paths[path], time_zone=tools.time_zone)
+        if sheet == inspection.sealed_bytes(path, LIMITS.max_bytes):
             continue
         if not _same_tools(tools):
             words = f"{path} is typeset otherwise here, or says something else."

@@ -1,6 +1,6 @@
-"""What a visit's record says of names, connections, certificates and clocks, held against itself and what was served.
+"""Check of a visit's record (names, connections, certificates, clocks) against itself and against what was served.
 
-Much of it is the word of whoever ran the machine. Whatever an honest visit can't have recorded is refused here.
+Much of the record is the word of whoever ran the machine. Values that no honest visit can have recorded are rejected.
 """
 
 import ipaddress
@@ -24,12 +24,17 @@ from exhibit.network.addresses import host_of, is_localhost, port_of
 VERSIONS = frozenset({"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"})
 SLACK = timedelta(hours=1)
 AHEAD = timedelta(days=1).total_seconds()
-"""Seconds by which servers' clocks may be ahead of the visit: caches answer with earlier dates, nobody with later."""
-NEAR = 0.01  # seconds by which a sample may differ from what the recorded answer gives
+"""Seconds by which servers' clocks may be ahead of the visit: caches return earlier dates, but never later ones."""
+NEAR = 0.01  # seconds by which a sample may differ from the value that the recorded response gives
 
 
 def expect_surroundings(network: NetworkRecord, dates: Sequence[Sequence[str]]) -> None:
-    """Raise ``FormatError`` with what can't be so, given the ``Date`` headers of each stated exchange's answers."""
+    """Raise ``FormatError`` for impossible values.
+
+    Args:
+        network: The record of the surroundings.
+        dates: ``Date`` headers of the responses that may belong to each stated exchange.
+    """
     for step in network.exchanges:
         _expect_connection(step)
     for one in [one for step in network.exchanges if step.tls for one in step.tls.chain] + list(network.certificates):
@@ -37,14 +42,14 @@ def expect_surroundings(network: NetworkRecord, dates: Sequence[Sequence[str]]) 
     _expect_clock(network, dates)
     expect(not network.proxy.used, "The surroundings name a proxy, and no visit uses one.")
     visited = {_plain(step.host) for step in network.exchanges}
-    named = {_plain(host) for host in network.hosts_file.names_visited_hosts}
-    expect(named <= visited, "The surroundings name a host of the machine's own table that wasn't visited.")
+    named_hosts = {_plain(host) for host in network.hosts_file.names_visited_hosts}
+    expect(named_hosts <= visited, "The surroundings name a host of the machine's own table that wasn't visited.")
     servers = all(_is_address(server) for server in network.name_servers)
     expect(servers, "The surroundings name a name server that is no address.")
 
 
 def expect_undisturbed(network: NetworkRecord) -> None:
-    """Raise ``NotFoundError`` where the record itself says that something else may have been seen."""
+    """Raise ``NotFoundError`` if the record itself shows that something else may have been visited."""
     named = [host for host in network.hosts_file.names_visited_hosts if not is_localhost(_plain(host))]
     if named:
         raise NotFoundError(f"The machine has an address of its own for {named[0][:80]}: another server may be meant.")
@@ -55,69 +60,69 @@ def expect_undisturbed(network: NetworkRecord) -> None:
 
 
 def _expect_connection(step: NetworkExchange) -> None:
-    """That a connection led to the host and port of its address, by an answer of a name server, as TLS goes."""
+    """Check that a connection led to host and port of its URL, as a name server resolved it, with plausible TLS."""
     about = step.url[:200]
     led = _plain(step.host) == _plain(host_of(step.url)) and step.peer.port == port_of(step.url)
     expect(led, f"The connection for {about} led to another host or port.")
-    known = step.dns_answers and all(map(_is_address, (*step.dns_answers, step.peer.address)))
-    expect(known, f"The name in {about} has no address, or one that is none.")
+    is_resolved = step.dns_answers and all(map(_is_address, (*step.dns_answers, step.peer.address)))
+    expect(is_resolved, f"The name in {about} has no address, or one that is none.")
     if step.tls is None:
         return
     suite = step.tls.cipher is None or step.tls.cipher.startswith("TLS_") == (step.tls.version == "TLSv1.3")
     expect(step.tls.version in VERSIONS and suite, f"The connection for {about} is secured as none is.")
     expect(step.tls.chain, f"The server of {about} showed no certificate.")
     leaf = read_certificate(step.tls.chain[0].content)
-    if leaf is not None:  # what can't be read was sealed as such
+    if leaf is not None:  # an unreadable certificate was sealed as such
         inside = leaf.not_valid_before_utc - SLACK <= step.sent <= leaf.not_valid_after_utc + SLACK
         expect(inside, f"The certificate of {about} wasn't valid then, and the visit checks that.")
         expect(_is_of(leaf, _plain(step.host)), f"The certificate of {about} is of another host.")
 
 
 def _expect_described(one: NetworkCertificate) -> None:
-    """That a certificate says what is stated of it; raises ``NotFoundError`` where it can't be read here."""
+    """Check that a certificate matches its stated fields; raises ``NotFoundError`` if it cannot be read here."""
     certificate = read_certificate(one.content)
     if certificate is None:
         if any((one.subject, one.issuer, one.not_before, one.not_after)):
             raise NotFoundError("The surroundings state what a certificate says that can't be read here.")
         return
-    found = described_certificate(certificate)
-    wrong = next((name for name in found if getattr(one, name) and getattr(one, name) != found[name]), "")
+    described = described_certificate(certificate)
+    wrong = next((name for name in described if getattr(one, name) and getattr(one, name) != described[name]), "")
     expect(not wrong, f"The surroundings state another {wrong} of a certificate than it does.")
 
 
 def _is_of(leaf: x509.Certificate, host: str) -> bool:
-    """Whether a certificate is one of a host: by name, by a star in place of the first label, or by address."""
+    """Return True if a certificate is valid for a host: by name, by a wildcard as first label, or by address."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return False
     if _is_address(host):
         return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
-    known = {name.lower().rstrip(".") for name in names.get_values_for_type(x509.DNSName)}
-    return host in known or f"*.{host.partition('.')[2]}" in known
+    dns_names = {name.lower().rstrip(".") for name in names.get_values_for_type(x509.DNSName)}
+    return host in dns_names or f"*.{host.partition('.')[2]}" in dns_names
 
 
 def _expect_clock(network: NetworkRecord, dates: Sequence[Sequence[str]]) -> None:
-    """That the clocks are those of the recorded answers, each that has a date, and the most certain one counts."""
+    """Check that clock samples follow from the recorded responses with a date, and that the most certain one counts."""
     clock = network.clock
-    left = list(clock.samples)
+    samples = list(clock.samples)
     for step, stated in zip(network.exchanges, dates, strict=True):
-        found = [offset for date in stated if (offset := _offset(step, date)) is not None]
-        if not found:
+        offsets = [offset for date in stated if (offset := _offset(step, date)) is not None]
+        if not offsets:
             continue
         half = 0.5 + (step.answered - step.sent).total_seconds() / 2
-        sample = left.pop(0) if left else None
+        sample = samples.pop(0) if samples else None
         same = sample is not None and sample.url == step.url and abs(sample.uncertainty - half) <= NEAR
-        same = same and sample is not None and any(abs(sample.offset - offset) <= NEAR for offset in found)
+        same = same and sample is not None and any(abs(sample.offset - offset) <= NEAR for offset in offsets)
         expect(same, f"The surroundings state another clock of {step.url[:200]} than it answered with.")
-    expect(not left, "The surroundings state a clock of which no answer told.")
+    expect(not samples, "The surroundings state a clock of which no answer told.")
     best = min(clock.samples, key=lambda sample: sample.uncertainty, default=None)
-    wanted = (None, None) if best is None else (best.offset, best.uncertainty)
-    expect((clock.offset, clock.uncertainty) == wanted, "The surroundings state a clock that isn't the most certain.")
+    expected = (None, None) if best is None else (best.offset, best.uncertainty)
+    expect((clock.offset, clock.uncertainty) == expected, "The surroundings state a clock that isn't the most certain.")
 
 
 def _offset(step: NetworkExchange, date: str) -> float | None:
-    """By how many seconds a ``Date`` is ahead; ``None`` for none that can be read."""
+    """Return by how many seconds a ``Date`` is ahead; ``None`` if it cannot be read."""
     try:
         middle: datetime = step.sent + (step.answered - step.sent) / 2
         return (parsedate_to_datetime(date) + timedelta(seconds=0.5) - middle).total_seconds()

@@ -1,6 +1,6 @@
-"""The first lines of a verdict about the work: whose word it is, when it was registered, and what its files state.
+"""First lines of a verdict about the work: who declared it, when it was registered, and what its files state.
 
-An owner declares what he likes of his work, and a log that is his own dates it as he likes. Nobody can examine that,
+An owner can declare anything about the work, and a log that the owner runs can state any date. Nobody can examine that,
 so a verdict begins with it.
 """
 
@@ -23,23 +23,23 @@ from exhibit.pictures.metadata import DAMAGED, ENCODING, FileMetadata, read_meta
 from exhibit.plain import has_visible_letter
 
 MAX_SHOWN, MAX_READ = 3, 40
-"""Documents, registrations, files and notes of which a line names each, and pictures whose files are read."""
+"""Limit of documents, registrations, files and notes that a line lists, and of pictures whose files are read."""
 MOMENT = timedelta(seconds=1)
 MAX_VALUE = 80  # characters of a value
 OF_ITSELF = ("author", "rights", "credit", "holder", "licence", "source_type", "aigc")
-"""What a line says of what a picture's file states of itself."""
+"""Metadata fields of a picture's file that a line shows."""
 UNREAD = frozenset({DAMAGED, ENCODING})
 BY_FILE = "stated by whoever wrote the file; no check shows it"
 MANIFEST_MARK = b"jumb"
 
 
 def quoted(text: str) -> str:
-    """A value as a line shows it, so that nothing in it looks like a line or a check."""
+    """Return a value quoted for a line, so that nothing in it resembles a line or a check."""
     return repr(text[:MAX_VALUE] + ("…" if len(text) > MAX_VALUE else ""))
 
 
 def work_line(facts: CaseFacts) -> str:
-    """What the owner declares of the work."""
+    """Return the owner's declarations about the work."""
     work = facts.work
     by = f"by {quoted(work.author)}" if has_visible_letter(work.author) else "nobody named as author"
     parts = [f"{quoted(work.title)} {by}"]
@@ -52,7 +52,7 @@ def work_line(facts: CaseFacts) -> str:
 
 
 def registered_line(inspection: Inspection, facts: CaseFacts) -> str:
-    """When the work was registered here, and what had been before."""
+    """Return when the work was registered here, and what had happened before."""
     work, entry = facts.work, facts.work.registration
     parts = [second(work.registered_at)]
     if entry is not None and abs(entry.time - work.registered_at) > SLACK:
@@ -68,8 +68,8 @@ def registered_line(inspection: Inspection, facts: CaseFacts) -> str:
     periods = [seen.period for seen in facts.sightings if seen.period and _ends_before(seen.period, first)]
     parts += [f"after a copy had been seen, in {quoted(period)}" for period in sorted(periods)[:1]]
     parts += _late_pictures(facts)
-    found = {seen.picture.digest for seen in facts.sightings}
-    if any(picture.digest in found for picture in work.pictures):
+    found_digests = {seen.picture.digest for seen in facts.sightings}
+    if any(picture.digest in found_digests for picture in work.pictures):
         parts.append("with a file that is, byte for byte, one that was found")
     elif any(_shows_the_same(inspection, facts, match) for match in facts.matches[:MAX_READ]):
         parts.append("with a file that shows, pixel for pixel, what one that was found shows")
@@ -79,7 +79,10 @@ def registered_line(inspection: Inspection, facts: CaseFacts) -> str:
 
 
 def _shows_the_same(inspection: Inspection, facts: CaseFacts, match: MatchFacts) -> bool:
-    """Whether both pictures of a match have the same pixels, as after bytes were added or metadata was removed."""
+    """Return True if both pictures of a match have the same pixels.
+
+    This happens when metadata was removed or bytes were added.
+    """
     registered = next((one for one in facts.work.pictures if one.digest == match.work_picture), None)
     found = next((one.picture for one in facts.sightings if one.picture.digest == match.picture), None)
     if registered is None or found is None or (registered.width, registered.height) != (found.width, found.height):
@@ -96,7 +99,7 @@ def _shows_the_same(inspection: Inspection, facts: CaseFacts, match: MatchFacts)
 
 
 def _late_pictures(facts: CaseFacts) -> Iterator[str]:
-    """The registered pictures of matches that were added to the work after their copies had been seen."""
+    """Yield the registered pictures of matches that were added to the work after their copies had been seen."""
     for number, picture in enumerate(facts.work.pictures, 1):
         entries = [
             proof for proof in facts.work.further_registrations if proof.opening.get("picture") == picture.digest.hex
@@ -112,7 +115,7 @@ def _late_pictures(facts: CaseFacts) -> Iterator[str]:
 
 
 def _stated_elsewhere(facts: CaseFacts) -> datetime | None:
-    """Since when the found bytes were there by what others state, such as a web archive."""
+    """Return since when the found bytes existed according to others, such as a web archive."""
     others = [one for seen in facts.sightings for one in seen.elsewhere if one.same and one.of == "picture"]
     return earliest(stated_time(one.stated)[0] for one in others)
 
@@ -125,36 +128,36 @@ def _ends_before(period: str, moment: datetime) -> bool:
 
 
 def documents_line(inspection: Inspection, facts: CaseFacts) -> str:
-    """The documents of the chain of title; empty where there is none."""
-    told = []
+    """Return the documents of the chain of title; empty if there are none."""
+    parts = []
     for document in facts.work.attachments:
         file = inspection.manifest.file(document.file)
         why = "withheld" if document.file in inspection.left_out else "an empty file" if file and not file.size else ""
         why = "not in this bundle" if document.file in facts.absent else why
-        told.append(quoted(document.title) + f" ({why})" * bool(why))
-    return _some(told)
+        parts.append(quoted(document.title) + f" ({why})" * bool(why))
+    return _some(parts)
 
 
 def licences_line(facts: CaseFacts) -> str:
-    """What the search of the owner's licences came to."""
+    """Return the result of the search of the owner's licences."""
     search = facts.licence_check
-    found = {
+    result = {
         "all": "the records cover the use",
         "some": f"of {search.searched} records some cover some of the sightings, not all",
         "none": f"none of {search.searched} records covers the use",
         "unsearched": "none had been entered, so none was searched",
     }[search.outcome]
-    return "; ".join([found, *([_some([quoted(reason) for reason in search.reasons])] if search.reasons else [])])
+    return "; ".join([result, *([_some([quoted(reason) for reason in search.reasons])] if search.reasons else [])])
 
 
 def own_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
-    """Lines of what pictures' files state of themselves, and of what was seen of files with more than one picture."""
-    registered, found = facts.work.pictures, [sighting.picture for sighting in facts.sightings]
+    """Yield lines on metadata in pictures' files, and on files with more than one picture."""
+    registered, found_pictures = facts.work.pictures, [sighting.picture for sighting in facts.sightings]
     work = facts.work
     declared = [work.author, work.holder, work.credit, facts.owner.name]
-    told = [*_statements(inspection, registered, declared), *_statements(inspection, found, declared)]
-    if told:
-        yield Line("file", _some(told, "; "), BY_FILE)
+    statements = [*_statements(inspection, registered, declared), *_statements(inspection, found_pictures, declared)]
+    if statements:
+        yield Line("file", _some(statements, "; "), BY_FILE)
     of_files = [check for check in checks if not check.name.startswith("capture")]
     remarks = list(dict.fromkeys(remark for check in of_files for remark in check.remarks))
     if remarks:
@@ -162,7 +165,7 @@ def own_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check])
 
 
 def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declared: Sequence[str]) -> Iterator[str]:
-    """What files say of author, rights, licence and making that isn't declared, each with its name."""
+    """Yield what files state about author, rights, licence and origin beyond the owner's declarations."""
     read: set[str] = set()
     for picture in [one for one in pictures if inspection.sealed(one.file)][:MAX_READ]:
         if picture.digest.hex in read:
@@ -185,23 +188,23 @@ def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declar
 
 
 def _own_words(told: FileMetadata, declared: Sequence[str]) -> list[str]:
-    named = {name: getattr(told, name) for name in OF_ITSELF}
-    others = {name: text for name, text in named.items() if text and not _is_declared(text, declared)}
+    fields = {name: getattr(told, name) for name in OF_ITSELF}
+    others = {name: text for name, text in fields.items() if text and not _is_declared(text, declared)}
     return [f"{name.replace('_', ' ')} {quoted(text)}" for name, text in others.items()]
 
 
 def _is_declared(text: str, declared: Sequence[str]) -> bool:
-    """Whether a text names only whom the owner names, as ``© Ann`` does where Ann is the author."""
+    """Return True if a text names only someone whom the owner names, such as ``© Ann`` if Ann is the author."""
     plain = text.casefold()
     return any(name.strip() and plain.removeprefix("©").strip() == name.strip().casefold() for name in declared)
 
 
 def _some(told: Sequence[str], between: str = ", ") -> str:
-    """The first of several, and how many more there are."""
+    """Join the first of several items, with the number of the others."""
     more = f"{between}and {len(told) - MAX_SHOWN} more" if len(told) > MAX_SHOWN else ""
     return between.join(told[:MAX_SHOWN]) + more
 
 
 def public_page(facts: CaseFacts) -> str:
-    """The address at which everybody could see a work, as a person reads it."""
+    """Return the URL at which the work was public, for a reader."""
     return without_scheme(facts.work.public_page)
