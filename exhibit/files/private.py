@@ -1,4 +1,4 @@
-"""What Exhibit writes is for its user alone, and for nobody else on the machine."""
+"""Permissions that keep Exhibit's files private to its user account."""
 
 import contextlib
 import os
@@ -9,15 +9,18 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def keep_private() -> None:
-    """Close to others all files and folders that this process and its children make; entry points begin with it."""
+    """Set the umask so that this process and its children create private files only. Entry points call this first."""
     os.umask(_OTHERS)
 
 
 def closed(data_dir: Path) -> int:
-    """Close files and folders of the data folder that others may read, such as settings that an editor saved.
+    """Remove other users' permissions on files and folders of the data folder, such as settings saved by an editor.
 
-    Returns how many they were. What lies behind a closed door isn't looked for. The folder itself may let the group of
-    its servers pass.
+    Contents of folders that are already private are not checked. The data folder itself may allow access to the group
+    of its servers.
+
+    Returns:
+        Number of files and folders that were changed.
     """
     mended, waiting = 0, [data_dir]
     while waiting:

@@ -1,6 +1,6 @@
-"""Writing a rights statement into a picture's file, as XMP (ISO 16684-1), without touching a pixel.
+"""Embedding of a rights statement into an image file, as XMP (ISO 16684-1), without changing any pixel.
 
-The properties are those of the IPTC Photo Metadata Standard 2023.1 and of PLUS. What the file's XMP says besides stays.
+The properties are those of the IPTC Photo Metadata Standard 2023.1 and of PLUS. Other XMP of the file is kept.
 """
 
 import struct
@@ -21,19 +21,19 @@ _PNG, _PNG_XMP = b"\x89PNG\r\n\x1a\n", b"XML:com.adobe.xmp\0"
 
 @dataclass(frozen=True, slots=True)
 class RightsStatement:
-    """What is written; what is empty is left as the file has it."""
+    """Rights statement to embed. Empty fields leave the file's own values unchanged."""
 
     title: str = ""
     creator: str = ""
     credit: str = ""
     rights: str = ""  # copyright notice
-    holder: str = ""  # of the rights
-    licensor: str = ""  # address at which a licence is to be had
+    holder: str = ""  # rights holder
+    licensor: str = ""  # URL where a licence can be obtained
     no_mining: bool = False  # PLUS Data Mining: prohibited
 
 
 def with_rights(data: bytes, statement: RightsStatement) -> bytes:
-    """The same JPEG or PNG with a rights statement in its XMP; raises ``RefusedError`` for another or damaged file."""
+    """Return the JPEG or PNG with a rights statement in its XMP. Raises ``RefusedError`` for other or damaged files."""
     try:
         if data.startswith(_JPEG):
             return b"".join(_jpeg(data, statement))
@@ -45,7 +45,7 @@ def with_rights(data: bytes, statement: RightsStatement) -> bytes:
 
 
 def _jpeg(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
-    """The segments (ISO/IEC 10918-1, B.1): the packet stands behind the leading APP0 and APP1."""
+    """Yield the segments (ISO/IEC 10918-1, B.1). The packet follows the leading APP0 and APP1."""
     kept: list[bytes] = []
     old, place, leading = b"", 2, 0
     while data[place + 1] not in (0xDA, 0xD9):
@@ -67,14 +67,14 @@ def _jpeg(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
 
 
 def _png(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
-    """The chunks (PNG, third edition, 5.3): the packet stands behind IHDR, in an iTXt that isn't compressed."""
+    """Yield the chunks (PNG, third edition, 5.3). The packet follows IHDR, in an uncompressed iTXt."""
     kept: list[bytes] = []
     old, place = b"", len(_PNG)
     while place < len(data):
         (size,) = struct.unpack_from(">I", data, place)
         chunk = data[place : place + 12 + size]
         if chunk[4:8] == b"iTXt" and chunk[8:].startswith(_PNG_XMP):
-            told = chunk[8 + len(_PNG_XMP) : -4]  # whether and how it is compressed, two names, the packet
+            told = chunk[8 + len(_PNG_XMP) : -4]  # compression flag and method, two names, the packet
             packet = told[2:].split(b"\0", 2)[-1]
             old = _inflated(packet) if told[:1] == b"\1" else packet
         else:
@@ -93,7 +93,7 @@ def _inflated(packet: bytes) -> bytes:
 
 
 def _packet(old: bytes, statement: RightsStatement) -> bytes:
-    """The old packet with our properties in place of its own, without what is damaged of it; or a new one."""
+    """Return the old packet with these properties replaced and damaged parts dropped, or a new packet."""
     ours = list(_properties(statement))
     whole = parse_packet(old).root
     rdf = None if whole is None else next(whole.iter(RDF), None)

@@ -1,8 +1,8 @@
-"""What a picture's file states of itself: EXIF, IPTC and XMP, read within limits. Nobody has examined any of it.
+"""Metadata in image files: EXIF, IPTC and XMP, read within limits. The statements in it are not verified.
 
-Where several say something, XMP goes before IPTC and IPTC before EXIF, as the Metadata Working Group's guidelines
-(version 2.0, 2010) have it for writers that keep them together. What is sound is read; what is damaged, cut or written
-in an unknown character set is a :class:`MetadataProblem`, and never a value.
+If several blocks have the same field, XMP takes precedence over IPTC, and IPTC over EXIF, as in the Metadata Working
+Group's guidelines (version 2.0, 2010) for writers that keep them in sync. Valid values are read. Damaged or truncated
+text and text in an unknown character set become a :class:`MetadataProblem`, and never a value.
 """
 
 import json
@@ -23,62 +23,63 @@ from exhibit.pictures.text_encodings import Text, comparable, decode_as_one, enc
 from exhibit.plain import mended
 
 MAX_TEXT = 300
-MAX_ENTRIES = 20  # of a list
-MAX_VALUE = 4_096  # characters or bytes of a value that are looked at
-MAX_AIGC = 1 << 14  # characters of a label
+MAX_ENTRIES = 20  # maximum entries of a list
+MAX_VALUE = 4_096  # maximum characters or bytes of a value that are examined
+MAX_AIGC = 1 << 14  # maximum characters of a label
 MAX_PROBLEMS = 20
 AIGC_FIELDS = ("Label", "ContentProducer", "ProduceID", "ContentPropagator", "PropagateID")
-"""Of the label of GB 45438-2025, appendix E, in its order; the fields that are reserved for signatures are left out."""
+"""Fields of the label in GB 45438-2025, appendix E, in order, without those reserved for signatures."""
 DAMAGED, ENCODING, LONG, CONFLICT = "damaged", "encoding", "long", "conflict"
-"""Reasons of problems: what is not as its standard has it, text of an unknown character set, text that was cut, and a
-name that differs from that of a block that goes before."""
+"""Reasons of problems: content that violates its standard, text in an unknown character set, text that was cut, and a
+name that differs from that of a block with higher precedence.
+"""
 _COMPARED = ("author", "credit", "rights")
 _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
 _PNG_FIELDS = {"title": "title", "author": "author", "copyright": "rights", "comment": "comment"}
 _Fields = Iterator[tuple[str, list[Text]]]
-"""Fields with their values; of a field that comes again, the first that says something counts."""
+"""Fields with their values. Of repeated fields, the first that has a value counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataProblem:
-    """What could not be read of a file's metadata, or is not certain."""
+    """Metadata of a file that could not be read or is uncertain."""
 
     block: str  # "EXIF", "IPTC", "XMP", "Photoshop", "PNG text" or "comment"; empty for the whole file
     reason: str  # "damaged", "encoding", "long", "conflict", or that of an ``UnreadablePictureError``
-    field: str = ""  # of ``FileMetadata``; empty where it is not known what is missing
-    text: str = ""  # what can be read of it, with U+FFFD for the rest
+    field: str = ""  # field of ``FileMetadata``; empty if unknown
+    text: str = ""  # readable part, with U+FFFD for the rest
 
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What the file states; empty where it says nothing that is certain."""
+    """Statements in a file's metadata. Fields without a certain value are empty."""
 
-    title: str = ""  # of the picture
-    author: str = ""  # creator, byline, artist; several with a comma between
-    created: str = ""  # ISO 8601 day, or as much as is there
+    title: str = ""  # title of the picture
+    author: str = ""  # creator, byline, artist; several separated by commas
+    created: str = ""  # ISO 8601 date, as far as known
     rights: str = ""  # copyright notice
-    credit: str = ""  # to whom the picture is to be credited
-    holder: str = ""  # owner of the rights
-    licence: str = ""  # address of a licence or rights statement
-    source_type: str = ""  # IPTC digital source type, as a rule an address of IPTC's NewsCodes
+    credit: str = ""  # credit line
+    holder: str = ""  # rights holder
+    licence: str = ""  # URL of a licence or rights statement
+    source_type: str = ""  # IPTC digital source type, usually a URL of IPTC's NewsCodes
     aigc: str = ""  # China's label of generated content (GB 45438-2025), its fields as ``Label: 1, …``
-    keywords: str = ""  # with a comma between
+    keywords: str = ""  # separated by commas
     comment: str = ""  # free text of JPEG, GIF, PNG and EXIF
     problems: tuple[MetadataProblem, ...] = ()
 
     def as_dict(self) -> dict[str, str]:
-        """Return the fields that say something."""
+        """Return the fields that have a value."""
         return {name: text for name in FIELDS if (text := getattr(self, name))}
 
 
 FIELDS = tuple(one.name for one in fields(FileMetadata) if one.name != "problems")
 MAKING = ("source_type", "aigc")
-"""Fields that say how a picture was made, which bundles seal."""
+"""Fields about how an image was made, which bundles seal."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What one block says."""
+    """Content of one metadata block."""
 
     block: str
     fields: list[tuple[str, list[Text]]] = field(default_factory=list)
@@ -86,7 +87,7 @@ class _Reading:
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
-    """Read what a picture's file states of itself, and what of that could not be read."""
+    """Read the metadata of an image file, including a list of its problems."""
     try:
         answer = asked("metadata", data, limits)[0]["metadata"]
     except UnreadablePictureError as error:
@@ -96,13 +97,13 @@ def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
 
 
 def read_here(data: bytes, limits: Limits) -> FileMetadata:
-    """Read the same in the child process that opens pictures; raises ``UnreadablePictureError``."""
+    """Read the metadata in this process, which must be the helper. Raises ``UnreadablePictureError``."""
     with opened(data, limits) as picture:
         return _merged([*_readings(collect_blocks(picture, data))])
 
 
 def _readings(blocks: Blocks) -> Iterator[_Reading]:
-    """Read all blocks, in the order in which they count."""
+    """Yield the content of all blocks in order of precedence."""
     for packet in blocks.xmp:
         parsed = xmp.parse_packet(packet)
         read = list(_xmp(parsed.root)) if parsed.root is not None else []
@@ -121,7 +122,7 @@ def _readings(blocks: Blocks) -> Iterator[_Reading]:
 
 
 def _merged(readings: Sequence[_Reading]) -> FileMetadata:
-    """Take each field from the first block that says something certain, and collect what is not."""
+    """Take each field from the first block with a certain value, and collect the problems."""
     every = [text for reading in readings for _, values in reading.fields for text in values]
     known = [text[:MAX_VALUE] for text in every if isinstance(text, str)]
     found: dict[str, str] = {}
@@ -151,13 +152,13 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
 
 
 def _differ(text: str, other: str) -> bool:
-    """Return True where two texts say different things; IPTC and EXIF may cut what XMP says in full."""
+    """Return True if two texts contradict each other. IPTC and EXIF may contain a truncated text of the XMP."""
     one, two = ("".join(filter(str.isalnum, comparable(each))) for each in (text, other))
     return bool(one and two) and one not in two and two not in one
 
 
 def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
-    """Return a text and why it is not certain, which is empty where it is."""
+    """Return a text and the reason why it is uncertain, empty if it is certain."""
     if isinstance(value, bytes):
         decoded = decode_as_one(value, encodings)
         if decoded is None:
@@ -202,13 +203,13 @@ def _png(texts: Iterable[tuple[str, Text]]) -> _Fields:
 
 
 def _comment(text: Text) -> _Fields:
-    """A free text, which may be a label of generated content."""
+    """Yield a free text, which may be a label of generated content."""
     label = _aigc(text)
     yield ("aigc", [label]) if label else ("comment", [text])
 
 
 def _iptc(said: Mapping[int, list[Text]]) -> _Fields:
-    """IPTC-IIM 4.2, record 2: 5 title, 25 keywords, 55 created, 80 byline, 105 headline, 110 credit, 116 copyright."""
+    """Yield fields of IPTC-IIM 4.2, record 2: 5 title, 25 keywords, 55 created, 80 byline, 105 headline, and others."""
     numbers = {5: "title", 105: "title", 80: "author", 110: "credit", 116: "rights", 25: "keywords"}
     for number, name in numbers.items():
         yield name, said.get(number, [])
@@ -216,7 +217,7 @@ def _iptc(said: Mapping[int, list[Text]]) -> _Fields:
 
 
 def _xmp(root: Element) -> _Fields:
-    """The properties of dc, photoshop, xmpRights, plus and cc in an XMP packet."""
+    """Yield the properties of dc, photoshop, xmpRights, plus and cc in an XMP packet."""
     said: dict[str, list[Text]] = {}
     for name, value in xmp.properties(root):
         texts: list[Text] = [mended(text) for text in xmp.texts(value)]
@@ -239,7 +240,7 @@ _XMP_FIELDS = {
 
 
 def _aigc(value: object) -> str:
-    """The fields of a label of GB 45438-2025: JSON, in a file without XMP inside an object under ``AIGC``."""
+    """Return the fields of a GB 45438-2025 label. It is JSON; in files without XMP, inside an object under ``AIGC``."""
     if not isinstance(value, str) or len(value) > MAX_AIGC:
         return ""
     try:
@@ -253,7 +254,7 @@ def _aigc(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    """Text as rows can hold it."""
+    """Replace unprintable characters and collapse whitespace, so that rows can hold the text."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
@@ -262,11 +263,11 @@ def _days(values: Sequence[Text]) -> list[Text]:
 
 
 def _day(text: str) -> str:
-    """An ISO 8601 day of EXIF's ``2020:05:31 10:00:00``, IPTC's ``20200531`` and XMP's ``2020-05-31T10:00``."""
+    """Parse an ISO 8601 date from EXIF (``2020:05:31 10:00:00``), IPTC (``20200531``) or XMP (``2020-05-31T10:00``)."""
     found = _DAY.match(text.strip())
     if found is None:
         try:
-            return parsedate_to_datetime(text).date().isoformat()  # PNG recommends the form of mails
+            return parsedate_to_datetime(text).date().isoformat()  # PNG recommends the date format of e-mails
         except (ValueError, OverflowError):
             return ""
     parts = [part for part in found.groups() if part]

@@ -1,4 +1,4 @@
-"""``python -m exhibit.pictures.picture_helper``: the helper that opens strangers' pictures (``pictures.decode``)."""
+"""``python -m exhibit.pictures.picture_helper``: the helper that opens untrusted images (``pictures.decode``)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from exhibit.pictures.decode import Limits
 
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
-    """What a picture holds, or why it is refused."""
+    """Return the requested data of an image, or the reason why it is refused."""
     limits = Limits(**question["limits"])
     try:
         if question["what"] == "metadata":
