@@ -39,9 +39,7 @@ from exhibit.types import PictureInfo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
 Image.init()  # Pillow registers some formats on demand; a multi-picture JPEG is opened via JPEG
-AvifImagePlugin.DEFAULT_MAX_THREADS = (
-    1  # the helper may not start threads (RLIMIT_NPROC), from which only root is exempt
-)
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # RLIMIT_NPROC forbids the helper threads; only root is exempt
 
 _TILE_SIDES = (322, 323)
 _JPEG = ("JPEG", "MPO")
