@@ -1,4 +1,4 @@
-"""Writes the demonstration's result as a table for people and as JSON for programs."""
+"""Result of the demonstration, as a table for people and as JSON for programs."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ def summary(result: Result) -> str:
 
 
 def table(result: Result, out: Path, opening: str) -> str:
-    """Return the closing table; `opening` is the command that opens the site."""
+    """Return the final table. `opening` is the command that opens the site."""
     return "\n".join([*_edits(result), "", *_others(result), "", *_seconds(result), "", *_places(result, out, opening)])
 
 
