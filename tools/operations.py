@@ -1,4 +1,4 @@
-"""Writes what `exhibit api` knows of the API's operations without loading it: ``python -m tools.operations``."""
+"""Writes the table of API operations for `exhibit api`, which does not load the API: ``python -m tools.operations``."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # settings make their secrets on first use
+os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # Django creates its secrets on first use
 django.setup()
 
 from desk.api.api import api  # noqa: E402 - Django has to be set up first
@@ -18,23 +18,23 @@ from desk.cli.api import BELOW, OPERATIONS  # noqa: E402
 OWNER = "/owners/{owner}/"
 NO_TEXT = ("integer", "number", "boolean")
 OF_MACHINES = ("/edge/", "/alliance/", "/owners/{owner}/passkeys")
-"""What contributors and partners sign, and what a browser is asked: nobody calls it by hand."""
+"""Operations signed by contributors and partners, or called by a browser: nobody calls them by hand."""
 
 
 def properties(schema: Schema) -> dict[str, Schema]:
-    """The fields of a JSON body by name."""
+    """Return the fields of a JSON body by name."""
     if "$ref" in schema:
         schema = api.get_openapi_schema()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return dict(schema.get("properties", {}))
 
 
 def typed(schema: Schema) -> list[str]:
-    """Names of the fields of a JSON body that take numbers or Booleans, or lists of them."""
+    """Return the names of the fields of a JSON body that are numbers or Booleans, or lists of them."""
     return [name for name, field in properties(schema).items() if not _kinds(field).isdisjoint(NO_TEXT)]
 
 
 def lists(schema: Schema) -> list[str]:
-    """Names of the fields of a JSON body that take lists."""
+    """Return the names of the fields of a JSON body that are lists."""
     return [name for name, field in properties(schema).items() if _is_list(field)]
 
 
@@ -48,7 +48,7 @@ def _kinds(field: Schema) -> set[str]:
 
 
 def table() -> dict[str, dict[str, Any]]:
-    """The operations by method and path, as the command takes them, with what each says and takes."""
+    """Return the operations by method and path, as the command expects them, with description and parameters."""
     found = {}
     for whole, methods in api.get_openapi_schema()["paths"].items():
         path = whole.removeprefix(BELOW)
@@ -73,13 +73,13 @@ def table() -> dict[str, dict[str, Any]]:
 
 
 def text() -> str:
-    """The file's text."""
+    """Return the content of the file."""
     lines = (f" {json.dumps(name)}: {json.dumps(one)}" for name, one in table().items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def main() -> None:
-    """Write it."""
+    """Write the file."""
     OPERATIONS.write_text(text(), encoding="utf-8")
 
 

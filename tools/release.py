@@ -30,7 +30,7 @@ _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say; 2 for wrong use or changes that no commit holds."""
+    """Run the command in the arguments. Returns 2 for wrong use and for uncommitted changes."""
     if arguments not in ([], ["sbom"]):
         print(__doc__)
         return 2
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
 
 
 def release(out: Path) -> list[Path]:
-    """Make all files of a release in a folder; returns them, the sums last."""
+    """Create all files of a release in a folder. Returns their paths, the checksums last."""
     page = subprocess.run([sys.executable, "-m", "evidence", "page"], cwd=ROOT, capture_output=True, check=True).stdout
     made = [
         written(out / f"{NAME}-{version()}.tar.gz", archive()),
@@ -60,16 +60,16 @@ def release(out: Path) -> list[Path]:
 
 
 def archive() -> bytes:
-    """What git holds at HEAD, packed without a time or a name of whoever packs it."""
+    """Return the archive of the files in git at HEAD, reproducible on any machine."""
     held = git("-c", "tar.umask=0022", "archive", "--format=tar", f"--prefix={NAME}-{version()}/", "HEAD")
     return gzip.compress(held, compresslevel=9, mtime=0)
 
 
 def sbom(when: datetime) -> bytes:
-    """The list of packages as CycloneDX JSON.
+    """Return the list of packages as CycloneDX JSON.
 
     Args:
-        when: the time that it states.
+        when: Timestamp of the document.
     """
     files = ["runtime.txt", "redis.txt", "extras.txt"]
     packages: dict[str, dict[str, Any]] = {}
@@ -95,7 +95,7 @@ def sbom(when: datetime) -> bytes:
 
 
 def pinned(text: str) -> list[dict[str, Any]]:
-    """The packages of a file of requirements, each as a component."""
+    """Return the packages of a requirement file, each as a component."""
     found = []
     for entry in re.split(r"\n(?=[A-Za-z0-9])", text.replace("\\\n", " ")):
         if pin := _PIN.match(entry):
@@ -110,7 +110,7 @@ def pinned(text: str) -> list[dict[str, Any]]:
                     "version": number,
                     **licence(name, number),
                     "purl": purl,
-                    # each of its files has a hash of its own; which one is installed depends on the machine
+                    # each of its files has its own hash, and the machine determines which one is installed
                     "externalReferences": [{"type": "distribution", "url": purl, "hashes": hashes}],
                 }
             )
@@ -118,7 +118,7 @@ def pinned(text: str) -> list[dict[str, Any]]:
 
 
 def licence(name: str, number: str) -> dict[str, Any]:
-    """What the package says of its licence, if this very version is installed here."""
+    """Return the licence stated by a package, if exactly this version is installed here."""
     try:
         said = metadata(name)
     except PackageNotFoundError:
@@ -134,22 +134,22 @@ def licence(name: str, number: str) -> dict[str, Any]:
 
 
 def version() -> str:
-    """The version in ``pyproject.toml``."""
+    """Return the version in ``pyproject.toml``."""
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
 def commit_time() -> datetime:
-    """When HEAD was committed."""
+    """Return the commit time of HEAD."""
     return datetime.fromtimestamp(int(git("log", "-1", "--format=%ct")), UTC)
 
 
 def git(*arguments: str) -> bytes:
-    """What git says."""
+    """Run git and return its output."""
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
 
 
 def written(path: Path, data: bytes) -> Path:
-    """A file with these bytes."""
+    """Write a file and return its path."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
     return path

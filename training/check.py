@@ -1,4 +1,4 @@
-"""How well held-out works are found by strong views of them, among works of training."""
+"""Recall of held-out works, searched among training works by strong views."""
 
 import numpy as np
 import torch
@@ -16,10 +16,11 @@ SIDE = 224
 
 @torch.no_grad()
 def check(model: Descriptor, studio: Studio, collection: Collection, device: torch.device) -> dict[str, float]:
-    """Recall of held-out works; empty when none are held out.
+    """Measure the recall of held-out works.
 
     Returns:
-        ``R@1``, ``R@10``, and ``R@0FP``: the share of views that are nearer to their work than any view is to another.
+        ``R@1``, ``R@10``, and ``R@0FP``: the share of views that are nearer to their work than any view is to another
+        work. Empty if no works are held out.
     """
     if not collection.held_out:
         return {}

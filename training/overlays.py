@@ -1,4 +1,4 @@
-"""Things laid over or around one picture: text, stickers, watermarks, frames and captions."""
+"""Overlays and borders for a picture: text, stickers, watermarks, frames and captions."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from training.edits import Colour, Pixels, chance, colour, paint, resized, strip
 
 
 def text(rng: Generator, pixels: Pixels) -> Pixels:
-    """Some lines of text, bare, outlined or on a bar."""
+    """Add lines of text, plain, outlined or on a bar."""
     written = pixels.copy()
     height, width = written.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
@@ -25,7 +25,7 @@ def text(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def stickers(rng: Generator, pixels: Pixels) -> Pixels:
-    """Some shapes with eyes, such as people lay over photographs."""
+    """Add shapes with eyes, like stickers on photographs."""
     covered = pixels.copy()
     height, width = covered.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
@@ -38,7 +38,7 @@ def stickers(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def watermark(rng: Generator, pixels: Pixels) -> Pixels:
-    """A line of text, repeated over the whole picture at an angle."""
+    """Repeat a line of text over the whole picture at an angle."""
     marked = pixels.copy()
     height, width = marked.shape[:2]
     line = strip(rng, max(7, int(height * rng.uniform(0.04, 0.1))))[:, : max(8, width // 2)]
@@ -55,7 +55,7 @@ def watermark(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def frame(rng: Generator, pixels: Pixels) -> Pixels:
-    """Borders of one colour, even or uneven, now and then a second one around."""
+    """Add borders of one colour, even or uneven, and sometimes a second border."""
     side = max(pixels.shape[:2])
     widths = [int(rng.choice([0, rng.uniform(0, 0.12), rng.uniform(0, 0.35)]) * side) for _ in range(4)]
     if chance(rng, 0.5):
@@ -65,7 +65,7 @@ def frame(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def caption(rng: Generator, pixels: Pixels) -> Pixels:
-    """A bar with lines of text above or below."""
+    """Add a bar with lines of text above or below."""
     height, width = pixels.shape[:2]
     bar, paper, lines = max(8, int(height * rng.uniform(0.12, 0.4))), colour(rng), int(rng.integers(1, 4))
     above = chance(rng, 0.6)
@@ -80,7 +80,7 @@ def caption(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def _bordered(pixels: Pixels, widths: list[int], ink: Colour) -> Pixels:
-    """Borders above, below, left and right."""
+    """Add borders with widths for above, below, left and right."""
     above, below, left, right = widths
     height, width = pixels.shape[:2]
     page = np.full((above + height + below, left + width + right, 3), ink, np.uint8)

@@ -1,6 +1,7 @@
-"""The page of a bundle's fields: every field of every format of a bundle, from the code that reads it.
+"""Reference page of a bundle's fields: all fields of all formats, from the code that reads them.
 
-Words are those of docstrings and of comments beside fields; a field without any gets ``?``, which the tests refuse.
+Descriptions come from docstrings and from comments beside fields. A field without one gets ``?``, which fails the
+tests.
 """
 
 import dataclasses
@@ -57,7 +58,7 @@ WHOLE: dict[str, tuple[str, type]] = {
 
 
 def kinds_below(kind: type) -> dict[str, type]:
-    """A dataclass and all within it, by name."""
+    """Return a dataclass and all dataclasses nested in it, by name."""
     found: dict[str, type] = {}
 
     def look(one: Any) -> None:  # noqa: ANN401 - annotations are of any kind
@@ -73,7 +74,7 @@ def kinds_below(kind: type) -> dict[str, type]:
 
 
 def described(kind: type) -> dict[str, str]:
-    """What the docstring, or a comment beside it, says of each field."""
+    """Return the description of each field, from the docstring or a comment beside it."""
     text = inspect.getdoc(kind) or ""
     _, _, attributes = text.partition("Attributes:\n")
     found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
@@ -82,7 +83,7 @@ def described(kind: type) -> dict[str, str]:
 
 
 def shape(schema: dict[str, Any]) -> str:
-    """A field's kind in words."""
+    """Describe the type of a field."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2].lstrip("_")
     if "anyOf" in schema:
@@ -99,7 +100,7 @@ def shape(schema: dict[str, Any]) -> str:
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the text of the page."""
     lines, told = [INTRODUCTION], set[str]()
     for name, (path, kind) in WHOLE.items():
         schema = schemas()[name]

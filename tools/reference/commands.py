@@ -1,4 +1,4 @@
-"""The page of all commands: from their help, options and examples."""
+"""Reference page of all commands: from their help, options and examples."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ all of them, how they end, and which keys their JSON has.
 
 
 def all_commands() -> Iterator[tuple[str, str, click.Command]]:
-    """Every command: its section, its whole name and itself."""
+    """Yield section, full name and object of every command."""
     for section, names in SECTIONS.items():
         for name in names:
             command: click.Command = exhibit
@@ -29,7 +29,7 @@ def all_commands() -> Iterator[tuple[str, str, click.Command]]:
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the text of the page."""
     parts, last = [INTRODUCTION], ""
     for section, name, command in all_commands():
         if section != last:
@@ -54,7 +54,7 @@ def _of(command: click.Command, kind: type[click.Parameter]) -> Iterator[click.P
 
 
 def _paragraphs(text: str | None) -> str:
-    """The paragraphs of a help, each in one line."""
+    """Return the paragraphs of a help text, each on one line."""
     return "\n\n".join(" ".join(one.split()) for one in (text or "").replace("\b\n", "").split("\n\n")).strip()
 
 
