@@ -1,4 +1,4 @@
-"""Lists of addresses in bulk: made by a seed as Parquet and CSV, read into the frontier of a crawl, handed out."""
+"""Bulk lists of URLs: generated from a seed as Parquet and CSV, read into the frontier of a crawl, and handed out."""
 
 import csv
 import multiprocessing
@@ -28,7 +28,7 @@ PROBED = 20
 
 
 def measure(lines: int, seed: int) -> Iterator[Titled]:
-    """Measure in a folder that is gone afterwards."""
+    """Measure in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         folder = Path(name) / "lists"
@@ -44,7 +44,7 @@ def measure(lines: int, seed: int) -> Iterator[Titled]:
 
 
 def rows(lines: int, seed: int) -> Iterator[tuple[str, str, int, int]]:
-    """Addresses on hosts of which few have many, with captions and sizes; one in a thousand can't be taken."""
+    """Yield URLs, a few of whose hosts have many, with captions and sizes. One in a thousand is invalid."""
     random_ = random.Random(seed)
     for number in range(lines):
         host = int(random_.paretovariate(0.7)) % (lines // 10 + 1)
@@ -55,7 +55,7 @@ def rows(lines: int, seed: int) -> Iterator[tuple[str, str, int, int]]:
 
 
 def write_parquet(path: Path, lines: int, seed: int) -> None:
-    """A list as img2dataset takes it, a row group at a time."""
+    """Write a list in img2dataset's format, one row group at a time."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -66,7 +66,7 @@ def write_parquet(path: Path, lines: int, seed: int) -> None:
 
 
 def write_csv(path: Path, lines: int, seed: int) -> None:
-    """The same as text."""
+    """Write a list as CSV."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -74,7 +74,7 @@ def write_csv(path: Path, lines: int, seed: int) -> None:
 
 
 def _apart(act: Callable[..., object], *given: object) -> Row:
-    """Do it in a process of its own, whose memory is its own."""
+    """Run a function in a separate process with its own memory."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(act, *given).result()  # type: ignore[return-value]
 
@@ -109,7 +109,7 @@ def _read(path: Path) -> Row:
 
 
 def _server() -> Callable[[], float]:
-    """What tells the processor seconds of the process of PostgreSQL that serves this one."""
+    """Return a function that returns the CPU seconds of the PostgreSQL process that serves this one."""
     import psutil
     from django.db import connection
 

@@ -1,6 +1,6 @@
-"""Whether what is found can be shown to others: copies of every kind, each confirmed, sealed and verified.
+"""Check that all matches lead to valid evidence: copies of every kind, each confirmed, sealed and verified.
 
-A bundle that an honest installation seals and its own verifier fails is worse than none.
+A bundle that an honest installation seals but its own verifier rejects is worse than none.
 """
 
 import random
@@ -22,7 +22,7 @@ from indexer.edits import EDITS, apply
 
 WORKS = 2
 BESIDE = 8
-"""Photographs that stand beside and behind copies."""
+"""Photographs placed beside and behind copies."""
 CHAINS, LENGTH = 6, 2
 STRENGTHS = (0.3, 0.6, 0.9)
 COUNTED = ("copies", "cases", "pass")
@@ -33,9 +33,9 @@ class Copy:
     """A copy of a work.
 
     Attributes:
-        family: of what was done to it.
-        name: what that was.
-        data: the file.
+        family: Kind of the change.
+        name: Name of the change.
+        data: The file.
     """
 
     family: str
@@ -44,7 +44,7 @@ class Copy:
 
 
 def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
-    """By family: copies, those that opened a case, bundles that pass; what fails is named on standard error."""
+    """Count by family: copies, copies that opened a case, valid bundles. Failures are printed to standard error."""
     told: dict[str, Counter[str]] = defaultdict(Counter)
     shuffled = random.Random(seed).sample(list(photos), len(photos))
     if len(shuffled) < works + BESIDE:
@@ -66,7 +66,7 @@ def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
 
 
 def copies(path: Path, others: Sequence[Path], seed: int) -> Iterator[Copy]:
-    """A photograph as every edit, every operation and some chains of these leave it."""
+    """Yield a photograph in every edit, every primitive and some chains of these."""
     chance = random.Random(f"{seed}:{path.name}")
     picture, beside = opened(path), [opened(other) for other in others]
     for name in EDITS:

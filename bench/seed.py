@@ -35,7 +35,7 @@ WORDS = ("harbour", "market", "bridge", "mountain", "portrait", "winter", "river
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is made."""
+    """Numbers of rows to create."""
 
     works: int
     sightings: int
@@ -47,41 +47,41 @@ class Sizes:
 
     @property
     def found(self) -> int:
-        """Different pictures that were seen: each some times."""
+        """Number of different pictures seen, each several times."""
         return max(2 * self.cases, self.sightings // 4)
 
     @property
     def crawls(self) -> int:
-        """All runs of all watches."""
+        """Number of runs of all watches."""
         return WATCHES * RUNS
 
     @property
     def refused(self) -> int:
-        """Refusals of a crawl."""
+        """Number of refusals of a crawl."""
         return max(1, self.sightings // 5_000)
 
     @property
     def files(self) -> int:
-        """Files of an upload: half of the works have come so."""
+        """Number of files of an upload. Half of the works were uploaded."""
         return max(1, self.works // 2 // UPLOADS)
 
     @property
     def packages(self) -> int:
-        """Packages of some bundles each."""
+        """Number of packages with several bundles each."""
         return max(1, self.cases // 100)
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """What the rows are made from.
+    """Source of the rows.
 
     Attributes:
-        owner: its primary key.
-        person: who has decided.
-        sizes: how much.
-        thumbnails: digests of pictures in the blob store, which all rows share.
-        moment: now.
-        chance: the same for the same seed.
+        owner: Primary key of the owner.
+        person: User who made the decisions.
+        sizes: Numbers of rows.
+        thumbnails: Digests of pictures in the blob store, shared by all rows.
+        moment: Current time.
+        chance: Seeded random numbers.
     """
 
     owner: int
@@ -92,7 +92,7 @@ class Seed:
     chance: random.Random
 
     def tables(self) -> "Iterator[tuple[str, type[Model], Iterator[Row]]]":
-        """Every table with its rows."""
+        """Yield every table with its rows."""
         from registry import models
 
         sizes = self.sizes
@@ -133,7 +133,7 @@ class Seed:
         return since + (self.moment - since) * self.chance.random()
 
     def _found(self, number: int) -> int:
-        """The picture of a sighting, and of the match that is seen there."""
+        """Return the picture of a sighting, and of the match seen there."""
         return self.sizes.works + (number - 1) % self.sizes.found + 1
 
     def _work_of(self, case: int) -> int:
@@ -164,7 +164,7 @@ class Seed:
         return self._numbered(number) | {"registered_at": self._some_time()} | told
 
     def _fingerprints(self) -> Iterator[Row]:
-        """Local features of no length: workers that run for this database have nothing to measure."""
+        """Yield empty local features, so that workers that run on this database have nothing to measure."""
         from registry.fingerprints.fingerprints import space_id
 
         told = {"space_id": space_id(ROOTSIFT), "part": LOCAL, "vector": b""}
@@ -172,7 +172,7 @@ class Seed:
 
     def _watch(self, number: int) -> Row:
         sources = [{"kind": "site", "url": f"https://www.party-{number}.example/"}]
-        # paused: nothing seeded may be visited by workers that run for this database
+        # Paused, so that workers that run on this database visit nothing.
         return self._numbered(number) | {"name": f"Watch {number}", "sources": sources, "paused": True}
 
     def _crawl(self, number: int) -> Row:
@@ -312,7 +312,7 @@ def _decision(case: int) -> str:
 
 
 _CROWD = [f"party-{int(random.Random(n).paretovariate(0.6)) % PARTIES}.example" for n in range(10_007)]
-"""Whom sightings are of: a third is of one party, and thousands are of a party each."""
+"""Sites of the sightings: a third belongs to one site, and thousands of sites have one each."""
 
 
 def _party(number: int) -> str:
@@ -344,14 +344,14 @@ FROM (
 ) s
 WHERE s.case_id = c.id
 """
-"""What the queue sorts by."""
+"""Values by which the queue is sorted."""
 
 
 def seed(services: "Services", sizes: Sizes) -> None:
     """Fill an empty database.
 
     Raises:
-        SystemExit: there is an owner already.
+        SystemExit: An owner exists already.
     """
     from django.db import connection, transaction
 
@@ -372,7 +372,7 @@ def seed(services: "Services", sizes: Sizes) -> None:
 
 
 def _thumbnails(services: "Services") -> list[bytes]:
-    """Some small pictures in the blob store, which all rows share."""
+    """Store some small pictures in the blob store, shared by all rows."""
     from demo.pictures import textured
 
     kept = []
@@ -384,7 +384,7 @@ def _thumbnails(services: "Services") -> list[bytes]:
 
 
 def _copy(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
-    """Copy rows with numbers of their own; what isn't given is as the model has it."""
+    """Copy rows with the given IDs. Missing values have the model's defaults."""
     from django.db import connection
     from django.db.models import NOT_PROVIDED
 
@@ -408,7 +408,7 @@ def _copy(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def main() -> int:
-    """Seed this configuration's database."""
+    """Seed the database of this configuration."""
     parser = argparse.ArgumentParser(prog="python -m bench.seed", description=__doc__)
     parser.add_argument("--works", type=int, default=100_000)
     parser.add_argument("--sightings", type=int, default=1_000_000)

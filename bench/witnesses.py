@@ -1,4 +1,4 @@
-"""What witnesses cost, against development witnesses and a real EVM on this machine."""
+"""Cost of timestamp services, with development services and a real EVM on this machine."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +19,14 @@ from tests.assets.evm_ledger import SESSION, running_ledger
 T = TypeVar("T")
 
 IN_BLOCKS = 20
-"""Digests that the chain is given, each in a block of its own."""
+"""Number of digests for the chain, each in a separate block."""
 
 
 def measure(stamps: int) -> Iterator[Titled]:
-    """Each table as it is ready.
+    """Yield each table when it is complete.
 
     Args:
-        stamps: digests that are given to each witness; 20 to the chain.
+        stamps: Number of digests for each service; 20 for the chain.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
