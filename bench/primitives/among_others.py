@@ -1,4 +1,4 @@
-"""The work small among much else: what fills a few hundredths of what was found."""
+"""The work as a small part of a larger picture, down to a few per cent of it."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from bench.primitives import composition, shapes
 from bench.primitives.canvas import Canvas, Chance
 
 SMALLEST = 110
-"""Long side of the work, pixels: with fewer a person would hardly recognise it."""
+"""Long side of the work in pixels, below which a person would hardly recognise it."""
 
 
 def contact_sheet(canvas: Canvas, chance: Chance) -> Canvas:
-    """One of dozens of pictures in rows."""
+    """Place the work among dozens of pictures in rows."""
     columns, rows = chance.integer(4, round(chance.level(5, 9))), chance.integer(3, round(chance.level(4, 8)))
     return shapes.sheet(
         canvas, chance, columns, rows, (chance.integer(130, 180), chance.integer(110, 140)), chance.integer(0, 8)
@@ -18,7 +18,7 @@ def contact_sheet(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def small_on_picture(canvas: Canvas, chance: Chance) -> Canvas:
-    """Anywhere on a large picture."""
+    """Place the work anywhere on a large picture."""
     size = (1400, 1000)
     side = max(SMALLEST, np.sqrt(chance.level(0.12, 0.02)) * 1180)
     shown = canvas.scaled(side / max(canvas.size))
@@ -26,7 +26,7 @@ def small_on_picture(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def small_on_page(canvas: Canvas, chance: Chance) -> Canvas:
-    """A small picture of a long page."""
+    """Place the work as a small picture on a long page."""
     size = (1100, 1500)
     side = max(SMALLEST, chance.level(380, 150))
     shown = canvas.scaled(side / max(canvas.size))
@@ -34,14 +34,14 @@ def small_on_page(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def nested(canvas: Canvas, chance: Chance) -> Canvas:
-    """In a picture that is in a picture that is in a picture."""
+    """Nest the work in pictures within pictures."""
     for _ in range(chance.integer(2, 3)):
         canvas = composition.picture_in_picture(canvas.scaled(600 / max(canvas.size)), chance)
     return canvas.scaled(2.0) if max(canvas.size) < 1000 else canvas
 
 
 def shop_listing(canvas: Canvas, chance: Chance) -> Canvas:
-    """One of the goods on a page, each with words below."""
+    """Place the work among products on a shop page, each with words below."""
     columns, rows = chance.integer(3, 5), chance.integer(2, 4)
     tile = (chance.integer(170, 240), chance.integer(150, 220))
     back = shapes.page((columns * 260 + 20, rows * 290 + 20), chance)
@@ -55,7 +55,7 @@ def shop_listing(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def mosaic_wall(canvas: Canvas, chance: Chance) -> Canvas:
-    """Tiles of many sizes without gaps, as on a wall of a feed."""
+    """Place the work among tiles of many sizes without gaps, as in a feed."""
     size = (1200, 900)
     back = chance.other(size).copy()
     boxes = [(0, 0, *size)]
@@ -78,7 +78,7 @@ def mosaic_wall(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def far_poster(canvas: Canvas, chance: Chance) -> Canvas:
-    """A poster far behind, seen from aside."""
+    """Show the work as a distant poster, seen at an angle."""
     shown = composition.poster_on_wall(canvas, chance)
     side = max(0.18, chance.level(0.4, 0.2))
     small = shown.scaled(side * 1300 / max(shown.size) * 1.6)
@@ -90,7 +90,7 @@ def far_poster(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def many_times(canvas: Canvas, chance: Chance) -> Canvas:
-    """A pattern of itself."""
+    """Repeat the work as a pattern."""
     columns, rows = chance.integer(2, round(chance.level(3, 6))), chance.integer(2, round(chance.level(3, 5)))
     small = canvas.scaled(max(SMALLEST, 900 / columns) / max(canvas.size))
     return Canvas(np.tile(small.pixels, (rows, columns, 1)), np.tile(small.origin, (rows, columns, 1)))

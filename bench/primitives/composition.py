@@ -1,4 +1,4 @@
-"""The work beside, on or within other pictures, large enough to be looked at."""
+"""The work beside, on or within other pictures, large enough to be noticed."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ from indexer.layout.single_thread import cv2
 
 
 def _fitted(canvas: Canvas, width: float, height: float) -> Canvas:
-    """As large as fits."""
+    """Scale to the largest size that fits."""
     return canvas.scaled(min(width / canvas.size[0], height / canvas.size[1]))
 
 
 def beside_another(canvas: Canvas, chance: Chance) -> Canvas:
-    """Two pictures side by side, or one above the other."""
+    """Place two pictures side by side, or one above the other."""
     across = chance.rng.random() < 0.5
     return shapes.sheet(canvas, chance, 2 if across else 1, 1 if across else 2, (400, 360), chance.integer(0, 10))
 
 
 def gallery(canvas: Canvas, chance: Chance) -> Canvas:
-    """A sheet of some pictures."""
+    """Place the work on a sheet of several pictures."""
     columns, rows = chance.integer(2, round(chance.level(2, 4))), chance.integer(1, round(chance.level(2, 4)))
     return shapes.sheet(
         canvas, chance, columns, rows, (chance.integer(220, 360), chance.integer(180, 300)), chance.integer(0, 14)
@@ -27,7 +27,7 @@ def gallery(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def scattered(canvas: Canvas, chance: Chance) -> Canvas:
-    """Photographs lying across each other; the work is on top."""
+    """Place the work on top of a pile of scattered photographs."""
     size = (1000, 760)
     back = chance.other(size) // 3 + 100
     for _ in range(round(chance.level(2, 8))):
@@ -37,7 +37,7 @@ def scattered(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def _laid(canvas: Canvas, back: np.ndarray, chance: Chance) -> Canvas:
-    """Turned a little, with a white edge, anywhere on a picture."""
+    """Place on a picture, slightly rotated, with a white border."""
     print_ = shapes.expanded(canvas, 8, 8, 8, 8, np.full(3, 245.0))
     width, height = print_.size
     degrees = chance.uniform(-30, 30)
@@ -49,7 +49,7 @@ def _laid(canvas: Canvas, back: np.ndarray, chance: Chance) -> Canvas:
 
 
 def _projected(canvas: Canvas, back: np.ndarray, matrix: np.ndarray) -> Canvas:
-    """Through a transform onto another picture."""
+    """Project onto another picture."""
     size = back.shape[1], back.shape[0]
     shown = canvas.moved(matrix, size)
     mask = cv2.warpPerspective(np.ones(canvas.pixels.shape[:2], np.float32), matrix, size)[..., None]
@@ -57,14 +57,14 @@ def _projected(canvas: Canvas, back: np.ndarray, matrix: np.ndarray) -> Canvas:
 
 
 def web_page(canvas: Canvas, chance: Chance) -> Canvas:
-    """Among the words of a page."""
+    """Place among the text of a page."""
     size = (1000, 900)
     shown = _fitted(canvas, size[0] * chance.level(0.85, 0.4), size[1] * 0.6)
     return shown.on(shapes.page(size, chance), chance.uniform(0, size[0] - shown.size[0]), chance.uniform(60, 300))
 
 
 def telephone(canvas: Canvas, chance: Chance) -> Canvas:
-    """In an application: bars above and below."""
+    """Place in a phone app, with bars above and below."""
     size = (540, 1100)
     back = shapes.page(size, chance)
     back[:70], back[-90:] = chance.colour(), chance.colour()
@@ -73,7 +73,7 @@ def telephone(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def picture_in_picture(canvas: Canvas, chance: Chance) -> Canvas:
-    """Small in a corner of another."""
+    """Place in a corner of another picture."""
     size = (900, 640)
     share = chance.level(0.6, 0.28)
     shown = _fitted(canvas, size[0] * share, size[1] * share)
@@ -84,7 +84,7 @@ def picture_in_picture(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def inset_on_it(canvas: Canvas, chance: Chance) -> Canvas:
-    """Another picture in a corner of the work."""
+    """Place another picture in a corner of the work."""
     share = chance.level(0.25, 0.6)
     width, height = round(canvas.size[0] * share), round(canvas.size[1] * share)
     left = 0 if chance.rng.random() < 0.5 else canvas.size[0] - width
@@ -96,7 +96,7 @@ def inset_on_it(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def poster_on_wall(canvas: Canvas, chance: Chance) -> Canvas:
-    """Hung in a room, seen from aside."""
+    """Hang in a room, seen at an angle."""
     size = (960, 720)
     width, height = canvas.size
     share = chance.level(0.75, 0.4)
@@ -111,7 +111,7 @@ def poster_on_wall(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def over_its_blur(canvas: Canvas, chance: Chance) -> Canvas:
-    """In the middle of a tall picture whose ground is its own blur."""
+    """Centre on a tall or wide background of its own blur."""
     size = (560, 960) if chance.rng.random() < 0.7 else (960, 560)
     back = cv2.GaussianBlur(shapes.filling(canvas, *size).pixels, (0, 0), 18)
     shown = _fitted(canvas, size[0] * chance.level(1, 0.7), size[1] * chance.level(0.9, 0.6))
@@ -119,7 +119,7 @@ def over_its_blur(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def instant_print(canvas: Canvas, chance: Chance) -> Canvas:
-    """With a broad white foot, on another picture."""
+    """Print with a broad white lower border, on another picture."""
     shown = shapes.filling(canvas, 380, 380)
     printed = shapes.expanded(shown, 26, 26, 26, 96, np.full(3, 246.0))
     turn = np.vstack([cv2.getRotationMatrix2D((216, 250), chance.signed(0, 20), chance.level(1, 0.7)), [0, 0, 1]])
@@ -128,7 +128,7 @@ def instant_print(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def film_strip(canvas: Canvas, chance: Chance) -> Canvas:
-    """One of some frames in a row, with holes above and below."""
+    """Place among frames of a film strip, with perforation above and below."""
     strip = shapes.sheet(canvas, chance, chance.integer(3, 5), 1, (300, 210), 10)
     dark = shapes.expanded(strip, 0, 40, 0, 40, np.full(3, 15.0))
     x, y = grid(dark.size)
@@ -137,7 +137,7 @@ def film_strip(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def twice(canvas: Canvas, chance: Chance) -> Canvas:
-    """The same picture again beside itself, in other colours or mirrored."""
+    """Repeat the picture beside itself, in other colours or mirrored."""
     second = Canvas(canvas.pixels[:, ::-1], canvas.origin[:, ::-1]).painted(
         canvas.pixels[:, ::-1] * chance.uniform(0.5, 1.5)
     )

@@ -1,4 +1,4 @@
-"""What a weighing decides: of each kind of pair, in works that it wasn't fitted to, and of families left out."""
+"""Evaluation of a weighing: by kind of pair, on works that it was not fitted to, and on families left out."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ Decided = NDArray[np.str_]
 
 
 def tables(fitting: Fitting, weighing: Weighing) -> Iterator[Titled]:
-    """Shares by kind and family: fitted to all pairs, to the other half of the works, to that without the family."""
+    """Yield shares by kind and family: fitted to all pairs, to the other half of the works, and without the family."""
     own = fitting.decided(weighing)
     apart = _apart(fitting, np.ones(len(own), bool))
     yield "weighing-kinds", "Fitted to all pairs", _by_kind(fitting, own)
@@ -30,12 +30,12 @@ def tables(fitting: Fitting, weighing: Weighing) -> Iterator[Titled]:
 
 
 def without(fitting: Fitting, family: str) -> Mask:
-    """The pairs that say nothing of a family: no chain with it, nor any listed edit: those aren't sorted by family."""
+    """Return the pairs without a family: no chain with it, and no listed edit, since those are not sorted by family."""
     return np.array([not pair.families & {family, EDITS} for pair in fitting.pairs])
 
 
 def _apart(fitting: Fitting, known: Mask) -> Decided:
-    """Each pair by a weighing of the half of the works in which its own isn't."""
+    """Decide each pair by a weighing fitted to the half of the works that does not include its own."""
     halves = np.array([hashlib.sha256(pair.scene.encode()).digest()[0] & 1 for pair in fitting.pairs])
     said = [fitting.decided(fitting.fitted(known & (halves == half))) for half in (1, 0)]
     return np.where(halves == 0, said[0], said[1])
