@@ -309,7 +309,7 @@ def _answer(edit: str, look: Look, work: int, crowd: Crowd) -> Answer:
         owners = crowd.owners(candidates)
         return list(distinct(candidates, lambda one: owners[one.space, one.number]))
 
-    found.quick, found.embeddings  # noqa: B018 - measured before the clock runs
+    found.quick, found.embeddings  # noqa: B018 - computed before the clock starts
     by_hash = timed(HASH, lambda: hash_candidates([found], crowd.hashes)[0])
     votes = timed(VOTES, lambda: [] if found.is_icon else vote_candidates(found.quick, crowd.votes))
     described = timed(DESCRIBED, lambda: [] if found.is_icon else descriptor_candidates(found, crowd.descriptors))

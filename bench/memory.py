@@ -65,7 +65,7 @@ def drawn_codec(lists: int, descriptors: np.ndarray) -> Untyped:
 def _worker(registered: Sequence[Path], asked: Sequence[Path], works: int, folder: Path) -> list[Row]:
     rows = [_row("Python, this benchmark, libraries of pictures and indexes")]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-    import django  # noqa: PLC0415 - what it takes is told
+    import django  # noqa: PLC0415 - its memory is measured
 
     django.setup()
     import workers.tasks.tasks  # noqa: F401, PLC0415

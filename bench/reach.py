@@ -237,7 +237,7 @@ async def _show(context: BrowserContext, page: Page) -> None:
         await tab.goto(page.url, wait_until="load", timeout=60_000)
         await tab.evaluate(_SCROLL)
         await tab.wait_for_timeout(_SETTLE_MS)
-    except Exception as error:  # noqa: BLE001 - a page that can't be shown is left out, whatever the browser says
+    except Exception as error:  # noqa: BLE001 - pages that fail are left out, whatever the error
         print(f"{page.url}: {str(error).splitlines()[0]}", file=sys.stderr)
     await tab.unroute_all(behavior="ignoreErrors")
     await tab.close()

@@ -51,7 +51,7 @@ def has_lost_reader() -> bool:
 def _without_reader() -> list[int]:
     pipes = select.poll()
     for stream in (sys.__stdout__, sys.__stderr__):
-        with suppress(OSError, ValueError):  # it was replaced or closed
+        with suppress(OSError, ValueError):  # the stream was replaced or closed
             if stream is not None:
                 pipes.register(stream.fileno(), 0)
     return [number for number, event in pipes.poll(0) if event & select.POLLERR]

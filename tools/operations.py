@@ -8,7 +8,7 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # Django creates its secrets on first use
+os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # settings create their secrets on first use
 django.setup()
 
 from desk.api.api import api  # noqa: E402 - Django has to be set up first

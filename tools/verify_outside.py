@@ -168,7 +168,7 @@ def _handler(headers: Mapping[int, bytes]) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing is written."""
+            """Log nothing."""
 
     return Handler
 

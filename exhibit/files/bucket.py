@@ -327,7 +327,7 @@ def open_store(url: str, keys: Path) -> ObjectStore:
         client = {name: os.environ[f"AWS_{name.upper()}"] for name in _OF_CLIENT if f"AWS_{name.upper()}" in os.environ}
         client |= {name: given.pop(name) for name in _OF_CLIENT & given.keys()}
         options: ClientConfig = {**_CLIENT, **client}  # type: ignore[typeddict-item]  # the library looks at them
-        return from_url(url, config=given, client_options=options, retry_config=_RETRY)  # type: ignore[call-overload, no-any-return]  # of whichever kind the URL says
+        return from_url(url, config=given, client_options=options, retry_config=_RETRY)  # type: ignore[call-overload, no-any-return]  # the class depends on the URL
     except (exceptions.BaseError, ValueError, TypeError) as error:
         said = str(error).partition("\n")[0].partition(" error: ")[2]
         raise StorageError(Sentence("The bucket can't be used as it is configured."), hint=f"{said}. {_SEE}") from None

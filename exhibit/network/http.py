@@ -134,7 +134,7 @@ class _GuardedSession(requests.Session):
         text = url if isinstance(url, str) else url.decode("utf-8", "replace")
         self.guard.check_url(text)
         self.check(text)
-        return super().get_adapter(url)  # type: ignore[arg-type]  # bytes are what requests may pass on
+        return super().get_adapter(url)  # type: ignore[arg-type]  # requests may pass bytes
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Write the URL in its standard form, so that all layers down to the socket parse it alike."""
@@ -194,7 +194,7 @@ def _settle(redirect: requests.Response, seconds: float) -> None:
         body = read_limited(redirect, _REDIRECT_BODY, seconds)
     except (RefusedError, requests.RequestException):
         body = b""
-    redirect._content = body  # noqa: SLF001 - the one place where requests keeps a body that has been read
+    redirect._content = body  # noqa: SLF001 - where requests stores a body that was read
     redirect._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 

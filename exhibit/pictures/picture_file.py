@@ -209,7 +209,7 @@ def _shown_frame(picture: Image.Image, limits: Limits, reduction: int) -> NDArra
                 return pixels
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001, S110 - a later frame that is damaged takes nothing from the first one
+    except Exception:  # noqa: BLE001, S110 - a damaged later frame does not affect the first
         pass
     return first
 

@@ -17,7 +17,7 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
         if question["what"] == "metadata":
             return {"metadata": asdict(metadata.read_here(data, limits))}, b""
         if question["what"] == "iscc":
-            from exhibit.pictures.iscc import computed_here  # noqa: PLC0415 - seldom asked for
+            from exhibit.pictures.iscc import computed_here  # noqa: PLC0415 - rarely needed
 
             return {"iscc": asdict(computed_here(data, limits))}, b""
         if question["what"] == "profile":

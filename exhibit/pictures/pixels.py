@@ -85,7 +85,7 @@ def _grey_range(picture: Image.Image) -> _Range | None:
         return None
     darkest, lightest = picture.getextrema()
     if not picture.mode.startswith("I;16"):
-        return float(darkest), float(lightest)  # type: ignore[arg-type] # a picture of one band has two numbers
+        return float(darkest), float(lightest)  # type: ignore[arg-type] # an image with one band has two numbers
     bits = int(lightest).bit_length() if picture.format == "TIFF" else 16  # type: ignore[arg-type] # as above
     return 0.0, float((1 << max(8, bits)) - 1)
 
