@@ -18,11 +18,11 @@ MARK = "made-by-demo.txt"
 def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration and return an exit code."""
     hear_interrupts()
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     display = Display(STAGES, sys.stdout)
     try:
-        out = _emptied(asked.out.resolve())
-        result = run(out, asked.photos.resolve(), display)
+        out = _emptied(options.out.resolve())
+        result = run(out, options.photos.resolve(), display)
     except ExhibitError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -31,8 +31,8 @@ class Collection:
         text = (SHIPPED / f"{NAME}.toml").read_text("utf-8")
         folder = data / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        asked = re.sub(r'^url = "https://[^/"]+', f'url = "{self.url}', text, flags=re.MULTILINE)
-        (folder / f"{NAME}.toml").write_text(asked, "utf-8")
+        mapping = re.sub(r'^url = "https://[^/"]+', f'url = "{self.url}', text, flags=re.MULTILINE)
+        (folder / f"{NAME}.toml").write_text(mapping, "utf-8")
 
     def hold(self, work: Path) -> None:
         """Add a copy of a work."""
@@ -52,13 +52,13 @@ class _Handler(StandIn):
 
     def answer(self) -> bool:
         """Send the search results, the image, or the page that shows it."""
-        asked = urlsplit(self.path)
-        if asked.path == "/v1/images/":
-            words = parse_qs(asked.query).get("q", [""])[0].lower()
+        request = urlsplit(self.path)
+        if request.path == "/v1/images/":
+            words = parse_qs(request.query).get("q", [""])[0].lower()
             return self.send("application/json", json.dumps(self._found() if WORDS in words else _NOTHING).encode())
-        if asked.path == PAGE:
+        if request.path == PAGE:
             return self.send("text/html", f'<title>A lighthouse</title><img src="{PICTURE}" alt="">'.encode())
-        data = self.held.get(asked.path)
+        data = self.held.get(request.path)
         return data is not None and self.send("image/jpeg", data)
 
     def _found(self) -> dict[str, object]:

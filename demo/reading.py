@@ -132,6 +132,6 @@ def verdicts_of(answer: Json) -> dict[str, str]:
 
 
 def _verdict(one: Json) -> str:
-    lacking = {grade["name"] for grade in one.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
+    failed = {grade["name"] for grade in one.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
     unseen = any(line["of"] == "capture" and line["value"].startswith(NOT_FOUND) for line in one.get("lines", ()))
-    return NOT_SHOWN if one["verdict"] == "incomplete" and unseen and lacking == {"capture"} else str(one["verdict"])
+    return NOT_SHOWN if one["verdict"] == "incomplete" and unseen and failed == {"capture"} else str(one["verdict"])

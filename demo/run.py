@@ -121,8 +121,8 @@ def run(out: Path, photos: Path, display: Display) -> Result:
         refusals = _refusals(product, plan.sites)
     forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
     seconds = dict(display.seconds)
-    found = tally(plan, cases, refusals)
-    return Result(found, verdicts, outside, tuple(reports), forbidden, seconds, archived, searched)
+    counts = tally(plan, cases, refusals)
+    return Result(counts, verdicts, outside, tuple(reports), forbidden, seconds, archived, searched)
 
 
 def _configuration() -> str:
@@ -261,17 +261,17 @@ def _verify(
     trust = out / "trust.json"
     product.run("trust", str(trust), "--label", LABEL)
     trust.write_bytes(witnesses.trust(load_trust(trust)).to_json())
-    sealed = [str(case.number) for case in cases if case.sealed]
-    if not sealed:
+    numbers = [str(case.number) for case in cases if case.sealed]
+    if not numbers:
         return {}, ()
-    paths = [f"{BELOW}/cases/{number}/bundles/1/file" for number in sealed]
+    paths = [f"{BELOW}/cases/{number}/bundles/1/file" for number in numbers]
     product.run("api", "GET", *paths, "--output", f"{out / BUNDLES}/")
     bundles = [str(path) for path in sorted((out / BUNDLES).iterdir())]
     outside: list[OutsideCheck] = []
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
+        task = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
         for number, bundle in enumerate(bundles, 1):
             outside += check_outside(Path(bundle), witnesses.roots)
             display.progress(number, len(bundles), "bundles checked by sha256sum, bagit and openssl")
-        answer = asked.result()
+        answer = task.result()
     return verdicts_of(answer), tuple(outside)

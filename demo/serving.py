@@ -90,8 +90,8 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         self.etag = f'"{hashlib.sha256(file.read_bytes()).hexdigest()[:20]}"'
-        known = self.headers.get("If-None-Match", "").split(",")
-        if self.etag in (tag.strip().removeprefix("W/") for tag in known):
+        etags = self.headers.get("If-None-Match", "").split(",")
+        if self.etag in (tag.strip().removeprefix("W/") for tag in etags):
             self._without_body(HTTPStatus.NOT_MODIFIED, {})
             return None
         return super().send_head()

@@ -172,9 +172,9 @@ def _write_site(folder: Path, site: Site, items: Sequence[_Item], seed: int) -> 
         if item.data is not None:
             _write(folder, item.path, item.data)
     pages, homes = [], []
-    for path, shown in _paged(items, site, random):
-        pages.append(_page(path, shown, site, random))
-        homes += [(item, urljoin(site.base, path)) for item in shown]
+    for path, page_items in _paged(items, site, random):
+        pages.append(_page(path, page_items, site, random))
+        homes += [(item, urljoin(site.base, path)) for item in page_items]
     links = [("/", "Home"), *((page.path, page.title) for page in pages)]
     front = Page("/index.html", site.title, sentence(random), ())
     for page in [front, *pages]:
@@ -199,9 +199,9 @@ def _paged(items: Sequence[_Item], site: Site, random: np.random.Generator) -> I
     shuffled = [items[int(place)] for place in random.permutation(len(items))]
     members = [item for item in shuffled if item.role == "forbidden"]
     press = [item for item in shuffled if item.path.startswith("/press/")]
-    others = members[1:] + [item for item in shuffled if item not in members and item not in press]
-    for number, start in enumerate(range(0, len(others), A_PAGE_HOLDS), 1):
-        yield f"/{_PAGE_NAMES[site.source]}-{number}.html", others[start : start + A_PAGE_HOLDS]
+    other_items = members[1:] + [item for item in shuffled if item not in members and item not in press]
+    for number, start in enumerate(range(0, len(other_items), A_PAGE_HOLDS), 1):
+        yield f"/{_PAGE_NAMES[site.source]}-{number}.html", other_items[start : start + A_PAGE_HOLDS]
     if press:
         yield "/press/index.html", press
     if members:
@@ -213,10 +213,10 @@ _PAGE_NAMES: Final[dict[SourceKind, str]] = {"site": "shelf", "sitemap": "wall",
 
 def _page(path: str, items: Sequence[_Item], site: Site, random: np.random.Generator) -> Page:
     techniques = _SITES[NAMES.index(site.name)][3]
-    shown = tuple(
+    pictures = tuple(
         Shown(item.path, techniques[number % len(techniques)], sentence(random, 4)) for number, item in enumerate(items)
     )
-    return Page(path, " ".join(words(random, 2)).capitalize(), sentence(random, 24), shown)
+    return Page(path, " ".join(words(random, 2)).capitalize(), sentence(random, 24), pictures)
 
 
 def _plan(sites: tuple[Site, ...], homes: Sequence[tuple[_Item, str]]) -> Plan:

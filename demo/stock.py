@@ -42,13 +42,13 @@ def choose_works(folder: Path, limit: int = 24) -> list[Path]:
         raise WrongUseError(f"There is no folder {folder}.", hint="Give a folder of pictures: PHOTOS=DIR.")
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     chosen: list[Path] = []
-    known: list[Hashes] = []
+    known_hashes: list[Hashes] = []
     for file in files:
         hashes = _hashes_of(file)
-        if hashes is None or any(_resemble(hashes, other) for other in known):
+        if hashes is None or any(_resemble(hashes, other) for other in known_hashes):
             continue
         chosen.append(file)
-        known.append(hashes)
+        known_hashes.append(hashes)
         if len(chosen) == limit:
             break
     if len(chosen) < 4:

@@ -50,19 +50,19 @@ class Tally:
 def tally(plan: Plan, cases: Sequence[SeenCase], refusals: Sequence[SeenRefusal]) -> Tally:
     """Compare cases and refusals with the plan. Uses are identified by image URL, since each is on one page only."""
     uncovered = {(case.work, use.image_url): use.decision for case in cases for use in case.uses if use.licence is None}
-    covered = {(case.work, use.image_url) for case in cases for use in case.uses if use.licence is not None}
-    found = [use for use in plan.planted if _place(use) in uncovered]
+    covered_uses = {(case.work, use.image_url) for case in cases for use in case.uses if use.licence is not None}
+    matches = [use for use in plan.planted if _place(use) in uncovered]
     raised = tuple(use for use in plan.licensed if _place(use) in uncovered)
-    spared = [use for use in plan.licensed if _place(use) in covered and use not in raised]
+    spared = [use for use in plan.licensed if _place(use) in covered_uses and use not in raised]
     refused_urls = {refusal.url for refusal in refusals}
     return Tally(
         planted=_by_edit(plan.planted),
-        found=_by_edit(found),
-        for_review=sum(uncovered[_place(use)] != "certain" for use in found),
+        found=_by_edit(matches),
+        for_review=sum(uncovered[_place(use)] != "certain" for use in matches),
         missed=tuple(use for use in plan.planted if _place(use) not in uncovered),
         licensed_spared=len(spared),
         licensed_raised=raised,
-        licensed_unnoticed=tuple(use for use in plan.licensed if _place(use) not in covered and use not in raised),
+        licensed_unnoticed=tuple(use for use in plan.licensed if _place(use) not in covered_uses and use not in raised),
         false_alarms=_false_alarms(plan, cases),
         refused=dict(sorted(Counter(refusal.reason for refusal in refusals).items())),
         not_refused=tuple(trap for trap in plan.traps if trap.image_url not in refused_urls),

@@ -116,9 +116,9 @@ class Helper:
                 _write(shared, data)
             channel.sendall(_HEADER.pack(len(text), len(data)) + text)
             length, size = _HEADER.unpack(_received(channel, _HEADER.size))
-            told: dict[str, Any] = json.loads(_received(channel, length))
+            response: dict[str, Any] = json.loads(_received(channel, length))
             with _shared_memory():
-                made = _read(shared, size)
+                output = _read(shared, size)
                 if max(size, len(data)) > _KEPT:
                     os.ftruncate(shared, 0)
         except TimeoutError as error:
@@ -130,7 +130,7 @@ class Helper:
             self.close(kill=True)
             raise
         self._answered += 1
-        return told, made
+        return response, output
 
     def _started(self) -> tuple[socket.socket, IO[bytes]]:
         try:
@@ -222,23 +222,23 @@ def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
     with channel.makefile("rb") as stream:
         while head := stream.read(_HEADER.size):
             length, size = _HEADER.unpack(head)
-            asked = json.loads(stream.read(length))
+            request = json.loads(stream.read(length))
             used = resource.getrusage(resource.RUSAGE_SELF)
-            _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + asked["seconds"]))
-            _limit(resource.RLIMIT_FSIZE, max(size, asked["memory"]))
+            _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + request["seconds"]))
+            _limit(resource.RLIMIT_FSIZE, max(size, request["memory"]))
             if mapped:
-                _limit(resource.RLIMIT_AS, mapped + asked["memory"])
+                _limit(resource.RLIMIT_AS, mapped + request["memory"])
             try:
-                said, made = answer(asked["question"], _read(shared, size).tobytes())
-                text = json.dumps(said).encode()
+                result, output = answer(request["question"], _read(shared, size).tobytes())
+                text = json.dumps(result).encode()
             except MemoryError:
                 os._exit(_OUT_OF_MEMORY)
             try:
-                _write(shared, made)
+                _write(shared, output)
             except OSError as error:
                 os._exit(error.errno or 1)
-            channel.sendall(_HEADER.pack(len(text), len(made)) + text)
-            del said, made, text
+            channel.sendall(_HEADER.pack(len(text), len(output)) + text)
+            del result, output, text
 
 
 @contextmanager

@@ -15,7 +15,7 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], obje
     def load(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        found: object = getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
-        return found
+        value: object = getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+        return value
 
     return load

@@ -66,17 +66,17 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format the record as one line."""
-        told: dict[str, object] = {
+        line: dict[str, object] = {
             "time": rfc3339(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
             **about(),
         }
-        told |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        line |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
-        return redacted(json.dumps(told, ensure_ascii=False, default=str))
+            line["trace"] = self.formatException(record.exc_info)
+        return redacted(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def last_lines(folder: Path, name: str, count: int = 3) -> str:

@@ -73,8 +73,8 @@ def _told_by(error: BaseException) -> str:
     if isinstance(error, StorageError):
         return error.message
     if isinstance(error, OSError):
-        known = error.errno not in _OF_FILES or error.filename is not None
-        return SENTENCES.get(error.errno or 0, "") if known and not isinstance(error, socket.gaierror) else ""
+        is_local = error.errno not in _OF_FILES or error.filename is not None
+        return SENTENCES.get(error.errno or 0, "") if is_local and not isinstance(error, socket.gaierror) else ""
     if isinstance(error, MemoryError):
         return SENTENCES[errno.ENOMEM]
     if type(error) is RuntimeError and str(error) == "can't start new thread":
@@ -89,8 +89,8 @@ def _of_database(error: "psycopg.Error") -> str:
     state = error.sqlstate or ""
     if state.startswith(_DATABASE_DISK):
         return DATABASE_FULL
-    gone = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
-    return DATABASE_SILENT if gone or state.startswith(_DATABASE_DOWN) else ""
+    is_disconnected = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
+    return DATABASE_SILENT if is_disconnected or state.startswith(_DATABASE_DOWN) else ""
 
 
 def is_full(path: Path) -> bool:

@@ -30,23 +30,23 @@ def stated_time(text: str) -> tuple[datetime | None, str]:
         The moment (aware, UTC) and an empty string; or ``None`` and the period, such as ``2016``, ``2016-01``,
         ``2016-01-11`` or ``2016-01-11T23:24Z``. The period is empty for unreadable and future times.
     """
-    found = _TIME.fullmatch(text.strip())
-    if found is None:
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
         return None, ""
-    told = {name: int(value) for name, value in found.groupdict().items() if value and name not in ("part", "zone")}
-    is_leap = told.get("second") == 60
+    numbers = {name: int(value) for name, value in match.groupdict().items() if value and name not in ("part", "zone")}
+    is_leap = numbers.get("second") == 60
     if is_leap:
-        told["second"] = 59
+        numbers["second"] = 59
     try:
-        begin = datetime(**{"month": 1, "day": 1, **told}, tzinfo=_zone(found["zone"])).astimezone(UTC)
+        begin = datetime(**{"month": 1, "day": 1, **numbers}, tzinfo=_zone(match["zone"])).astimezone(UTC)
     except (ValueError, OverflowError):
         return None, ""
     if begin > now() + SLACK:
         return None, ""
-    if "second" not in told:
-        form = next(name for name in _LENGTHS if name in told)
+    if "second" not in numbers:
+        form = next(name for name in _LENGTHS if name in numbers)
         return None, begin.isoformat()[: _LENGTHS[form]] + ("Z" if form == "minute" else "")
-    part = "999999" if is_leap else (found["part"] or "")[:6].ljust(6, "0")
+    part = "999999" if is_leap else (match["part"] or "")[:6].ljust(6, "0")
     return begin.replace(microsecond=int(part)), ""
 
 
@@ -67,10 +67,10 @@ def as_stated(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return as_stated(datetime.fromtimestamp(value, UTC).isoformat()) if 0 < value < _MAX_SECONDS else ""
     text = value.strip() if isinstance(value, str) else ""
-    found = _TIME.fullmatch(text)
-    if found is None or "-" not in text[:5]:  # digits alone may be any number
+    match = _TIME.fullmatch(text)
+    if match is None or "-" not in text[:5]:  # digits alone may be any number
         return text if re.fullmatch(r"(?:19|20)\d\d", text, re.ASCII) and stated_time(text)[1] else ""
-    moment, period = stated_time(text if found["zone"] else text[:10])
+    moment, period = stated_time(text if match["zone"] else text[:10])
     return period if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -53,8 +53,8 @@ def has_visible_letter(text: str) -> bool:
 def fold_name(name: str) -> str:
     """Fold a name for comparison, ignoring case, width, spacing and invisible characters."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    seen = (sign for sign in folded if sign.isspace() or not _is_unseen(sign))
-    return " ".join("".join(seen).split())
+    visible = (sign for sign in folded if sign.isspace() or not _is_unseen(sign))
+    return " ".join("".join(visible).split())
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})

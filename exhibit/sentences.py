@@ -27,19 +27,19 @@ class Sentence(str):
 
     def __new__(cls, template: str, /, **values: object) -> Self:
         """Fill in the template."""
-        said = super().__new__(cls, template % values if values else template)
-        said.parts, said.template, said.values = (), template, values
-        return said
+        sentence = super().__new__(cls, template % values if values else template)
+        sentence.parts, sentence.template, sentence.values = (), template, values
+        return sentence
 
 
 def following(*said: str) -> str:
     """Join sentences and quotes, leaving out empty ones."""
-    given = tuple(filter(None, said))
-    if len(given) < 2:
-        return given[0] if given else ""
-    text = " ".join(given)
+    texts = tuple(filter(None, said))
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    text = " ".join(texts)
     sequence = Sentence(text)
-    sequence.parts, sequence.template = given, ""
+    sequence.parts, sequence.template = texts, ""
     return sequence
 
 

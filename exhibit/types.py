@@ -305,8 +305,8 @@ def parse_money(text: str) -> Money:
     """Parse an amount such as ``4.99 USD``. Raises ``WrongUseError``."""
     match = _MONEY.fullmatch(text.strip())
     if match is None:
-        said = Sentence("“%(given)s” isn't an amount of money.", given=text.strip()[:40])
-        raise WrongUseError(said, hint=Sentence("Write it with its currency, such as 4.99 USD."))
+        message = Sentence("“%(given)s” isn't an amount of money.", given=text.strip()[:40])
+        raise WrongUseError(message, hint=Sentence("Write it with its currency, such as 4.99 USD."))
     return Money(int(match[1]) * 1_000_000 + int((match[2] or "").ljust(6, "0")), match[3])
 
 

@@ -120,8 +120,8 @@ def use_newer_python(arguments: list[str]) -> None:
 def setup(requirements: str) -> None:
     """Make ``.venv`` match these requirements. Returns immediately if it does already."""
     stamp = ROOT / ".venv" / "setup-stamp"
-    wanted = fingerprint(requirements)
-    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+    digest = fingerprint(requirements)
+    if stamp.exists() and stamp.read_text(encoding="ascii") == digest:
         return
     if os.geteuid() == 0 and (closed := closed_above(Path(sys.executable))):
         print(
@@ -136,7 +136,7 @@ def setup(requirements: str) -> None:
         call(uv, "venv", "--quiet", "--clear", "--python", sys.executable, ".venv")
     install(["pip", "sync", "--quiet", "--python", ".venv", "--require-hashes"], requirements)
     unpack_redis(uv)
-    stamp.write_text(wanted, encoding="ascii")
+    stamp.write_text(digest, encoding="ascii")
     print("Ready.", flush=True)
 
 
@@ -154,16 +154,16 @@ def audit(options: list[str]) -> None:
     pinned = pins()
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(max(map(len, pinned.values()))):  # uv refuses several versions of a package
-            wanted, told = Path(folder) / f"pins-{turn}.txt", Path(folder) / f"told-{turn}.json"
-            wanted.write_text("".join(each[turn] for each in pinned.values() if turn < len(each)), encoding="utf-8")
-            strict = ["--require-hashes", "--disable-pip", "--requirement", str(wanted)]
-            answer = ["--format", "json", "--output", str(told), "--progress-spinner", "off"]
+            pin_file, report = Path(folder) / f"pins-{turn}.txt", Path(folder) / f"told-{turn}.json"
+            pin_file.write_text("".join(each[turn] for each in pinned.values() if turn < len(each)), encoding="utf-8")
+            strict = ["--require-hashes", "--disable-pip", "--requirement", str(pin_file)]
+            answer = ["--format", "json", "--output", str(report), "--progress-spinner", "off"]
             code = run_uv(find_uv(), "tool", "run", AUDITOR, *strict, *answer, *options)
             if "--dry-run" in options and not code:
                 continue
-            if not told.exists():
+            if not report.exists():
                 raise BootstrapError("The advisory service wasn't asked; what pip-audit said stands above.")
-            for one in json.loads(told.read_text(encoding="utf-8"))["dependencies"]:
+            for one in json.loads(report.read_text(encoding="utf-8"))["dependencies"]:
                 if "vulns" in one:
                     asked += 1
                     named = f"{one['name']} {one['version']}"
@@ -183,11 +183,11 @@ def audit(options: list[str]) -> None:
 
 def pins() -> dict[str, list[str]]:
     """Return all pins with their hashes, without environment markers, by package name."""
-    found: dict[str, dict[str, str]] = {}
+    versions_by_name: dict[str, dict[str, str]] = {}
     for path in sorted((ROOT / "requirements").glob("*.txt")):
         for name, version, hashes in PIN.findall(path.read_text(encoding="utf-8")):
-            found.setdefault(name, {})[version] = f"{name}=={version} {hashes}\n"
-    return {name: list(versions.values()) for name, versions in found.items()}
+            versions_by_name.setdefault(name, {})[version] = f"{name}=={version} {hashes}\n"
+    return {name: list(versions.values()) for name, versions in versions_by_name.items()}
 
 
 def _mended(versions: list[str]) -> str:
@@ -212,7 +212,7 @@ def extras() -> dict[str, set[str]]:
     import tomllib  # noqa: PLC0415 - an older Python still has to reach use_newer_python
 
     parts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    return {name: {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in asked} for name, asked in parts.items()}
+    return {name: {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in specs} for name, specs in parts.items()}
 
 
 def with_extras(names: list[str]) -> str:
@@ -246,8 +246,8 @@ def fits(python: Path) -> bool:
     """Return True if an environment exists with the version of the running Python."""
     if not python.exists():
         return False
-    asked = [str(python), "-c", "import sys; print(*sys.version_info[:2])"]
-    run = subprocess.run(asked, capture_output=True, text=True, check=False)
+    command = [str(python), "-c", "import sys; print(*sys.version_info[:2])"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     return run.stdout.split() == [str(part) for part in sys.version_info[:2]]
 
 
@@ -288,19 +288,19 @@ def lock(options: list[str]) -> None:
 
 def find_uv() -> str:
     """Return the uv on PATH if it is recent enough, else the pinned one, downloaded once into ``.uv/``."""
-    for found in (shutil.which("uv"), str(ROOT / ".uv" / f"uv-{UV_VERSION}")):
-        if found and is_new_enough(found):
-            return found
+    for program in (shutil.which("uv"), str(ROOT / ".uv" / f"uv-{UV_VERSION}")):
+        if program and is_new_enough(program):
+            return program
     return fetch_uv()
 
 
 def is_new_enough(uv: str) -> bool:
     """Return True if this uv runs and supports the options used here."""
     try:
-        said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+        output = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
     except OSError:
         return False
-    version = re.match(r"uv (\d+)\.(\d+)", said)
+    version = re.match(r"uv (\d+)\.(\d+)", output)
     return version is not None and tuple(map(int, version.groups())) >= OLDEST_UV
 
 
@@ -321,10 +321,10 @@ def fetch_uv() -> str:
     with zipfile.ZipFile(archive) as opened:
         program = opened.read(f"uv-{UV_VERSION}.data/scripts/uv")
     archive.unlink()
-    made = folder / f"uv-{UV_VERSION}"
-    made.write_bytes(program)
-    made.chmod(0o755)
-    return str(made)
+    target = folder / f"uv-{UV_VERSION}"
+    target.write_bytes(program)
+    target.chmod(0o755)
+    return str(target)
 
 
 def checked(data: bytes, name: str, pinned: str) -> bytes:
@@ -337,8 +337,8 @@ def checked(data: bytes, name: str, pinned: str) -> bytes:
 
 def index() -> str:
     """Return the URL of the package index, without a trailing slash."""
-    named = (os.environ.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"))
-    return (next(filter(None, named), None) or PUBLIC_INDEX).rstrip("/")
+    indexes = (os.environ.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"))
+    return (next(filter(None, indexes), None) or PUBLIC_INDEX).rstrip("/")
 
 
 def wheel_address(name: str) -> str:

@@ -40,12 +40,12 @@ Identity = tuple[str | None, str, str]
 @cache
 def words() -> dict[Identity, set[str]]:
     """Return all messages marked for translation, with the files that contain them."""
-    found: dict[Identity, set[str]] = {}
+    messages: dict[Identity, set[str]] = {}
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*")):
             for identity in _marked(path):
-                found.setdefault(identity, set()).add(path.relative_to(ROOT).as_posix())
-    return found
+                messages.setdefault(identity, set()).add(path.relative_to(ROOT).as_posix())
+    return messages
 
 
 def _marked(path: Path) -> Iterator[Identity]:
@@ -57,14 +57,14 @@ def _marked(path: Path) -> Iterator[Identity]:
     else:
         return
     file = io.BytesIO(source.encode("utf-8"))
-    for _line, given, _comments, context in extract("python", file, keywords=KEYWORDS, options={"encoding": "utf-8"}):
-        single, several = (given[0], given[1]) if isinstance(given, tuple) else (given, "")
+    for _line, message, _comments, context in extract("python", file, keywords=KEYWORDS, options={"encoding": "utf-8"}):
+        single, several = (message[0], message[1]) if isinstance(message, tuple) else (message, "")
         if single:
             yield context, single, several
     file.seek(0)
-    for _line, given, *_more in extract("python", file, keywords={"Sentence": (1,)}, options={"encoding": "utf-8"}):
-        if isinstance(given, str) and given:
-            yield CONTEXT, given, ""
+    for _line, message, *_more in extract("python", file, keywords={"Sentence": (1,)}, options={"encoding": "utf-8"}):
+        if isinstance(message, str) and message:
+            yield CONTEXT, message, ""
 
 
 def catalogue(language: str, folder: Path = LOCALE) -> Path:
@@ -116,10 +116,10 @@ def main() -> int:
     settings.configure(USE_I18N=False)
     for language in OF_ACCOUNTS:
         polib.pofile(str(catalogue(language, ACCOUNTS))).save_as_mofile(str(compiled(language, ACCOUNTS)))
-    waiting = {language: renew(language) for language in LANGUAGES}
-    for language, count in waiting.items():
+    untranslated = {language: renew(language) for language in LANGUAGES}
+    for language, count in untranslated.items():
         print(f"{language}: {count} of {len(words())} words wait for a translator.")
-    return int(any(waiting.values()))
+    return int(any(untranslated.values()))
 
 
 if __name__ == "__main__":

@@ -57,10 +57,10 @@ def table() -> dict[str, dict[str, Any]]:
         for method, one in methods.items():
             takes = one.get("requestBody", {}).get("content", {})
             form = takes.get(FORM, {}).get("schema", {}).get("properties", {})
-            answer = next(told for status, told in one["responses"].items() if int(status) < 300)
-            said = {
+            answer = next(response for status, response in one["responses"].items() if int(status) < 300)
+            facts = {
                 "says": " ".join(one["description"].split()).partition(". ")[0].rstrip("."),
-                "asks": [given["name"] for given in one["parameters"] if given["in"] == "query"],
+                "asks": [parameter["name"] for parameter in one["parameters"] if parameter["in"] == "query"],
                 "form": [name for name in form if not is_file(form[name])],
                 "files": [name for name in form if is_file(form[name])],
                 "json": list(properties(takes.get(JSON, {}).get("schema", {}))),
@@ -68,7 +68,7 @@ def table() -> dict[str, dict[str, Any]]:
                 "typed": typed(takes.get(JSON, {}).get("schema", {})),
                 "file": any(kind != JSON for kind in answer.get("content", {})),
             }
-            found[f"{method.upper()} {path.removeprefix(OWNER)}"] = {name: is_ for name, is_ in said.items() if is_}
+            found[f"{method.upper()} {path.removeprefix(OWNER)}"] = {name: is_ for name, is_ in facts.items() if is_}
     return found
 
 

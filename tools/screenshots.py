@@ -157,32 +157,32 @@ def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
     from registry.notices import notices
 
     confirmed = list(owner.cases.filter(decision="confirmed").select_related("work").order_by("number"))
-    chosen, kept = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
-    first = max(kept, key=lambda case: (case.work.cases.count(), case.party in NETWORKS))
-    others = [case.number for case in kept if case.party == first.party and case != first]
+    reopened, decided = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
+    first = max(decided, key=lambda case: (case.work.cases.count(), case.party in NETWORKS))
+    other_numbers = [case.number for case in decided if case.party == first.party and case != first]
     sent = notices.draft(owner, [first.number], "dsa", "en", by=PERSON)
     _written(sent, "Harbour Hosting", "abuse@hosting.example", "what a registry said of the network")
-    draft = notices.draft(owner, others[:NOTICED], "dmca", "en", by=PERSON)
+    draft = notices.draft(owner, other_numbers[:NOTICED], "dmca", "en", by=PERSON)
     _written(draft, "Harbour Hosting", "", "")
-    for case in chosen:
+    for case in reopened:
         decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
     _half_a_year(first, sent)
     _registries_and_money(owner, first)
-    there = models.Sighting.objects.filter(page_url__startswith="http://127.0.0.3:")[:1].get()
+    sighting = models.Sighting.objects.filter(page_url__startswith="http://127.0.0.3:")[:1].get()
     return {
-        "case": chosen[0].number,
+        "case": reopened[0].number,
         "party": first.party,
-        "work": chosen[0].work.number,
+        "work": reopened[0].work.number,
         "spread": first.work.number,
         "notice": draft.number,
-        "port": urlsplit(there.page_url).port,
+        "port": urlsplit(sighting.page_url).port,
     }
 
 
 def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
     from registry.notices import notices
 
-    given = {
+    values = {
         "addressee_name": to,
         "addressee_email": mail,
         "addressee_source": source,
@@ -190,7 +190,7 @@ def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
         "sender_capacity": "owner",
         "sender_email": PERSON,
     }
-    notices.fill(row, given, given)
+    notices.fill(row, values, values)
 
 
 def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
@@ -202,8 +202,8 @@ def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
     cases = [first, *first.work.cases.exclude(pk=first.pk).order_by("party")]
     for case, newly in zip(cases, NEWLY, strict=False):
         like = models.CaseSighting.objects.filter(case=case).select_related("sighting").order_by("pk")[0]
-        begun = now() - timedelta(days=newly[0][0])
-        models.Sighting.objects.filter(case_sightings__case=case).update(first_seen=begun, last_seen=now())
+        start = now() - timedelta(days=newly[0][0])
+        models.Sighting.objects.filter(case_sightings__case=case).update(first_seen=start, last_seen=now())
         for days, count in newly:
             since, until = (now() - timedelta(days=one) for one in (days, days // 2))
             for _ in range(count):
@@ -224,18 +224,18 @@ def _registries_and_money(owner: "models.Owner", case: "models.Case") -> None:
 
     at = now()
     for party, (country, address) in NETWORKS.items():
-        told = dict.fromkeys(("missing", "registrant", "registrar", "network", "country"), "")
-        told |= {"url": "https://rdap.example/", "at": at.isoformat(), "since": "2019-03-14"}
+        blank = dict.fromkeys(("missing", "registrant", "registrar", "network", "country"), "")
+        blank |= {"url": "https://rdap.example/", "at": at.isoformat(), "since": "2019-03-14"}
         domain = {"about": "domain", "query": SITES[party], "registrar": "Example Registrar", "abuse": []}
         network = {"about": "ip", "query": address, "network": "EXAMPLE-HOSTING", "country": country}
-        answers = [told | domain, told | network | {"abuse": ["abuse@hosting.example"]}]
+        answers = [blank | domain, blank | network | {"abuse": ["abuse@hosting.example"]}]
         about = {"asked_by": PERSON, "asked_at": at, "state": "done", "answers": answers}
         models.PartyLookup.objects.create(owner=owner, party=party, **about)
     basis = "Own price list: a picture on a commercial page, one year"
-    asked = demands.NewDemand(case.party, [case.number], None, "EUR", 42_000, basis, at.date() + timedelta(days=21))
-    made = demands.begin(owner, asked, by=PERSON)
+    terms = demands.NewDemand(case.party, [case.number], None, "EUR", 42_000, basis, at.date() + timedelta(days=21))
+    demand = demands.begin(owner, terms, by=PERSON)
     for kind, amount in ((models.DemandEntry.Kind.AGREED, 36_000), (models.DemandEntry.Kind.RECEIVED, 18_000)):
-        demands.add_entry(made, demands.NewEntry(kind, amount), by=PERSON)
+        demands.add_entry(demand, demands.NewEntry(kind, amount), by=PERSON)
 
 
 def _page(browser: Browser, address: str, cookie: dict[str, str], locale: str, size: tuple[int, int]) -> Page:

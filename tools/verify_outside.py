@@ -60,14 +60,14 @@ class Outcome:
 
 def sections(page: str) -> list[Section]:
     """Return the sections of the page that contain commands."""
-    found = []
+    results = []
     for match in _SECTION.finditer(page):
         lines = _LINES.search(match["body"])
         if lines is not None:
             needed = re.search(r"^Needs: (.+)$", match["body"], re.MULTILINE)
             needs = re.findall(r"`([^`]+)`", needed[1]) if needed else []
-            found.append(Section(match["title"], tuple(needs), lines["lines"]))
-    return found
+            results.append(Section(match["title"], tuple(needs), lines["lines"]))
+    return results
 
 
 def check(
@@ -77,9 +77,9 @@ def check(
     for section in sections(PAGE.read_text("utf-8")):
         if only and section.title not in only:
             continue
-        lacking = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]
-        if lacking:
-            yield Outcome(section.title, "not run", "; ".join(lacking))
+        reasons = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]
+        if reasons:
+            yield Outcome(section.title, "not run", "; ".join(reasons))
             continue
         run = subprocess.run(
             ["sh", "-eu", "-c", section.lines],
@@ -91,8 +91,8 @@ def check(
             check=False,
         )
         state = "passed" if run.returncode == 0 else "FAILED"
-        said = [remarks[need] for need in section.needs if need in remarks]
-        yield Outcome(section.title, state, "\n".join([*said, run.stdout + run.stderr]).strip())
+        notes = [remarks[need] for need in section.needs if need in remarks]
+        yield Outcome(section.title, state, "\n".join([*notes, run.stdout + run.stderr]).strip())
 
 
 def _lacks(need: str, folder: Path, environment: Mapping[str, str]) -> str:
@@ -114,8 +114,8 @@ def _lacks(need: str, folder: Path, environment: Mapping[str, str]) -> str:
 def headers_of(folder: Path) -> dict[int, bytes]:
     """Return the block headers in the bundle, by height."""
     paths = {path.stem.partition("-")[2]: path for path in folder.glob("proofs/material/block-*.header")}
-    known = {int(height): path for height, path in paths.items() if re.fullmatch("[0-9]{1,9}", height)}
-    return {height: path.read_bytes() for height, path in sorted(known.items()) if path.stat().st_size == 80}
+    path_by_height = {int(height): path for height, path in paths.items() if re.fullmatch("[0-9]{1,9}", height)}
+    return {height: path.read_bytes() for height, path in sorted(path_by_height.items()) if path.stat().st_size == 80}
 
 
 def difficulty(header: bytes) -> float:
@@ -213,17 +213,17 @@ def outcomes(
 ) -> list[Outcome]:
     """Return the results of all sections, or only of those titled ``only``. Raises ``NoBundleError``."""
     with unpacked(bundle) as folder, tempfile.TemporaryDirectory() as work:
-        brought = {height: (data, difficulty(data)) for height, data in headers_of(folder).items()}
+        headers = {height: (data, difficulty(data)) for height, data in headers_of(folder).items()}
         least = 0.0 if regtest else MINIMUM_DIFFICULTY
-        good = {height: data for height, (data, done) in brought.items() if done > 0 and done >= least}
+        good = {height: data for height, (data, done) in headers.items() if done > 0 and done >= least}
         with blocks_of(good) as source:
-            given = {"ROOTS": str(roots.resolve()) if roots else "", "NODE": node or source, "WORK": work}
-            given["OTS_CHAIN"] = "--btc-regtest" if regtest else ""
+            variables = {"ROOTS": str(roots.resolve()) if roots else "", "NODE": node or source, "WORK": work}
+            variables["OTS_CHAIN"] = "--btc-regtest" if regtest else ""
             path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-            told = [f"block {height}, {_name(data)}: difficulty {done:.3g}" for height, (data, done) in brought.items()]
+            told = [f"block {height}, {_name(data)}: difficulty {done:.3g}" for height, (data, done) in headers.items()]
             told.append("without NODE, nothing shows that a block belongs to the chain")
             remarks = {} if node else {"NODE": "\n".join(told)}
-            return list(check(folder, {**os.environ, **given, "PATH": path}, remarks, only))
+            return list(check(folder, {**os.environ, **variables, "PATH": path}, remarks, only))
 
 
 def main() -> int:
@@ -244,18 +244,18 @@ def main() -> int:
         print(f"error: there is no {options.bundle}", file=sys.stderr)
         return 2
     try:
-        found = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)
+        results = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)
     except NoBundleError as error:
         print(f"error: {_shown(str(error))}", file=sys.stderr)
         return 2
-    for one in found:
+    for one in results:
         first, *rest = map(_shown, one.words.splitlines() or [""])
         print(f"{one.state:<8}  {one.title}: {first}")
         for line in rest if one.state == "FAILED" else rest[:6]:
             print(f"          {line}")
-    counted = {state: sum(one.state == state for one in found) for state in ("passed", "FAILED", "not run")}
-    print(", ".join(f"{count} {state}" for state, count in counted.items()))
-    return 1 if counted["FAILED"] else 0
+    counts = {state: sum(one.state == state for one in results) for state in ("passed", "FAILED", "not run")}
+    print(", ".join(f"{count} {state}" for state, count in counts.items()))
+    return 1 if counts["FAILED"] else 0
 
 
 def _shown(text: str) -> str:

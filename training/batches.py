@@ -37,20 +37,20 @@ class Picker:
 
     def pick(self) -> list[int]:
         """Return the works of the next batch, all different."""
-        known = bool(self._vectors.any())
-        at_random = int(self._works * RANDOM_SHARE) if known else self._works
-        chosen: dict[int, int] = {}
-        for group in self._rng.permutation(len(self._groups)) if known else ():
-            if len(chosen) < LOOK_ALIKES:  # most groups are smaller, so several are needed
-                self._add(chosen, list(self._rng.permutation(self._groups[group])), LOOK_ALIKES)
-        while len(chosen) < at_random:
-            self._add(chosen, list(self._rng.choice(self._training, at_random, p=self._weights)), at_random)
-        for seed in [picture for picture in chosen.values() if known]:
-            if len(chosen) < self._works:
-                self._add(chosen, self._near(seed), self._works)
-        while len(chosen) < self._works:
-            self._add(chosen, list(self._rng.choice(self._training, self._works, p=self._weights)), self._works)
-        return list(chosen.values())
+        has_vectors = bool(self._vectors.any())
+        at_random = int(self._works * RANDOM_SHARE) if has_vectors else self._works
+        picks: dict[int, int] = {}
+        for group in self._rng.permutation(len(self._groups)) if has_vectors else ():
+            if len(picks) < LOOK_ALIKES:  # most groups are smaller, so several are needed
+                self._add(picks, list(self._rng.permutation(self._groups[group])), LOOK_ALIKES)
+        while len(picks) < at_random:
+            self._add(picks, list(self._rng.choice(self._training, at_random, p=self._weights)), at_random)
+        for seed in [picture for picture in picks.values() if has_vectors]:
+            if len(picks) < self._works:
+                self._add(picks, self._near(seed), self._works)
+        while len(picks) < self._works:
+            self._add(picks, list(self._rng.choice(self._training, self._works, p=self._weights)), self._works)
+        return list(picks.values())
 
     def remember(self, pictures: list[int], vectors: NDArray[np.float32]) -> None:
         """Store the latest vectors of works, which are used to find neighbours."""

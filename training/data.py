@@ -134,14 +134,14 @@ def _listed(folder: Path) -> Iterator[tuple[Picture, bool]]:
 
 
 def _picture(path: Path, row: dict[str, str]) -> Picture:
-    known = row.get("phash64") or ""
+    hash_text = row.get("phash64") or ""
     return Picture(
         path=path,
         category=(row.get("category") or row.get("kind") or "").split(":")[0],
         source=f"{row.get('source_repo', '')}/{row.get('source_path', '')}",
         group=row.get("group") or "",
         one_work=row.get("expected") == "ambiguous",
-        phash=int(known, 16) if known else perceptual_hash(path),
+        phash=int(hash_text, 16) if hash_text else perceptual_hash(path),
     )
 
 

@@ -200,8 +200,8 @@ def paint(pixels: Pixels, mask: Pixels, place: tuple[int, int], ink: Colour, opa
 
 def strip(rng: Generator, height: int) -> Pixels:
     """Return a mask of a line of text with random letters, so that the network cannot learn words."""
-    drawn = strips()[int(rng.integers(STRIPS))]
-    return resized(drawn, max(2, drawn.shape[1] * height // drawn.shape[0]), height)
+    line = strips()[int(rng.integers(STRIPS))]
+    return resized(line, max(2, line.shape[1] * height // line.shape[0]), height)
 
 
 @cache

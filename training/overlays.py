@@ -9,32 +9,32 @@ from training.edits import Colour, Pixels, chance, colour, paint, resized, strip
 
 def text(rng: Generator, pixels: Pixels) -> Pixels:
     """Add lines of text, plain, outlined or on a bar."""
-    written = pixels.copy()
-    height, width = written.shape[:2]
+    result = pixels.copy()
+    height, width = result.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
         high, ink = max(6, int(height * rng.uniform(0.04, 0.17))), colour(rng)
         left, top = int(rng.uniform(-0.1, 0.5) * width), int(rng.uniform(0, 0.92) * height)
         line, paper = strip(rng, high), (255 - ink[0], 255 - ink[1], 255 - ink[2])
         kind = rng.random()
         if kind < 0.25:
-            cv2.rectangle(written, (left, top), (int(left + width * rng.uniform(0.3, 1)), top + high), paper, -1)
+            cv2.rectangle(result, (left, top), (int(left + width * rng.uniform(0.3, 1)), top + high), paper, -1)
         elif kind < 0.6:
-            paint(written, np.asarray(cv2.dilate(line, np.ones((3, 3), np.uint8)), np.uint8), (left, top), paper)
-        paint(written, line, (left, top), ink)
-    return written
+            paint(result, np.asarray(cv2.dilate(line, np.ones((3, 3), np.uint8)), np.uint8), (left, top), paper)
+        paint(result, line, (left, top), ink)
+    return result
 
 
 def stickers(rng: Generator, pixels: Pixels) -> Pixels:
     """Add shapes with eyes, like stickers on photographs."""
-    covered = pixels.copy()
-    height, width = covered.shape[:2]
+    result = pixels.copy()
+    height, width = result.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
         side = max(8, int(min(height, width) * rng.uniform(0.12, 0.5)))
         left, top = int(rng.uniform(-0.1, 0.95) * width), int(rng.uniform(-0.1, 0.95) * height)
-        paint(covered, _shape(rng, side), (left, top), colour(rng), 0.6 if chance(rng, 0.3) else 1.0)
+        paint(result, _shape(rng, side), (left, top), colour(rng), 0.6 if chance(rng, 0.3) else 1.0)
         for share in (1, 2):
-            cv2.circle(covered, (left + share * side // 3, top + side // 3), max(1, side // 12), colour(rng), -1)
-    return covered
+            cv2.circle(result, (left + share * side // 3, top + side // 3), max(1, side // 12), colour(rng), -1)
+    return result
 
 
 def watermark(rng: Generator, pixels: Pixels) -> Pixels:

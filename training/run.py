@@ -241,9 +241,9 @@ class Run:
         torch.nn.utils.clip_grad_norm_(weights, 5.0)
         self._optimiser.step()
         with torch.no_grad():
-            for kept, new in zip(self._average.parameters(), self._model.parameters(), strict=True):
+            for average, new in zip(self._average.parameters(), self._model.parameters(), strict=True):
                 if new.requires_grad:
-                    kept.lerp_(new, 1 - self._plan.average)
+                    average.lerp_(new, 1 - self._plan.average)
 
     def _check(self, name: str) -> None:
         scores = check(self._average, self._studio, self._collection, self._device)
@@ -254,8 +254,8 @@ def calibration(collection: Collection, plan: Plan) -> "np.ndarray[tuple[int, ..
     """Return views of training pictures for measuring the ranges of the quantised network."""
     rng = np.random.default_rng(plan.seed)
     studio = Studio(collection.pixels, collection.training, Recipe(composed=plan.composed))
-    chosen = rng.choice(collection.training, 128)
-    return np.concatenate([studio.make(Job(int(one), (), 1, 224, plan.seed)).pixels for one in chosen])
+    indices = rng.choice(collection.training, 128)
+    return np.concatenate([studio.make(Job(int(one), (), 1, 224, plan.seed)).pixels for one in indices])
 
 
 def _results(jobs: "list[Made] | list[Future[Made]]") -> Iterator[Made]:

@@ -36,10 +36,10 @@ def overlaps(origin: NDArray[np.float32], work: NDArray[np.float32], side: int) 
     rows, columns = ((line * length + length // 2) // len(line) for length in origin.shape[:2])
     first, last = work[0, 0], work[-1, -1]
     with np.errstate(invalid="ignore"):
-        shown = np.floor((origin[rows][:, columns] - first) / (last - first + 1) * count)
-    there = ((shown >= 0) & (shown < count)).all(2)
+        cell_index = np.floor((origin[rows][:, columns] - first) / (last - first + 1) * count)
+    is_inside = ((cell_index >= 0) & (cell_index < count)).all(2)
     cells = (line // POINTS)[:, None] * count + line // POINTS
-    pairs = cells[there] * count**2 + (shown[there] @ [1, count]).astype(int)
+    pairs = cells[is_inside] * count**2 + (cell_index[is_inside] @ [1, count]).astype(int)
     return (np.bincount(pairs, minlength=count**4) / POINTS**2).reshape(count**2, -1).astype(np.float32)
 
 
@@ -206,9 +206,9 @@ class Studio:
         alone = kind >= recipe.on_picture + recipe.collage + recipe.page
         pixels = self._cut(rng, pixels, alone=alone)
         strength = 1.0 if alone else 0.45
-        chosen: list[edits.Edit] = [edit for share, edit in SINGLE if chance(rng, share * strength)]
-        for index in rng.permutation(len(chosen))[:MAX_EDITS]:
-            pixels = chosen[index](rng, pixels)
+        edit_list: list[edits.Edit] = [edit for share, edit in SINGLE if chance(rng, share * strength)]
+        for index in rng.permutation(len(edit_list))[:MAX_EDITS]:
+            pixels = edit_list[index](rng, pixels)
         view = View(at_most(pixels, 400), [job.picture])
         if not alone:
             self._place(kind)(rng, view, job)
@@ -221,11 +221,11 @@ class Studio:
     def _composition(self, rng: Generator, pixels: Pixels, job: Job) -> View | None:
         """Apply several primitives in sequence; ``None`` if too little of the work remains."""
         behind = [self._other(rng) for _ in range(MAX_BEHIND)]
-        others = [self._pixels[picture] for picture in behind]
-        made = composed(pixels, others, COMPOSED_OF, int(rng.integers(1 << 31)))
-        if made is None:
+        other_pixels = [self._pixels[picture] for picture in behind]
+        copy = composed(pixels, other_pixels, COMPOSED_OF, int(rng.integers(1 << 31)))
+        if copy is None:
             return None
-        return View(np.asarray(Image.open(io.BytesIO(made.data))), [job.picture], behind, made.canvas.origin)
+        return View(np.asarray(Image.open(io.BytesIO(copy.data))), [job.picture], behind, copy.canvas.origin)
 
     def _cut(self, rng: Generator, pixels: Pixels, *, alone: bool) -> Pixels:
         if not alone:

@@ -42,8 +42,8 @@ def sampled(folders: Sequence[Path], held_out: Sequence[str], pictures: int, see
     collection = collect(folders, held_out, 0, seed)
     weights = weights_by_category([collection.pictures[index] for index in collection.training])
     count = min(pictures, len(collection.training))
-    drawn = np.random.default_rng(seed).choice(collection.training, count, replace=False, p=weights)
-    return np.concatenate([_described(collection.pixels[index]) for index in np.sort(drawn)])
+    indices = np.random.default_rng(seed).choice(collection.training, count, replace=False, p=weights)
+    return np.concatenate([_described(collection.pixels[index]) for index in np.sort(indices)])
 
 
 def _described(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

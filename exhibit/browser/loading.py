@@ -162,14 +162,14 @@ async def scroll_back(page: Page) -> None:
 
 async def page_height(page: Page) -> int:
     """Return the height of the page in pixels as reported by its scripts; 0 if they report none."""
-    said = await _asked(page.evaluate(HEIGHT))
-    return int(said) if isinstance(said, int | float) and 0 < said < 1 << 31 else 0
+    height = await _asked(page.evaluate(HEIGHT))
+    return int(height) if isinstance(height, int | float) and 0 < height < 1 << 31 else 0
 
 
 async def wall_signs(page: Page) -> list[str]:
     """Return the signs of a login form or a CAPTCHA on the page."""
-    said = await _asked(page.evaluate(WALLS))
-    return [sign for sign in SIGNS if sign in said] if isinstance(said, list) else []
+    signs = await _asked(page.evaluate(WALLS))
+    return [sign for sign in SIGNS if sign in signs] if isinstance(signs, list) else []
 
 
 async def _asked(question: Coroutine[Any, Any, Any]) -> Untyped:

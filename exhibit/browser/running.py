@@ -188,9 +188,9 @@ class SteeredBrowser:
 
 async def _pid_of(browser: Browser) -> int:
     session = await browser.new_browser_cdp_session()
-    told: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")
+    info: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")
     await session.detach()
-    return next(int(process["id"]) for process in told["processInfo"] if process["type"] == "browser")
+    return next(int(process["id"]) for process in info["processInfo"] if process["type"] == "browser")
 
 
 def memory_of(pid: int) -> int:
@@ -200,10 +200,10 @@ def memory_of(pid: int) -> int:
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
             below.setdefault(int(stat_fields(number := int(entry.name))[1]), []).append(number)
-    total, waiting = 0, [pid] if pid else []
-    while waiting:
-        process = waiting.pop()
-        waiting += below.get(process, [])
+    total, pending = 0, [pid] if pid else []
+    while pending:
+        process = pending.pop()
+        pending += below.get(process, [])
         with suppress(OSError, ValueError, IndexError):
             fields = Path(f"/proc/{process}/statm").read_text().split()
             total += (int(fields[1]) - int(fields[2])) * page
@@ -216,6 +216,6 @@ def _end(watch: "asyncio.Future[None]") -> str:
 
 
 def _reason(error: BaseException) -> str:
-    said = str(error).splitlines()
-    sandbox = next((line for line in said if "No usable sandbox" in line), "")
-    return sandbox[:300] or (said[0][:300] if said else "it took too long.")
+    message_lines = str(error).splitlines()
+    sandbox = next((line for line in message_lines if "No usable sandbox" in line), "")
+    return sandbox[:300] or (message_lines[0][:300] if message_lines else "it took too long.")

@@ -152,8 +152,8 @@ class Calibration:
 
     def score(self, verification: Verification) -> float:
         """Return the weighted sum of the measurements. Raises ``ValueError`` or ``ArithmeticError`` if invalid."""
-        measured = figures(verification, self.figures)
-        score = self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, measured, strict=True))
+        values = figures(verification, self.figures)
+        score = self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, values, strict=True))
         if not math.isfinite(score):
             raise ArithmeticError("a score has to be finite")
         return score
@@ -179,13 +179,13 @@ class Calibration:
     def from_json(cls, data: bytes) -> Self:
         """Parse a calibration. Raises ``IntegrityError`` if it is invalid or not in its canonical form."""
         try:
-            made = cls(**_fields(json.loads(data)))
-            sound = _is_sound(made) and made.to_json() == data
+            calibration = cls(**_fields(json.loads(data)))
+            sound = _is_sound(calibration) and calibration.to_json() == data
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             raise IntegrityError("The calibration can't be read.", hint=_HINT) from error
         if not sound:
             raise IntegrityError("The calibration isn't in its one canonical form, or contradicts itself.", hint=_HINT)
-        return made
+        return calibration
 
 
 _HINT = "Use one that exhibit calibrate has written."
@@ -197,9 +197,9 @@ def calibrated(verification: Verification, calibration: Calibration | None) -> V
     There is none if no match was found, if less than half of the work is in place, or if the calibration does not
     apply.
     """
-    probability, found = None, verification.decision in (Decision.CERTAIN, Decision.REVIEW)
+    probability, is_match = None, verification.decision in (Decision.CERTAIN, Decision.REVIEW)
     is_little = verification.in_place is not None and verification.in_place < LEAST_IN_PLACE
-    if calibration is not None and found and not is_little:
+    if calibration is not None and is_match and not is_little:
         probability = calibration.probability(verification)
     identity = None if calibration is None or probability is None else calibration.digest
     return replace(verification, probability=probability, calibration=identity)

@@ -78,13 +78,13 @@ def interval_at_any_time(failures: int, trials: int) -> tuple[float, float]:
     _check(failures, trials)
     if not trials:
         return 0.0, 1.0
-    limit, seen = -math.log(1 - LEVEL), failures / trials
+    limit, observed = -math.log(1 - LEVEL), failures / trials
 
     def beyond(rate: float) -> float:
         return evidence_against(rate, failures, trials) - limit
 
-    lower = _where(beyond, 0.0, seen) if failures else 0.0
-    return lower, (_where(lambda rate: -beyond(rate), seen, 1.0) if failures < trials else 1.0)
+    lower = _where(beyond, 0.0, observed) if failures else 0.0
+    return lower, (_where(lambda rate: -beyond(rate), observed, 1.0) if failures < trials else 1.0)
 
 
 def upper_bound_at_any_time(failures: int, trials: int) -> float:

@@ -44,9 +44,9 @@ def hang_together(pieces: Sequence[Piece], seen: Sequence[int]) -> float:
     first, second = first[adjoin], second[adjoin]
     back: Floats = np.asarray(np.linalg.inv(matrices), np.float64)
     edges = np.stack([low, high], axis=1)[adjoin]
-    here, there = (_mapped(back[which], edges) for which in (first, second))
-    length = np.minimum(*(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) for ends in (here, there)))
-    at_one_place = np.linalg.norm(here - there, axis=2).max(axis=1) <= NEAR * length + 1
+    first_edges, second_edges = (_mapped(back[which], edges) for which in (first, second))
+    length = np.minimum(*(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) for ends in (first_edges, second_edges)))
+    at_one_place = np.linalg.norm(first_edges - second_edges, axis=2).max(axis=1) <= NEAR * length + 1
     heavy = np.minimum(counts[first], counts[second])
     hanging = np.union1d(first[at_one_place], second[at_one_place])
     return float(min(heavy[at_one_place].sum() / heavy.sum(), counts[hanging].sum() / counts.sum()))

@@ -126,8 +126,8 @@ def _in_pieces(grey: Grey, pieces: Sequence[Piece], to_small: Floats, back: Floa
         if right > left and bottom > top:
             shift = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
             between = shift @ to_small @ np.asarray(piece.transform, np.float64) @ back
-            shown = warp(grey, between, (right - left, bottom - top))
-            out[top:bottom, left:right], mask[top:bottom, left:right] = shown
+            warped = warp(grey, between, (right - left, bottom - top))
+            out[top:bottom, left:right], mask[top:bottom, left:right] = warped
     return out, mask
 
 
@@ -174,10 +174,10 @@ def enlargement(registered: tuple[int, ...], mask: Mask, transform: ArrayLike, p
     to_small = scaling_of(across, down)
     x, y = (np.arange(size[0]) + 0.5) / across - 0.5, (np.arange(size[1]) + 0.5) / down - 0.5
     grown = np.zeros(mask.shape)
-    laid: list[tuple[tuple[int, int, int, int], ArrayLike]] = [((0, 0, *size), transform)]
+    alignments: list[tuple[tuple[int, int, int, int], ArrayLike]] = [((0, 0, *size), transform)]
     if pieces:
-        laid = [(pixels_within(piece.box, to_small, size), piece.transform) for piece in pieces]
-    for (left, top, right, bottom), matrix in laid:
+        alignments = [(pixels_within(piece.box, to_small, size), piece.transform) for piece in pieces]
+    for (left, top, right, bottom), matrix in alignments:
         back = np.linalg.inv(np.asarray(matrix, np.float64))
         depth = back[2, 0] * x[left:right] + back[2, 1] * y[top:bottom, None] + back[2, 2]
         grown[top:bottom, left:right] = np.sqrt(np.abs(depth**3 / np.linalg.det(back)))

@@ -61,8 +61,8 @@ def turn(transform: Floats, size: Size) -> tuple[int, bool]:
     middle = transform @ np.array([size[0] / 2, size[1] / 2, 1]) / weight
     slopes = (transform[:2, :2] - np.outer(middle[:2], transform[2, :2])) / weight
     mirrored = bool(np.linalg.det(slopes) < 0)
-    made = np.linalg.inv(slopes) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
-    degrees = round(float(np.degrees(np.arctan2(-made[1, 0], made[0, 0]))))
+    rotation = np.linalg.inv(slopes) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+    degrees = round(float(np.degrees(np.arctan2(-rotation[1, 0], rotation[0, 0]))))
     return (180 if degrees == -180 else degrees), mirrored
 
 
@@ -129,11 +129,11 @@ def turned_area(points: Floats) -> float:
 
 def _clip(polygon: list[Floats], normal: Floats, offset: float) -> list[Floats]:
     """Return the part of a convex polygon where ``normal · point ≥ offset``."""
-    kept = []
-    for here, following in zip(polygon, polygon[1:] + polygon[:1], strict=True):
-        inside, next_inside = float(normal @ here) - offset, float(normal @ following) - offset
+    corners = []
+    for corner, following in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        inside, next_inside = float(normal @ corner) - offset, float(normal @ following) - offset
         if inside >= 0:
-            kept.append(here)
+            corners.append(corner)
         if (inside >= 0) != (next_inside >= 0):
-            kept.append(here + (following - here) * (inside / (inside - next_inside)))
-    return kept
+            corners.append(corner + (following - corner) * (inside / (inside - next_inside)))
+    return corners

@@ -39,8 +39,8 @@ class AnchorConfig:
     @property
     def files(self) -> dict[str, Path]:
         """Files named in the settings, by setting."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in named.items() if isinstance(value, Path)}
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in settings.items() if isinstance(value, Path)}
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -60,10 +60,10 @@ def read_anchors(value: object, kinds: Kinds, folder: Path) -> tuple[AnchorConfi
     """Read the ``[[anchors]]`` tables, each with the settings of its kind. Paths are relative to ``folder``."""
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         raise ValueError("it must be a list of tables, each begun by [[anchors]]")
-    made = tuple(map(partial(_read, kinds=kinds, folder=folder), value))
-    if len({anchor.name for anchor in made}) < len(made):
+    anchors = tuple(map(partial(_read, kinds=kinds, folder=folder), value))
+    if len({anchor.name for anchor in anchors}) < len(anchors):
         raise ValueError("two anchors have the same name")
-    return made
+    return anchors
 
 
 def _read(table: dict[str, object], kinds: Kinds, folder: Path) -> AnchorConfig:
@@ -81,9 +81,9 @@ def _of_kind(kind: str, table: dict[str, Any], kinds: Kinds, folder: Path) -> An
     for key in table:
         if key not in checks:
             raise ValueError(f"{key} isn't a setting of an anchor of the kind {kind}")
-    made = kinds[kind](**{key: checks[key](value) for key, value in table.items()})
-    made = replace(made, **{key: folder / path for key, path in made.files.items()})  # type: ignore[arg-type]
-    for fault, is_so in {"urls is missing": made.needs_urls and not made.urls, **made.faults}.items():
+    anchor = kinds[kind](**{key: checks[key](value) for key, value in table.items()})
+    anchor = replace(anchor, **{key: folder / path for key, path in anchor.files.items()})  # type: ignore[arg-type]
+    for fault, is_so in {"urls is missing": anchor.needs_urls and not anchor.urls, **anchor.faults}.items():
         if is_so:
             raise ValueError(fault)
-    return made
+    return anchor

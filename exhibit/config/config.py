@@ -232,10 +232,10 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
 def _lacking(config: Config) -> dict[str, str]:
     """Return for each setting what else it requires and lacks; empty texts if nothing is missing."""
     roots = config.data_dir / config.passkey_roots
-    found = not config.passkey_roots or roots.is_file() or any(roots.glob("*.pem"))
+    has_roots = not config.passkey_roots or roots.is_file() or any(roots.glob("*.pem"))
     return {
         "sign_up": "open needs a mail_url" if config.sign_up == "open" and not config.mail_url else "",
-        "passkey_roots": "" if found else f"{roots} is no file, and no folder with *.pem",
+        "passkey_roots": "" if has_roots else f"{roots} is no file, and no folder with *.pem",
         "passkey_aaguids": "it needs passkey_roots" if config.passkey_aaguids and not config.passkey_roots else "",
     }
 
@@ -264,9 +264,9 @@ def environment_name(field_name: str) -> str:
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:
-    given = environ.get("EXHIBIT_DATA", "")
-    if given:
-        return Path(given).expanduser().absolute()
+    setting = environ.get("EXHIBIT_DATA", "")
+    if setting:
+        return Path(setting).expanduser().absolute()
     if os.geteuid() == 0:
         return Path("/var/lib/exhibit")
     base = environ.get("XDG_DATA_HOME", "")
@@ -290,8 +290,8 @@ def _from_file(path: Path) -> dict[str, tuple[str, object]]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
     # tables cannot be written as one text and are supported only in the file
     names = {environment_name(field.name): field.name for field in fields(Config) if field.name != "anchors"}
-    given = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
-    return {name: found for name, found in _by_field(given, names, "").items() if found[1] and name != "data_dir"}
+    variables = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
+    return {name: found for name, found in _by_field(variables, names, "").items() if found[1] and name != "data_dir"}
 
 
 def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) -> dict[str, tuple[str, object]]:

@@ -39,10 +39,10 @@ def texts(value: object) -> tuple[str, ...]:
 
 def truth(value: object) -> bool:
     """Parse a Boolean."""
-    known = _TRUTHS.get(str(value).strip().lower())
-    if known is None:
+    result = _TRUTHS.get(str(value).strip().lower())
+    if result is None:
         raise ValueError(f"{value!r} is neither true nor false")
-    return known
+    return result
 
 
 def whole_number(lowest: int, highest: int = 2**53 - 1) -> Callable[[object], int]:
@@ -129,23 +129,23 @@ def server_url(*schemes: str) -> Callable[[object], str]:
 
 def blobs_url(value: object) -> str:
     """Parse the URL of the blob store: a bucket with a prefix, or a folder."""
-    given = url("s3", "gs", "az", "file")(value).rstrip("/")
-    parts = urlsplit(given)
+    address = url("s3", "gs", "az", "file")(value).rstrip("/")
+    parts = urlsplit(address)
     if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
         raise ValueError("it names no folder; it looks like file:///mnt/exhibit")
-    if given and parts.scheme != "file" and not re.fullmatch(r"[\w.-]+", parts.netloc):
+    if address and parts.scheme != "file" and not re.fullmatch(r"[\w.-]+", parts.netloc):
         raise ValueError("it names no bucket, or more than that; it looks like s3://bucket/prefix")  # maybe a key
     if parts.query or parts.fragment:
         raise ValueError("it ends with the prefix; keys and the like stand in the environment")
-    return given
+    return address
 
 
 def milvus_url(value: object) -> str:
     """Parse the URL of Milvus: a server, optionally with the name of a database."""
-    given = server_url("http", "https")(value)
-    if not re.fullmatch(r"(https?://[^/@?#]+(/\w+)?)?", given):
+    address = server_url("http", "https")(value)
+    if not re.fullmatch(r"(https?://[^/@?#]+(/\w+)?)?", address):
         raise ValueError("it looks like http://milvus:19530/database; the token stands in secrets/milvus_token")
-    return given
+    return address
 
 
 database_url = url("postgresql", "postgres")
@@ -184,11 +184,11 @@ def time_zone(value: object) -> str:
 
 def path(value: object) -> Path | None:
     """Parse the path of a file; None for an empty text."""
-    given = text(value)
-    return Path(given) if given else None
+    location = text(value)
+    return Path(location) if location else None
 
 
 def day(value: object) -> str:
     """Parse a date, as TOML date, TOML datetime (its date is used) or text."""
-    given = value if isinstance(value, date) else text(value) and date.fromisoformat(text(value))
-    return date.isoformat(given) if given else ""
+    moment = value if isinstance(value, date) else text(value) and date.fromisoformat(text(value))
+    return date.isoformat(moment) if moment else ""

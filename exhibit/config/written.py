@@ -39,11 +39,11 @@ def checked(name: str, value: str) -> str:
     """Return a value in the normal form of its setting. Raises ``WrongUseError`` if it is invalid."""
     check = next(field.metadata["check"] for field in fields(Config) if field.name == name)
     try:
-        found = check(" ".join(value.split()))
+        result = check(" ".join(value.split()))
     except ValueError as error:
         raise WrongUseError(f"{environment_name(name)} can't be used: {error}.") from None
-    assert isinstance(found, str)
-    return found
+    assert isinstance(result, str)
+    return result
 
 
 def write_settings(folder: Path, given: Mapping[str, str]) -> None:
@@ -55,15 +55,15 @@ def write_settings(folder: Path, given: Mapping[str, str]) -> None:
     values, path = {name: checked(name, value) for name, value in given.items()}, folder / FILE_NAME
     try:
         before = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-        kept, top = [], True
+        lines_kept, top = [], True
         for line in before.splitlines(keepends=True):
             top = top and not line.lstrip().startswith("[")
             if not (top and re.match(rf"\s*({'|'.join(values)})\s*=", line)):
-                kept.append(line)
+                lines_kept.append(line)
         lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items() if value]
-        after = "".join([*lines, *kept])
-        others = {name: value for name, value in tomllib.loads(before).items() if name not in values}
-        if tomllib.loads(after) != others | {name: value for name, value in values.items() if value}:
+        after = "".join([*lines, *lines_kept])
+        other_settings = {name: value for name, value in tomllib.loads(before).items() if name not in values}
+        if tomllib.loads(after) != other_settings | {name: value for name, value in values.items() if value}:
             raise ConfigError(_UNFIT, hint=_BY_HAND)
         _replace(path, after)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

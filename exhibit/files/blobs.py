@@ -125,10 +125,10 @@ class BlobStore:
 
     def remove(self, digest: Digest) -> bool:
         """Remove the bytes. Returns False if they were absent."""
-        there = digest in self
-        if there:
+        is_present = digest in self
+        if is_present:
             self.place.remove([self.key(digest)])
-        return there
+        return is_present
 
     def remove_all(self, digests: Iterable[Digest]) -> None:
         """Remove all of these that are present, without checking each one first."""
@@ -372,11 +372,11 @@ def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
 
     Raises ``IntegrityError`` after the last chunk if the file has changed, so that the write is not completed.
     """
-    seen = sha256()
+    sha = sha256()
     while piece := file.read(CHUNK):
-        seen.update(piece)
+        sha.update(piece)
         yield piece
-    if seen.digest() != digest.raw:
+    if sha.digest() != digest.raw:
         raise IntegrityError(Sentence("The file was changed while it was read."), hint=Sentence("Try again."))
 
 

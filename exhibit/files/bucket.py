@@ -195,10 +195,10 @@ class Bucket:
         except FileNotFoundError:
             raise _gone() from None
         except (exceptions.BaseError, ValueError) as error:
-            said, ended = _said(error), time.monotonic()
-            if said == SILENT and ended > began + LONG:
+            message, ended = _said(error), time.monotonic()
+            if message == SILENT and ended > began + LONG:
                 self._silent_until = ended + LONG
-            raise StorageError(said, hint=_SEE) from None
+            raise StorageError(message, hint=_SEE) from None
 
     @contextmanager
     def asked(self) -> Iterator[ObjectStore]:
@@ -232,8 +232,8 @@ class NamedObjects:
         """Return the bytes and their ETag, or ``None`` if there is no object of this name."""
         with self._bucket.asked() as objects:
             try:
-                found = obstore.get(objects, self._key(name))
-                return bytes(found.bytes()), found.meta["e_tag"] or ""
+                result = obstore.get(objects, self._key(name))
+                return bytes(result.bytes()), result.meta["e_tag"] or ""
             except FileNotFoundError:
                 pass
         self._bucket.check()
@@ -281,8 +281,8 @@ class NamedObjects:
     def folders(self) -> list[str]:
         """Return the first segments of all names that have several."""
         with self._bucket.asked() as objects:
-            found = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
-        return [path.removeprefix(f"{self._folder}/") for path in found]
+            prefixes = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
+        return [path.removeprefix(f"{self._folder}/") for path in prefixes]
 
     def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
         """Yield names (all, or those below one) with the last modification by the clock of the store."""
@@ -323,11 +323,11 @@ class _Pieces(io.RawIOBase):
 def open_store(url: str, keys: Path) -> ObjectStore:
     """Open the store at a URL. Keys come from a file of the data folder or else from the environment."""
     try:
-        given = tomllib.loads(keys.read_text("utf-8-sig")) if keys.exists() else {}
+        options_in_file = tomllib.loads(keys.read_text("utf-8-sig")) if keys.exists() else {}
         client = {name: os.environ[f"AWS_{name.upper()}"] for name in _OF_CLIENT if f"AWS_{name.upper()}" in os.environ}
-        client |= {name: given.pop(name) for name in _OF_CLIENT & given.keys()}
+        client |= {name: options_in_file.pop(name) for name in _OF_CLIENT & options_in_file.keys()}
         options: ClientConfig = {**_CLIENT, **client}  # type: ignore[typeddict-item]  # the library looks at them
-        return from_url(url, config=given, client_options=options, retry_config=_RETRY)  # type: ignore[call-overload, no-any-return]  # the class depends on the URL
+        return from_url(url, config=options_in_file, client_options=options, retry_config=_RETRY)  # type: ignore[call-overload, no-any-return]  # the class depends on the URL
     except (exceptions.BaseError, ValueError, TypeError) as error:
         said = str(error).partition("\n")[0].partition(" error: ")[2]
         raise StorageError(Sentence("The bucket can't be used as it is configured."), hint=f"{said}. {_SEE}") from None
@@ -355,7 +355,7 @@ def _gone() -> StorageError:
 def _said(error: Exception) -> Sentence:
     """Describe an error from the response of the store."""
     text = str(error)
-    code = found[1] if (found := _CODE.search(text)) else type(error).__name__.removesuffix("Error")
+    code = match[1] if (match := _CODE.search(text)) else type(error).__name__.removesuffix("Error")
     if _FULL.search(code) or " 507 " in text or " 413 " in text:
         return FULL
     if "169.254.169.254" in text or "metadata.google" in text:
@@ -364,7 +364,7 @@ def _said(error: Exception) -> Sentence:
         return Sentence("The bucket refuses these keys: %(code)s.", code=code)
     if isinstance(error, exceptions.NotSupportedError) or code == "NotImplemented":
         return UNCONDITIONAL
-    if found is None or code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
+    if match is None or code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
         return SILENT
     return Sentence("The bucket refuses: %(code)s.", code=code)
 

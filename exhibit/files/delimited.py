@@ -154,12 +154,12 @@ class Delimited:
         cells = _parsed(text + '"', separator)
         if cells is None:  # no field is open: the quotation marks do not match
             return None
-        taken: list[_Text] = []
+        further_lines: list[_Text] = []
         size = len(text)
-        while len(taken) < MAX_SPAN and size < MAX_LINE:
+        while len(further_lines) < MAX_SPAN and size < MAX_LINE:
             if (line := self._lines.next()) is None:
                 break
-            taken.append(line)
+            further_lines.append(line)
             size += len(line.text)
             if line.problem is not None or (width and self._is_row(line.text, separator, width)):
                 break
@@ -177,7 +177,7 @@ class Delimited:
                 if width and len(cells) != width:
                     break
                 return cells
-        self._lines.put_back(taken)
+        self._lines.put_back(further_lines)
         return None
 
     def _is_row(self, text: str, separator: str, width: int) -> bool:
@@ -344,9 +344,9 @@ def candidates_of(data: bytes) -> list[Candidate]:
             readings[lines] = score, name
     # Show the lines in which the readings differ most.
     distinct = [len(set(same)) for same in zip(*readings, strict=False)]
-    shown = sorted(sorted(range(len(distinct)), key=lambda place: -distinct[place])[:SAMPLE_LINES])
+    line_numbers = sorted(sorted(range(len(distinct)), key=lambda place: -distinct[place])[:SAMPLE_LINES])
     ordered = sorted(readings.items(), key=lambda reading: reading[1][0])
-    return [Candidate(name, tuple(lines[at][:MAX_SAMPLE] for at in shown)) for lines, (_score, name) in ordered]
+    return [Candidate(name, tuple(lines[at][:MAX_SAMPLE] for at in line_numbers)) for lines, (_score, name) in ordered]
 
 
 def _lines_beyond_ascii(data: bytes, encoding: str) -> tuple[str, ...]:
@@ -366,8 +366,8 @@ def _lines_beyond_ascii(data: bytes, encoding: str) -> tuple[str, ...]:
 
 def _first_beyond_ascii(data: bytes) -> int:
     """Return the offset of the first line with non-ASCII bytes or an escape sequence; 0 for text with NUL bytes."""
-    found = None if b"\0" in data[:_BLOCK] else _BEYOND_ASCII.search(data)
-    return 0 if found is None else max(data.rfind(b"\n", 0, found.start()), data.rfind(b"\r", 0, found.start())) + 1
+    match = None if b"\0" in data[:_BLOCK] else _BEYOND_ASCII.search(data)
+    return 0 if match is None else max(data.rfind(b"\n", 0, match.start()), data.rfind(b"\r", 0, match.start())) + 1
 
 
 def _strangeness(text: str) -> float:
@@ -380,7 +380,7 @@ def _strangeness(text: str) -> float:
     for word in re.findall(r"[^\s,;|\"]+", text):
         signs = [sign for sign in word if sign > "\x7f"]
         beyond += len(signs)
-        scripts = {found[1] for sign in word if (found := _SCRIPTS.match(unicodedata.name(sign, "")))}
+        scripts = {match[1] for sign in word if (match := _SCRIPTS.match(unicodedata.name(sign, "")))}
         if scripts >= {"CJK", "HANGUL"} or len(scripts - {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}) > 1:
             strange += len(signs)
             continue

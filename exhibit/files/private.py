@@ -22,14 +22,14 @@ def closed(data_dir: Path) -> int:
     Returns:
         Number of files and folders that were changed.
     """
-    mended, waiting = 0, [data_dir]
-    while waiting:
-        path = waiting.pop()
+    mended, pending = 0, [data_dir]
+    while pending:
+        path = pending.pop()
         with contextlib.suppress(FileNotFoundError, PermissionError):
             mode = path.lstat().st_mode
             is_open = mode & (_OTHERS & ~stat.S_IXGRP if path == data_dir else _OTHERS)
             if stat.S_ISDIR(mode) and (is_open or path == data_dir):
-                waiting += path.iterdir()
+                pending += path.iterdir()
             if is_open and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
                 path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
                 mended += 1

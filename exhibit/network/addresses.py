@@ -61,10 +61,10 @@ def read_url(url: str, base: str = "") -> URL | None:
 
 def joined(base: str, address: str) -> str:
     """Resolve a URL against a base and return its standard form without fragment; empty if it is invalid."""
-    read = read_url(address, base)
-    if read is None:
+    parsed = read_url(address, base)
+    if parsed is None:
         return ""
-    return read.href[: len(read.href) - len(read.hash)].removesuffix("#")
+    return parsed.href[: len(parsed.href) - len(parsed.hash)].removesuffix("#")
 
 
 def without_fragment(url: str) -> str:
@@ -92,16 +92,16 @@ def url_key(url: str) -> bytes:
 
 def host_of(url: str) -> str:
     """Return the host of a URL in lower-case ASCII, without port and brackets; empty if there is none."""
-    read = read_url(url)
-    return "" if read is None else read.hostname.strip("[]")
+    parsed = read_url(url)
+    return "" if parsed is None else parsed.hostname.strip("[]")
 
 
 def port_of(url: str) -> int:
     """Return the port of an ``http`` or ``https`` URL, by default that of its scheme; 0 if the URL is invalid."""
-    read = read_url(url)
-    if read is None:
+    parsed = read_url(url)
+    if parsed is None:
         return 0
-    return int(read.port) if read.port else DEFAULT_PORTS.get(read.protocol[:-1], 0)
+    return int(parsed.port) if parsed.port else DEFAULT_PORTS.get(parsed.protocol[:-1], 0)
 
 
 def origin_of(url: str) -> str:
@@ -112,14 +112,14 @@ def origin_of(url: str) -> str:
 
 def path_of(url: str) -> str:
     """Return the path of a URL in its standard form; empty if the URL is invalid."""
-    read = read_url(url)
-    return "" if read is None else read.pathname
+    parsed = read_url(url)
+    return "" if parsed is None else parsed.pathname
 
 
 def query_of(url: str) -> str:
     """Return the query of a URL in its standard form, without the question mark."""
-    read = read_url(url)
-    return "" if read is None else read.search[1:]
+    parsed = read_url(url)
+    return "" if parsed is None else parsed.search[1:]
 
 
 def without_scheme(url: str) -> str:
@@ -226,10 +226,10 @@ def literal_address(host: str) -> IPAddress | None:
     try:
         return IPv4Address(host)
     except ValueError as error:
-        read = host_of(f"http://{host}/")
+        usual = host_of(f"http://{host}/")
         raise RefusedError(
             Sentence("%(host)s is an unusual way to write an address.", host=f"{host!r}"),
-            reason=Reason.BAD_URL if not read or ip_address(read).is_global else Reason.PRIVATE_ADDRESS,
+            reason=Reason.BAD_URL if not usual or ip_address(usual).is_global else Reason.PRIVATE_ADDRESS,
             hint=Sentence("Write an address as four decimal numbers without leading zeros."),
         ) from error
 

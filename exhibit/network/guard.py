@@ -219,15 +219,15 @@ def _host_and_port(url: str) -> tuple[str, int]:
     place = parts[3] or ""
     if "@" in place:
         raise RefusedError(Sentence("The URL carries a user name or a password."), reason=Reason.CREDENTIALS)
-    written = _PORT.sub("", place)
-    if not written:
+    host_text = _PORT.sub("", place)
+    if not host_text:
         raise RefusedError(Sentence("The URL has no host that can be read."), reason=Reason.BAD_URL)
-    host = plain_host(written)
+    host = plain_host(host_text)
     literal_address(host)
-    read = read_url(url)
-    if read is None or plain_host(read.hostname) != host:
+    parsed = read_url(url)
+    if parsed is None or plain_host(parsed.hostname) != host:
         raise RefusedError(Sentence("The URL can't be read."), reason=Reason.BAD_URL)
-    port = int(read.port) if read.port else DEFAULT_PORTS[read.protocol[:-1]]
+    port = int(parsed.port) if parsed.port else DEFAULT_PORTS[parsed.protocol[:-1]]
     if port == 0:
         raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason=Reason.BAD_URL)
     return host, port

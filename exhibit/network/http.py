@@ -79,8 +79,8 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
     """
     large = Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}")
     too_large = RefusedError(large, reason=Reason.TOO_MANY_BYTES)
-    declared = response.headers.get("Content-Length", "")
-    if declared.isdecimal() and int(declared) > max_bytes:
+    content_length = response.headers.get("Content-Length", "")
+    if content_length.isdecimal() and int(content_length) > max_bytes:
         response.close()
         raise too_large
     body = read_beginning(response, max_bytes + 1, seconds)
@@ -208,13 +208,13 @@ class _GuardedMixin:
         failure: OSError | None = None
         for address in self.exhibit_answers[:_TRIED_ADDRESSES]:
             try:
-                found = create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
+                connection = create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
             except OSError as error:
                 blame_machine(error)
                 failure = error
                 continue
-            self.guard.check_answers(self.host, found.getpeername()[:1], self.port)
-            return found
+            self.guard.check_answers(self.host, connection.getpeername()[:1], self.port)
+            return connection
         self.guard.check_network()
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, f"{self.host} doesn't answer.") from failure
@@ -243,11 +243,11 @@ class _GuardedHTTPSConnection(_GuardedMixin, HTTPSConnection, RecordingHTTPConne
 
 def _facts(host: str, answers: tuple[str, ...], live: socket.socket) -> ConnectionFacts:
     address, port = live.getpeername()[:2]
-    known = (host, answers, address, port)
+    endpoints = (host, answers, address, port)
     if not isinstance(live, ssl.SSLSocket):
-        return ConnectionFacts(*known)
+        return ConnectionFacts(*endpoints)
     cipher = live.cipher()
-    return ConnectionFacts(*known, live.version(), cipher[0] if cipher else None, _certificates(live))
+    return ConnectionFacts(*endpoints, live.version(), cipher[0] if cipher else None, _certificates(live))
 
 
 def _certificates(live: ssl.SSLSocket) -> tuple[bytes, ...]:

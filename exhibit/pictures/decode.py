@@ -66,9 +66,9 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
             ``too-long-side``, ``too-slow``, ``truncated`` or ``broken``.
         ServiceMissingError: No child process can be started.
     """
-    told, pixels = asked("decode", data, limits, at_least=at_least)
-    height, width, depth = told["shape"]
-    return DecodedPicture(PictureInfo(**told["info"]), pixels.reshape(height, width, depth), told["scale"])
+    response, pixels = asked("decode", data, limits, at_least=at_least)
+    height, width, depth = response["shape"]
+    return DecodedPicture(PictureInfo(**response["info"]), pixels.reshape(height, width, depth), response["scale"])
 
 
 def asked(what: str, data: bytes, limits: Limits, **more: object) -> Told:
@@ -81,12 +81,12 @@ def asked(what: str, data: bytes, limits: Limits, **more: object) -> Told:
     question = {"what": what, "limits": asdict(limits), **more}
     memory = _SLACK + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
     try:
-        told, pixels = helper.ask(question, data, seconds=limits.seconds, memory=memory)
+        response, pixels = helper.ask(question, data, seconds=limits.seconds, memory=memory)
     except HelperDiedError as died:
         raise _refusal(died.reason, limits) from died
-    if "reason" in told:
-        raise UnreadablePictureError(told["sentence"], reason=told["reason"], hint=told["hint"])
-    return told, pixels
+    if "reason" in response:
+        raise UnreadablePictureError(response["sentence"], reason=response["reason"], hint=response["hint"])
+    return response, pixels
 
 
 def _refusal(reason: str, limits: Limits) -> UnreadablePictureError:

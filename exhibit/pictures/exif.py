@@ -54,22 +54,22 @@ class Directories:
 
 def read_directories(block: bytes) -> Directories:
     """Read the entries of a TIFF structure, as used in EXIF blocks and TIFF files."""
-    found = Directories()
+    directories = Directories()
     order = _ORDERS.get(block[:2])
     if order is None or len(block) < 8:
-        found.is_damaged = True
-        return found
+        directories.is_damaged = True
+        return directories
     (magic,) = struct.unpack_from(f"{order}H", block, 2)
     if magic not in {_CLASSIC, _BIG}:
-        order, found.is_damaged = _OTHER[order], True
+        order, directories.is_damaged = _OTHER[order], True
         (magic,) = struct.unpack_from(f"{order}H", block, 2)
     is_big = magic == _BIG
     (start,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", block.ljust(16, b"\0"), 8 if is_big else 4)
-    found.first = _directory(block, start, order, found, is_big=is_big)
-    pointer = found.first.get(EXIF_IFD)
+    directories.first = _directory(block, start, order, directories, is_big=is_big)
+    pointer = directories.first.get(EXIF_IFD)
     if pointer is not None:
-        found.exif = _directory(block, _number(pointer), pointer.order, found, is_big=is_big)
-    return found
+        directories.exif = _directory(block, _number(pointer), pointer.order, directories, is_big=is_big)
+    return directories
 
 
 def _number(entry: Entry) -> int:
@@ -87,10 +87,10 @@ def _directory(block: bytes, start: int, order: str, found: Directories, *, is_b
             if is_readable:
                 entries = again
                 break
-    told: dict[int, Entry] = {}
+    by_tag: dict[int, Entry] = {}
     for entry in entries:
-        told.setdefault(entry.tag, entry)
-    return told
+        by_tag.setdefault(entry.tag, entry)
+    return by_tag
 
 
 def _entries(block: bytes, start: int, order: str, *, is_big: bool) -> tuple[list[Entry], bool]:
@@ -167,14 +167,14 @@ def comment_of(entry: Entry | None) -> Text:
     """Read a user comment, whose first eight bytes name its character set."""
     if entry is None:
         return ""
-    written = bytes(entry.view[:MAX_COMMENT])
-    code, value = written[:8], written[8:]
+    comment = bytes(entry.view[:MAX_COMMENT])
+    code, value = comment[:8], comment[8:]
     encoding = _COMMENT_CODES.get(code)
     if encoding == "utf-16":
         return _utf_16(value, entry.order)
     if encoding is not None and (text := decode_with(value.rstrip(b"\0 "), encoding)) is not None:
         return text
-    return to_text((written if encoding is None and code.strip(b"\0") else value).strip(b"\0 "))
+    return to_text((comment if encoding is None and code.strip(b"\0") else value).strip(b"\0 "))
 
 
 def _utf_16(value: bytes, order: str) -> Text:

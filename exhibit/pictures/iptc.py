@@ -49,50 +49,50 @@ def resources(segments: Sequence[bytes]) -> tuple[list[tuple[int, bytes]], bool]
             joined[-1].append(segment)
         else:
             joined.append([segment])
-    found: list[tuple[int, bytes]] = []
+    blocks: list[tuple[int, bytes]] = []
     is_damaged = False
     for parts in joined:
         block, place = b"".join(parts), 0
-        while len(block) - place >= 12 and len(found) < MAX_DATASETS:
+        while len(block) - place >= 12 and len(blocks) < MAX_DATASETS:
             start = _START.search(block, place)
             if start is None:
                 break
             is_damaged |= bool(block[place : start.start()].strip(b"\0"))
             (number,) = struct.unpack_from(">H", block, start.end())
-            named = start.end() + 2
-            place = named + 1 + block[named]
+            name_start = start.end() + 2
+            place = name_start + 1 + block[name_start]
             place += (place - start.start()) % 2
             if place + 4 > len(block):
                 break
             (size,) = struct.unpack_from(">I", block, place)
             place += 4
-            found.append((number, block[place : place + size]))
+            blocks.append((number, block[place : place + size]))
             place += size
             if place % 2 != start.start() % 2 and not block.startswith(_SIGNATURES, place):
                 place += 1
         is_damaged |= place > len(block) + 1 or bool(block[place:].strip(b"\0"))
-    return found, is_damaged
+    return blocks, is_damaged
 
 
 def datasets(block: bytes) -> tuple[list[Dataset], bool]:
     """Return the datasets of an IPTC block, and True if anything between or after them is unreadable."""
-    found: list[Dataset] = []
+    results: list[Dataset] = []
     filled = len(block.rstrip(b"\0"))
     is_damaged, place = False, 0
-    while place < filled and len(found) < MAX_DATASETS:
-        read = _dataset(block, place, filled)
-        end = len(block) if read is None else read[1]
-        if read is None or not _ends(block, end, filled):  # invalid bytes, or a wrong length
+    while place < filled and len(results) < MAX_DATASETS:
+        dataset = _dataset(block, place, filled)
+        end = len(block) if dataset is None else dataset[1]
+        if dataset is None or not _ends(block, end, filled):  # invalid bytes, or a wrong length
             is_damaged = True
-            start = place + 1 if read is None else end - len(read[0][2])
+            start = place + 1 if dataset is None else end - len(dataset[0][2])
             inner = _next_start(block, start, end, filled)
-            if inner is not None or read is None:
+            if inner is not None or dataset is None:
                 place = end if inner is None else inner
                 continue
-        if read is not None:
-            found.append(read[0])
+        if dataset is not None:
+            results.append(dataset[0])
         place = end
-    return found, is_damaged or len(found) == MAX_DATASETS
+    return results, is_damaged or len(results) == MAX_DATASETS
 
 
 def _dataset(block: bytes, place: int, filled: int) -> tuple[Dataset, int] | None:
@@ -127,11 +127,13 @@ def _next_start(block: bytes, place: int, end: int, filled: int) -> int | None:
 
 def decoded(found: Sequence[Dataset]) -> dict[int, list[Text]]:
     """Decode the values of record 2 by number, in the character set that dataset 1:90 declares."""
-    declared = [value for record, number, value in found if (record, number) == _CHARACTER_SET]
+    declared_sets = [value for record, number, value in found if (record, number) == _CHARACTER_SET]
     values: dict[int, list[Text]] = {}
     for record, number, value in found:
         if record == 2 and value.strip(b"\0 "):
-            values.setdefault(number, []).append(_decoded(value.rstrip(b"\0"), declared[-1] if declared else b""))
+            values.setdefault(number, []).append(
+                _decoded(value.rstrip(b"\0"), declared_sets[-1] if declared_sets else b"")
+            )
     return values
 
 

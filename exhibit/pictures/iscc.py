@@ -75,8 +75,8 @@ def read_binding(value: str) -> dict[str, bytes]:
         units = iscc_lib.iscc_decompose(b32encode(raw).decode().rstrip("="))
     except ValueError:
         raise WrongUseError("The value isn't base64 of ISCC units.") from None
-    found = [_raw(unit) for unit in units if raw[0] < _COMPOSITE]
-    bodies = {_KNOWN[unit[:HEADER]]: unit[HEADER:] for unit in found if unit[:HEADER] in _KNOWN}
+    raw_units = [_raw(unit) for unit in units if raw[0] < _COMPOSITE]
+    bodies = {_KNOWN[unit[:HEADER]]: unit[HEADER:] for unit in raw_units if unit[:HEADER] in _KNOWN}
     if not bodies:
         raise WrongUseError("The value has no Content-Code Image, Data-Code or Instance-Code of 256 bits.")
     return bodies

@@ -106,8 +106,8 @@ def _readings(blocks: Blocks) -> Iterator[_Reading]:
     """Yield the content of all blocks in order of precedence."""
     for packet in blocks.xmp:
         parsed = xmp.parse_packet(packet)
-        read = list(_xmp(parsed.root)) if parsed.root is not None else []
-        yield _Reading("XMP", read, LONG if len(packet) > xmp.MAX_XMP else DAMAGED * parsed.is_damaged)
+        xmp_fields = list(_xmp(parsed.root)) if parsed.root is not None else []
+        yield _Reading("XMP", xmp_fields, LONG if len(packet) > xmp.MAX_XMP else DAMAGED * parsed.is_damaged)
     for block in blocks.iptc:
         datasets, is_damaged = iptc.datasets(block)
         yield _Reading("IPTC", list(_iptc(iptc.decoded(datasets))), DAMAGED * is_damaged)
@@ -124,14 +124,14 @@ def _readings(blocks: Blocks) -> Iterator[_Reading]:
 def _merged(readings: Sequence[_Reading]) -> FileMetadata:
     """Take each field from the first block with a certain value, and collect the problems."""
     every = [text for reading in readings for _, values in reading.fields for text in values]
-    known = [text[:MAX_VALUE] for text in every if isinstance(text, str)]
-    found: dict[str, str] = {}
+    known_texts = [text[:MAX_VALUE] for text in every if isinstance(text, str)]
+    metadata: dict[str, str] = {}
     problems: dict[tuple[str, str, str], list[str]] = {}
     for reading in readings:
         if reading.fault:
             problems.setdefault((reading.block, reading.fault, ""), [])
         unknown = [text[:MAX_VALUE] for _, values in reading.fields for text in values if isinstance(text, bytes)]
-        encodings = encodings_that_agree(unknown[:MAX_ENTRIES], known) if unknown else []
+        encodings = encodings_that_agree(unknown[:MAX_ENTRIES], known_texts) if unknown else []
         for name, values in reading.fields:
             sound = []
             for value in values[:MAX_ENTRIES]:
@@ -140,15 +140,15 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
                     problems.setdefault((reading.block, reason, name), []).append(text)
                 elif text:
                     sound.append(text)
-            said = ", ".join(dict.fromkeys(sound))
-            if name in _COMPARED and _differ(said, found.get(name, "")):
-                problems.setdefault((reading.block, CONFLICT, name), []).append(said)
-            if said and name not in found:
-                found[name] = said[:MAX_TEXT]
-                if len(said) > MAX_TEXT or len(values) > MAX_ENTRIES:
+            joined_text = ", ".join(dict.fromkeys(sound))
+            if name in _COMPARED and _differ(joined_text, metadata.get(name, "")):
+                problems.setdefault((reading.block, CONFLICT, name), []).append(joined_text)
+            if joined_text and name not in metadata:
+                metadata[name] = joined_text[:MAX_TEXT]
+                if len(joined_text) > MAX_TEXT or len(values) > MAX_ENTRIES:
                     problems.setdefault((reading.block, LONG, name), [])
-    told = [MetadataProblem(*key, ", ".join(dict.fromkeys(texts))[:MAX_TEXT]) for key, texts in problems.items()]
-    return FileMetadata(**found, problems=tuple(told[:MAX_PROBLEMS]))
+    items = [MetadataProblem(*key, ", ".join(dict.fromkeys(texts))[:MAX_TEXT]) for key, texts in problems.items()]
+    return FileMetadata(**metadata, problems=tuple(items[:MAX_PROBLEMS]))
 
 
 def _differ(text: str, other: str) -> bool:
@@ -169,26 +169,26 @@ def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
 
 
 def _exif(block: bytes, reading: _Reading) -> _Fields:
-    found = exif.read_directories(block)
-    reading.fault = DAMAGED * found.is_damaged
-    others = [*found.first.values(), *found.exif.values()]
+    directories = exif.read_directories(block)
+    reading.fault = DAMAGED * directories.is_damaged
+    all_entries = [*directories.first.values(), *directories.exif.values()]
 
-    def text(tag: int, entries: Mapping[int, exif.Entry] = found.first) -> list[Text]:
-        value, is_whole = exif.text_of(entries.get(tag), others, block)
+    def text(tag: int, entries: Mapping[int, exif.Entry] = directories.first) -> list[Text]:
+        value, is_whole = exif.text_of(entries.get(tag), all_entries, block)
         reading.fault = reading.fault or DAMAGED * (not is_whole)
         return [value] if value else []
 
     def wide(tag: int) -> list[Text]:
-        value, is_whole = exif.wide_text(found.first.get(tag))
+        value, is_whole = exif.wide_text(directories.first.get(tag))
         reading.fault = reading.fault or DAMAGED * (not is_whole)
         return [value] if value else []
 
-    yield from (("title", wide(0x9C9B)), ("title", text(0xA436, found.exif)), ("title", text(0x010E)))
-    yield from (("author", wide(0x9C9D)), ("author", text(0x013B)), ("author", text(0xA437, found.exif)))
+    yield from (("title", wide(0x9C9B)), ("title", text(0xA436, directories.exif)), ("title", text(0x010E)))
+    yield from (("author", wide(0x9C9D)), ("author", text(0x013B)), ("author", text(0xA437, directories.exif)))
     yield "rights", text(exif.COPYRIGHT)
     yield "keywords", [one for words in wide(0x9C9E) if isinstance(words, str) for one in words.split(";")]
-    yield "created", _days(text(0x9003, found.exif))
-    yield from _comment(exif.comment_of(found.exif.get(exif.USER_COMMENT)))
+    yield "created", _days(text(0x9003, directories.exif))
+    yield from _comment(exif.comment_of(directories.exif.get(exif.USER_COMMENT)))
     yield "comment", wide(0x9C9C)
 
 
@@ -218,7 +218,7 @@ def _iptc(said: Mapping[int, list[Text]]) -> _Fields:
 
 def _xmp(root: Element) -> _Fields:
     """Yield the properties of dc, photoshop, xmpRights, plus and cc in an XMP packet."""
-    said: dict[str, list[Text]] = {}
+    values: dict[str, list[Text]] = {}
     for name, value in xmp.properties(root):
         texts: list[Text] = [mended(text) for text in xmp.texts(value)]
         if name == "AIGC":
@@ -226,10 +226,10 @@ def _xmp(root: Element) -> _Fields:
         if name == "CopyrightOwner" and isinstance(value, Element):
             owners = (one for one in value.iter() if one.tag.endswith("}CopyrightOwnerName"))
             texts = [text for one in owners for text in xmp.texts(one)]
-        said[name] = said.get(name) or texts
+        values[name] = values.get(name) or texts
     for field_name, its_names in _XMP_FIELDS.items():
-        yield from ((field_name, said.get(name, [])) for name in its_names)
-    yield from (("created", _days(said.get(name, []))) for name in ("DateCreated", "CreateDate"))
+        yield from ((field_name, values.get(name, [])) for name in its_names)
+    yield from (("created", _days(values.get(name, []))) for name in ("DateCreated", "CreateDate"))
 
 
 _XMP_FIELDS = {
@@ -249,8 +249,8 @@ def _aigc(value: object) -> str:
         return ""
     label = _mapping(_mapping(label).get("AIGC", label))
     values = ((name, label.get(name)) for name in AIGC_FIELDS)
-    said = ((name, _text(str(value))) for name, value in values if isinstance(value, (str, int)))
-    return _text(", ".join(f"{name}: {text}" for name, text in said if text))
+    label_fields = ((name, _text(str(value))) for name, value in values if isinstance(value, (str, int)))
+    return _text(", ".join(f"{name}: {text}" for name, text in label_fields if text))
 
 
 def _text(text: str) -> str:
@@ -264,13 +264,13 @@ def _days(values: Sequence[Text]) -> list[Text]:
 
 def _day(text: str) -> str:
     """Parse an ISO 8601 date from EXIF (``2020:05:31 10:00:00``), IPTC (``20200531``) or XMP (``2020-05-31T10:00``)."""
-    found = _DAY.match(text.strip())
-    if found is None:
+    match = _DAY.match(text.strip())
+    if match is None:
         try:
             return parsedate_to_datetime(text).date().isoformat()  # PNG recommends the date format of e-mails
         except (ValueError, OverflowError):
             return ""
-    parts = [part for part in found.groups() if part]
+    parts = [part for part in match.groups() if part]
     for count in (len(parts), 1):
         try:
             date.fromisoformat(("-".join(parts[:count]) + "-01-01")[:10])

@@ -118,16 +118,16 @@ def _add_extensions(extensions: list[bytes], blocks: Blocks) -> None:
         digest, size, place = _EXTENSION_HEAD.unpack_from(extension)
         parts.setdefault(digest.upper(), {}).setdefault(place, extension[_EXTENSION_HEAD.size :])
         sizes[digest.upper()] = size
-    named = {found.upper() for packet in blocks.xmp for found in _NAMED.findall(packet[: MAX_XMP + 1])}
+    names = {found.upper() for packet in blocks.xmp for found in _NAMED.findall(packet[: MAX_XMP + 1])}
     for digest, pieces in parts.items():
         whole = b"".join(piece for _place, piece in sorted(pieces.items()))
         is_whole = len(whole) == sizes[digest] and _follow(pieces)
-        if digest in named and is_whole:
+        if digest in names and is_whole:
             blocks.xmp.append(whole)
             is_whole = hashlib.md5(whole, usedforsecurity=False).hexdigest().upper().encode() == digest
-        if not is_whole or digest not in named:
+        if not is_whole or digest not in names:
             blocks.damaged.append("XMP")
-    blocks.damaged += ["XMP"] * bool(named - parts.keys())
+    blocks.damaged += ["XMP"] * bool(names - parts.keys())
 
 
 def _follow(pieces: dict[int, bytes]) -> bool:
@@ -195,11 +195,11 @@ def _png(data: bytes, blocks: Blocks) -> None:
         elif kind == b"eXIf":
             blocks.exif.append(_without_head(content))
         else:
-            read = _png_text(kind, content)
-            if read is None:
+            entry = _png_text(kind, content)
+            if entry is None:
                 blocks.damaged.append("PNG text")
             else:
-                _add_png_text(*read, blocks, is_utf_8=kind == b"iTXt")
+                _add_png_text(*entry, blocks, is_utf_8=kind == b"iTXt")
 
 
 def _png_text(kind: bytes, content: bytes) -> tuple[str, bytes] | None:

@@ -27,8 +27,8 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
         picture = picture_file.decode(data, limits, question["at_least"])
     except UnreadablePictureError as refused:
         return {"sentence": refused.message, "reason": refused.reason, "hint": refused.hint}, b""
-    said = {"info": asdict(picture.info), "shape": picture.pixels.shape, "scale": picture.scale}
-    return said, picture.pixels.data.cast("B")
+    properties = {"info": asdict(picture.info), "shape": picture.pixels.shape, "scale": picture.scale}
+    return properties, picture.pixels.data.cast("B")
 
 
 if __name__ == "__main__":

@@ -45,16 +45,16 @@ def other_readings(data: bytes, limits: Limits) -> Iterator[Reading]:
     """
     if odd := statements_in_doubt(data):
         yield Reading(IN_DOUBT.format(odd))
-    shown = decode(data, limits, at_least=AT_LEAST)
-    for reading, read in (
+    usual = decode(data, limits, at_least=AT_LEAST)
+    for reading, other_limits in (
         (Reading(WITHOUT_PROFILE), replace(limits, profiles=False)),
         (Reading(ON_DARK_PAGE, usual=True), replace(limits, dark=True)),
     ):
-        other = decode(data, read, at_least=AT_LEAST)
-        if not np.array_equal(other.pixels, shown.pixels):
-            back = np.diag([shown.scale / other.scale, shown.scale / other.scale, 1.0])
-            laid, _, small = laid_on(other.pixels, shown.pixels, back)
-            if _shows_another(laid, small):
+        other = decode(data, other_limits, at_least=AT_LEAST)
+        if not np.array_equal(other.pixels, usual.pixels):
+            back = np.diag([usual.scale / other.scale, usual.scale / other.scale, 1.0])
+            aligned, _, small = laid_on(other.pixels, usual.pixels, back)
+            if _shows_another(aligned, small):
                 yield reading
 
 
@@ -85,17 +85,17 @@ def statements_in_doubt(data: bytes) -> str:
 
 
 def _doubtful_chunk(data: bytes) -> str:
-    seen, place = set[bytes](), len(_PNG)
+    kinds, place = set[bytes](), len(_PNG)
     while place + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, place)
         if kind in _ONCE:
-            late = kind in _BEFORE_PIXELS and b"IDAT" in seen
-            told = data[place + 4 : place + 8 + size]
-            is_sound = data[place + 8 + size : place + 12 + size] == struct.pack(">I", zlib.crc32(told))
-            if kind in seen or late or not is_sound or (kind == b"PLTE" and b"tRNS" in seen):
+            late = kind in _BEFORE_PIXELS and b"IDAT" in kinds
+            content = data[place + 4 : place + 8 + size]
+            is_sound = data[place + 8 + size : place + 12 + size] == struct.pack(">I", zlib.crc32(content))
+            if kind in kinds or late or not is_sound or (kind == b"PLTE" and b"tRNS" in kinds):
                 return str(kind, "ascii")
         if kind in _ONCE or kind == b"IDAT":
-            seen.add(kind)
+            kinds.add(kind)
         place += 12 + size
     return ""
 

@@ -90,12 +90,12 @@ def encodings_that_agree(values: Iterable[bytes], known: Iterable[str]) -> list[
         values: Undecoded texts of one block, which a program wrote in one character set.
         known: Certain texts of other blocks of the same file.
     """
-    wanted = [comparable(text) for text in known if not text.isascii()]
-    given = list(values)
+    known_texts = [comparable(text) for text in known if not text.isascii()]
+    undecoded = list(values)
     agreeing = []
     for encoding in ENCODINGS:
-        texts = [comparable(text) for value in given if (text := decode_with(value, encoding)) is not None]
-        if len(texts) == len(given) and any(one in text for one in wanted for text in texts):
+        texts = [comparable(text) for value in undecoded if (text := decode_with(value, encoding)) is not None]
+        if len(texts) == len(undecoded) and any(one in text for one in known_texts for text in texts):
             agreeing.append(encoding)
     return agreeing
 

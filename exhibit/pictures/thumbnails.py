@@ -52,5 +52,5 @@ def thumbnail_of(data: bytes) -> bytes | None:
     start, length = directory.get(_START), directory.get(_LENGTH)
     if not isinstance(start, int) or not isinstance(length, int):
         return None
-    found: bytes = raw[len(_HEAD) + start : len(_HEAD) + start + length]
-    return found if len(found) == length and found.startswith(b"\xff\xd8") else None
+    thumbnail: bytes = raw[len(_HEAD) + start : len(_HEAD) + start + length]
+    return thumbnail if len(thumbnail) == length and thumbnail.startswith(b"\xff\xd8") else None

@@ -43,16 +43,16 @@ def read_pages(stream: IO[bytes], most: int) -> TiffPages:
         )
     except _UNREADABLE:
         return TiffPages(None, is_raw=False)
-    waiting, known = [directory.next], set[int]()
-    while waiting and len(known) < most:
-        place = waiting.pop(0)
-        if not place or place in known:
+    queue, visited = [directory.next], set[int]()
+    while queue and len(visited) < most:
+        place = queue.pop(0)
+        if not place or place in visited:
             continue
-        known.add(place)
+        visited.add(place)
         try:
             stream.seek(place)
             directory.load(stream)
-            waiting += [directory.next, *_numbers(directory, _SUB_DIRECTORIES)]
+            queue += [directory.next, *_numbers(directory, _SUB_DIRECTORIES)]
             (width, height, kind, photometric) = (
                 next(iter(_numbers(directory, tag)), 0) for tag in (_WIDTH, _HEIGHT, _SUBFILE_TYPE, _PHOTOMETRIC)
             )

@@ -158,17 +158,17 @@ def _without_fault(body: bytes, fault: int, opened: Sequence[tuple[str, int]]) -
     if end < 0 or start in body[fault:end]:
         end = body.find(b">", max(fault, place))
     end = len(body) if end < 0 else body.index(b">", end) + 1
-    kept = start + b">" if not inner and _NAME.fullmatch(name[1]) else b""
-    return body[:place] + kept + body[end:]
+    start_tag = start + b">" if not inner and _NAME.fullmatch(name[1]) else b""
+    return body[:place] + start_tag + body[end:]
 
 
 def _unicode(data: bytes) -> str:
     """Decode a packet, which is Unicode. Invalid bytes become U+FFFD."""
     encoding = next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "")
     encoding = encoding or next((encoding for mark, encoding in _WIDE if data.lstrip(b"\r\n\t ").startswith(mark)), "")
-    declared = _DECLARED.match(data)
-    if not encoding and declared is not None:
-        encoding = declared[1].decode()
+    declaration = _DECLARED.match(data)
+    if not encoding and declaration is not None:
+        encoding = declaration[1].decode()
     try:
         return data.decode(encoding or "utf-8", "replace")
     except LookupError:
@@ -182,8 +182,8 @@ def _reference(found: re.Match[str]) -> str:
     """
     decimal, hexadecimal, name = found.groups()
     if name is not None:
-        meant = html.unescape(found[0])
-        return DAMAGED + found[0].removeprefix("&") if meant == found[0] else meant
+        character = html.unescape(found[0])
+        return DAMAGED + found[0].removeprefix("&") if character == found[0] else character
     if found[0] == "&":
         return "&amp;"
     if decimal is None and hexadecimal is None:

@@ -59,27 +59,27 @@ WHOLE: dict[str, tuple[str, type]] = {
 
 def kinds_below(kind: type) -> dict[str, type]:
     """Return a dataclass and all dataclasses nested in it, by name."""
-    found: dict[str, type] = {}
+    kinds: dict[str, type] = {}
 
     def look(one: Any) -> None:  # noqa: ANN401 - annotations are of any kind
-        if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__name__ not in found:
-            found[one.__name__] = one
+        if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__name__ not in kinds:
+            kinds[one.__name__] = one
             for hint in typing.get_type_hints(one).values():
                 look(hint)
         for argument in typing.get_args(one):
             look(argument)
 
     look(kind)
-    return found
+    return kinds
 
 
 def described(kind: type) -> dict[str, str]:
     """Return the description of each field, from the docstring or a comment beside it."""
     text = inspect.getdoc(kind) or ""
     _, _, attributes = text.partition("Attributes:\n")
-    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
+    fields = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
     beside = re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(kind), re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", words) for name, words in found} | {name: f"{words}." for name, words in beside}
+    return {name: re.sub(r"\s+", " ", words) for name, words in fields} | {name: f"{words}." for name, words in beside}
 
 
 def shape(schema: dict[str, Any]) -> str:
@@ -101,15 +101,15 @@ def shape(schema: dict[str, Any]) -> str:
 
 def page() -> str:
     """Return the text of the page."""
-    lines, told = [INTRODUCTION], set[str]()
+    lines, described_kinds = [INTRODUCTION], set[str]()
     for name, (path, kind) in WHOLE.items():
         schema = schemas()[name]
         lines.append(f"\n## {path}\n\nSchema: `evidence/schemas/{name}.json`; {kind.__name__}\n")
         kinds = kinds_below(kind)
         for inside in [kind.__name__, *sorted(set(schema["$defs"]) - {kind.__name__})]:
-            if inside in told or inside not in kinds:
+            if inside in described_kinds or inside not in kinds:
                 continue
-            told.add(inside)
+            described_kinds.add(inside)
             whole, words = schema["$defs"][inside], described(kinds[inside])
             summary = re.sub(r"\s+", " ", (inspect.getdoc(kinds[inside]) or "").partition("\n\n")[0])
             lines.append(f"### {inside.lstrip('_')}\n\n{summary}\n\n| field | kind | what |\n|---|---|---|")

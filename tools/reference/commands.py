@@ -22,9 +22,9 @@ def all_commands() -> Iterator[tuple[str, str, click.Command]]:
             command: click.Command = exhibit
             for word in name.split():
                 assert isinstance(command, click.Group)
-                found = command.get_command(click.Context(command), word)
-                assert found is not None, name
-                command = found
+                subcommand = command.get_command(click.Context(command), word)
+                assert subcommand is not None, name
+                command = subcommand
             yield section, name, command
 
 
@@ -62,8 +62,8 @@ def _option(one: click.Parameter) -> str:
     assert isinstance(one, click.Option)
     is_choice = isinstance(one.type, click.Choice)
     value = "" if one.is_flag or is_choice else f" {one.make_metavar(click.Context(click.Command('')))}"
-    shown = one.default if isinstance(one.default, list | tuple) else [one.default]
-    default = ", ".join(str(each) for each in shown if isinstance(each, str | int) and not one.is_flag and each != "")
+    values = one.default if isinstance(one.default, list | tuple) else [one.default]
+    default = ", ".join(str(each) for each in values if isinstance(each, str | int) and not one.is_flag and each != "")
     notes = [*(["needed"] if one.required else []), *([f"{default} by default"] if default else [])]
     notes += ["any number of times"] if one.multiple and "several times" not in (one.help or "") else []
     choices = f" One of `{'`, `'.join(one.type.choices)}`." if isinstance(one.type, click.Choice) else ""
