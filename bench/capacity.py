@@ -236,7 +236,7 @@ LARGEST_ERROR = 0.2
 
 
 def _pieces(pictures: float) -> Iterator[tuple[float, int]]:
-    """Yield rows and cells of each segment of the descriptors of so many pictures, written in one go."""
+    """Yield rows and cells of each segment of the descriptors of this number of pictures, written in one go."""
     left, most = pictures, max_rows(DESCRIPTOR)
     while left > 0:
         yield min(left, most), cell_count(int(min(left, most)))
@@ -424,7 +424,7 @@ def _queries(product: "Product", waiting: Sequence[int]) -> "Iterator[WorkQuerie
 
 
 def _vectors(photos: Sequence[Path], count: int) -> Vectors:
-    """Return hashes and descriptors for so many pictures, mixed from those of photographs."""
+    """Return ``count`` hashes and descriptors, mixed from those of photographs."""
     sources = photos[:SOURCES]
     hashes, real = real_hashes(sources, EDITED), described(sources)
     return (

@@ -30,7 +30,7 @@ HOST = "127.0.0.2"
 
 
 def measure(photos: Sequence[Path], images: int) -> list[Row]:
-    """Crawl a site with so many images, made of these photos, once with each crawler."""
+    """Crawl a site with ``images`` images, made of these photos, once with each crawler."""
     with tempfile.TemporaryDirectory() as name, serving(_site(Path(name) / "site", photos, images)) as base:
         rows = [_exhibit(base, Path(name)), _bare(base, Path(name))]
         rows.append(_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})

@@ -114,7 +114,7 @@ def source_of(work: int, real: int, asked: int) -> int:
 def make_crowd(
     count: int, real: Photographs, asked: int, known: Measured, folder: Path, codec: Untyped = None
 ) -> Crowd:
-    """Write the three indexes of so many works.
+    """Write the three indexes of a crowd of works.
 
     Args:
         count: Number of works.
@@ -122,7 +122,7 @@ def make_crowd(
         asked: Number of those.
         known: Changes of hashes by edits.
         folder: Empty or missing folder.
-        codec: Codec of the votes; by default the product's for so many works.
+        codec: Codec of the votes; by default the product's for this number of works.
     """
     made = count - len(real)
     descriptors = np.stack([real[number].embeddings[WHOLE] for number in range(len(real))])

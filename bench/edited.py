@@ -108,7 +108,7 @@ def copy_of(path: Path, picture: Image.Image, edit: str, around: Sequence[Image.
 
 
 def strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Asked]:
-    """Yield each photo unchanged, then in so many of the edits :data:`ON_STRANGERS`, in turns.
+    """Yield each photo unchanged, then in ``each`` of the edits :data:`ON_STRANGERS`, in turns.
 
     Args:
         photos: Photos, none of them registered.

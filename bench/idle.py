@@ -27,7 +27,7 @@ KINDS = {
 
 
 def measure(minutes: float) -> list[Row]:
-    """Start the product in a separate folder, leave it idle for so long, and measure its usage."""
+    """Start the product in a separate folder, leave it idle for ``minutes``, and measure its usage."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         own = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": str(free_port())}

@@ -30,7 +30,7 @@ EARLY = 20
 
 
 def measure(photos: Sequence[Path], works: int, seed: int, out: Path) -> list[Row]:
-    """Create the indexes of so many works, and measure a worker's memory, step by step.
+    """Create the indexes of ``works`` works, and measure a worker's memory, step by step.
 
     Args:
         photos: Photographs, half of which (at most a thousand) are registered; the others are matched.
@@ -53,7 +53,7 @@ def measure(photos: Sequence[Path], works: int, seed: int, out: Path) -> list[Ro
 
 
 def drawn_codec(lists: int, descriptors: np.ndarray) -> Untyped:
-    """Return a codec with so many lists around existing descriptors, with the code book of the product."""
+    """Return a codec with this number of lists around existing descriptors, with the code book of the product."""
     if lists == shipped_codec().nlist:
         return shipped_codec()
     centres = faiss.IndexHNSWFlat(WIDTH, GRAPH_NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)

@@ -92,7 +92,7 @@ class Measured:
 
 
 def measure(photos: Sequence[Path], entries: int) -> list[Row]:
-    """Build an index with so many entries in a temporary folder, and search it.
+    """Build an index with ``entries`` entries in a temporary folder, and search it.
 
     Args:
         photos: Pictures from which entries and queries are made.
@@ -120,7 +120,7 @@ def measure(photos: Sequence[Path], entries: int) -> list[Row]:
 
 
 def real_hashes(photos: Sequence[Path], edited: int = EDITED) -> Measured:
-    """Return hashes of photographs, and the changes by edits of so many of them."""
+    """Return hashes of photographs, and the changes by edits of ``edited`` of them."""
     chosen = list(photos)
     random.Random(SEED).shuffle(chosen)
     hashes, masks = [], []

@@ -50,7 +50,7 @@ REGISTERED = 10_000
 
 
 def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[Row]:
-    """Run the product with so many pictures seen, in a temporary data folder.
+    """Run the product with a number of pictures seen before, in a temporary data folder.
 
     Args:
         photos: Photographs from which works and fingerprints are made.

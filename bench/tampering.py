@@ -382,7 +382,7 @@ class Finding:
 
 
 def measure(changes: int, seed: int = 1) -> list[Row]:
-    """Make so many changes and verify each. Returns one row for each kind."""
+    """Make this number of changes and verify each. Returns one row for each kind."""
     found = find(changes, seed)
     rows = [_row(kind, [one for one in found if one.kind == kind]) for kind in KINDS]
     return [*rows, _row("all", found)]

@@ -18,7 +18,7 @@ from desk.cli.api import BELOW, OPERATIONS  # noqa: E402
 OWNER = "/owners/{owner}/"
 NO_TEXT = ("integer", "number", "boolean")
 OF_MACHINES = ("/edge/", "/alliance/", "/owners/{owner}/passkeys")
-"""Operations signed by contributors and partners, or called by a browser: nobody calls them by hand."""
+"""Operations signed by contributors and partners, or called by a browser, but never by hand."""
 
 
 def properties(schema: Schema) -> dict[str, Schema]:

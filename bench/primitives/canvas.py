@@ -176,7 +176,7 @@ class Chance:
         return np.ascontiguousarray(fitted[top : top + size[1], left : left + size[0]])
 
     def field(self, size: tuple[int, int], cells: int) -> Plane:
-        """Return a smooth random field of about −1 to 1, with so many hills along the longer side."""
+        """Return a smooth random field of about −1 to 1, with ``cells`` hills along the longer side."""
         factor = cells / max(size)
         coarse = self.rng.standard_normal((max(2, round(size[1] * factor)), max(2, round(size[0] * factor))))
         smooth = cv2.resize(coarse.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)

@@ -111,7 +111,7 @@ def likelihood_ratio(probability: float, prior: float, photographs: int) -> Like
     """Return the odds after the measurement divided by the prior odds. Readers multiply their own prior odds by it.
 
     The ratio is limited by the sample. The curve is based on half of the photographs. If none of ``n`` unrelated images
-    scores so high, their rate may still be the one-sided 95% bound of Clopper and Pearson, about 3 / n. The strongest
+    scores as high, their rate may still be the one-sided 95% bound of Clopper and Pearson, about 3 / n. The strongest
     ratio stated is the inverse of that bound, and the weakest is the bound itself.
     """
     least = upper_bound(0, photographs // 2)

@@ -16,7 +16,7 @@ SLOPES = (3.0, 1.0, 1 / 3)
 
 @lru_cache(maxsize=256)  # every verdict and every command needs those of the calibrations in use
 def upper_bound(failures: int, trials: int) -> float:
-    """Return the largest rate, 0 to 1, that gives at most so many failures with probability ``1 - LEVEL``.
+    """Return the largest rate, 0 to 1, that gives at most ``failures`` failures with probability ``1 - LEVEL``.
 
     The exact one-sided bound of C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated
     in the case of the binomial", Biometrika 26 (1934): the ``p`` with ``P(X ≤ failures) = 1 - LEVEL`` for a binomial
@@ -124,7 +124,7 @@ def _where(falling: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _at_most(failures: int, trials: int, rate: float) -> float:
-    """Return the probability of at most so many failures: the sum of the binomial terms."""
+    """Return the probability of at most ``failures`` failures: the sum of the binomial terms."""
 
     def logarithm(failed: int) -> float:
         ways = -math.log(trials + 1) - _log_beta(failed + 1, trials - failed + 1)

@@ -66,7 +66,7 @@ class Place(Protocol):
         """Remove a folder and its contents, as far as possible."""
 
     def sweep(self, older_than: float) -> int:
-        """Remove leftovers of killed writers older than so many seconds. Returns their number."""
+        """Remove leftovers of killed writers older than ``older_than`` seconds. Returns their number."""
 
 
 class BlobStore:
@@ -139,7 +139,7 @@ class BlobStore:
         self.place.move(self.key(digest), to.place, to.key(digest))
 
     def sweep(self, older_than: float = 3600.0) -> int:
-        """Remove leftovers of killed writers older than so many seconds. Returns their number."""
+        """Remove leftovers of killed writers older than ``older_than`` seconds. Returns their number."""
         return self.place.sweep(older_than)
 
     def changed(self, begin: str) -> Iterator[Digest]:

@@ -100,7 +100,7 @@ def is_shared(path: Path) -> bool:
 
 @contextmanager
 def alone(path: Path, refusal: ExhibitError, *, within: float = 0.0) -> Iterator[FileLock]:
-    """Hold a lock exclusively for the block. Raises ``refusal`` if it is not available within so many seconds."""
+    """Hold a lock exclusively for the block. Raises ``refusal`` if it is not available ``within`` seconds."""
     lock = FileLock(path)
     if not lock.take(within=within):
         raise refusal
