@@ -219,9 +219,9 @@ def main() -> int:
     print(f"{machine()}; {len(options.files)} photos")
     try:
         for name in options.what or SHORT:
-            for kept, title, rows in BENCHMARKS[name](options):
+            for file_name, title, rows in BENCHMARKS[name](options):
                 show(title, rows)
-                keep(options.out, kept, rows)
+                keep(options.out, file_name, rows)
     except KeyboardInterrupt:
         print("\nStopped; the same command goes on with the answers that are there.", file=sys.stderr)
         return INTERRUPTED

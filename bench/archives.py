@@ -38,15 +38,15 @@ def measure() -> list[Row]:
 def _runs(product: Product, size: int) -> Iterator[Row]:
     with apart(_serve, size) as (url, counts):
         for run in (1, 2):
-            before, begun = processor_seconds(), time.monotonic()
-            taken = product.take_captures(url, f"index-{size}", DOMAIN, TAKES)
-            seconds, wall = processor_seconds() - before, time.monotonic() - begun
+            before, start_time = processor_seconds(), time.monotonic()
+            pictures = product.take_captures(url, f"index-{size}", DOMAIN, TAKES)
+            seconds, wall = processor_seconds() - before, time.monotonic() - start_time
             counts.send("counts")
-            asked: tuple[int, int] = counts.recv()
+            requests: tuple[int, int] = counts.recv()
             most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
             yield {
-                "captures in the index": size, "run": run, "requests to the index": asked[0],
-                "captures fetched": asked[1], "pictures taken": taken, "CPU seconds": seconds, "seconds": wall,
+                "captures in the index": size, "run": run, "requests to the index": requests[0],
+                "captures fetched": requests[1], "pictures taken": pictures, "CPU seconds": seconds, "seconds": wall,
                 "MiB at most": most // 1024,
             }  # fmt: skip
 

@@ -290,8 +290,8 @@ class Capacity:
         self._timed("take them into the indexes", self._written)
         grown = {name: value - self._none[name] for name, value in self._on_disk().items()}
         spent = {f"{name}, s of a core": value for name, value in self._spent.items()}
-        kept = {"WAL that lies on disk": _wal_kept() / 1e6}  # MB; fluctuates, independently of the size
-        return {**grown, **kept, **spent, **searched(self._asking, *self._indexes()), **self.matched(size)}
+        wal = {"WAL that lies on disk": _wal_kept() / 1e6}  # MB; fluctuates, independently of the size
+        return {**grown, **wal, **spent, **searched(self._asking, *self._indexes()), **self.matched(size)}
 
     def matched(self, size: int, count: int = SAMPLE) -> dict[str, float]:
         """Measure real pictures passing their step."""
@@ -301,12 +301,12 @@ class Capacity:
         data = list(mix(*self._photos, count, self._seed + size))
         began = processor_seconds()
         waiting = [self._product.seen(one) for one in data]
-        kept = processor_seconds() - began
+        storing = processor_seconds() - began
         began = processor_seconds()
         for start in range(0, len(waiting), BATCH):
             match_pictures(self._product.services, waiting[start : start + BATCH])
         return {
-            "keep its bytes, ms a picture": kept * 1000 / count,
+            "keep its bytes, ms a picture": storing * 1000 / count,
             "match it, ms a picture": (processor_seconds() - began) * 1000 / count,
             "bytes, kB a picture": sum(map(len, data)) / count / 1000,
         }
@@ -330,8 +330,8 @@ class Capacity:
         from registry.fingerprints.fingerprints import Collection
 
         indexes = get_indexes(self._product.services)
-        found = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)
-        return [index for index in found if isinstance(index, FaissIndex)]
+        candidates = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)
+        return [index for index in candidates if isinstance(index, FaissIndex)]
 
     def _on_disk(self) -> dict[str, float]:
         from django.db import connection
@@ -444,11 +444,11 @@ def _errors(first: Row, second: Row, last: Row) -> Iterator[Row]:
     sizes = [float(str(row["pictures"])) for row in (first, second, last)]
     for name in islice(first, 1, None):
         one, other, measured = (float(str(row[name])) for row in (first, second, last))
-        told = told_by(name, sizes, one, other)
-        error = told / measured - 1 if measured else 0.0
+        predicted = told_by(name, sizes, one, other)
+        error = predicted / measured - 1 if measured else 0.0
         yield {
             "what": name,
-            "told": told,
+            "told": predicted,
             "measured": measured,
             "error": f"{error:+.0%}",
             "within a fifth": "yes" if abs(error) <= LARGEST_ERROR else "no",

@@ -61,11 +61,11 @@ def archived(address: str, pages: Sequence[str]) -> Row:
     # As in its own container: with the virtual display that its browser needs.
     environment = os.environ | {"RUNNING_IN_DOCKER": "1"}
     with TemporaryDirectory() as folder:
-        before, begun = _children_seconds(), time.perf_counter()
+        before, start_time = _children_seconds(), time.perf_counter()
         subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)
-        seconds, spent = time.perf_counter() - begun, _children_seconds() - before
-        kept = list((Path(folder) / "local_archive").iterdir())
-        size, made = sum(file.stat().st_size for file in kept), sum(file.suffix == ".png" for file in kept)
+        seconds, spent = time.perf_counter() - start_time, _children_seconds() - before
+        files = list((Path(folder) / "local_archive").iterdir())
+        size, made = sum(file.stat().st_size for file in files), sum(file.suffix == ".png" for file in files)
     if made != len(pages):
         raise ValueError(f"{PROGRAM} kept {made} screenshots of {len(pages)} pages.")
     return {
@@ -114,8 +114,8 @@ class Measured:
 def measure() -> list[Row]:
     """Measure captures a minute with a browser, without one, and by auto-archiver, as far as these are installed."""
     with _site_elsewhere() as address:
-        found = find_browser("") if find_spec("playwright") else None
-        program = None if found is None else found.path
+        browser = find_browser("") if find_spec("playwright") else None
+        program = None if browser is None else browser.path
         rows = [_row("browser", address, program)] if program else []
         rows.append(_row("plain HTTP", address, None))
         lacking = missing()
@@ -128,13 +128,13 @@ def measure() -> list[Row]:
 
 def _row(name: str, address: str, program: Path | None) -> Row:
     context = multiprocessing.get_context("spawn")
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
         measured = list(pool.map(_work, [address] * WORKERS, [program] * WORKERS))
     seconds = [one for part in measured for one in part.seconds]
     return {
         "captured with": f"{name}, {WORKERS} processes",
-        "captures a minute": round(60 * len(seconds) / (time.perf_counter() - begun), 1),
+        "captures a minute": round(60 * len(seconds) / (time.perf_counter() - start_time), 1),
         "processor seconds of each": round(sum(part.cpu for part in measured) / len(seconds), 2),
         "median seconds": round(statistics.median(seconds), 2),
         "longest": round(max(seconds), 2),
@@ -170,9 +170,9 @@ def _visited(capturer: Capturer, address: str, files: int) -> Measured:
     digest = Digest.of(_photo(0))
     seconds, sizes = [], []
     for number in range(CAPTURES_EACH):
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         captured = next(capturer.capture_all(f"{address}/page-{number}", [(f"{address}/photo-0.jpg", digest)]))
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - start_time)
         sizes.append(sum(len(one.data) for one in captured.files))
         _check(captured, files)
     return Measured(seconds, sizes)

@@ -33,8 +33,8 @@ def as_markdown(rows: Sequence[Row]) -> str:
         return "Nothing to show."
     columns = list(rows[0])
     lines = [columns, *([_text(row[column]) for column in columns] for row in rows)]
-    shown = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([shown[0], "|" + "---|" * len(columns), *shown[1:]])
+    table_lines = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([table_lines[0], "|" + "---|" * len(columns), *table_lines[1:]])
 
 
 def _text(value: object) -> str:
@@ -44,8 +44,8 @@ def _text(value: object) -> str:
 def keep(out: Path, name: str, rows: Sequence[Row]) -> None:
     """Save rows as JSON, with a description of the machine."""
     out.mkdir(parents=True, exist_ok=True)
-    kept = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rows": [dict(row) for row in rows]}
-    (out / f"{name}.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    record = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rows": [dict(row) for row in rows]}
+    (out / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def machine() -> str:
@@ -114,14 +114,14 @@ def each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
         yield from map(task, items)
         return
     _tasks[:] = [task]
-    waiting: deque[Future[R]] = deque()
+    pending: deque[Future[R]] = deque()
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _undisturbed) as pool:
         for item in items:
-            waiting.append(pool.submit(_run, item))
-            if len(waiting) >= AHEAD * jobs:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(_run, item))
+            if len(pending) >= AHEAD * jobs:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _undisturbed() -> None:

@@ -42,8 +42,8 @@ def _to_rows(base: str, folder: Path) -> Row:
     """Crawl the same site with a watch: bytes, frontier, sightings and pictures in rows, without matching."""
     Path(folder.parent).chmod(0o755)
     folder.mkdir(mode=0o755)
-    given = {"DATA": str(folder), "ALLOWED_NETWORKS": f"{HOST}/32"}
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings", **{f"EXHIBIT_{name}": it for name, it in given.items()}}
+    values = {"DATA": str(folder), "ALLOWED_NETWORKS": f"{HOST}/32"}
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings", **{f"EXHIBIT_{name}": it for name, it in values.items()}}
     with Product() as product:
         started, before = time.monotonic(), processor_seconds()
         product.visit("site", f"{base}/index.html")

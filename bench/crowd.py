@@ -168,10 +168,10 @@ def _numbered(first: NDArray[Any], others: Iterable[NDArray[Any]]) -> Iterator[B
 def _write_votes(count: int, real: Photographs, asked: int, folder: Path, codec: Untyped) -> None:
     """Write the local features of all works as one segment."""
     local = [real[number].local.descriptors[:VOTES_KEPT] for number in range(len(real))]
-    made_of, sizes = local[asked:], np.array([len(kept) for kept in local[asked:]])
+    made_of, sizes = local[asked:], np.array([len(descriptors) for descriptors in local[asked:]])
     chosen = _codec(count, made_of) if codec is None else codec
     coded = [_coded(chosen, local)]
-    whose = [np.repeat(np.arange(len(real)), [len(kept) for kept in local])]
+    whose = [np.repeat(np.arange(len(real)), [len(descriptors) for descriptors in local])]
     lists, codes = _coded(chosen, made_of)
     for start in range(len(real), count, len(made_of)):
         works = np.arange(start, min(start + len(made_of), count))
@@ -271,9 +271,9 @@ def measure(parts: Roles, most: int, seed: int, out: Path) -> Iterator[tuple[str
     crowds = [make_crowd(size, real, len(parts.works), known, out / "crowd" / str(size)) for size in sizes]
     answers: list[list[Answer]] = []
     progress = Progress("copies asked", len(parts.works) * len(DESIGN))
-    for asked in _questions(parts, seed):
-        look, work = Look(asked.data), parts.works.index(Path(asked.work))
-        answers.append([_answer(asked.edit, look, work, crowd) for crowd in crowds])
+    for question in _questions(parts, seed):
+        look, work = Look(question.data), parts.works.index(Path(question.work))
+        answers.append([_answer(question.edit, look, work, crowd) for crowd in crowds])
         progress(len(answers))
         if len(answers) % KEPT_EVERY == 0:
             keep(out, "crowd", _table(crowds, answers))
@@ -297,7 +297,7 @@ def _questions(parts: Roles, seed: int) -> Iterator[Asked]:
 
 
 def _answer(edit: str, look: Look, work: int, crowd: Crowd) -> Answer:
-    found, milliseconds = look.features, dict[str, float]()
+    features, milliseconds = look.features, dict[str, float]()
 
     def timed(step: str, does: Callable[[], T]) -> T:
         began = time.process_time()
@@ -309,13 +309,13 @@ def _answer(edit: str, look: Look, work: int, crowd: Crowd) -> Answer:
         owners = crowd.owners(candidates)
         return list(distinct(candidates, lambda one: owners[one.space, one.number]))
 
-    found.quick, found.embeddings  # noqa: B018 - computed before the clock starts
-    by_hash = timed(HASH, lambda: hash_candidates([found], crowd.hashes)[0])
-    votes = timed(VOTES, lambda: [] if found.is_icon else vote_candidates(found.quick, crowd.votes))
-    described = timed(DESCRIBED, lambda: [] if found.is_icon else descriptor_candidates(found, crowd.descriptors))
+    features.quick, features.embeddings  # noqa: B018 - computed before the clock starts
+    by_hash = timed(HASH, lambda: hash_candidates([features], crowd.hashes)[0])
+    votes = timed(VOTES, lambda: [] if features.is_icon else vote_candidates(features.quick, crowd.votes))
+    described = timed(DESCRIBED, lambda: [] if features.is_icon else descriptor_candidates(features, crowd.descriptors))
     turns = [*named(by_hash), *named(list(in_turns(votes, described)))]
     by_whom = {HASH: named(by_hash), VOTES: named(votes), DESCRIBED: named(described), TOGETHER: turns}
-    compared = dict(timed("everything", lambda: find_works(found, lambda: look.data, crowd)))
+    compared = dict(timed("everything", lambda: find_works(features, lambda: look.data, crowd)))
     decisions = {key: one.decision for key, one in compared.items()}
     return Answer(
         edit=edit,
@@ -324,7 +324,7 @@ def _answer(edit: str, look: Look, work: int, crowd: Crowd) -> Answer:
         decision=decisions.pop(work, Decision.NONE),
         compared=len(compared),
         others=sum(one is not Decision.NONE for one in decisions.values()),
-        chance=float(np.median([vote.weight for vote in crowd.votes.votes(found.quick.descriptors)[BEHIND]] or [0])),
+        chance=float(np.median([vote.weight for vote in crowd.votes.votes(features.quick.descriptors)[BEHIND]] or [0])),
     )
 
 

@@ -38,10 +38,10 @@ def _milliseconds(pictures: list[bytes], read: Callable[[bytes, Limits, int], ob
         }
         for name, work in ways.items():
             work(pictures[0])
-            begun = processor_seconds()
+            start_time = processor_seconds()
             for data in pictures:
                 work(data)
-            spent[name] = (processor_seconds() - begun) * 1000 / len(pictures)
+            spent[name] = (processor_seconds() - start_time) * 1000 / len(pictures)
     return spent
 
 

@@ -67,7 +67,7 @@ def crawl_beside(data: Path) -> Iterator[Callable[[], int]]:
         {"EXHIBIT_DATA": str(data), "EXHIBIT_WEB_PORT": str(free_port()), **SETTINGS}, data / "beside.log"
     )
     with ExitStack() as stack:
-        given, begun, address = stack.enter_context(_endless_site())
+        served, begun, address = stack.enter_context(_endless_site())
         stack.callback(product.run, "down", accept=frozenset({0, 1, 3}))
         product.run("up", "--detach")
         name = f"Beside {now():%Y-%m-%d %H:%M:%S}"
@@ -78,7 +78,7 @@ def crawl_beside(data: Path) -> Iterator[Callable[[], int]]:
         stack.callback(_stop, name)
         if not begun.wait(COMES_UP):
             raise CommandError("The crawl doesn't begin.", hint=f"Its commands are in {product.log}.")
-        yield lambda: int(given.value)
+        yield lambda: int(served.value)
 
 
 def _stop(name: str) -> None:
@@ -94,11 +94,11 @@ def _stop(name: str) -> None:
 def _endless_site() -> "Iterator[tuple[Synchronized[int], Event, str]]":
     """Serve a site from a separate process. Yields the count of pictures, an event for a page's worth, and the URL."""
     context = multiprocessing.get_context("spawn")
-    given, begun, port = context.Value("i", 0), context.Event(), free_port()
-    process = context.Process(target=_serve, args=(port, given, begun), daemon=True)
+    served, begun, port = context.Value("i", 0), context.Event(), free_port()
+    process = context.Process(target=_serve, args=(port, served, begun), daemon=True)
     process.start()
     try:
-        yield given, begun, f"http://{HOST}:{port}/0"
+        yield served, begun, f"http://{HOST}:{port}/0"
     finally:
         process.terminate()
         process.join()
@@ -257,13 +257,13 @@ def _api_addresses(path: str, query: str, chance: random.Random) -> Iterator[str
 
 def _page(client: "Client", times: int, name: str, addresses: Iterator[str], media_type: str) -> Iterator[Page]:
     """Yield the measurements of a page; nothing if it does not exist."""
-    told: list[tuple[float, int, float]] = []
+    measurements: list[tuple[float, int, float]] = []
     for address in islice(addresses, times + 1):
-        asked = _asked(client, address, media_type)
-        if asked is None:
+        measurement = _asked(client, address, media_type)
+        if measurement is None:
             return
-        told.append(asked)
-    milliseconds, queries, kilobytes = zip(*told[1:], strict=True)  # the first one loads templates
+        measurements.append(measurement)
+    milliseconds, queries, kilobytes = zip(*measurements[1:], strict=True)  # the first one loads templates
     yield Page(name, milliseconds, queries, kilobytes)
 
 
@@ -307,26 +307,26 @@ def _value(name: str, key: str, chance: random.Random) -> object:
 def _asked(client: "Client", address: str, media_type: str) -> tuple[float, int, float] | None:
     """Return milliseconds, queries and kilobytes of a response; ``None`` if it is missing or of another media type."""
     with _counted() as queries:
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         answer = client.get(address)
-        taken = (time.perf_counter() - begun) * 1000
+        duration = (time.perf_counter() - start_time) * 1000
     if answer.status_code != 200 or not answer.headers.get("Content-Type", "").startswith(media_type):
         return None
-    return taken, len(queries), len(answer.content) / 1000
+    return duration, len(queries), len(answer.content) / 1000
 
 
 @contextmanager
 def _counted() -> Iterator[list[str]]:
     from django.db import connection
 
-    asked: list[str] = []
+    queries: list[str] = []
 
     def note(execute: Any, query: str, *rest: Any) -> Any:  # noqa: ANN401 - Django's wrapper
-        asked.append(query)
+        queries.append(query)
         return execute(query, *rest)
 
     with connection.execute_wrapper(note):
-        yield asked
+        yield queries
 
 
 def main() -> int:
@@ -354,12 +354,12 @@ def main() -> int:
         logging.getLogger("django.request").setLevel(logging.ERROR)  # for objects that are not seeded
         client = Client(SERVER_NAME="localhost")
         client.force_login(person)
-        with nullcontext() if options.quiet else crawl_beside(config.data_dir) as given:
-            before, begun = given() if given else 0, time.perf_counter()
+        with nullcontext() if options.quiet else crawl_beside(config.data_dir) as count_served:
+            before, start_time = count_served() if count_served else 0, time.perf_counter()
             slow = _told(chain(pages(client, options.times), answers(client, options.times)))
-            seconds = time.perf_counter() - begun
-            crawled = given() - before if given else 0
-    if given is None:
+            seconds = time.perf_counter() - start_time
+            crawled = count_served() - before if count_served else 0
+    if count_served is None:
         return int(bool(slow))
     print(f"A crawl ran beside it: {crawled:,} pictures fetched in {seconds:.0f} s, {crawled / seconds:.1f} a second.")
     if crawled < seconds:

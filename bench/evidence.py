@@ -50,7 +50,7 @@ def sealed(scene: Scene, count: int) -> tuple[list[Path], Row]:
     """Seal, log, timestamp once for all, and write bundles of 200 kB, with each file and folder synced to disk."""
     folder = scene.folder / "bundles"
     folder.mkdir()
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     cases = [_seal_one(scene, number) for number in range(count)]
     proofs = _logged(scene, cases)
     with stamping(scene) as anchor:
@@ -61,7 +61,7 @@ def sealed(scene: Scene, count: int) -> tuple[list[Path], Row]:
         for number, (case, proof) in enumerate(zip(cases, proofs, strict=True))
     ]
     _sync(folder)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start_time
     size = sum(path.stat().st_size for path in paths) / count / 1000
     return paths, {"bundles": count, "kB each": size, "seconds": seconds, "bundles a second": count / seconds}
 
@@ -136,9 +136,9 @@ def _unpacked(paths: list[Path]) -> Iterator[Path]:
 def _timed(what: str, paths: list[Path], work: Callable[[Path], object]) -> Row:
     times = []
     for path in paths:
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         work(path)
-        times.append(1000 * (time.perf_counter() - begun))
+        times.append(1000 * (time.perf_counter() - start_time))
     return {"verifier": what, "times": len(times), "median ms": median(times), "most ms": max(times)}
 
 

@@ -48,8 +48,8 @@ def _measured(first: psutil.Process, minutes: float) -> list[Row]:
     time.sleep(minutes * 60)
     after, memory = _look(first)
     rows: list[Row] = [
-        {"process": kind, "processor seconds an hour": (after[kind] - before[kind]) * 60 / minutes, "MiB": int(taken)}
-        for kind, taken in memory.items()
+        {"process": kind, "processor seconds an hour": (after[kind] - before[kind]) * 60 / minutes, "MiB": int(size)}
+        for kind, size in memory.items()
     ]
     every = sum(after.values()) - sum(before.values())
     return [
@@ -72,4 +72,4 @@ def _look(first: psutil.Process) -> tuple[defaultdict[str, float], defaultdict[s
 
 def _kind(line: str) -> str:
     worker = re.search(r"-n (worker-\w+)@", line)
-    return worker[1] if worker else next((kind for kind, told in KINDS.items() if re.search(told, line)), "others")
+    return worker[1] if worker else next((kind for kind, regex in KINDS.items() if re.search(regex, line)), "others")

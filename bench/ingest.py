@@ -59,9 +59,9 @@ def write_parquet(path: Path, lines: int, seed: int) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    made, types = rows(lines, seed), (pa.string(), pa.string(), pa.int32(), pa.int32())
+    data_rows, types = rows(lines, seed), (pa.string(), pa.string(), pa.int32(), pa.int32())
     with parquet.ParquetWriter(path, pa.schema(zip(COLUMNS, types, strict=True))) as to:
-        while group := list(islice(made, GROUP)):
+        while group := list(islice(data_rows, GROUP)):
             to.write_table(pa.Table.from_pydict(dict(zip(COLUMNS, zip(*group, strict=True), strict=True)), to.schema))
 
 
@@ -91,18 +91,18 @@ def _read(path: Path) -> Row:
 
     watch = watch_of(Owner.objects.get(slug=OWNER), "bench", by="bench")
     server, early = _server(), 0.0
-    begun, own, theirs = time.perf_counter(), time.process_time(), server()
-    for read, _left_out in ingest([path], Order(watch=watch, wanted=Wanted(min_width=200), guard=Guard())):
-        if not early and read.share > 0.25:
+    start_time, own, theirs = time.perf_counter(), time.process_time(), server()
+    for progress, _left_out in ingest([path], Order(watch=watch, wanted=Wanted(min_width=200), guard=Guard())):
+        if not early and progress.share > 0.25:
             early = _peak()
-    seconds, own, theirs = time.perf_counter() - begun, time.process_time() - own, server() - theirs
+    seconds, own, theirs = time.perf_counter() - start_time, time.process_time() - own, server() - theirs
     return {
         "list": path.suffix[1:],
-        "lines": read.row.lines,
-        "kept": read.row.kept,
-        "lines a second": round(read.row.lines / seconds),
-        "processor µs a line": round(own / read.row.lines * 1e6),
-        "PostgreSQL's": round(theirs / read.row.lines * 1e6),
+        "lines": progress.row.lines,
+        "kept": progress.row.kept,
+        "lines a second": round(progress.row.lines / seconds),
+        "processor µs a line": round(own / progress.row.lines * 1e6),
+        "PostgreSQL's": round(theirs / progress.row.lines * 1e6),
         "MiB at a quarter": round(early),
         "MiB at most": round(_peak()),
     }
@@ -136,19 +136,19 @@ def _ask() -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE registry_frontierurl")
     crawl = Crawl.objects.select_related("watch").get()
-    asked: dict[str, Callable[[], object]] = {
+    actions: dict[str, Callable[[], object]] = {
         "what is left of the budget": lambda: left(crawl),
         "how many were visited, how many wait": lambda: crawling.addresses(crawl.pk),
         "whether the crawl has ended": lambda: crawling.end_crawl_if_worked_off(crawl.pk),
         "a slice of 200 addresses of 20 hosts": lambda: crawling.plan_slice(crawl.pk, most_urls=200, most_hosts=20),
     }
-    return [{"what": what, "ms (median)": _milliseconds(act)} for what, act in asked.items()]
+    return [{"what": what, "ms (median)": _milliseconds(act)} for what, act in actions.items()]
 
 
 def _milliseconds(act: Callable[[], object]) -> float:
-    taken = []
+    durations = []
     for _ in range(PROBED):
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         act()
-        taken.append(time.perf_counter() - begun)
-    return statistics.median(taken) * 1000
+        durations.append(time.perf_counter() - start_time)
+    return statistics.median(durations) * 1000

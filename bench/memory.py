@@ -88,8 +88,8 @@ def _given(data: bytes) -> Callable[[], bytes]:
 def _row(after: str) -> Row:
     """Return resident MiB: total, anonymous, and mapped files shared by all workers; of the helper only the total."""
     lines = (line.split() for line in Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()[1:])
-    taken = {name.rstrip(":"): int(size) / 1024 for name, size, *_ in lines}
-    whole, own = taken["Rss"], taken["Anonymous"]
+    sizes = {name.rstrip(":"): int(size) / 1024 for name, size, *_ in lines}
+    whole, own = sizes["Rss"], sizes["Anonymous"]
     return {
         "after": after,
         "MiB": round(whole),

@@ -63,17 +63,17 @@ def real_copies(folder: Path) -> list[Row]:
 
 
 def _row(kind: str, answers: list[Answer | None]) -> Row:
-    read = [answer for answer in answers if answer is not None]
+    readable = [answer for answer in answers if answer is not None]
     return {
         "kind": kind,
         "pairs": len(answers),
-        "unreadable": len(answers) - len(read),
+        "unreadable": len(answers) - len(readable),
         **{
-            f"exhibit {grade}": sum(answer.decision is grade for answer in read)
+            f"exhibit {grade}": sum(answer.decision is grade for answer in readable)
             for grade in (Decision.CERTAIN, Decision.REVIEW, Decision.RESEMBLES)
         },
-        f"pHash 64 ≤ {PHASH_64}": sum(answer.phash for answer in read),
-        f"PDQ ≤ {PDQ}": sum(answer.pdq for answer in read),
+        f"pHash 64 ≤ {PHASH_64}": sum(answer.phash for answer in readable),
+        f"PDQ ≤ {PDQ}": sum(answer.pdq for answer in readable),
     }
 
 

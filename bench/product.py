@@ -107,8 +107,8 @@ class Product:
 
         rows = WorkPicture.objects.filter(pk__in=waiting)
         matches = Match.objects.filter(registered__in=rows.values("picture")).exclude(decision="none")
-        told = {name: [row.progress.get(name, 0) for row in rows] for name in ("alike", "compared")}
-        means = {name: sum(counts) / len(counts) for name, counts in told.items()}
+        counts_by_name = {name: [row.progress.get(name, 0) for row in rows] for name in ("alike", "compared")}
+        means = {name: sum(counts) / len(counts) for name, counts in counts_by_name.items()}
         return {"found": matches.values("registered").distinct().count(), **means}
 
     def seen(self, data: bytes) -> int:
@@ -195,11 +195,11 @@ class Product:
         )
         run = plan.start_now(self.services, watch)
         while True:
-            asked = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
+            inquiries = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
             waiting = CrawlSlice.objects.filter(crawl=run, state="todo").first()
-            if not asked and waiting is None:
+            if not inquiries and waiting is None:
                 break
-            inquire.query_search(self.services, asked)
+            inquire.query_search(self.services, inquiries)
             if waiting is not None:
                 crawl.crawl_slice(self.services, waiting.pk)
             plan.plan_crawls(self.services, [run.pk])
@@ -233,11 +233,11 @@ class Product:
 
         certain = Match.objects.filter(decision="certain").values("found")
         perhaps = Match.objects.filter(decision="review").exclude(found__in=certain).values("found")
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for decision, pictures in (("certain", certain), ("review", perhaps)):
             names = Sighting.objects.filter(picture__in=pictures).values_list("context", flat=True)
-            found.update(f"{name.partition('-')[0]}, {decision}" for name in names)
-        return dict(found)
+            counts.update(f"{name.partition('-')[0]}, {decision}" for name in names)
+        return dict(counts)
 
     def keep_votes_up(self) -> None:
         """Run the background task after much growth: train a codec for the number of works, and rebuild the index."""

@@ -36,12 +36,12 @@ def _runs(product: Product, kind: str) -> Iterator[Row]:
     first = 0
     with apart(_serve, kind) as (base, counts):
         for run in range(1, RUNS + 1):
-            before, begun = processor_seconds(), time.monotonic()
+            before, start_time = processor_seconds(), time.monotonic()
             product.visit(kind, f"{base}/")
-            seconds, wall = processor_seconds() - before, time.monotonic() - begun
+            seconds, wall = processor_seconds() - before, time.monotonic() - start_time
             counts.send("counts")
-            asked: tuple[int, int, int] = counts.recv()
-            requests, unchanged, sent = asked
+            counters: tuple[int, int, int] = counts.recv()
+            requests, unchanged, sent = counters
             first = first or requests
             if run in SHOWN:
                 yield {

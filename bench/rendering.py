@@ -64,14 +64,14 @@ def _crawled(render: Render, pages: dict[str, tuple[bool, set[str]]]) -> Row:
         command = [sys.executable, "-m", "crawler", str(folder / "job.json"), "--out", str(folder / "lines")]
         subprocess.run(command, check=True)
         lines = list(read_lines((folder / "lines").read_bytes().splitlines(keepends=True)))
-    told = [line for line in lines if isinstance(line, PageLine)]
+    page_lines = [line for line in lines if isinstance(line, PageLine)]
     (end,) = (line for line in lines if isinstance(line, EndLine))
     there = {picture for _, pictures in pages.values() for picture in pictures}
-    seen = {sighting.image_url for line in told for sighting in line.sightings}
-    rendered = [line.url for line in told if line.render_seconds]
+    seen = {sighting.image_url for line in page_lines for sighting in line.sightings}
+    rendered = [line.url for line in page_lines if line.render_seconds]
     return {
         "render": str(render),
-        "pages": len(told),
+        "pages": len(page_lines),
         "pictures there": len(there),
         "seen": len(there & seen),
         "others": len(seen - there),

@@ -117,7 +117,7 @@ def _jpeg(picture: Image.Image) -> bytes:
 def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
     """Create a confirmed and sealed case with three timestamp receipts."""
     registered = PictureFacts(Digest.of(pictures[WORK]), len(pictures[WORK]), "JPEG", *SIZE, WORK)
-    found = PictureFacts(Digest.of(pictures[FOUND]), len(pictures[FOUND]), "JPEG", 1200, 800, FOUND)
+    found_picture = PictureFacts(Digest.of(pictures[FOUND]), len(pictures[FOUND]), "JPEG", 1200, 800, FOUND)
     facts = CaseFacts(
         number=str(number),
         bundle=1,
@@ -128,8 +128,8 @@ def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
         written_at=NOON,
         software=SOFTWARE,
         work=_work(number, registered),
-        sightings=(_sighting(number, found),),
-        matches=(_match(registered, found),),
+        sightings=(_sighting(number, found_picture),),
+        matches=(_match(registered, found_picture),),
         licence_check=LicenceCheckFacts(NOON, 14, False, "The owner's licences cover no such use.", ()),  # noqa: FBT003 - a field
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),

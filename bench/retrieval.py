@@ -184,12 +184,12 @@ def _noise(known: Measured, size: int, chance: np.random.Generator) -> Bits:
 def questions(known: Measured, entries: int) -> Asked:
     """Return entries to search for, and edited copies of them."""
     chance = np.random.default_rng([SEED, entries])
-    wanted = np.sort(chance.choice(entries, min(ASKED, entries), replace=False)) + 1
+    numbers_asked = np.sort(chance.choice(entries, min(ASKED, entries), replace=False)) + 1
     parts = entries_of(known, entries)  # generated again, because they are not kept in memory
-    hashes = np.concatenate([rows[np.isin(numbers, wanted)] for numbers, rows in parts])
-    order = chance.permutation(len(wanted))
-    changed = hashes[order] ^ known.masks[chance.integers(0, len(known.masks), len(wanted))]
-    return Asked(wanted[order], np.array([turned(row) for row in changed]))
+    hashes = np.concatenate([rows[np.isin(numbers, numbers_asked)] for numbers, rows in parts])
+    order = chance.permutation(len(numbers_asked))
+    changed = hashes[order] ^ known.masks[chance.integers(0, len(known.masks), len(numbers_asked))]
+    return Asked(numbers_asked[order], np.array([turned(row) for row in changed]))
 
 
 def turned(packed: Bits) -> Bits:
@@ -213,8 +213,8 @@ def _searched(way: Way, folder: Path, asked: Asked) -> dict[str, object]:
         started = time.monotonic()
         answers = list(pool.map(_ask, *calls))
         spent = Spent(time.monotonic() - started, sum(one.cpu for _, one in answers))
-    found = [numbers for answer, _ in answers for numbers in answer]
-    return _row(way, asked, found, spent) | {"own MiB a process": max(round(one.memory) for _, one in answers)}
+    results = [numbers for answer, _ in answers for numbers in answer]
+    return _row(way, asked, results, spent) | {"own MiB a process": max(round(one.memory) for _, one in answers)}
 
 
 def _row(way: Way, asked: Asked, found: Sequence[set[int]], spent: Spent) -> dict[str, object]:
@@ -235,11 +235,11 @@ def _ask(folder: Path, hashes: Bits, nearest: int, together: int) -> tuple[list[
     """Return the results for each picture, and their cost."""
     index = _opened(folder)
     started, began = time.monotonic(), time.process_time()
-    found = []
+    results = []
     for start in range(0, len(hashes), together):
         rows = hashes[start : start + together].reshape(-1, 32)
-        found += _by_picture(index.search(rows, k=nearest, within=HASH_WITHIN))
-    return found, Spent(time.monotonic() - started, time.process_time() - began, _own_memory())
+        results += _by_picture(index.search(rows, k=nearest, within=HASH_WITHIN))
+    return results, Spent(time.monotonic() - started, time.process_time() - began, _own_memory())
 
 
 @cache
@@ -259,8 +259,8 @@ def _own_memory() -> float:
         pages = Path("/proc/self/smaps_rollup").read_text()
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    kept = [int(line.split()[1]) for line in pages.splitlines() if line.startswith(("Private_Dirty", "Private_Clean"))]
-    return sum(kept) / 1024
+    sizes = [int(line.split()[1]) for line in pages.splitlines() if line.startswith(("Private_Dirty", "Private_Clean"))]
+    return sum(sizes) / 1024
 
 
 def _by_faiss(known: Measured, entries: int, asked: Asked) -> dict[str, object]:

@@ -118,8 +118,8 @@ def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Itera
     waiting_copy = product.seen(new + b" ")
     began = _now()
     product.add(new)
-    found = product.match_one(waiting_copy)
-    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(began), **nothing, "found": found}
+    matches = product.match_one(waiting_copy)
+    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(began), **nothing, "found": matches}
 
 
 def _now() -> tuple[float, float]:

@@ -45,7 +45,7 @@ class Copy:
 
 def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
     """Count by family: copies, copies that opened a case, valid bundles. Failures are printed to standard error."""
-    told: dict[str, Counter[str]] = defaultdict(Counter)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     shuffled = random.Random(seed).sample(list(photos), len(photos))
     if len(shuffled) < works + BESIDE:
         raise SystemExit(f"{works} works and {BESIDE} photos beside them are needed: --photos DIR")
@@ -54,15 +54,15 @@ def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
         for path in shuffled[:works]:
             owner = product.owner_of(path.read_bytes())
             for number, copy in enumerate(copies(path, shuffled[-BESIDE:], seed)):
-                progress(sum(count["copies"] for count in told.values()))
-                count = told[copy.family]
+                progress(sum(count["copies"] for count in counts.values()))
+                count = counts[copy.family]
                 count["copies"] += 1
                 for failed in product.failed_of(owner, copy.data, f"{owner.slug}-{number}", Path(folder)):
                     count["cases"] += 1
                     count["pass"] += not failed
                     for said in failed:
                         print(f"{path.name}, {copy.name}: {said}", file=sys.stderr)
-    return [{"family": family, **{name: count[name] for name in COUNTED}} for family, count in told.items()]
+    return [{"family": family, **{name: count[name] for name in COUNTED}} for family, count in counts.items()]
 
 
 def copies(path: Path, others: Sequence[Path], seed: int) -> Iterator[Copy]:

@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--slow", type=int, default=300, help="slow clients, a third of each kind")
     parser.add_argument("--rate", type=float, default=50.0, help="pages that readers request each second")
     parser.add_argument("--seconds", type=float, default=180.0)
-    given = parser.parse_args(arguments)
-    show("Slow clients", measure(slow=given.slow, rate=given.rate, seconds=given.seconds))
+    options = parser.parse_args(arguments)
+    show("Slow clients", measure(slow=options.slow, rate=options.rate, seconds=options.seconds))
 
 
 if __name__ == "__main__":

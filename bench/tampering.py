@@ -282,8 +282,8 @@ def forked_log(world: World, draw: Random) -> Change:
     entry = logged(fork, EntryType.SEAL, seal_opening(scene.sealed))
     proofs = Proofs(entry, _forged_consistency(fork, entry, scene, draw), scene.proofs.anchors)
     if draw.random() < 0.5:
-        kept = tuple(one for one in proofs.anchors if one.digest == scene.sealed.seal)
-        proofs = replace(proofs, anchors=kept)
+        anchors = tuple(one for one in proofs.anchors if one.digest == scene.sealed.seal)
+        proofs = replace(proofs, anchors=anchors)
     return Change(scene.write(world.folder / "changed.zip", proofs), ("consistency", "checkpoint"))
 
 
@@ -383,9 +383,9 @@ class Finding:
 
 def measure(changes: int, seed: int = 1) -> list[Row]:
     """Make this number of changes and verify each. Returns one row for each kind."""
-    found = find(changes, seed)
-    rows = [_row(kind, [one for one in found if one.kind == kind]) for kind in KINDS]
-    return [*rows, _row("all", found)]
+    findings = find(changes, seed)
+    rows = [_row(kind, [one for one in findings if one.kind == kind]) for kind in KINDS]
+    return [*rows, _row("all", findings)]
 
 
 def find(changes: int, seed: int = 1) -> list[Finding]:
@@ -434,6 +434,6 @@ def _tidy(world: World) -> None:
 
 
 def _row(kind: str, findings: Sequence[Finding]) -> Row:
-    counted = Counter(one.outcome for one in findings)
+    counts = Counter(one.outcome for one in findings)
     named = sum(one.named for one in findings)
-    return {"change": kind, "changes": len(findings), **{one: counted[one] for one in OUTCOMES}, "named": named}
+    return {"change": kind, "changes": len(findings), **{one: counts[one] for one in OUTCOMES}, "named": named}

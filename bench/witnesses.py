@@ -52,10 +52,10 @@ def _calendar(folder: Path, count: int) -> Row:
 
 def _ledger() -> Row:
     with running_ledger() as ledger:
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         digests = [Digest.of(number.to_bytes(4, "big")) for number in range(IN_BLOCKS)]
         receipts = {digest: ledger.complete(digest) for digest in digests}
-        seconds = (time.perf_counter() - begun) / len(receipts)
+        seconds = (time.perf_counter() - start_time) / len(receipts)
         chain = ledger.chain
         used = int(chain._receipts(chain.tip - 1)[0]["cumulativeGasUsed"], 16)  # noqa: SLF001 - of the only transaction
         return _row("EVM chain (py-evm)", ledger.anchor(), seconds, receipts, f"{used:,}")
@@ -80,6 +80,6 @@ def _row(witness: str, anchor: Anchor, seconds: float, receipts: dict[Digest, Re
 
 
 def _timed(act: Callable[[], T]) -> tuple[float, T]:
-    begun = time.perf_counter()
-    found = act()
-    return time.perf_counter() - begun, found
+    start_time = time.perf_counter()
+    result = act()
+    return time.perf_counter() - start_time, result

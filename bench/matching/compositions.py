@@ -59,8 +59,8 @@ def questions(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[As
         work = np.asarray(opened(path))
         turns = range(number * singles, (number + 1) * singles)
         for wanted in _wanted([order[turn % len(order)] for turn in turns], chains):
-            drawn = zlib.crc32(f"{seed}:{path.name}:{wanted.name}".encode())
-            made = composed(work, around, wanted.pool, drawn, length=wanted.length, strength=wanted.strength)
+            draw = zlib.crc32(f"{seed}:{path.name}:{wanted.name}".encode())
+            made = composed(work, around, wanted.pool, draw, length=wanted.length, strength=wanted.strength)
             if made is not None:
                 edit = f"{wanted.name}: {' + '.join(made.names)}"
                 yield Asked(str(path), edit, str(path), made.data, ".jpg")

@@ -136,11 +136,11 @@ class HashRetriever:
 
     def distances(self, look: Look) -> Distances:
         """Return the distance in bits to each registered picture."""
-        found = np.ascontiguousarray(self.of_found(look)).view(np.uint64)
-        if self._rows.are_none or not len(found):
+        rows = np.ascontiguousarray(self.of_found(look)).view(np.uint64)
+        if self._rows.are_none or not len(rows):
             return np.full(self._rows.count, FAR)
         every = self._rows.matrix.view(np.uint64)
-        return self._rows.nearest(np.min([np.bitwise_count(every ^ one).sum(axis=1) for one in found], axis=0))
+        return self._rows.nearest(np.min([np.bitwise_count(every ^ one).sum(axis=1) for one in rows], axis=0))
 
     @property
     def bytes_each(self) -> float:

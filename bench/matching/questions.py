@@ -131,10 +131,10 @@ def answered(
     progress = Progress(title, total)
 
     def new() -> Iterator[Q]:
-        for asked in questions:
-            order.append(asked.question)
-            if asked.question not in answers.done:
-                yield asked
+        for question in questions:
+            order.append(question.question)
+            if question.question not in answers.done:
+                yield question
 
     for answer in each(ask, new(), jobs):
         answers.add(answer)

@@ -122,11 +122,11 @@ def _results(
     retrievers = peers_of(parts, registered)
     names = [str(path) for path in parts.registered]
     questions = copies(parts.works, parts.others, choice.edits, choice.seed)
-    asked = strangers(unrelated, parts.others, choice.each, choice.seed)
+    stranger_questions = strangers(unrelated, parts.others, choice.each, choice.seed)
     counts = len(parts.works) * len(choice.edits), len(unrelated) * (1 + choice.each)
     every = answered(
         "pictures asked",
-        chain(questions, asked),
+        chain(questions, stranger_questions),
         sum(counts),
         asking.answers,
         lambda one: answer_of(one, registered, retrievers, names),
@@ -137,14 +137,14 @@ def _results(
 
 def peers_of(parts: Roles, registered: Registered) -> list[Retriever]:
     """Return the peers, all with the registered works."""
-    others = peers()
+    retrievers = peers()
     progress = Progress("works known to the peers", len(parts.registered))
     for number, path in enumerate(parts.registered):
         look = Look(path.read_bytes(), lambda number=number: registered.features(number))  # type: ignore[misc]
-        for retriever in others:
+        for retriever in retrievers:
             retriever.register(look)
         progress(number + 1)
-    return others
+    return retrievers
 
 
 def _real(choice: Choice) -> Iterator[Titled]:

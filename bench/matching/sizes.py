@@ -67,12 +67,12 @@ def table(
     }
     ways["Exhibit whole"] = (lambda data: registered.compared(Look(data)), _bytes_each(registered))
     progress, rows = Progress("who is timed by size", len(ways)), list[Row]()
-    for number, (name, (way, kept)) in enumerate(ways.items(), start=1):
+    for number, (name, (way, size_kept)) in enumerate(ways.items(), start=1):
         row: dict[str, object] = {"what": name}
         for title, data in inputs.items():
             row[f"{title}, ms"] = _milliseconds(way, data)
         row[f"{A_PAGE}, pictures/s on {cores} cores"] = _a_second(way, inputs[A_PAGE], cores)
-        row["bytes a work"] = kept
+        row["bytes a work"] = size_kept
         rows.append(row)
         progress(number)
     return rows
@@ -80,13 +80,13 @@ def table(
 
 def _bytes_each(registered: Registered) -> int:
     """Return the mean bytes of a work's vectors, and of the codes and numbers of its keypoints that receive votes."""
-    kept = []
+    sizes = []
     for number in range(min(len(registered), MEASURED)):
         features = registered.features(number)
         every = fingerprints(features.digest, features)
         vectors = sum(len(one.vector) for one in every if one.part in WORK_PARTS)
-        kept.append(vectors + len(features.local.descriptors[:VOTES_KEPT]) * A_VOTE)
-    return round(sum(kept) / len(kept))
+        sizes.append(vectors + len(features.local.descriptors[:VOTES_KEPT]) * A_VOTE)
+    return round(sum(sizes) / len(sizes))
 
 
 def _pages(photos: Sequence[Path], count: int) -> list[bytes]:
@@ -112,8 +112,8 @@ def _a_second(way: Callable[[bytes], object], data: Sequence[bytes], cores: int)
         way(one)
 
     ended = [time.monotonic() for _ in each(ask, _warmed(data), cores)]
-    counted = ended[AT_ONCE - 1 :]
-    return (len(counted) - 1) / (counted[-1] - counted[0])
+    times = ended[AT_ONCE - 1 :]
+    return (len(times) - 1) / (times[-1] - times[0])
 
 
 def _warmed(data: Sequence[bytes]) -> Iterator[bytes]:

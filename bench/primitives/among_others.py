@@ -21,16 +21,16 @@ def small_on_picture(canvas: Canvas, chance: Chance) -> Canvas:
     """Place the work anywhere on a large picture."""
     size = (1400, 1000)
     side = max(SMALLEST, np.sqrt(chance.level(0.12, 0.02)) * 1180)
-    shown = canvas.scaled(side / max(canvas.size))
-    return shown.on(chance.other(size), chance.uniform(0, size[0] - side), chance.uniform(0, size[1] - side))
+    small = canvas.scaled(side / max(canvas.size))
+    return small.on(chance.other(size), chance.uniform(0, size[0] - side), chance.uniform(0, size[1] - side))
 
 
 def small_on_page(canvas: Canvas, chance: Chance) -> Canvas:
     """Place the work as a small picture on a long page."""
     size = (1100, 1500)
     side = max(SMALLEST, chance.level(380, 150))
-    shown = canvas.scaled(side / max(canvas.size))
-    return shown.on(shapes.page(size, chance), chance.uniform(0, size[0] - side), chance.uniform(0, size[1] - side))
+    small = canvas.scaled(side / max(canvas.size))
+    return small.on(shapes.page(size, chance), chance.uniform(0, size[0] - side), chance.uniform(0, size[1] - side))
 
 
 def nested(canvas: Canvas, chance: Chance) -> Canvas:
@@ -49,9 +49,9 @@ def shop_listing(canvas: Canvas, chance: Chance) -> Canvas:
     places = [(20 + number % columns * 260, 20 + number // columns * 290) for number in range(columns * rows)]
     for left, top in places:
         back[top : top + tile[1], left : left + tile[0]] = chance.other(tile)
-    shown = canvas.scaled(max(tile[0] / canvas.size[0], tile[1] / canvas.size[1]))
-    shown = shown.cut(0, 0, *tile)
-    return shown.on(back, *places[at])
+    fitted = canvas.scaled(max(tile[0] / canvas.size[0], tile[1] / canvas.size[1]))
+    fitted = fitted.cut(0, 0, *tile)
+    return fitted.on(back, *places[at])
 
 
 def mosaic_wall(canvas: Canvas, chance: Chance) -> Canvas:
@@ -73,15 +73,15 @@ def mosaic_wall(canvas: Canvas, chance: Chance) -> Canvas:
     at = large[chance.integer(0, len(large) - 1)]
     for left, top, width, height in boxes:
         back[top : top + height, left : left + width] = chance.other((width, height))
-    shown = canvas.scaled(max(at[2] / canvas.size[0], at[3] / canvas.size[1])).cut(0, 0, at[2], at[3])
-    return shown.on(back, at[0], at[1])
+    fitted = canvas.scaled(max(at[2] / canvas.size[0], at[3] / canvas.size[1])).cut(0, 0, at[2], at[3])
+    return fitted.on(back, at[0], at[1])
 
 
 def far_poster(canvas: Canvas, chance: Chance) -> Canvas:
     """Show the work as a distant poster, seen at an angle."""
-    shown = composition.poster_on_wall(canvas, chance)
+    poster = composition.poster_on_wall(canvas, chance)
     side = max(0.18, chance.level(0.4, 0.2))
-    small = shown.scaled(side * 1300 / max(shown.size) * 1.6)
+    small = poster.scaled(side * 1300 / max(poster.size) * 1.6)
     return small.on(
         chance.other((1300, 950)),
         chance.uniform(0, 1300 - small.size[0]),

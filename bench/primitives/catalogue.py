@@ -59,14 +59,14 @@ _MODULES = (
 
 def _primitives(module: ModuleType) -> list[Primitive]:
     family = module.__name__.rpartition(".")[2]
-    found = {
+    changes = {
         name: change
         for name, change in inspect.getmembers(module, inspect.isfunction)
         if change.__module__ == module.__name__ and not name.startswith("_")
     }
     return [
         Primitive(f"{family}.{name}", family, change, held_out=number % 3 == 1)
-        for number, (name, change) in enumerate(sorted(found.items()))
+        for number, (name, change) in enumerate(sorted(changes.items()))
     ]
 
 

@@ -51,16 +51,16 @@ def _laid(canvas: Canvas, back: np.ndarray, chance: Chance) -> Canvas:
 def _projected(canvas: Canvas, back: np.ndarray, matrix: np.ndarray) -> Canvas:
     """Project onto another picture."""
     size = back.shape[1], back.shape[0]
-    shown = canvas.moved(matrix, size)
+    projection = canvas.moved(matrix, size)
     mask = cv2.warpPerspective(np.ones(canvas.pixels.shape[:2], np.float32), matrix, size)[..., None]
-    return shown.painted(back * (1 - mask) + shown.pixels * mask)
+    return projection.painted(back * (1 - mask) + projection.pixels * mask)
 
 
 def web_page(canvas: Canvas, chance: Chance) -> Canvas:
     """Place among the text of a page."""
     size = (1000, 900)
-    shown = _fitted(canvas, size[0] * chance.level(0.85, 0.4), size[1] * 0.6)
-    return shown.on(shapes.page(size, chance), chance.uniform(0, size[0] - shown.size[0]), chance.uniform(60, 300))
+    fitted = _fitted(canvas, size[0] * chance.level(0.85, 0.4), size[1] * 0.6)
+    return fitted.on(shapes.page(size, chance), chance.uniform(0, size[0] - fitted.size[0]), chance.uniform(60, 300))
 
 
 def telephone(canvas: Canvas, chance: Chance) -> Canvas:
@@ -68,19 +68,19 @@ def telephone(canvas: Canvas, chance: Chance) -> Canvas:
     size = (540, 1100)
     back = shapes.page(size, chance)
     back[:70], back[-90:] = chance.colour(), chance.colour()
-    shown = _fitted(canvas, size[0] - chance.integer(0, 60), 760)
-    return shown.on(back, (size[0] - shown.size[0]) / 2, chance.uniform(70, 1000 - shown.size[1]))
+    fitted = _fitted(canvas, size[0] - chance.integer(0, 60), 760)
+    return fitted.on(back, (size[0] - fitted.size[0]) / 2, chance.uniform(70, 1000 - fitted.size[1]))
 
 
 def picture_in_picture(canvas: Canvas, chance: Chance) -> Canvas:
     """Place in a corner of another picture."""
     size = (900, 640)
     share = chance.level(0.6, 0.28)
-    shown = _fitted(canvas, size[0] * share, size[1] * share)
+    fitted = _fitted(canvas, size[0] * share, size[1] * share)
     margin = chance.integer(0, 40)
-    left = margin if chance.rng.random() < 0.5 else size[0] - shown.size[0] - margin
-    top = margin if chance.rng.random() < 0.5 else size[1] - shown.size[1] - margin
-    return shown.on(chance.other(size), left, top)
+    left = margin if chance.rng.random() < 0.5 else size[0] - fitted.size[0] - margin
+    top = margin if chance.rng.random() < 0.5 else size[1] - fitted.size[1] - margin
+    return fitted.on(chance.other(size), left, top)
 
 
 def inset_on_it(canvas: Canvas, chance: Chance) -> Canvas:
@@ -100,13 +100,13 @@ def poster_on_wall(canvas: Canvas, chance: Chance) -> Canvas:
     size = (960, 720)
     width, height = canvas.size
     share = chance.level(0.75, 0.4)
-    shown = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]) - 0.5
-    shown *= np.array([size[0], size[0] * height / width]) * share
-    if np.ptp(shown[:, 1]) > 0.85 * size[1]:
-        shown *= 0.85 * size[1] / np.ptp(shown[:, 1])
-    shown += np.array(size) / 2 + chance.rng.uniform(-1, 1, (4, 2)) * chance.level(0.01, 0.08) * size[1]
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]) - 0.5
+    corners *= np.array([size[0], size[0] * height / width]) * share
+    if np.ptp(corners[:, 1]) > 0.85 * size[1]:
+        corners *= 0.85 * size[1] / np.ptp(corners[:, 1])
+    corners += np.array(size) / 2 + chance.rng.uniform(-1, 1, (4, 2)) * chance.level(0.01, 0.08) * size[1]
     source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    matrix = np.asarray(cv2.getPerspectiveTransform(source, shown.astype(np.float32)))
+    matrix = np.asarray(cv2.getPerspectiveTransform(source, corners.astype(np.float32)))
     return _projected(canvas, chance.other(size), matrix)
 
 
@@ -114,14 +114,14 @@ def over_its_blur(canvas: Canvas, chance: Chance) -> Canvas:
     """Centre on a tall or wide background of its own blur."""
     size = (560, 960) if chance.rng.random() < 0.7 else (960, 560)
     back = cv2.GaussianBlur(shapes.filling(canvas, *size).pixels, (0, 0), 18)
-    shown = _fitted(canvas, size[0] * chance.level(1, 0.7), size[1] * chance.level(0.9, 0.6))
-    return shown.on(back, (size[0] - shown.size[0]) / 2, (size[1] - shown.size[1]) / 2)
+    fitted = _fitted(canvas, size[0] * chance.level(1, 0.7), size[1] * chance.level(0.9, 0.6))
+    return fitted.on(back, (size[0] - fitted.size[0]) / 2, (size[1] - fitted.size[1]) / 2)
 
 
 def instant_print(canvas: Canvas, chance: Chance) -> Canvas:
     """Print with a broad white lower border, on another picture."""
-    shown = shapes.filling(canvas, 380, 380)
-    printed = shapes.expanded(shown, 26, 26, 26, 96, np.full(3, 246.0))
+    filled = shapes.filling(canvas, 380, 380)
+    printed = shapes.expanded(filled, 26, 26, 26, 96, np.full(3, 246.0))
     turn = np.vstack([cv2.getRotationMatrix2D((216, 250), chance.signed(0, 20), chance.level(1, 0.7)), [0, 0, 1]])
     turn[:2, 2] += [chance.uniform(20, 320), chance.uniform(20, 180)]
     return _projected(printed, chance.other((820, 700)), turn)

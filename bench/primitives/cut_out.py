@@ -50,20 +50,20 @@ def foreground(canvas: Canvas, chance: Chance) -> Canvas:
     inner = (small.size[0] // 8, small.size[1] // 8, small.size[0] * 3 // 4, small.size[1] * 3 // 4)
     cv2.setRNGSeed(chance.integer(0, 1 << 20))
     cv2.grabCut(small.pixels, mask, inner, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_RECT)
-    kept = np.asarray((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD), np.float32)
-    if kept.mean() < 0.12:
+    foreground_mask = np.asarray((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD), np.float32)
+    if foreground_mask.mean() < 0.12:
         return figure(canvas, chance)
-    return _cut(canvas, np.asarray(cv2.resize(kept, canvas.size)), chance)
+    return _cut(canvas, np.asarray(cv2.resize(foreground_mask, canvas.size)), chance)
 
 
 def figure_on_picture(canvas: Canvas, chance: Chance) -> Canvas:
     """Cut out a shape, and place it smaller in another scene."""
     mask = shapes.soft(shapes.blob(canvas.size, chance, chance.level(0.6, 0.3)), 1.5)
     factor = chance.level(0.9, 0.5)
-    shown = canvas.scaled(factor)
-    small = np.asarray(cv2.resize(mask, shown.size))
+    scaled = canvas.scaled(factor)
+    small = np.asarray(cv2.resize(mask, scaled.size))
     left, top = (chance.uniform(0, side * (1 - factor)) for side in canvas.size)
-    return shown.on(chance.other(canvas.size), left, top, small)
+    return scaled.on(chance.other(canvas.size), left, top, small)
 
 
 def letters(canvas: Canvas, chance: Chance) -> Canvas:

@@ -25,8 +25,8 @@ def moire(canvas: Canvas, chance: Chance) -> Canvas:
 
 def screen_photo(canvas: Canvas, chance: Chance) -> Canvas:
     """Photograph a screen."""
-    shown = moire(geometry.seen_from_aside(canvas, chance), chance)
-    return glare(_blurred(shown, chance.uniform(0.5, 1.3)), chance).painted(shown.pixels * 0.8 + 22)
+    photo = moire(geometry.seen_from_aside(canvas, chance), chance)
+    return glare(_blurred(photo, chance.uniform(0.5, 1.3)), chance).painted(photo.pixels * 0.8 + 22)
 
 
 def halftone(canvas: Canvas, chance: Chance) -> Canvas:
@@ -80,10 +80,10 @@ def crumpled(canvas: Canvas, chance: Chance) -> Canvas:
 
 def hand_held(canvas: Canvas, chance: Chance) -> Canvas:
     """Photograph a hand-held print: perspective, uneven light, slight blur, noise."""
-    shown = geometry.seen_from_aside(canvas, chance)
-    light = 1 + 0.4 * chance.field(shown.size, 2)[..., None]
-    noise = chance.rng.standard_normal(shown.pixels.shape) * chance.level(3, 14)
-    return _blurred(shown.painted(shown.pixels * light * chance.uniform(0.7, 1.1) + noise), chance.level(0.5, 1.8))
+    tilted = geometry.seen_from_aside(canvas, chance)
+    light = 1 + 0.4 * chance.field(tilted.size, 2)[..., None]
+    noise = chance.rng.standard_normal(tilted.pixels.shape) * chance.level(3, 14)
+    return _blurred(tilted.painted(tilted.pixels * light * chance.uniform(0.7, 1.1) + noise), chance.level(0.5, 1.8))
 
 
 def projected(canvas: Canvas, chance: Chance) -> Canvas:

@@ -79,10 +79,10 @@ def dotted(canvas: Canvas, chance: Chance) -> Canvas:
     centre_x, centre_y = (column + 0.5) * side + shift[0, row, column], (row + 0.5) * side + shift[1, row, column]
     near = np.hypot(x - centre_x, y - centre_y) < side * 0.55
     colours = cv2.GaussianBlur(canvas.pixels, (0, 0), side / 2)
-    taken = colours[
+    dot_colours = colours[
         np.clip(centre_y, 0, canvas.size[1] - 1).astype(int), np.clip(centre_x, 0, canvas.size[0] - 1).astype(int)
     ]
-    return canvas.painted(np.where(near[..., None], taken, 245))
+    return canvas.painted(np.where(near[..., None], dot_colours, 245))
 
 
 def mosaic(canvas: Canvas, chance: Chance) -> Canvas:

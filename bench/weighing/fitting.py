@@ -57,9 +57,9 @@ class Ways:
     """
 
     def __init__(self, pairs: Sequence[Pair], figures: Callable[[Pair], Sequence[Figures]]) -> None:
-        told = [(number, way) for number, pair in enumerate(pairs) for way in figures(pair)]
-        self._pair = np.array([number for number, _ in told])
-        self._rows = np.array([[term(way) for term in TERMS.values()] for _, way in told])
+        numbered = [(number, way) for number, pair in enumerate(pairs) for way in figures(pair)]
+        self._pair = np.array([number for number, _ in numbered])
+        self._rows = np.array([[term(way) for term in TERMS.values()] for _, way in numbered])
 
     def likeliest(self, question: Question) -> tuple[Floats, Floats]:
         """Return the terms (pairs, terms) of each pair's alignment with the highest odds, and those odds (pairs)."""
@@ -131,8 +131,8 @@ class Fitting:
         rows, related = self.whole.likeliest(weighing.related)
         exposure = odds(weighing.exposure, rows)
         certain = (exposure >= weighing.certain_limit) & ~self.composed
-        found = np.where(certain, "certain", np.where(exposure >= weighing.review_limit, "review", "resembles"))
-        return np.where(related >= weighing.related_limit, found, "none")
+        grades = np.where(certain, "certain", np.where(exposure >= weighing.review_limit, "review", "resembles"))
+        return np.where(related >= weighing.related_limit, grades, "none")
 
 
 def logistic(rows: Floats, outcomes: Mask, names: Sequence[str], shares: Floats, ridge: float) -> Question:
@@ -148,11 +148,11 @@ def logistic(rows: Floats, outcomes: Mask, names: Sequence[str], shares: Floats,
     from scipy.optimize import minimize  # noqa: PLC0415 - takes a while, and few ask
 
     places = [list(TERMS).index(name) for name in names]
-    told = rows[:, places]
-    middle, spread = told.mean(axis=0), told.std(axis=0) + 1e-9
-    design = np.column_stack([np.ones(len(told)), (told - middle) / spread])
+    terms = rows[:, places]
+    middle, spread = terms.mean(axis=0), terms.std(axis=0) + 1e-9
+    design = np.column_stack([np.ones(len(terms)), (terms - middle) / spread])
     signs, total = np.where(outcomes, 1.0, -1.0), shares.sum()
-    penalty = np.array([0.0, *[ridge / len(told)] * len(names)])
+    penalty = np.array([0.0, *[ridge / len(terms)] * len(names)])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         margins = signs * (design @ weights)
@@ -164,13 +164,13 @@ def logistic(rows: Floats, outcomes: Mask, names: Sequence[str], shares: Floats,
     options = {"maxiter": 4000, "ftol": 1e-12}
     best = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
     weights = best[1:] / spread
-    kept = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True) if weight > LEAST_WEIGHT}
-    return Question(round(float(best[0] - weights @ middle), 4), kept)
+    used = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True) if weight > LEAST_WEIGHT}
+    return Question(round(float(best[0] - weights @ middle), 4), used)
 
 
 def document(weighing: Weighing) -> str:
     """Format a weighing as the JSON that :func:`indexer.compare.weighing.read` reads."""
-    told: dict[str, object] = {
+    values: dict[str, object] = {
         "glance": {**_told(weighing.glance), "limit": weighing.glance_limit},
         "related": {
             **_told(weighing.related),
@@ -185,8 +185,8 @@ def document(weighing: Weighing) -> str:
         },
     }
     if weighing.provenance is not None:
-        told["provenance"] = asdict(weighing.provenance)
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        values["provenance"] = asdict(weighing.provenance)
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
 
 def _told(question: Question) -> dict[str, object]:

@@ -53,13 +53,13 @@ def _by_kind(fitting: Fitting, decided: Decided) -> list[Row]:
 
 
 def _by_family(fitting: Fitting, own: Decided, apart: Decided, left_out: dict[str, Decided]) -> list[Row]:
-    told: dict[str, tuple[int, dict[str, float]]] = {}
+    by_family: dict[str, tuple[int, dict[str, float]]] = {}
     of = np.array([pair.family for pair in fitting.pairs])
     for family in (*FAMILIES, EDITS, CHAINS):
         group = (fitting.kinds == Kind.COPY) & (of == family)
         by = {"all": own, "apart": apart, "left out": left_out.get(family)}
         if group.any():
-            told[family] = (
+            by_family[family] = (
                 int(group.sum()),
                 {
                     f"{what}: {who}": _shared(decided[group], what)
@@ -68,8 +68,8 @@ def _by_family(fitting: Fitting, own: Decided, apart: Decided, left_out: dict[st
                     for what in ("found", "certain")
                 },
             )
-    rows = [_row(name.replace("_", " "), count, shares) for name, (count, shares) in told.items()]
-    families = [told[family] for family in FAMILIES if family in told]
+    rows = [_row(name.replace("_", " "), count, shares) for name, (count, shares) in by_family.items()]
+    families = [by_family[family] for family in FAMILIES if family in by_family]
     for name, how in (("**families, mean**", mean), ("**families, worst**", min)):
         ends = {column: float(how(shares[column] for _, shares in families)) for column in COLUMNS}
         rows.append(_row(name, sum(count for count, _ in families), ends))

@@ -73,8 +73,8 @@ class Plan:
     def command(self) -> str:
         """Command to repeat the measurement, with names of folders, without their paths."""
         choice, folders = self.choice, self.choice.folders
-        given = {"photos": choice.photos, **asdict(folders), "lookalikes": (choice.lookalikes,)}
-        named = {role: [path.name for path in paths if path] for role, paths in given.items()}
+        folders_by_role = {"photos": choice.photos, **asdict(folders), "lookalikes": (choice.lookalikes,)}
+        named = {role: [path.name for path in paths if path] for role, paths in folders_by_role.items()}
         counts = {
             "works": choice.works,
             "each": choice.each,
@@ -85,9 +85,9 @@ class Plan:
             "chains": self.chains,
             "seed": choice.seed,
         }
-        told = [["--" + role, *names] for role, names in named.items() if names]
-        told += [[f"--{name}", str(count)] for name, count in counts.items()]
-        return shlex.join(["python", "-m", "bench", "weighing", *chain.from_iterable(told)])
+        options = [["--" + role, *names] for role, names in named.items() if names]
+        options += [[f"--{name}", str(count)] for name, count in counts.items()]
+        return shlex.join(["python", "-m", "bench", "weighing", *chain.from_iterable(options)])
 
 
 def measure(plan: Plan, out: Path, jobs: int = 1) -> None:
@@ -125,19 +125,19 @@ def kept(out: Path) -> tuple[About, list[Pair]]:
 
 def measured(asked: Question, registered: Registered, files: list[str], alike: LookAlikes) -> Measured:
     """Measure a found picture against each picture that it is to be compared with."""
-    found = extract(asked.data)
+    features = extract(asked.data)
     beside = [
-        _pair(asked, asked.kind, found, path, registered.features(files.index(path)), alike)
+        _pair(asked, asked.kind, features, path, registered.features(files.index(path)), alike)
         for path in asked.registered
     ]
     if asked.alone:
         path, data = asked.alone
-        beside.append(_pair(asked, asked.kind, found, path, extract(data), alike))
-    for number in _named(found, registered, asked.named):
+        beside.append(_pair(asked, asked.kind, features, path, extract(data), alike))
+    for number in _named(features, registered, asked.named):
         path = files[number]
         kind = alike.kind(asked.photo, path)
         if path not in (asked.photo, *asked.registered) and kind is not None:
-            other = _pair(asked, kind, found, path, registered.features(number), alike)
+            other = _pair(asked, kind, features, path, registered.features(number), alike)
             beside.append(other and replace(other, family="", primitives=()))
     return Measured(asked.photo, asked.edit, tuple(pair for pair in beside if pair is not None))
 
@@ -168,8 +168,8 @@ def _ways(found: Features, registered: Features) -> tuple[Figures, ...]:
     if not laid:
         return (begun(nearest, registered, matches),)
     pieces = in_pieces(found, registered, matches, laid[0]).figures
-    told = {name: getattr(pieces, name) for name in OF_PIECES}
-    return tuple(replace(way.figures, **told) for way in laid)
+    piece_figures = {name: getattr(pieces, name) for name in OF_PIECES}
+    return tuple(replace(way.figures, **piece_figures) for way in laid)
 
 
 def _glance(found: Features, registered: Features) -> tuple[Figures, ...]:

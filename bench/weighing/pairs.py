@@ -77,10 +77,10 @@ def measured_from(row: Mapping[str, Any]) -> Measured:
 
 
 def _pair(row: Mapping[str, Any]) -> Pair:
-    told = {
+    values = {
         "kind": Kind(row["kind"]),
         "ways": tuple(Figures.told(way) for way in row["ways"]),
         "glance": tuple(Figures.told(way) for way in row["glance"]),
         "primitives": tuple(row["primitives"]),
     }
-    return Pair(**{**row, **told})
+    return Pair(**{**row, **values})

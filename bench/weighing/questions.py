@@ -95,16 +95,16 @@ class LookAlikes:
 def copies(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Question]:
     """Yield each work in listed edits, in single primitives at two strengths, and in random chains of both kinds."""
     yield from _edited(parts.works, parts.others, singles, seed)
-    for asked in compositions.questions(parts, seed, singles, chains):
-        name, _, primitives = asked.edit.partition(": ")
+    for question in compositions.questions(parts, seed, singles, chains):
+        name, _, primitives = question.edit.partition(": ")
         family = name.partition(",")[0]
-        yield _copy(asked, family if family in FAMILIES else CHAINS, tuple(primitives.split(" + ")))
+        yield _copy(question, family if family in FAMILIES else CHAINS, tuple(primitives.split(" + ")))
 
 
 def of_strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Question]:
     """Yield unrelated pictures, plain and edited, each with the works that are proposed for it."""
-    for asked in strangers(photos, others, each, seed):
-        yield Question(Kind.STRANGER, asked.photo, asked.edit, asked.data, named=2)
+    for question in strangers(photos, others, each, seed):
+        yield Question(Kind.STRANGER, question.photo, question.edit, question.data, named=2)
 
 
 def of_look_alikes(alike: LookAlikes, others: Sequence[Path], seed: int) -> Iterator[Question]:
