@@ -1,1 +1,1 @@
-"""Exhibit and its peers side by side."""
+"""Benchmarks of Exhibit and comparable programs."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-# one thread each, before any library counts the cores: a figure is for one core unless it says otherwise
+# One thread each, set before any library counts the cores: measurements are for one core unless stated otherwise.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
@@ -74,11 +74,11 @@ EXAMPLES = """examples:
 """
 INTERRUPTED = 130
 SHORT = ("crawling", "decoding")
-"""What runs unless something is asked for by name."""
+"""Default benchmarks."""
 FOLDERS = ("pairs", "lookalikes")
-"""What is asked of a folder of its own."""
+"""Benchmarks with an option for their own folder."""
 CROWD, CROWD_ASKED = 100_000, 100
-"""Works of the largest crowd, and how many of them are asked for."""
+"""Works of the largest crowd, and the number of them that are searched for."""
 ROLES = {
     "others": "stand beside and behind copies",
     "unrelated": "are asked and show no work",
@@ -152,7 +152,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
     "weighing": lambda o: weighing.measure(Plan(_choice(o), o.singles, o.chains, o.data), o.out, o.jobs),
     "weighing-fit": lambda o: weighing.fit(o.out),
 }
-"""Each benchmark by its name: what gives its tables, of the options."""
+"""Functions that yield the tables of each benchmark, from the command line options."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -205,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run the benchmarks that were asked for; prints tables and keeps them as JSON."""
+    """Run the requested benchmarks, print their tables and save them as JSON."""
     hear_interrupts()
     parser = _parser()
     options = parser.parse_args()
@@ -219,9 +219,9 @@ def main() -> int:
     print(f"{machine()}; {len(options.files)} photos")
     try:
         for name in options.what or SHORT:
-            for kept, title, rows in BENCHMARKS[name](options):
+            for file_name, title, rows in BENCHMARKS[name](options):
                 show(title, rows)
-                keep(options.out, kept, rows)
+                keep(options.out, file_name, rows)
     except KeyboardInterrupt:
         print("\nStopped; the same command goes on with the answers that are there.", file=sys.stderr)
         return INTERRUPTED

@@ -1,6 +1,7 @@
-"""What a watch over a web archive costs: a stand-in of a documented form lists captures of a domain and serves them.
+"""Cost of a watch over a web archive. A stand-in with the documented API lists captures of a domain and serves them.
 
-The archive's pace isn't kept here: a real one is asked every 2.5 seconds, and gives a capture each second.
+The rate limits of real archives are disabled: Exhibit queries a real one every 2.5 seconds, and fetches one capture a
+second.
 """
 
 import http.server
@@ -21,15 +22,15 @@ from exhibit.periods import capture_time
 
 DOMAIN = "photos.example"
 TAKES = 500
-"""Pictures that a run takes."""
+"""Pictures fetched in each run."""
 TIMES = 4
-"""How often each picture was captured."""
+"""Captures of each picture."""
 SIZES = (TAKES * TIMES, 10_000_000)
 """Captures in an index."""
 
 
 def measure() -> list[Row]:
-    """Take 500 pictures out of indexes of two sizes, and look again for what is new."""
+    """Fetch 500 pictures from indexes of two sizes, and run again for new ones."""
     with visiting(HOST) as product:
         return [row for size in SIZES for row in _runs(product, size)]
 
@@ -37,21 +38,21 @@ def measure() -> list[Row]:
 def _runs(product: Product, size: int) -> Iterator[Row]:
     with apart(_serve, size) as (url, counts):
         for run in (1, 2):
-            before, begun = processor_seconds(), time.monotonic()
-            taken = product.take_captures(url, f"index-{size}", DOMAIN, TAKES)
-            seconds, wall = processor_seconds() - before, time.monotonic() - begun
+            before, start_time = processor_seconds(), time.monotonic()
+            pictures = product.take_captures(url, f"index-{size}", DOMAIN, TAKES)
+            seconds, wall = processor_seconds() - before, time.monotonic() - start_time
             counts.send("counts")
-            asked: tuple[int, int] = counts.recv()
+            requests: tuple[int, int] = counts.recv()
             most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
             yield {
-                "captures in the index": size, "run": run, "requests to the index": asked[0],
-                "captures fetched": asked[1], "pictures taken": taken, "CPU seconds": seconds, "seconds": wall,
+                "captures in the index": size, "run": run, "requests to the index": requests[0],
+                "captures fetched": requests[1], "pictures taken": pictures, "CPU seconds": seconds, "seconds": wall,
                 "MiB at most": most // 1024,
             }  # fmt: skip
 
 
 def _line(number: int) -> tuple[str, str]:
-    """The moment and the address of the capture of this number, by address and moment, as an index lists them."""
+    """Return timestamp and URL of a capture by its number, in the order of an index: by URL, then by timestamp."""
     return f"20{10 + number % TIMES}0303120000", f"http://{DOMAIN}/{number // TIMES:07}.jpg"
 
 

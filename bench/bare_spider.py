@@ -1,4 +1,4 @@
-"""The peer: the least that Scrapy needs to keep the bytes of all images of a site. ``python -m bench.bare_spider``."""
+"""Peer for comparison: a minimal Scrapy spider that saves all images of a site. ``python -m bench.bare_spider``."""
 
 import hashlib
 import sys
@@ -12,7 +12,7 @@ from scrapy.http import Response, TextResponse
 
 
 class BareSpider(scrapy.Spider):
-    """Follows links, fetches images, writes bytes by digest; no guard, no records, no contexts."""
+    """Follows links, fetches images and saves them by digest; without guard, records and contexts."""
 
     name = "bare"
 
@@ -21,11 +21,11 @@ class BareSpider(scrapy.Spider):
         self._start, self._out = start, Path(out)
 
     async def start(self) -> AsyncIterator[Any]:
-        """Begin at the first page."""
+        """Request the first page."""
         yield scrapy.Request(self._start)
 
     def parse(self, response: Response, **_: object) -> Iterator[Any]:
-        """Fetch the images of a page and follow its links."""
+        """Request the images of a page, and follow its links."""
         assert isinstance(response, TextResponse)
         for image in response.css("img::attr(src)"):
             yield response.follow(image, self.keep, priority=1)
@@ -33,12 +33,12 @@ class BareSpider(scrapy.Spider):
             yield response.follow(link, self.parse)
 
     def keep(self, response: Response) -> None:
-        """Write an image's bytes."""
+        """Save an image."""
         (self._out / hashlib.sha256(response.body).hexdigest()).write_bytes(response.body)
 
 
 def main() -> None:
-    """Crawl with the concurrency that the benchmark gives to both."""
+    """Crawl with the concurrency that the benchmark sets for both crawlers."""
     process = CrawlerProcess(
         {
             "CONCURRENT_REQUESTS": 32,

@@ -1,6 +1,6 @@
-"""How many edited copies agree with their original in a band of their hash, and strangers.
+"""Share of edited copies, and of different photographs, that agree in a band of their hash.
 
-A picture is found by a blind search where at least one of the bands agrees (:mod:`registry.alliance.blind`).
+A blind search finds a picture if at least one of its bands agrees (:mod:`registry.alliance.blind`).
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ EDITS = (
 
 
 def measure(photos: Sequence[Path]) -> list[Row]:
-    """The share of photographs that is found in each edit; last the pairs of different ones that agree."""
+    """Measure the share of photographs found in each edit, and finally the pairs of different ones that agree."""
     registered = {path: bands(path.read_bytes()) for path in photos}
     rows: list[Row] = []
     for edit in EDITS:
@@ -33,7 +33,7 @@ def measure(photos: Sequence[Path]) -> list[Row]:
 
 
 def bands(data: bytes) -> set[bytes]:
-    """The bands of the hash of a file."""
+    """Return the bands of a file's hash."""
     return set(elements(b"", extract(data).hash_variants[0].tobytes())[1:])
 
 

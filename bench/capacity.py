@@ -1,10 +1,10 @@
-"""What grows with the pictures: measured at ten, a hundred and a thousand thousand, and told from the first two.
+"""Growth with the number of pictures: measured at 10,000, 100,000 and 1,000,000, and predicted from the first two.
 
-What is inserted goes through the product's own functions: addresses, sightings, pictures, fingerprints, comparisons and
-the indexes of everything seen. It is made: digests at random, hashes and descriptors mixed of real ones
-(:mod:`bench.retrieval`), headers and words such as sites send, and nobody has the bytes. What a picture costs by
-itself (decode, measure, search the works, compare) is measured at each size with real pictures of the web's mix
-(:func:`mix`), which go through the step that matches; so are the works that search everything seen.
+Rows are inserted by the product's own functions: URLs, sightings, pictures, fingerprints, comparisons and the indexes
+of everything seen. The data are generated: random digests, hashes and descriptors mixed from real ones
+(:mod:`bench.retrieval`), typical headers and words, and no files. The cost of each picture (decode, measure, search the
+works, compare) is measured at each size with real pictures in the proportions of the web (:func:`mix`), which pass the
+matching step; likewise the works that search everything seen.
 """
 
 import io
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from registry.models import Owner
 
 SIZE = 200_000
-"""Bytes that a made picture is said to have."""
+"""Declared size in bytes of a generated picture."""
 A_PAGE = 10
-"""Pictures of a page."""
+"""Pictures on a page."""
 HOSTS = 20_000
 WORDS = ("harbour", "market", "bridge", "mountain", "portrait", "winter", "river", "night", "garden", "tower")
 SENT = (("user-agent", "Exhibit (+https://example.org/bot)"), ("accept", "image/avif,image/webp,image/*"))
@@ -70,12 +70,12 @@ Vectors = tuple[Iterator[NDArray[Any]], Iterator[NDArray[Any]]]
 
 
 class Rows:
-    """Makes rows of pictures that nobody has the bytes of, all seen by one crawl.
+    """Inserts rows of generated pictures without files, all seen by one crawl.
 
     Args:
-        owner: whose watch sees them.
-        vectors: of the pictures.
-        chance: what tells the pictures apart.
+        owner: Owner of the watch.
+        vectors: Vectors of the pictures.
+        chance: Random numbers that make the pictures different.
     """
 
     def __init__(
@@ -93,11 +93,11 @@ class Rows:
         self._vectors, self._chance = vectors, chance
 
     def made_up(self, count: int) -> list[Sighting]:
-        """So many sightings of pictures that nobody has seen before."""
+        """Generate sightings of new pictures."""
         return [self._sighting(self.made + number) for number in range(count)]
 
     def keep(self, seen: Sequence[Sighting]) -> None:
-        """Keep sightings of one slice, and their pictures as if their step had compared them and found nothing."""
+        """Save sightings of one slice, and their pictures as compared without a match."""
         from django.db import transaction
 
         from registry.crawls import crawling, sightings
@@ -164,11 +164,11 @@ class Rows:
 ASKING, TOGETHER = 40, 4
 """Works that search everything seen, and how many of them in one pass: as many as in a message of their step."""
 SOURCES, EDITED = 400, 15
-"""Photographs that vectors are made of, and how many are edited to see which bits of hashes change."""
+"""Photographs from which vectors are mixed, and how many are edited to measure which bits of hashes change."""
 
 
 def measure_indexes(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> Iterator[Row]:
-    """Sizes and times for so many pictures, each with one hash and one descriptor."""
+    """Yield sizes and times of indexes for each number of pictures, each with one hash and one descriptor."""
     asking = [queries_of(path) for path in photos[:ASKING]]
     sources = photos[-SOURCES:]
     known, real = real_hashes(sources, EDITED), described(sources)
@@ -187,13 +187,13 @@ def measure_indexes(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> 
 
 
 def queries_of(path: Path) -> WorkQueries:
-    """What a photograph searches everything seen with, if it were a work."""
+    """Return the queries with which a photograph, as a new work, searches everything seen."""
     data = path.read_bytes()
     return work_queries(data, extract(data, Limits(), descriptor=BUILT_IN), BUILT_IN, Limits())
 
 
 def searched(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> dict[str, float]:
-    """Processor milliseconds of a work that searches everything seen, by index; what it names isn't compared."""
+    """Return CPU milliseconds of a work's search of everything seen, by index, without comparing the candidates."""
     with tempfile.TemporaryDirectory() as nowhere:
         empty = {space: FaissIndex(space, Path(nowhere)) for space in (hashes.space, descriptors.space)}
         ways = {"hashes": (hashes, empty[descriptors.space]), "descriptors": (empty[hashes.space], descriptors)}
@@ -201,7 +201,7 @@ def searched(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: Fai
 
 
 def _asked(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> float:
-    search_past(asking[:TOGETHER], hashes, descriptors)  # mapped
+    search_past(asking[:TOGETHER], hashes, descriptors)  # maps the files
     began = time.process_time()
     for start in range(0, len(asking), TOGETHER):
         search_past(asking[start : start + TOGETHER], hashes, descriptors)
@@ -209,7 +209,7 @@ def _asked(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: Faiss
 
 
 def _made(space: Space, folder: Path, batches: Iterable[NDArray[Any]], count: int) -> float:
-    """Processor seconds of writing the vectors down, without those of making them up."""
+    """Return CPU seconds of writing the vectors, without those of generating them."""
     progress, making = Progress(f"{space.name} made up", count), 0.0
 
     def numbered() -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
@@ -230,13 +230,13 @@ def _made(space: Space, folder: Path, batches: Iterable[NDArray[Any]], count: in
 SIZES = (10_000, 100_000, 1_000_000)
 WORKS = 200
 SAMPLE, WARM_UP = 120, 20
-"""Real pictures that are matched at each size, and at the beginning."""
+"""Real pictures that are matched at each size, and before the first one."""
 AT_ONCE = 2_000
 LARGEST_ERROR = 0.2
 
 
 def _pieces(pictures: float) -> Iterator[tuple[float, int]]:
-    """Rows and cells of each segment of the descriptors of so many pictures, when all are written in one go."""
+    """Yield rows and cells of each segment of the descriptors of this number of pictures, written in one go."""
     left, most = pictures, max_rows(DESCRIPTOR)
     while left > 0:
         yield min(left, most), cell_count(int(min(left, most)))
@@ -250,18 +250,18 @@ BY_DESIGN: dict[str, Callable[[float], float]] = {
     ),
     "make the descriptors": lambda n: sum(rows * max(1, cells) for rows, cells in _pieces(n)),
 }
-"""What grows by steps: with bytes, with the rows and cells that are looked at, with rows times cells."""
+"""Quantities that grow in steps: with bytes, with the rows and cells searched, with rows times cells."""
 
 
 class Capacity:
-    """An installation that grows, and is measured.
+    """An installation that grows and is measured.
 
     Args:
-        product: that runs.
-        registered: works, as files.
-        others: photographs, of which everything else is made.
-        most: pictures that will be seen.
-        seed: of what is left to chance.
+        product: Running product.
+        registered: Files of the works.
+        others: Photographs from which everything else is generated.
+        most: Final number of pictures.
+        seed: Seed of all random choices.
     """
 
     def __init__(
@@ -280,7 +280,7 @@ class Capacity:
         self._none = self._on_disk()
 
     def grow(self, size: int) -> dict[str, float]:
-        """Insert pictures until there are so many, and measure."""
+        """Insert pictures up to this number, and measure."""
         progress = Progress("pictures seen", size)
         while self._rows.made < size:
             seen = self._rows.made_up(min(AT_ONCE, size - self._rows.made))
@@ -290,23 +290,23 @@ class Capacity:
         self._timed("take them into the indexes", self._written)
         grown = {name: value - self._none[name] for name, value in self._on_disk().items()}
         spent = {f"{name}, s of a core": value for name, value in self._spent.items()}
-        kept = {"WAL that lies on disk": _wal_kept() / 1e6}  # MB; it comes and goes, and grows with nothing
-        return {**grown, **kept, **spent, **searched(self._asking, *self._indexes()), **self.matched(size)}
+        wal = {"WAL that lies on disk": _wal_kept() / 1e6}  # MB; fluctuates, independently of the size
+        return {**grown, **wal, **spent, **searched(self._asking, *self._indexes()), **self.matched(size)}
 
     def matched(self, size: int, count: int = SAMPLE) -> dict[str, float]:
-        """Real pictures through their step."""
+        """Measure real pictures passing their step."""
         from bench.product import BATCH
         from registry.matches.match import match_pictures
 
         data = list(mix(*self._photos, count, self._seed + size))
         began = processor_seconds()
         waiting = [self._product.seen(one) for one in data]
-        kept = processor_seconds() - began
+        storing = processor_seconds() - began
         began = processor_seconds()
         for start in range(0, len(waiting), BATCH):
             match_pictures(self._product.services, waiting[start : start + BATCH])
         return {
-            "keep its bytes, ms a picture": kept * 1000 / count,
+            "keep its bytes, ms a picture": storing * 1000 / count,
             "match it, ms a picture": (processor_seconds() - began) * 1000 / count,
             "bytes, kB a picture": sum(map(len, data)) / count / 1000,
         }
@@ -322,7 +322,7 @@ class Capacity:
         get_indexes(self._product.services).refresh(Collection.PICTURES)
 
     def _written(self) -> None:
-        """As when the tail has grown long: all processes map what each held for itself."""
+        """Flush the indexes, as when the tail is long: all processes then map what each held in its own memory."""
         for index in self._indexes():
             index.flush()
 
@@ -330,8 +330,8 @@ class Capacity:
         from registry.fingerprints.fingerprints import Collection
 
         indexes = get_indexes(self._product.services)
-        found = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)
-        return [index for index in found if isinstance(index, FaissIndex)]
+        candidates = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)
+        return [index for index in candidates if isinstance(index, FaissIndex)]
 
     def _on_disk(self) -> dict[str, float]:
         from django.db import connection
@@ -346,7 +346,7 @@ class Capacity:
 
 
 def _wal_kept() -> float:
-    """Bytes of the write-ahead log that PostgreSQL keeps at the moment, until checkpoints let it be written over."""
+    """Return the bytes of the write-ahead log that PostgreSQL currently keeps, until checkpoints recycle it."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -355,19 +355,19 @@ def _wal_kept() -> float:
 
 
 def _mapped(index: "FaissIndex") -> int:
-    """Bytes of its present files, which all who search map; those of the state before lie beside them for a while."""
+    """Return the bytes of the index's current files, which searches map. Previous files remain for a while."""
     return sum((index.folder / name).stat().st_size for name in read_manifest(index.folder, index.space.id).files)
 
 
 def measure(photos: Sequence[Path], sizes: Sequence[int], works: int, seed: int, out: Path) -> Iterator[Titled]:
-    """Grow an installation in a folder that is removed afterwards; the figures of each size are kept as they come.
+    """Grow an installation in a temporary folder. The measurements of each size are saved immediately.
 
     Args:
-        photos: works, and of what everything else is made.
-        sizes: pictures seen, ascending.
-        works: registered, real ones.
-        seed: of what is left to chance.
-        out: folder for the figures.
+        photos: Photographs for the works and for everything else.
+        sizes: Numbers of pictures seen, ascending.
+        works: Number of registered works, real photographs.
+        seed: Seed of all random choices.
+        out: Folder for the measurements.
     """
     chosen = random.Random(seed).sample(list(photos), len(photos))
     registered, others = chosen[: min(works, len(chosen) // 2)], chosen[len(chosen) // 2 :]
@@ -388,7 +388,7 @@ def measure(photos: Sequence[Path], sizes: Sequence[int], works: int, seed: int,
 
 
 def measure_alone(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> Iterator[Titled]:
-    """The indexes of everything seen at these sizes, without rows."""
+    """Measure only the indexes of everything seen at these sizes, without rows."""
     table: list[Row] = []
     for row in measure_indexes(photos, sizes, out):
         table.append(row)
@@ -412,7 +412,7 @@ def _owner() -> "Owner":
 
 
 def _queries(product: "Product", waiting: Sequence[int]) -> "Iterator[WorkQueries]":
-    """What registered pictures search everything seen with."""
+    """Yield the queries with which registered pictures search everything seen."""
     from registry.matches.registered_works import queries_of
     from registry.models import WorkPicture
     from registry.works.marks import registered
@@ -424,7 +424,7 @@ def _queries(product: "Product", waiting: Sequence[int]) -> "Iterator[WorkQuerie
 
 
 def _vectors(photos: Sequence[Path], count: int) -> Vectors:
-    """Hashes and descriptors of so many pictures, made of those of photographs."""
+    """Return ``count`` hashes and descriptors, mixed from those of photographs."""
     sources = photos[:SOURCES]
     hashes, real = real_hashes(sources, EDITED), described(sources)
     return (
@@ -434,21 +434,21 @@ def _vectors(photos: Sequence[Path], count: int) -> Vectors:
 
 
 def _across(table: Sequence[Row]) -> list[Row]:
-    """A row for each figure, a column for each size."""
+    """Transpose a table: one row for each measurement, one column for each size."""
     names = list(islice(table[0], 1, None))
     return [{"what": name, **{f"{row['pictures']:,}": row[name] for row in table}} for name in names]
 
 
 def _errors(first: Row, second: Row, last: Row) -> Iterator[Row]:
-    """What the laws tell of the last size from the first two, and what was measured."""
+    """Yield the predictions for the last size from the first two, with the measured values."""
     sizes = [float(str(row["pictures"])) for row in (first, second, last)]
     for name in islice(first, 1, None):
         one, other, measured = (float(str(row[name])) for row in (first, second, last))
-        told = told_by(name, sizes, one, other)
-        error = told / measured - 1 if measured else 0.0
+        predicted = told_by(name, sizes, one, other)
+        error = predicted / measured - 1 if measured else 0.0
         yield {
             "what": name,
-            "told": told,
+            "told": predicted,
             "measured": measured,
             "error": f"{error:+.0%}",
             "within a fifth": "yes" if abs(error) <= LARGEST_ERROR else "no",
@@ -456,11 +456,11 @@ def _errors(first: Row, second: Row, last: Row) -> Iterator[Row]:
 
 
 def told_by(name: str, sizes: Sequence[float], one: float, other: float) -> float:
-    """The last size by the first two.
+    """Predict the last size from the first two.
 
-    What each picture takes stays as it is; all else lies on a straight line, but the descriptors, which lie in cells
-    from a number of rows on (:mod:`indexer.vectors.faiss_rows`): they grow as the design says from the second
-    size on.
+    Measurements for each picture stay constant. All others grow linearly, except the descriptors, which are divided
+    into cells from a number of rows on (:mod:`indexer.vectors.faiss_rows`): from the second size on, they grow as their
+    design predicts.
     """
     few, more, most = sizes
     if name.endswith("a picture"):
@@ -471,15 +471,15 @@ def told_by(name: str, sizes: Sequence[float], one: float, other: float) -> floa
 
 
 def mix(works: Sequence[Path], unrelated: Sequence[Path], count: int, seed: int) -> Iterator[bytes]:
-    """Yield the files of pictures as the web brings them: 95% unrelated, two thirds of 2 megapixels, a third small.
+    """Yield picture files in the proportions of the web: 95% unrelated, two thirds of 2 megapixels, a third small.
 
-    Photos that are smaller are enlarged, with a little grain as a sensor leaves it.
+    Smaller photos are enlarged, with a little sensor grain.
 
     Args:
-        works: of which the copies are made.
-        unrelated: of which everything else is made.
-        count: how many.
-        seed: of everything that is left to chance.
+        works: Photographs from which the copies are made.
+        unrelated: Photographs from which everything else is made.
+        count: Number of pictures.
+        seed: Seed of all random choices.
     """
     chance = random.Random(seed)
     edits = list(EDITS)

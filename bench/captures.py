@@ -1,4 +1,4 @@
-"""What a capture costs: pages of a shop with photographs, visited by as many processes as there are cores to use."""
+"""Cost of a capture: shop pages with photographs, visited by several processes."""
 
 import multiprocessing
 import os
@@ -35,37 +35,37 @@ OPTIONS = (
     "--enrichers", "hash_enricher", "--databases", "console_db", "--storages", "local_storage",
     "--formatters", "html_formatter", "--antibot_extractor_enricher.save_to_pdf", "true",
 )  # fmt: skip
-"""What comes nearest to a capture of ours: source, screenshot and PDF of the page, its pictures, and their digests."""
+"""Options closest to Exhibit's captures: source, screenshot and PDF of the page, its pictures, and their digests."""
 
 
 def missing() -> list[str]:
-    """Which of the programs that it needs aren't on the PATH."""
+    """Return the required programs that are not on the PATH."""
     return [one for one in NEEDED if shutil.which(one) is None]
 
 
 def archived(address: str, pages: Sequence[str]) -> Row:
-    """Let it archive these pages, one after the other: two of it side by side lost pages to each other.
+    """Archive these pages with auto-archiver, one after another: two parallel instances lost pages.
 
-    It refuses loopback addresses by number, but not by the machine's name.
+    It refuses loopback addresses as numbers, but not by the machine's host name.
 
     Args:
-        address: of the site, on this machine.
-        pages: paths below it.
+        address: URL of the site on this machine.
+        pages: Paths below it.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
-        ValueError: it kept another number of screenshots than there were pages.
+        subprocess.CalledProcessError: auto-archiver failed.
+        ValueError: The number of screenshots differs from the number of pages.
     """
     site = f"http://{socket.gethostname()}:{address.rpartition(':')[2]}"
     command = [PROGRAM, *OPTIONS, *(site + page for page in pages)]
-    # as in its own container: with a virtual display, which its browser needs
+    # As in its own container: with the virtual display that its browser needs.
     environment = os.environ | {"RUNNING_IN_DOCKER": "1"}
     with TemporaryDirectory() as folder:
-        before, begun = _children_seconds(), time.perf_counter()
+        before, start_time = _children_seconds(), time.perf_counter()
         subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)
-        seconds, spent = time.perf_counter() - begun, _children_seconds() - before
-        kept = list((Path(folder) / "local_archive").iterdir())
-        size, made = sum(file.stat().st_size for file in kept), sum(file.suffix == ".png" for file in kept)
+        seconds, spent = time.perf_counter() - start_time, _children_seconds() - before
+        files = list((Path(folder) / "local_archive").iterdir())
+        size, made = sum(file.stat().st_size for file in files), sum(file.suffix == ".png" for file in files)
     if made != len(pages):
         raise ValueError(f"{PROGRAM} kept {made} screenshots of {len(pages)} pages.")
     return {
@@ -80,7 +80,7 @@ def archived(address: str, pages: Sequence[str]) -> Row:
 
 
 def _children_seconds() -> float:
-    """Of all children that were waited for, and of theirs."""
+    """Return CPU seconds of all awaited child processes and their children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -96,13 +96,13 @@ SCRIPT = b"fetch('/stock.json').then(r=>r.json()).then(s=>document.querySelector
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one process measured.
+    """Measurements of one process.
 
     Attributes:
-        seconds: of each capture.
-        sizes: bytes kept by each.
-        memory: of the browser with all its processes at the end, bytes.
-        cpu: seconds of processor time that all captures took, the browser's start with them.
+        seconds: Duration of each capture.
+        sizes: Bytes kept by each.
+        memory: Memory of the browser with all its processes at the end, bytes.
+        cpu: CPU seconds of all captures, including the start of the browser.
     """
 
     seconds: Sequence[float]
@@ -112,10 +112,10 @@ class Measured:
 
 
 def measure() -> list[Row]:
-    """Captures a minute with a browser, without one, and by auto-archiver, where these are installed."""
+    """Measure captures a minute with a browser, without one, and by auto-archiver, as far as these are installed."""
     with _site_elsewhere() as address:
-        found = find_browser("") if find_spec("playwright") else None
-        program = None if found is None else found.path
+        browser = find_browser("") if find_spec("playwright") else None
+        program = None if browser is None else browser.path
         rows = [_row("browser", address, program)] if program else []
         rows.append(_row("plain HTTP", address, None))
         lacking = missing()
@@ -128,13 +128,13 @@ def measure() -> list[Row]:
 
 def _row(name: str, address: str, program: Path | None) -> Row:
     context = multiprocessing.get_context("spawn")
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
         measured = list(pool.map(_work, [address] * WORKERS, [program] * WORKERS))
     seconds = [one for part in measured for one in part.seconds]
     return {
         "captured with": f"{name}, {WORKERS} processes",
-        "captures a minute": round(60 * len(seconds) / (time.perf_counter() - begun), 1),
+        "captures a minute": round(60 * len(seconds) / (time.perf_counter() - start_time), 1),
         "processor seconds of each": round(sum(part.cpu for part in measured) / len(seconds), 2),
         "median seconds": round(statistics.median(seconds), 2),
         "longest": round(max(seconds), 2),
@@ -144,7 +144,7 @@ def _row(name: str, address: str, program: Path | None) -> Row:
 
 
 def _work(address: str, program: Path | None) -> Measured:
-    """Visit the shop's pages one after the other; the start of the browser counts."""
+    """Visit the shop's pages one after another. The start of the browser counts."""
     if program is None:
         before = _processor_seconds()
         measured = _visited(HttpCapturer(OPEN, AGENT), address, 0)
@@ -161,7 +161,7 @@ def _work(address: str, program: Path | None) -> Measured:
 
 
 def _processor_seconds() -> float:
-    """Of this process and of those that it has waited for, and so on."""
+    """Return CPU seconds of this process and of its awaited descendants."""
     used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
@@ -170,23 +170,23 @@ def _visited(capturer: Capturer, address: str, files: int) -> Measured:
     digest = Digest.of(_photo(0))
     seconds, sizes = [], []
     for number in range(CAPTURES_EACH):
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         captured = next(capturer.capture_all(f"{address}/page-{number}", [(f"{address}/photo-0.jpg", digest)]))
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - start_time)
         sizes.append(sum(len(one.data) for one in captured.files))
         _check(captured, files)
     return Measured(seconds, sizes)
 
 
 def _check(captured: Captured, screenshots: int) -> None:
-    """A figure for captures that failed would mean nothing."""
+    """Check that a capture succeeded: measurements of failed captures are meaningless."""
     made = sum(one.role == "screenshot-boxed" for one in captured.files)
     assert (captured.outcome, made) == ("captured", screenshots), captured.sentence
 
 
 @contextmanager
 def _site_elsewhere() -> Iterator[str]:
-    """The shop in a process of its own, as another machine would be."""
+    """Serve the shop from a separate process, like another machine."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,))

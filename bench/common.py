@@ -1,4 +1,4 @@
-"""What benchmarks share: tables, how far they are, processor time, and one task on many items in several processes."""
+"""Shared code of benchmarks: tables, progress, CPU time, and one task for many items in several processes."""
 
 import json
 import multiprocessing
@@ -18,7 +18,7 @@ from indexer.picture.descriptor import kernel
 
 Row = Mapping[str, object]
 Titled = tuple[str, str, Sequence[Row]]
-"""A table: its name as a file, its title, its rows."""
+"""A table: file name, title, rows."""
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
@@ -28,13 +28,13 @@ def show(title: str, rows: Sequence[Row]) -> None:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """Rows as a Markdown table; a sentence where there are none."""
+    """Format rows as a Markdown table, or as a sentence if there are none."""
     if not rows:
         return "Nothing to show."
     columns = list(rows[0])
     lines = [columns, *([_text(row[column]) for column in columns] for row in rows)]
-    shown = ["| " + " | ".join(line) + " |" for line in lines]
-    return "\n".join([shown[0], "|" + "---|" * len(columns), *shown[1:]])
+    table_lines = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([table_lines[0], "|" + "---|" * len(columns), *table_lines[1:]])
 
 
 def _text(value: object) -> str:
@@ -42,14 +42,14 @@ def _text(value: object) -> str:
 
 
 def keep(out: Path, name: str, rows: Sequence[Row]) -> None:
-    """Keep rows as JSON beside what they were measured on."""
+    """Save rows as JSON, with a description of the machine."""
     out.mkdir(parents=True, exist_ok=True)
-    kept = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rows": [dict(row) for row in rows]}
-    (out / f"{name}.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    record = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rows": [dict(row) for row in rows]}
+    (out / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def machine() -> str:
-    """The machine in a few words: cores, memory, Python."""
+    """Describe the machine: cores, memory, Python."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
     python = platform.python_version()
@@ -57,15 +57,15 @@ def machine() -> str:
 
 
 EVERY = 5.0
-"""Seconds between two words on how far it is."""
+"""Seconds between two progress messages."""
 
 
 class Progress:
-    """Says on standard error how far something is, every few seconds.
+    """Prints progress on standard error every few seconds.
 
     Args:
-        title: of what.
-        total: how many there are.
+        title: Name of the work.
+        total: Number of items.
     """
 
     def __init__(self, title: str, total: int) -> None:
@@ -73,7 +73,7 @@ class Progress:
         self._started = self._said = time.monotonic()
 
     def __call__(self, done: int) -> None:
-        """So many are done."""
+        """Report the number of items that are done."""
         now = time.monotonic()
         if now - self._said < EVERY and done != self._total:
             return
@@ -83,9 +83,10 @@ class Progress:
 
 
 def processor_seconds() -> float:
-    """Processor time of this process and its running children so far, in seconds; of a child its first thread's.
+    """Return CPU seconds of this process and its running children so far; of a child, only of its first thread.
 
-    In nanoseconds by the scheduler (proc(5), ``schedstat``): psutil's ticks of a hundredth say nothing of one picture.
+    Uses the scheduler's nanoseconds (proc(5), ``schedstat``): psutil's ticks of a hundredth are too coarse for a
+    picture.
     """
     tasks = (path.read_text(encoding="ascii") for path in Path("/proc/self/task").glob("*/children"))
     children = [number for text in tasks for number in text.split()]
@@ -94,7 +95,7 @@ def processor_seconds() -> float:
 
 
 AHEAD = 4
-"""Items that wait for each process: the pictures are made while others are asked, and don't fill the memory."""
+"""Queued items for each process: pictures are generated while others are processed, without filling the memory."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -102,29 +103,29 @@ _tasks: list[Callable[[Any], Any]] = []
 
 
 def each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
-    """Run a task on each item; what it knows is inherited by the processes and not sent to them.
+    """Run a task on each item. The processes inherit the task's data by fork, so that they are not sent to them.
 
     Args:
-        task: on one item.
-        items: taken as they are needed.
-        jobs: processes; with one, everything happens in this one.
+        task: Function of one item.
+        items: Items, consumed as needed.
+        jobs: Number of processes; with one, everything runs in this process.
     """
     if jobs == 1:
         yield from map(task, items)
         return
     _tasks[:] = [task]
-    waiting: deque[Future[R]] = deque()
+    pending: deque[Future[R]] = deque()
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _undisturbed) as pool:
         for item in items:
-            waiting.append(pool.submit(_run, item))
-            if len(waiting) >= AHEAD * jobs:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(_run, item))
+            if len(pending) >= AHEAD * jobs:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _undisturbed() -> None:
-    """Ctrl-C ends the process that asks; these finish what they do."""
+    """Ignore Ctrl-C in child processes: it ends the parent, and they finish their item."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

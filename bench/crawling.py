@@ -1,8 +1,6 @@
-"""Exhibit's crawler beside a bare Scrapy spider on a local site, by clock and processor, and on to the rows.
+"""Exhibit's crawler beside a minimal Scrapy spider on a local site, by wall and CPU time, and including the rows.
 
-And bytes of lines a page.
-
-``python -m bench.crawling`` prints the latter.
+``python -m bench.crawling`` prints the bytes of log lines for each page.
 """
 
 import contextlib
@@ -32,7 +30,7 @@ HOST = "127.0.0.2"
 
 
 def measure(photos: Sequence[Path], images: int) -> list[Row]:
-    """Crawl a site of so many images, made of these photos, once with each."""
+    """Crawl a site with ``images`` images, made of these photos, once with each crawler."""
     with tempfile.TemporaryDirectory() as name, serving(_site(Path(name) / "site", photos, images)) as base:
         rows = [_exhibit(base, Path(name)), _bare(base, Path(name))]
         rows.append(_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})
@@ -41,11 +39,11 @@ def measure(photos: Sequence[Path], images: int) -> list[Row]:
 
 
 def _to_rows(base: str, folder: Path) -> Row:
-    """The same site crawled by a watch: bytes, frontier, sightings and pictures in rows, without matching."""
+    """Crawl the same site with a watch: bytes, frontier, sightings and pictures in rows, without matching."""
     Path(folder.parent).chmod(0o755)
     folder.mkdir(mode=0o755)
-    given = {"DATA": str(folder), "ALLOWED_NETWORKS": f"{HOST}/32"}
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings", **{f"EXHIBIT_{name}": it for name, it in given.items()}}
+    values = {"DATA": str(folder), "ALLOWED_NETWORKS": f"{HOST}/32"}
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings", **{f"EXHIBIT_{name}": it for name, it in values.items()}}
     with Product() as product:
         started, before = time.monotonic(), processor_seconds()
         product.visit("site", f"{base}/index.html")
@@ -54,15 +52,16 @@ def _to_rows(base: str, folder: Path) -> Row:
 
 
 def processor_seconds() -> float:
-    """Of this process and those that it has started, as far as they have ended."""
+    """Return CPU seconds of this process and its finished child processes."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def line_bytes(*, kept: bool) -> float:
-    """Bytes of lines a page of a site of 30 pages, each with 60 links, 60 pictures and a sheet that names 60 vectors.
+    """Return bytes of log lines for each page of a site of 30 pages.
 
-    The pictures are kept ones, each page's own, or vectors that all pages name.
+    Each page has 60 links, 60 pictures and a style sheet with 60 vector images. The pictures are kept ones, different
+    on each page, or vector images used by all pages.
     """
     with tempfile.TemporaryDirectory() as name:
         site = Path(name) / "site"
@@ -85,7 +84,7 @@ def line_bytes(*, kept: bool) -> float:
 
 
 def _site(folder: Path, photos: Sequence[Path], images: int) -> Path:
-    """Pages of twenty images each; every image has bytes of its own."""
+    """Create pages with twenty images each. Every image has different bytes."""
     folder.mkdir()
     for number in range(images):
         photo = photos[number % len(photos)]
@@ -103,14 +102,14 @@ def _site(folder: Path, photos: Sequence[Path], images: int) -> Path:
 
 @contextlib.contextmanager
 def serving(folder: Path, host: str = HOST) -> Iterator[str]:
-    """Serve the folder from a process of its own, at a loopback address."""
+    """Serve the folder from a separate process at a loopback address."""
     ready: multiprocessing.Queue[int] = multiprocessing.Queue()
     server = multiprocessing.Process(target=_serve, args=(folder, host, ready), daemon=True)
     server.start()
     try:
         yield f"http://{host}:{ready.get(timeout=30)}"
     finally:
-        server.kill()  # it has nothing to put away
+        server.kill()  # it has nothing to clean up
         server.join()
 
 
@@ -155,7 +154,7 @@ def _bare(base: str, folder: Path) -> Row:
 
 
 def _spent(command: list[str]) -> tuple[float, float]:
-    """Seconds by the wall, and of processor time with all processes that the command started."""
+    """Return wall seconds, and CPU seconds including all processes that the command started."""
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

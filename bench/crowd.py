@@ -1,7 +1,7 @@
-"""Are copies still found among a hundred thousand works? Candidates, decisions, times and sizes of the indexes.
+"""Search among a hundred thousand works: are copies still found? Candidates, decisions, times and index sizes.
 
-Real works in the 34 edits of the design are looked for by the product's own path, among a thousand works and ten and a
-hundred times as many. Questions come in a random order: a part of them tells of all.
+Real works in the 34 edits of the design are searched for by the product's own code, among a thousand works and ten and
+a hundred times as many. Queries come in random order, so that a part of them represents all.
 """
 
 import random
@@ -46,16 +46,17 @@ from indexer.votes.rows import Codes, Contents
 
 SEED = 12
 SWAPPED = 0.5
-"""Share of the bytes of a code that come from another one: of eighths to three quarters, which were tried on 80
-photographs made into 640, half comes nearest to the votes that 640 real ones have by chance, and stays 12% below."""
+"""Share of the bytes of a code that are taken from another one. Of an eighth to three quarters, tried on 80 photographs
+expanded to 640, a half comes closest to the random votes of 640 real photographs, and stays 12% below them.
+"""
 
 
 class Photographs:
     """Real photographs with their features.
 
     Args:
-        files: one for each.
-        folder: where features are kept.
+        files: One file for each photograph.
+        folder: Cache folder for features.
     """
 
     def __init__(self, files: Sequence[Path], folder: Path) -> None:
@@ -72,16 +73,16 @@ class Photographs:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """So many registered works, the first of them real. Implements ``indexer.search.search.Works``.
+    """A number of registered works, the first of them real. Implements ``indexer.search.search.Works``.
 
     Attributes:
-        count: of the works.
-        real: the first ones.
-        asked: how many of those are asked for; the crowd is made of the others.
-        hashes: index; numbers are places, and the count more for what lies inside borders.
-        descriptors: index; numbers are places.
-        votes: index; numbers are places.
-        folder: with a folder for each index.
+        count: Number of works.
+        real: The first works.
+        asked: How many of those are searched for; the rest of the crowd is generated from the others.
+        hashes: Index; numbers are positions, plus ``count`` for hashes inside borders.
+        descriptors: Index; numbers are positions.
+        votes: Index; numbers are positions.
+        folder: Folder with one folder for each index.
     """
 
     count: int
@@ -93,35 +94,35 @@ class Crowd:
     folder: Path
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
-        """Whose vector each candidate is."""
+        """Return the work that each candidate's vector belongs to."""
         return {(one.space, one.number): one.number % self.count for one in candidates}
 
     def features(self, work: int) -> Features:
-        """What was measured of a work, or of the photograph that it was made of."""
+        """Return the features of a work, or of the photograph from which it was generated."""
         return self.real[work if work < len(self.real) else source_of(work, len(self.real), self.asked)]
 
     def megabytes(self, index: str) -> float:
-        """10⁶ bytes of an index's files."""
+        """Return the size of an index's files in 10⁶ bytes."""
         return sum(path.stat().st_size for path in (self.folder / index).iterdir()) / 1e6
 
 
 def source_of(work: int, real: int, asked: int) -> int:
-    """The photograph that a made work has its local features of: none that is asked for."""
+    """Return the photograph whose local features a generated work has: never one that is searched for."""
     return asked + (work - real) % (real - asked)
 
 
 def make_crowd(
     count: int, real: Photographs, asked: int, known: Measured, folder: Path, codec: Untyped = None
 ) -> Crowd:
-    """Write the three indexes of so many works.
+    """Write the three indexes of a crowd of works.
 
     Args:
-        count: works.
-        real: photographs; the first ones are asked for.
-        asked: how many of them.
-        known: what edits change in hashes.
-        folder: nothing is there.
-        codec: of the votes; the one that the product has for so many works unless another one is given.
+        count: Number of works.
+        real: Photographs; the first ones are searched for.
+        asked: Number of those.
+        known: Changes of hashes by edits.
+        folder: Empty or missing folder.
+        codec: Codec of the votes; by default the product's for this number of works.
     """
     made = count - len(real)
     descriptors = np.stack([real[number].embeddings[WHOLE] for number in range(len(real))])
@@ -133,7 +134,7 @@ def make_crowd(
 
 
 def open_crowd(count: int, real: Photographs, asked: int, folder: Path) -> Crowd:
-    """What :func:`make_crowd` wrote."""
+    """Open the indexes written by :func:`make_crowd`."""
     return Crowd(
         count=count,
         real=real,
@@ -156,7 +157,7 @@ def _hashes(count: int, real: Photographs, known: Measured) -> Iterator[Batch]:
 
 
 def _numbered(first: NDArray[Any], others: Iterable[NDArray[Any]]) -> Iterator[Batch]:
-    """Batches of rows with their places."""
+    """Yield batches of rows with their positions."""
     start = 0
     for rows in (first, *others):
         if len(rows):
@@ -165,12 +166,12 @@ def _numbered(first: NDArray[Any], others: Iterable[NDArray[Any]]) -> Iterator[B
 
 
 def _write_votes(count: int, real: Photographs, asked: int, folder: Path, codec: Untyped) -> None:
-    """The local features of all works in one segment."""
+    """Write the local features of all works as one segment."""
     local = [real[number].local.descriptors[:VOTES_KEPT] for number in range(len(real))]
-    made_of, sizes = local[asked:], np.array([len(kept) for kept in local[asked:]])
+    made_of, sizes = local[asked:], np.array([len(descriptors) for descriptors in local[asked:]])
     chosen = _codec(count, made_of) if codec is None else codec
     coded = [_coded(chosen, local)]
-    whose = [np.repeat(np.arange(len(real)), [len(kept) for kept in local])]
+    whose = [np.repeat(np.arange(len(real)), [len(descriptors) for descriptors in local])]
     lists, codes = _coded(chosen, made_of)
     for start in range(len(real), count, len(made_of)):
         works = np.arange(start, min(start + len(made_of), count))
@@ -182,7 +183,7 @@ def _write_votes(count: int, real: Photographs, asked: int, folder: Path, codec:
 
 
 def _coded(codec: Untyped, local: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """List and code of each local feature."""
+    """Return list and code of each local feature."""
     rows = units_of(np.concatenate(local))
     return codec.quantizer.search(rows, 1)[1].ravel(), codec.pq.compute_codes(rows)
 
@@ -190,7 +191,7 @@ def _coded(codec: Untyped, local: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[
 def _by_list(
     count: int, whose: NDArray[np.int64], lists: NDArray[np.int64], codes: NDArray[np.uint8]
 ) -> Iterator[Codes]:
-    """What each of so many lists holds."""
+    """Yield the content of each list."""
     order, ends = np.argsort(lists, kind="stable"), np.cumsum(np.bincount(lists, minlength=count))
     return ((whose[rows], codes[rows]) for rows in np.split(order, ends[:-1]))
 
@@ -203,12 +204,12 @@ def _codec(works: int, local: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN4
 
 
 def changed(lists: NDArray[np.int64], codes: NDArray[np.uint8], chance: np.random.Generator) -> NDArray[np.uint8]:
-    """Codes in their order, some bytes of each taken from another one of the same list.
+    """Return codes in their order, with some bytes of each replaced by those of another code in the same list.
 
     Args:
-        lists: number of the list of each.
-        codes: what they are made of.
-        chance: random numbers.
+        lists: List number of each code.
+        codes: Original codes.
+        chance: Random numbers.
     """
     by_list, sizes = np.argsort(lists, kind="stable"), np.bincount(lists)
     starts = np.cumsum(sizes) - sizes
@@ -220,9 +221,9 @@ def changed(lists: NDArray[np.int64], codes: NDArray[np.uint8], chance: np.rando
 FEWEST = 1_000
 """Works of the smallest crowd, all of them real."""
 EDITED = 20
-"""Photographs whose edits tell which bits of hashes change."""
+"""Photographs whose edits determine which bits of hashes change."""
 KEPT_EVERY = 20
-"""Questions after which the figures are kept."""
+"""Number of queries after which the measurements are saved."""
 HASH, VOTES, DESCRIBED, TOGETHER = "hash", "local votes", "descriptor", "together, as compared"
 
 T = TypeVar("T")
@@ -230,16 +231,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one crowd says of one copy.
+    """Result of one crowd for one copy.
 
     Attributes:
-        edit: of the copy.
-        named: by whom its work is named among the candidates that are compared.
-        milliseconds: of processor time, by step.
-        decision: on its work.
-        compared: works that it was compared with.
-        others: works besides its own that it was taken for, for certain or perhaps.
-        chance: weight of votes that chance gives, median of the works behind the first.
+        edit: Edit of the copy.
+        named: Searches that list its work among the candidates to compare.
+        milliseconds: CPU time, by step.
+        decision: Decision on its work.
+        compared: Number of works that it was compared with.
+        others: Number of other works that it was taken for, as certain or for review.
+        chance: Weight of random votes, median of the works after the first.
     """
 
     edit: str
@@ -252,13 +253,13 @@ class Answer:
 
 
 def measure(parts: Roles, most: int, seed: int, out: Path) -> Iterator[tuple[str, str, list[Row]]]:
-    """Ask everything.
+    """Run all queries.
 
     Args:
-        parts: who is a work, who stands beside copies, and of whom the crowd is made.
-        most: works of the largest crowd.
-        seed: of the edits and of the order.
-        out: folder for features and indexes; the figures are kept there meanwhile.
+        parts: Photographs by role: works, neighbours of copies, and sources of the crowd.
+        most: Works of the largest crowd.
+        seed: Seed of the edits and of the order.
+        out: Folder for features and indexes, and for intermediate results.
 
     Yields:
         Name of the file, title, rows.
@@ -270,9 +271,9 @@ def measure(parts: Roles, most: int, seed: int, out: Path) -> Iterator[tuple[str
     crowds = [make_crowd(size, real, len(parts.works), known, out / "crowd" / str(size)) for size in sizes]
     answers: list[list[Answer]] = []
     progress = Progress("copies asked", len(parts.works) * len(DESIGN))
-    for asked in _questions(parts, seed):
-        look, work = Look(asked.data), parts.works.index(Path(asked.work))
-        answers.append([_answer(asked.edit, look, work, crowd) for crowd in crowds])
+    for question in _questions(parts, seed):
+        look, work = Look(question.data), parts.works.index(Path(question.work))
+        answers.append([_answer(question.edit, look, work, crowd) for crowd in crowds])
         progress(len(answers))
         if len(answers) % KEPT_EVERY == 0:
             keep(out, "crowd", _table(crowds, answers))
@@ -296,7 +297,7 @@ def _questions(parts: Roles, seed: int) -> Iterator[Asked]:
 
 
 def _answer(edit: str, look: Look, work: int, crowd: Crowd) -> Answer:
-    found, milliseconds = look.features, dict[str, float]()
+    features, milliseconds = look.features, dict[str, float]()
 
     def timed(step: str, does: Callable[[], T]) -> T:
         began = time.process_time()
@@ -308,13 +309,13 @@ def _answer(edit: str, look: Look, work: int, crowd: Crowd) -> Answer:
         owners = crowd.owners(candidates)
         return list(distinct(candidates, lambda one: owners[one.space, one.number]))
 
-    found.quick, found.embeddings  # noqa: B018 - measured before the clock runs
-    by_hash = timed(HASH, lambda: hash_candidates([found], crowd.hashes)[0])
-    votes = timed(VOTES, lambda: [] if found.is_icon else vote_candidates(found.quick, crowd.votes))
-    described = timed(DESCRIBED, lambda: [] if found.is_icon else descriptor_candidates(found, crowd.descriptors))
+    features.quick, features.embeddings  # noqa: B018 - computed before the clock starts
+    by_hash = timed(HASH, lambda: hash_candidates([features], crowd.hashes)[0])
+    votes = timed(VOTES, lambda: [] if features.is_icon else vote_candidates(features.quick, crowd.votes))
+    described = timed(DESCRIBED, lambda: [] if features.is_icon else descriptor_candidates(features, crowd.descriptors))
     turns = [*named(by_hash), *named(list(in_turns(votes, described)))]
     by_whom = {HASH: named(by_hash), VOTES: named(votes), DESCRIBED: named(described), TOGETHER: turns}
-    compared = dict(timed("everything", lambda: find_works(found, lambda: look.data, crowd)))
+    compared = dict(timed("everything", lambda: find_works(features, lambda: look.data, crowd)))
     decisions = {key: one.decision for key, one in compared.items()}
     return Answer(
         edit=edit,
@@ -323,12 +324,12 @@ def _answer(edit: str, look: Look, work: int, crowd: Crowd) -> Answer:
         decision=decisions.pop(work, Decision.NONE),
         compared=len(compared),
         others=sum(one is not Decision.NONE for one in decisions.values()),
-        chance=float(np.median([vote.weight for vote in crowd.votes.votes(found.quick.descriptors)[BEHIND]] or [0])),
+        chance=float(np.median([vote.weight for vote in crowd.votes.votes(features.quick.descriptors)[BEHIND]] or [0])),
     )
 
 
 def _table(crowds: Sequence[Crowd], answers: Sequence[Sequence[Answer]]) -> list[Row]:
-    """A row for each figure, a column for each crowd."""
+    """Return one row for each measurement, one column for each crowd."""
     columns = [_column(crowd, [each[place] for each in answers]) for place, crowd in enumerate(crowds)]
     return [
         {"what": what, **{f"{crowd.count:,} works": one[what] for crowd, one in zip(crowds, columns, strict=True)}}

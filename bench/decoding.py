@@ -1,6 +1,6 @@
-"""What a picture costs to decode, in the helper and in this process, and by its colour profile.
+"""Cost of decoding a picture, in the helper and in this process, and by its colour profile.
 
-Processor time is this process's and the helper's together.
+CPU time is that of this process and the helper together.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ TURNS = 30
 
 
 def measure() -> Iterator[Titled]:
-    """Both tables."""
+    """Yield both tables."""
     pictures = [saved(photo(width, width * 3 // 4), "JPEG", quality=88) for width in SIZES] * EACH
     here, helper = _milliseconds(pictures, picture_file.decode), _milliseconds(pictures, decode.decode)
     both: list[Row] = [
@@ -29,7 +29,7 @@ def measure() -> Iterator[Titled]:
 
 
 def _milliseconds(pictures: list[bytes], read: Callable[[bytes, Limits, int], object]) -> dict[str, float]:
-    """Of a picture that is only decoded, and of one that is measured too, as crawled ones are."""
+    """Return times of pictures that are only decoded, and of pictures that are also measured, as crawled ones are."""
     spent = {}
     with patch.object(features, "decode", read):
         ways: dict[str, Callable[[bytes], object]] = {
@@ -38,10 +38,10 @@ def _milliseconds(pictures: list[bytes], read: Callable[[bytes, Limits, int], ob
         }
         for name, work in ways.items():
             work(pictures[0])
-            begun = processor_seconds()
+            start_time = processor_seconds()
             for data in pictures:
                 work(data)
-            spent[name] = (processor_seconds() - begun) * 1000 / len(pictures)
+            spent[name] = (processor_seconds() - start_time) * 1000 / len(pictures)
     return spent
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.2"
 SCENES, ON_A_PAGE = 24, 6
-"""Scenes, and pictures of a page; no two pictures of the site have the same bytes."""
+"""Scenes, and pictures on a page. All pictures of the site have different bytes."""
 COMES_UP: Final = 120.0
 SETTINGS: Final = {
     "EXHIBIT_ALLOWED_NETWORKS": f"{HOST}/32",
@@ -52,37 +52,37 @@ SETTINGS: Final = {
 
 @contextmanager
 def crawl_beside(data: Path) -> Iterator[Callable[[], int]]:
-    """Let the product of a data folder crawl without a pause until the block ends; Django has been set up.
+    """Let the product of a data folder crawl continuously for the duration of the block. Django must be set up.
 
     Args:
         data: Data folder of the product.
 
     Yields:
-        Tells how many pictures the site has given to the crawl so far; some have been given when the block begins.
+        Function that returns how many pictures the site has served to the crawl so far; at least some.
 
     Raises:
-        CommandError: the crawl doesn't begin.
+        CommandError: The crawl does not start.
     """
     product = Product(
         {"EXHIBIT_DATA": str(data), "EXHIBIT_WEB_PORT": str(free_port()), **SETTINGS}, data / "beside.log"
     )
     with ExitStack() as stack:
-        given, begun, address = stack.enter_context(_endless_site())
+        served, begun, address = stack.enter_context(_endless_site())
         stack.callback(product.run, "down", accept=frozenset({0, 1, 3}))
         product.run("up", "--detach")
         name = f"Beside {now():%Y-%m-%d %H:%M:%S}"
-        # no page is asked for twice, and the site is ours: nobody has to be spared
+        # No page is requested twice, and the site is local, so it needs no delay.
         pace = ("--delay", "0", "--pages", "1000000", "--depth", "1000000", "--every", "365d")
         product.run("watch", "add", name, "--owner", OWNER, "--site", address, *pace)
         product.run("watch", "run", name, "--owner", OWNER)
         stack.callback(_stop, name)
         if not begun.wait(COMES_UP):
             raise CommandError("The crawl doesn't begin.", hint=f"Its commands are in {product.log}.")
-        yield lambda: int(given.value)
+        yield lambda: int(served.value)
 
 
 def _stop(name: str) -> None:
-    """Let the crawl end with what it has, so that it doesn't go on at another time."""
+    """Stop the crawl with its results so far, so that it does not continue later."""
     from registry.crawls import crawling
     from registry.models import Crawl
 
@@ -92,13 +92,13 @@ def _stop(name: str) -> None:
 
 @contextmanager
 def _endless_site() -> "Iterator[tuple[Synchronized[int], Event, str]]":
-    """A site in a process of its own: how many pictures it has given, whether those of a page, and where it begins."""
+    """Serve a site from a separate process. Yields the count of pictures, an event for a page's worth, and the URL."""
     context = multiprocessing.get_context("spawn")
-    given, begun, port = context.Value("i", 0), context.Event(), free_port()
-    process = context.Process(target=_serve, args=(port, given, begun), daemon=True)
+    served, begun, port = context.Value("i", 0), context.Event(), free_port()
+    process = context.Process(target=_serve, args=(port, served, begun), daemon=True)
     process.start()
     try:
-        yield given, begun, f"http://{HOST}:{port}/0"
+        yield served, begun, f"http://{HOST}:{port}/0"
     finally:
         process.terminate()
         process.join()
@@ -136,17 +136,17 @@ def _serve(port: int, given: "Synchronized[int]", begun: "Event") -> None:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Stay silent."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """A crawler that is stopped lets go in the middle of an answer."""
+            """Ignore a crawler that is stopped and disconnects during a response."""
 
     Server((HOST, port), Handler).serve_forever()
 
 
 def _crawled_page(number: int) -> bytes:
-    """A page that shows some pictures and leads to two others."""
+    """Return a page that shows some pictures and links to two others."""
     pictures = range(number * ON_A_PAGE, (number + 1) * ON_A_PAGE)
     shown = "".join(f'<img src="/{one}.jpg" alt="">' for one in pictures)
     links = f'<a href="/{2 * number + 1}">On</a> <a href="/{2 * number + 2}">Also</a>'
@@ -179,20 +179,20 @@ ASKED = {
         "page=1900",
     ),
 }
-"""What else pages are asked for than what they show at first."""
+"""Additional queries for pages, besides their default view."""
 SEEDED = frozenset({"owner", "number", "bundle", "crawl"})
-"""What the addresses of the API that are asked may name."""
+"""Parameters that the requested API paths may have."""
 DEEP = "cursor=after-15000&limit=100"
-"""What the lists of the API are asked for, beside their beginning."""
+"""Additional query for the lists of the API, besides their beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page took.
+    """Measurements of a page.
 
     Attributes:
-        name: of its address.
-        milliseconds, queries, kilobytes: of each time that it was asked for.
+        name: Name of its URL.
+        milliseconds, queries, kilobytes: Values of each request.
     """
 
     name: str
@@ -202,28 +202,28 @@ class Page:
 
     @property
     def is_slow(self) -> bool:
-        """Whether it is beyond what is aimed at, at the 95th percentile."""
+        """True if the page exceeds a target at the 95th percentile."""
         return percentile(self.milliseconds) > MAX_MS or percentile(self.queries) > MAX_QUERIES
 
 
 def percentile(values: Sequence[float], share: float = 0.95) -> float:
-    """The value that so large a share of them doesn't exceed."""
+    """Return the value that this share of the values does not exceed."""
     return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
 def pages(client: "Client", times: int) -> Iterator[Page]:
-    """Ask for every page that a member can open; those that need something that isn't seeded are left out."""
+    """Request every page that a member can open, except those that need data that are not seeded."""
     for pattern in sorted(_patterns(), key=lambda one: str(one.name)):
         name = str(pattern.name)
         if pattern.name is None or name in LEFT_OUT:
             continue
         for query in ("", *ASKED.get(name, ())):
-            addresses = _addresses(pattern, query, random.Random(name))  # the same ones whatever other pages there are
+            addresses = _addresses(pattern, query, random.Random(name))  # independent of what other pages exist
             yield from _page(client, times, f"{name} {query}".strip(), addresses, "text/html")
 
 
 def _addresses(pattern: "URLPattern", query: str, chance: random.Random) -> Iterator[str]:
-    """Addresses of a page, each of another thing."""
+    """Yield URLs of a page, each for a different object."""
     from django.urls import reverse
 
     name = str(pattern.name)
@@ -233,7 +233,7 @@ def _addresses(pattern: "URLPattern", query: str, chance: random.Random) -> Iter
 
 
 def answers(client: "Client", times: int) -> Iterator[Page]:
-    """Ask the API for every list and every thing that is seeded."""
+    """Request every seeded list and object of the API."""
     from desk.api.api import api
 
     for path, operations in sorted(api.get_openapi_schema()["paths"].items()):
@@ -248,7 +248,7 @@ def answers(client: "Client", times: int) -> Iterator[Page]:
 
 
 def _api_addresses(path: str, query: str, chance: random.Random) -> Iterator[str]:
-    """Addresses of an answer, each of another thing."""
+    """Yield URLs of a response, each for a different object."""
     kind = path.removeprefix("/api/v1/owners/{owner}")
     while True:
         values = {key: _value(kind, key, chance) for key in ("number", "bundle", "crawl")}
@@ -256,14 +256,14 @@ def _api_addresses(path: str, query: str, chance: random.Random) -> Iterator[str
 
 
 def _page(client: "Client", times: int, name: str, addresses: Iterator[str], media_type: str) -> Iterator[Page]:
-    """What an address took; nothing for what isn't there."""
-    told: list[tuple[float, int, float]] = []
+    """Yield the measurements of a page; nothing if it does not exist."""
+    measurements: list[tuple[float, int, float]] = []
     for address in islice(addresses, times + 1):
-        asked = _asked(client, address, media_type)
-        if asked is None:
+        measurement = _asked(client, address, media_type)
+        if measurement is None:
             return
-        told.append(asked)
-    milliseconds, queries, kilobytes = zip(*told[1:], strict=True)  # the first one loads templates
+        measurements.append(measurement)
+    milliseconds, queries, kilobytes = zip(*measurements[1:], strict=True)  # the first one loads templates
     yield Page(name, milliseconds, queries, kilobytes)
 
 
@@ -275,14 +275,14 @@ def _patterns() -> "Iterator[URLPattern]":
     while waiting:
         one = waiting.pop()
         if isinstance(one, URLPattern):
-            if one.lookup_str.startswith("desk."):  # pages of ours
+            if one.lookup_str.startswith("desk."):  # Exhibit's own pages
                 yield one
-        elif not one.namespace:  # a program's interface has none of our pages
+        elif not one.namespace:  # an API has no pages
             waiting += one.url_patterns
 
 
 def _value(name: str, key: str, chance: random.Random) -> object:
-    """Something that the seeded database has."""
+    """Return a value that exists in the seeded database."""
     from registry import models
 
     most: Mapping[str, Any] = {
@@ -305,37 +305,37 @@ def _value(name: str, key: str, chance: random.Random) -> object:
 
 
 def _asked(client: "Client", address: str, media_type: str) -> tuple[float, int, float] | None:
-    """Milliseconds, queries and kilobytes of an answer; ``None`` for what isn't there or is of another kind."""
+    """Return milliseconds, queries and kilobytes of a response; ``None`` if it is missing or of another media type."""
     with _counted() as queries:
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         answer = client.get(address)
-        taken = (time.perf_counter() - begun) * 1000
+        duration = (time.perf_counter() - start_time) * 1000
     if answer.status_code != 200 or not answer.headers.get("Content-Type", "").startswith(media_type):
         return None
-    return taken, len(queries), len(answer.content) / 1000
+    return duration, len(queries), len(answer.content) / 1000
 
 
 @contextmanager
 def _counted() -> Iterator[list[str]]:
     from django.db import connection
 
-    asked: list[str] = []
+    queries: list[str] = []
 
     def note(execute: Any, query: str, *rest: Any) -> Any:  # noqa: ANN401 - Django's wrapper
-        asked.append(query)
+        queries.append(query)
         return execute(query, *rest)
 
     with connection.execute_wrapper(note):
-        yield asked
+        yield queries
 
 
 def main() -> int:
-    """Measure every page; 1 when one is beyond what is aimed at, 2 when nothing could be measured."""
+    """Measure every page. Returns 1 if one exceeds a target, 2 if nothing could be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.desk", description=__doc__)
     parser.add_argument("--times", type=int, default=20, help="how often each page is asked for")
     parser.add_argument("--quiet", action="store_true", help="let no crawl run beside it")
     options = parser.parse_args()
-    os.environ["EXHIBIT_API_REQUESTS_A_MINUTE"] = "1000000"  # nobody is kept from asking again and again
+    os.environ["EXHIBIT_API_REQUESTS_A_MINUTE"] = "1000000"  # no limit for repeated requests
     from workers.servers.keeper import ensure_servers
 
     config = load_config()
@@ -351,15 +351,15 @@ def main() -> int:
         if person is None:
             print("Nothing is seeded here: python -m bench.seed", file=sys.stderr)
             return 2
-        logging.getLogger("django.request").setLevel(logging.ERROR)  # of what isn't seeded
+        logging.getLogger("django.request").setLevel(logging.ERROR)  # for objects that are not seeded
         client = Client(SERVER_NAME="localhost")
         client.force_login(person)
-        with nullcontext() if options.quiet else crawl_beside(config.data_dir) as given:
-            before, begun = given() if given else 0, time.perf_counter()
+        with nullcontext() if options.quiet else crawl_beside(config.data_dir) as count_served:
+            before, start_time = count_served() if count_served else 0, time.perf_counter()
             slow = _told(chain(pages(client, options.times), answers(client, options.times)))
-            seconds = time.perf_counter() - begun
-            crawled = given() - before if given else 0
-    if given is None:
+            seconds = time.perf_counter() - start_time
+            crawled = count_served() - before if count_served else 0
+    if count_served is None:
         return int(bool(slow))
     print(f"A crawl ran beside it: {crawled:,} pictures fetched in {seconds:.0f} s, {crawled / seconds:.1f} a second.")
     if crawled < seconds:
@@ -369,7 +369,7 @@ def main() -> int:
 
 
 def _told(found: Iterator[Page]) -> int:
-    """Print a line for each page; returns how many are beyond what is aimed at."""
+    """Print a line for each page. Returns the number of pages that exceed a target."""
     slow = 0
     print(f"{'page':<76} {'ms':>6} {'95%':>6} {'queries':>8} {'95%':>4} {'kB':>7}")
     for page in found:

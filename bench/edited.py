@@ -1,4 +1,4 @@
-"""Questions whose answers are known: edited copies of works, edited strangers, two strangers under one overlay."""
+"""Queries with known answers: edited copies of works, edited unrelated photos, two photos under one overlay."""
 
 import random
 import zlib
@@ -12,22 +12,22 @@ from PIL import Image, ImageOps
 from indexer.edits import LONG_SIDE, apply
 
 ON_STRANGERS = ("jpeg70", "text", "emoji", "webpage", "meme", "watermark", "collage4", "bg40", "crop50", "chain2")
-"""Edits in which unrelated photos are asked: those that bring marks, pages and neighbours with them."""
+"""Edits applied to unrelated photos: those that add marks, pages and neighbours."""
 UNDER_OVERLAYS = (600, 450)
-"""Size to which two photos are cut before the same overlay is laid on both."""
+"""Size to which two photos are cropped before the same overlay is applied to both."""
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A picture that is looked for among the works.
+    """A picture that is searched for among the works.
 
     Attributes:
-        photo: path of what it was made of; pictures of one photo are not independent of one another.
-        edit: how.
-        work: path of the work that it shows, or empty where it shows none.
-        data: bytes of the file.
-        suffix: of its name, with its dot.
+        photo: Path of the source photo. Pictures of one photo are not statistically independent.
+        edit: Name of the edit.
+        work: Path of the work that it shows, or empty if it shows none.
+        data: Bytes of the file.
+        suffix: File name suffix with its dot.
     """
 
     photo: str
@@ -38,7 +38,7 @@ class Asked:
 
     @property
     def question(self) -> tuple[str, str]:
-        """Identity."""
+        """Identity of the query."""
         return self.photo, self.edit
 
 
@@ -47,10 +47,10 @@ class Pair:
     """Two different photos under the same overlay.
 
     Attributes:
-        overlay: the edit.
-        photos: paths of what they were made of.
-        registered: bytes of the first.
-        found: bytes of the second.
+        overlay: Name of the edit.
+        photos: Paths of the source photos.
+        registered: Bytes of the first.
+        found: Bytes of the second.
     """
 
     overlay: str
@@ -60,17 +60,17 @@ class Pair:
 
     @property
     def files(self) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
-        """Both by what they are."""
+        """Both files by role."""
         return ("registered", self.registered), ("found", self.found)
 
 
 def photos_in(*folders: Path) -> list[Path]:
-    """The pictures below some folders, in the order of their names."""
+    """Return the pictures below these folders, sorted by name."""
     return [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
 
 
 def opened(path: Path) -> Image.Image:
-    """A photo as its copies are made of: RGB, upright, at most 1,280 pixels."""
+    """Open a photo as the source of copies: RGB, upright, at most 1,280 pixels."""
     with Image.open(path) as picture:
         upright = ImageOps.exif_transpose(picture).convert("RGB")
     upright.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
@@ -78,13 +78,13 @@ def opened(path: Path) -> Image.Image:
 
 
 def copies(works: Sequence[Path], others: Sequence[Path], edits: Sequence[str], seed: int) -> Iterator[Asked]:
-    """Each work in each edit.
+    """Yield each work in each edit.
 
     Args:
-        works: their files.
-        others: what stands beside or behind them; none of them is registered.
-        edits: names.
-        seed: of everything that is left to chance.
+        works: Files of the works.
+        others: Pictures placed beside or behind them; none is registered.
+        edits: Names of edits.
+        seed: Seed of all random choices.
     """
     around = [opened(path) for path in others]
     for path in works:
@@ -94,27 +94,27 @@ def copies(works: Sequence[Path], others: Sequence[Path], edits: Sequence[str], 
 
 
 def copy_of(path: Path, picture: Image.Image, edit: str, around: Sequence[Image.Image], seed: int) -> Asked:
-    """One work in one edit.
+    """Create one work in one edit.
 
     Args:
-        path: of the work.
-        picture: the work itself.
-        edit: its name.
-        around: what stands beside or behind it.
-        seed: of everything that is left to chance.
+        path: Path of the work.
+        picture: The work.
+        edit: Name of the edit.
+        around: Pictures placed beside or behind it.
+        seed: Seed of all random choices.
     """
     made = apply(edit, picture, around, _seed(path, seed))
     return Asked(str(path), edit, str(path), made.data, made.suffix)
 
 
 def strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Asked]:
-    """Each photo as it is, then in so many of the edits :data:`ON_STRANGERS`, in turns.
+    """Yield each photo unchanged, then in ``each`` of the edits :data:`ON_STRANGERS`, in turns.
 
     Args:
-        photos: none of them is registered.
-        others: what stands beside or behind them.
-        each: edits of each photo, besides the photo itself.
-        seed: of everything that is left to chance.
+        photos: Photos, none of them registered.
+        others: Pictures placed beside or behind them.
+        each: Number of edits of each photo, besides the photo itself.
+        seed: Seed of all random choices.
     """
     around = [opened(path) for path in others]
     for number, path in enumerate(photos):
@@ -129,14 +129,14 @@ def strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: i
 def overlay_pairs(
     photos: Sequence[Path], others: Sequence[Path], overlays: Sequence[str], count: int, seed: int
 ) -> Iterator[Pair]:
-    """Pairs of two photos under the same overlay; no photo is used twice while there are enough.
+    """Yield pairs of two photos under the same overlay. Photos are reused only if there are too few.
 
     Args:
-        photos: different from one another; at least two.
-        others: neighbours, the same ones for both of a pair.
-        overlays: edits, in turns.
-        count: how many pairs.
-        seed: of everything that is left to chance.
+        photos: At least two different photos.
+        others: Neighbours, the same for both photos of a pair.
+        overlays: Names of edits, used in turns.
+        count: Number of pairs.
+        seed: Seed of all random choices.
     """
     around = [opened(path) for path in others]
     for number, (one, other) in enumerate(islice(_twos(photos, seed), count)):
@@ -149,7 +149,7 @@ def overlay_pairs(
 
 
 def _twos(photos: Sequence[Path], seed: int) -> Iterator[tuple[Path, Path]]:
-    """Endless pairs: all photos once, then all of them once more in another order."""
+    """Yield endless pairs: all photos once, then all of them again in another order."""
     chance, waiting = random.Random(seed), list[Path]()
     while True:
         if len(waiting) < 2:

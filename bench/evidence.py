@@ -1,6 +1,6 @@
-"""What evidence costs: sealing with everything on the disk, and verifying, beside what other programs need.
+"""Cost of evidence: durable sealing and verification, compared with other programs.
 
-Captures and reports have modules of their own.
+Captures and reports have separate modules.
 """
 
 import os
@@ -31,11 +31,11 @@ PAYLOAD = 200_000
 
 
 def measure(bundles: int, cases: Sequence[int]) -> Iterator[Titled]:
-    """Each table as it is ready: its name, its title, its rows.
+    """Yield each table when it is complete: file name, title, rows.
 
     Args:
-        bundles: how many are sealed.
-        cases: how many cases each report is about.
+        bundles: Number of sealed bundles.
+        cases: Numbers of cases in the reports.
     """
     with TemporaryDirectory() as name:
         scene = make_scene(Path(name))
@@ -47,10 +47,10 @@ def measure(bundles: int, cases: Sequence[int]) -> Iterator[Titled]:
 
 
 def sealed(scene: Scene, count: int) -> tuple[list[Path], Row]:
-    """Seal, log, stamp once for all, and write bundles of 200 kB, each file and folder synchronised."""
+    """Seal, log, timestamp once for all, and write bundles of 200 kB, with each file and folder synced to disk."""
     folder = scene.folder / "bundles"
     folder.mkdir()
-    begun = time.perf_counter()
+    start_time = time.perf_counter()
     cases = [_seal_one(scene, number) for number in range(count)]
     proofs = _logged(scene, cases)
     with stamping(scene) as anchor:
@@ -61,13 +61,13 @@ def sealed(scene: Scene, count: int) -> tuple[list[Path], Row]:
         for number, (case, proof) in enumerate(zip(cases, proofs, strict=True))
     ]
     _sync(folder)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start_time
     size = sum(path.stat().st_size for path in paths) / count / 1000
     return paths, {"bundles": count, "kB each": size, "seconds": seconds, "bundles a second": count / seconds}
 
 
 def verified(scene: Scene, paths: list[Path]) -> Iterator[Row]:
-    """Milliseconds to verify a bundle, by us and by others; the others check a part of it only."""
+    """Measure milliseconds to verify a bundle, with Exhibit and other programs. The others verify only a part of it."""
     yield _timed("Exhibit, every check, in one process", paths, lambda path: Verifier(scene.trust).verify(path))
     [folder, *_] = _unpacked(paths[:1])
     root = scene.folder / "root.pem"
@@ -84,7 +84,7 @@ def verified(scene: Scene, paths: list[Path]) -> Iterator[Row]:
 
 
 def _seal_one(scene: Scene, number: int) -> SealedCase:
-    """The case of the scene with another number and a file of its own."""
+    """Seal the case of the scene with another number and a file of its own."""
     facts = replace(scene.facts, number=f"C-{number}")
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
@@ -97,7 +97,7 @@ def _seal_one(scene: Scene, number: int) -> SealedCase:
 
 
 def _logged(scene: Scene, cases: list[SealedCase]) -> list[LogProof]:
-    """One entry for each case, under one checkpoint."""
+    """Log one entry for each case, under one checkpoint."""
     openings = [seal_opening(case) for case in cases]
     commitments = [commit(opening) for opening in openings]
     entries = [Entry(EntryType.SEAL, now(), commitment) for commitment, _ in commitments]
@@ -136,9 +136,9 @@ def _unpacked(paths: list[Path]) -> Iterator[Path]:
 def _timed(what: str, paths: list[Path], work: Callable[[Path], object]) -> Row:
     times = []
     for path in paths:
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         work(path)
-        times.append(1000 * (time.perf_counter() - begun))
+        times.append(1000 * (time.perf_counter() - start_time))
     return {"verifier": what, "times": len(times), "median ms": median(times), "most ms": max(times)}
 
 

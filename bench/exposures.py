@@ -1,7 +1,7 @@
-"""Other photographs of one scene, made of a photograph: what a camera sees a moment later, or from a hand away.
+"""Simulated other exposures of a scene, derived from a photograph: a moment later, or from slightly aside.
 
-They are no copies of one another: between two of them something moved, the camera or a thing, and light and noise are
-others. How much of that a comparison may see is said by each kind's docstring.
+They are not copies of each other: between two of them the camera or an object moved, and light and noise differ. Each
+kind's docstring states how much of that is visible to a comparison.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,36 +19,36 @@ from bench.primitives.canvas import Chance, Pixels, Plane, begun, grid
 from indexer.layout.single_thread import cv2
 
 LAYERS = 5
-"""Distances from the camera at which things of a made scene stand."""
+"""Number of distances from the camera in a simulated scene."""
 SMALL_MOVES, MOVES = (0.5, 1.5), (1.5, 8.0)
-"""Pixels of a photograph by which its nearest things are displaced against its farthest ones."""
+"""Pixels by which the nearest objects of a photograph are displaced against the farthest ones."""
 QUALITY = 92
 COLUMNS, ROWS, CARTON = 6, 4, (150, 150)
-"""A shelf of equal cartons, and the size of each, pixels."""
+"""A shelf of identical cartons, and the size of each in pixels."""
 
 
 def nearly_still(pixels: Pixels, chance: Chance) -> Pixels:
-    """The camera moved by so little that near and far are displaced by half a pixel to one and a half."""
+    """Move the camera so little that near and far are displaced by half a pixel to one and a half."""
     return _exposed(_seen_from_aside(pixels, chance, SMALL_MOVES), chance)
 
 
 def hand_held(pixels: Pixels, chance: Chance) -> Pixels:
-    """The camera moved in the hand: near and far are displaced by some pixels."""
+    """Move the camera in the hand, so that near and far are displaced by several pixels."""
     return _exposed(_seen_from_aside(pixels, chance, MOVES), chance)
 
 
 def thing_moved(pixels: Pixels, chance: Chance) -> Pixels:
-    """The camera moved in the hand, and something in the picture moved by itself."""
+    """Move the camera in the hand, and an object in the picture."""
     return _exposed(_seen_from_aside(_with_something_moved(pixels, chance), chance, SMALL_MOVES), chance)
 
 
 def fixed_camera(pixels: Pixels, chance: Chance) -> Pixels:
-    """A camera on its stand: only something in the picture moved, as in a copy of which a part was retouched."""
+    """Keep the camera fixed, and move only an object in the picture, like in a copy with a retouched part."""
     return _exposed(_with_something_moved(pixels, chance), chance)
 
 
 def shelf(pixels: Pixels, chance: Chance) -> Pixels:
-    """A shelf of equal cartons, printed with the photograph, of which some were moved; seen by a camera in the hand."""
+    """Show a shelf of identical cartons printed with the photograph, some of them moved, with a hand-held camera."""
     carton = cv2.resize(pixels, CARTON, interpolation=cv2.INTER_AREA)
     width, height = CARTON[0] * COLUMNS, CARTON[1] * ROWS
     whole = np.tile(carton, (ROWS, COLUMNS, 1))
@@ -69,11 +69,11 @@ EXPOSURES: dict[str, Callable[[Pixels, Chance], Pixels]] = {
     "made: camera on a stand, a thing moved": fixed_camera,
     "made: shelf of equal cartons": shelf,
 }
-"""Another exposure of what a photograph shows, by what changed between the two."""
+"""Functions that create another exposure of a photograph, by what changed between the two."""
 
 
 def _seen_from_aside(pixels: Pixels, chance: Chance, moves: tuple[float, float]) -> Pixels:
-    """Layers of the picture displaced against one another, and all of it turned and moved a little."""
+    """Displace layers of the picture against each other, and rotate and move all of it a little."""
     size = pixels.shape[1], pixels.shape[0]
     near = _layers(size)
     angle = chance.uniform(0, 2 * np.pi)
@@ -86,7 +86,7 @@ def _seen_from_aside(pixels: Pixels, chance: Chance, moves: tuple[float, float])
 
 
 def _layers(size: tuple[int, int]) -> Plane:
-    """How near each part is, −.5 to .5 in steps: the same for all exposures of pictures of one size."""
+    """Return the proximity of each part, −.5 to .5 in steps, the same for all exposures of pictures of one size."""
     same = Chance(np.random.default_rng(size), 0.5, ())
     near = same.field(size, 4)
     steps = np.quantile(near, np.arange(1, LAYERS) / LAYERS)
@@ -94,7 +94,7 @@ def _layers(size: tuple[int, int]) -> Plane:
 
 
 def _with_something_moved(pixels: Pixels, chance: Chance) -> Pixels:
-    """A figure of a twentieth of the picture stands somewhat aside; where it stood, its surroundings go on."""
+    """Move a shape with a twentieth of the picture's area, and fill its previous place from the surroundings."""
     size = pixels.shape[1], pixels.shape[0]
     figure = shapes.blob(size, chance, 0.05)
     hole = cv2.dilate(figure.astype(np.uint8), np.ones((5, 5), np.uint8))
@@ -107,7 +107,7 @@ def _with_something_moved(pixels: Pixels, chance: Chance) -> Pixels:
 
 
 def _exposed(pixels: Pixels, chance: Chance) -> Pixels:
-    """Somewhat brighter or darker, more so to one side, with the noise of another moment."""
+    """Change the brightness, more so on one side, and add new noise."""
     height, width = pixels.shape[:2]
     gain = 1 + chance.signed(0, 0.06) + chance.signed(0, 0.06) * (np.linspace(-1, 1, width)[None, :, None])
     noise = chance.rng.normal(0, chance.uniform(1.5, 4), (height, width, 3))
@@ -116,7 +116,7 @@ def _exposed(pixels: Pixels, chance: Chance) -> Pixels:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Pictures of one scene, no two of which are copies; each with a name and what gives its bytes."""
+    """Exposures of one scene, none of which are copies of each other; each with a name and a function for its bytes."""
 
     kind: str
     name: str
@@ -124,7 +124,7 @@ class Scene:
 
 
 def made(photos: Sequence[Path], bases: int, seed: int) -> Iterator[Scene]:
-    """Three exposures of each of some photographs, for each kind; the first of a shelf is made as the others are."""
+    """Yield three exposures of some photographs, for each kind. The first is unchanged, except for shelves."""
     rng = np.random.default_rng(seed)
     for place in rng.permutation(len(photos))[:bases].tolist():
         path = photos[place]

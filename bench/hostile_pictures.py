@@ -1,7 +1,6 @@
-"""What hostile pictures cost the process that decodes them.
+"""Cost of hostile pictures for the process that decodes them.
 
-For each file that tests make by hand the outcome, the processor's seconds and the peak of memory in MiB, of a helper
-started for it alone.
+For each hand-made file of the tests: the outcome, CPU seconds and peak memory in MiB of a helper started only for it.
 """
 
 import subprocess
@@ -28,7 +27,7 @@ print(outcome, len(data), round(used.ru_utime + used.ru_stime, 1), used.ru_maxrs
 
 
 def measure() -> list[Row]:
-    """A row for each file."""
+    """Return a row for each file."""
     rows: list[Row] = []
     for name in HOSTILE_PICTURES:
         done = subprocess.run([sys.executable, "-c", _ONE, name], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What an installation costs that has nothing to do: processor time of each of its processes, and memory."""
+"""Cost of an idle installation: CPU time and memory of each of its processes."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from bench.common import Row
 from tests.assets.processes import free_port
 
 SETTLE = 60.0
-"""Seconds after the start that aren't counted: what is done once is done by then."""
+"""Seconds after the start that are not measured, for one-time work."""
 KINDS = {
     "tick": r"workers\.beat",
     "supervisor": r"tasks\.supervisor",
@@ -27,7 +27,7 @@ KINDS = {
 
 
 def measure(minutes: float) -> list[Row]:
-    """Start the product in a folder of its own, leave it alone for so long, and see what it has taken."""
+    """Start the product in a separate folder, leave it idle for ``minutes``, and measure its usage."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         own = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": str(free_port())}
@@ -48,8 +48,8 @@ def _measured(first: psutil.Process, minutes: float) -> list[Row]:
     time.sleep(minutes * 60)
     after, memory = _look(first)
     rows: list[Row] = [
-        {"process": kind, "processor seconds an hour": (after[kind] - before[kind]) * 60 / minutes, "MiB": int(taken)}
-        for kind, taken in memory.items()
+        {"process": kind, "processor seconds an hour": (after[kind] - before[kind]) * 60 / minutes, "MiB": int(size)}
+        for kind, size in memory.items()
     ]
     every = sum(after.values()) - sum(before.values())
     return [
@@ -59,7 +59,7 @@ def _measured(first: psutil.Process, minutes: float) -> list[Row]:
 
 
 def _look(first: psutil.Process) -> tuple[defaultdict[str, float], defaultdict[str, float]]:
-    """Processor seconds so far, those of children that have ended too, and MiB, with each shared page counted once."""
+    """Return CPU seconds so far, including finished children, and MiB with shared pages counted once."""
     seconds: defaultdict[str, float] = defaultdict(float)
     memory: defaultdict[str, float] = defaultdict(float)
     for process in [first, *first.children(recursive=True)]:
@@ -72,4 +72,4 @@ def _look(first: psutil.Process) -> tuple[defaultdict[str, float], defaultdict[s
 
 def _kind(line: str) -> str:
     worker = re.search(r"-n (worker-\w+)@", line)
-    return worker[1] if worker else next((kind for kind, told in KINDS.items() if re.search(told, line)), "others")
+    return worker[1] if worker else next((kind for kind, regex in KINDS.items() if re.search(regex, line)), "others")

@@ -1,4 +1,4 @@
-"""Lists of addresses in bulk: made by a seed as Parquet and CSV, read into the frontier of a crawl, handed out."""
+"""Bulk lists of URLs: generated from a seed as Parquet and CSV, read into the frontier of a crawl, and handed out."""
 
 import csv
 import multiprocessing
@@ -28,7 +28,7 @@ PROBED = 20
 
 
 def measure(lines: int, seed: int) -> Iterator[Titled]:
-    """Measure in a folder that is gone afterwards."""
+    """Measure in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         folder = Path(name) / "lists"
@@ -44,7 +44,7 @@ def measure(lines: int, seed: int) -> Iterator[Titled]:
 
 
 def rows(lines: int, seed: int) -> Iterator[tuple[str, str, int, int]]:
-    """Addresses on hosts of which few have many, with captions and sizes; one in a thousand can't be taken."""
+    """Yield URLs, a few of whose hosts have many, with captions and sizes. One in a thousand is invalid."""
     random_ = random.Random(seed)
     for number in range(lines):
         host = int(random_.paretovariate(0.7)) % (lines // 10 + 1)
@@ -55,18 +55,18 @@ def rows(lines: int, seed: int) -> Iterator[tuple[str, str, int, int]]:
 
 
 def write_parquet(path: Path, lines: int, seed: int) -> None:
-    """A list as img2dataset takes it, a row group at a time."""
+    """Write a list in img2dataset's format, one row group at a time."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    made, types = rows(lines, seed), (pa.string(), pa.string(), pa.int32(), pa.int32())
+    data_rows, types = rows(lines, seed), (pa.string(), pa.string(), pa.int32(), pa.int32())
     with parquet.ParquetWriter(path, pa.schema(zip(COLUMNS, types, strict=True))) as to:
-        while group := list(islice(made, GROUP)):
+        while group := list(islice(data_rows, GROUP)):
             to.write_table(pa.Table.from_pydict(dict(zip(COLUMNS, zip(*group, strict=True), strict=True)), to.schema))
 
 
 def write_csv(path: Path, lines: int, seed: int) -> None:
-    """The same as text."""
+    """Write a list as CSV."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -74,7 +74,7 @@ def write_csv(path: Path, lines: int, seed: int) -> None:
 
 
 def _apart(act: Callable[..., object], *given: object) -> Row:
-    """Do it in a process of its own, whose memory is its own."""
+    """Run a function in a separate process with its own memory."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(act, *given).result()  # type: ignore[return-value]
 
@@ -91,25 +91,25 @@ def _read(path: Path) -> Row:
 
     watch = watch_of(Owner.objects.get(slug=OWNER), "bench", by="bench")
     server, early = _server(), 0.0
-    begun, own, theirs = time.perf_counter(), time.process_time(), server()
-    for read, _left_out in ingest([path], Order(watch=watch, wanted=Wanted(min_width=200), guard=Guard())):
-        if not early and read.share > 0.25:
+    start_time, own, theirs = time.perf_counter(), time.process_time(), server()
+    for progress, _left_out in ingest([path], Order(watch=watch, wanted=Wanted(min_width=200), guard=Guard())):
+        if not early and progress.share > 0.25:
             early = _peak()
-    seconds, own, theirs = time.perf_counter() - begun, time.process_time() - own, server() - theirs
+    seconds, own, theirs = time.perf_counter() - start_time, time.process_time() - own, server() - theirs
     return {
         "list": path.suffix[1:],
-        "lines": read.row.lines,
-        "kept": read.row.kept,
-        "lines a second": round(read.row.lines / seconds),
-        "processor µs a line": round(own / read.row.lines * 1e6),
-        "PostgreSQL's": round(theirs / read.row.lines * 1e6),
+        "lines": progress.row.lines,
+        "kept": progress.row.kept,
+        "lines a second": round(progress.row.lines / seconds),
+        "processor µs a line": round(own / progress.row.lines * 1e6),
+        "PostgreSQL's": round(theirs / progress.row.lines * 1e6),
         "MiB at a quarter": round(early),
         "MiB at most": round(_peak()),
     }
 
 
 def _server() -> Callable[[], float]:
-    """What tells the processor seconds of the process of PostgreSQL that serves this one."""
+    """Return a function that returns the CPU seconds of the PostgreSQL process that serves this one."""
     import psutil
     from django.db import connection
 
@@ -136,19 +136,19 @@ def _ask() -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE registry_frontierurl")
     crawl = Crawl.objects.select_related("watch").get()
-    asked: dict[str, Callable[[], object]] = {
+    actions: dict[str, Callable[[], object]] = {
         "what is left of the budget": lambda: left(crawl),
         "how many were visited, how many wait": lambda: crawling.addresses(crawl.pk),
         "whether the crawl has ended": lambda: crawling.end_crawl_if_worked_off(crawl.pk),
         "a slice of 200 addresses of 20 hosts": lambda: crawling.plan_slice(crawl.pk, most_urls=200, most_hosts=20),
     }
-    return [{"what": what, "ms (median)": _milliseconds(act)} for what, act in asked.items()]
+    return [{"what": what, "ms (median)": _milliseconds(act)} for what, act in actions.items()]
 
 
 def _milliseconds(act: Callable[[], object]) -> float:
-    taken = []
+    durations = []
     for _ in range(PROBED):
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         act()
-        taken.append(time.perf_counter() - begun)
-    return statistics.median(taken) * 1000
+        durations.append(time.perf_counter() - start_time)
+    return statistics.median(durations) * 1000

@@ -1,8 +1,8 @@
-"""How much memory a worker takes that matches pictures among very many works, and what it is made of.
+"""Memory of a worker that matches pictures among very many works, by its parts.
 
-The indexes are of the real form and size, made of real photographs (:mod:`bench.crowd`); the lists of the votes
-are drawn instead of trained, which takes an hour and changes no size. The worker is a process of its own, with all that
-the product imports, as many features of works at hand as a worker keeps, and its helper that decodes.
+The indexes have the real form and size, made of real photographs (:mod:`bench.crowd`). The lists of the votes are drawn
+at random instead of trained, which would take an hour without changing any size. The worker is a separate process with
+all imports of the product, a full cache of features, and its decoding helper.
 """
 
 import multiprocessing
@@ -26,17 +26,17 @@ from indexer.votes.codec import GRAPH_FROM, GRAPH_NEIGHBOURS, codec_around, fais
 ASKED = 300
 """Pictures that the worker matches."""
 EARLY = 20
-"""After so many everything was used once, and few works are at hand."""
+"""Number of pictures after which everything was used once, while few works are cached."""
 
 
 def measure(photos: Sequence[Path], works: int, seed: int, out: Path) -> list[Row]:
-    """Make the indexes of so many works, and tell what a worker takes, step by step.
+    """Create the indexes of ``works`` works, and measure a worker's memory, step by step.
 
     Args:
-        photos: half of them are registered, a thousand at most; the others are asked.
-        works: how many.
-        seed: of who is what.
-        out: folder for features and indexes.
+        photos: Photographs, half of which (at most a thousand) are registered; the others are matched.
+        works: Number of works.
+        seed: Seed of that division.
+        out: Folder for features and indexes.
     """
     dealt = random.Random(seed).sample(list(photos), len(photos))
     registered, asked = dealt[: min(FEWEST, len(dealt) // 2)], dealt[len(dealt) // 2 :][:ASKED]
@@ -53,7 +53,7 @@ def measure(photos: Sequence[Path], works: int, seed: int, out: Path) -> list[Ro
 
 
 def drawn_codec(lists: int, descriptors: np.ndarray) -> Untyped:
-    """A codec of so many lists around descriptors that are there, with the code book that comes with the product."""
+    """Return a codec with this number of lists around existing descriptors, with the code book of the product."""
     if lists == shipped_codec().nlist:
         return shipped_codec()
     centres = faiss.IndexHNSWFlat(WIDTH, GRAPH_NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
@@ -65,7 +65,7 @@ def drawn_codec(lists: int, descriptors: np.ndarray) -> Untyped:
 def _worker(registered: Sequence[Path], asked: Sequence[Path], works: int, folder: Path) -> list[Row]:
     rows = [_row("Python, this benchmark, libraries of pictures and indexes")]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-    import django  # noqa: PLC0415 - what it takes is told
+    import django  # noqa: PLC0415 - its memory is measured
 
     django.setup()
     import workers.tasks.tasks  # noqa: F401, PLC0415
@@ -86,10 +86,10 @@ def _given(data: bytes) -> Callable[[], bytes]:
 
 
 def _row(after: str) -> Row:
-    """Resident MiB: all, what no file is behind, and pages of files that all workers share; of the helper all."""
+    """Return resident MiB: total, anonymous, and mapped files shared by all workers; of the helper only the total."""
     lines = (line.split() for line in Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()[1:])
-    taken = {name.rstrip(":"): int(size) / 1024 for name, size, *_ in lines}
-    whole, own = taken["Rss"], taken["Anonymous"]
+    sizes = {name.rstrip(":"): int(size) / 1024 for name, size, *_ in lines}
+    whole, own = sizes["Rss"], sizes["Anonymous"]
     return {
         "after": after,
         "MiB": round(whole),
@@ -100,7 +100,7 @@ def _row(after: str) -> Row:
 
 
 def _peak() -> float:
-    """By the kernel's count for this program; what a process began with doesn't count, as in ``ru_maxrss``."""
+    """Return the peak from the kernel's count for this program, unlike ``ru_maxrss`` without that of its parent."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 

@@ -1,4 +1,4 @@
-"""Real copies by kind and look-alikes that aren't copies: Exhibit beside pHash 64 and PDQ at their usual thresholds."""
+"""Real copies by kind and look-alikes that are not copies: Exhibit beside pHash 64 and PDQ at usual thresholds."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from indexer.search.search import compare as compared
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What each says of one pair."""
+    """Verdicts on one pair."""
 
     decision: Decision
     phash: bool
@@ -34,13 +34,13 @@ def _features(path: Path) -> Features:
 
 @lru_cache(maxsize=512)
 def _peers(path: Path) -> tuple[imagehash.ImageHash, np.ndarray]:
-    """Both peers see the picture as Exhibit decodes it, so that a strange format counts against neither."""
+    """Compute both peers' hashes of the picture as decoded by Exhibit, so that no format counts against them."""
     look = Look(path.read_bytes())
     return imagehash.phash(look.image), pdq(look)
 
 
 def compare(registered: Path, found: Path) -> Answer | None:
-    """Compare two files; ``None`` when one of them can't be decoded."""
+    """Compare two files. Returns ``None`` if one of them cannot be decoded."""
     try:
         decision = compared(_features(found), _features(registered)).decision
         (a, p), (b, q) = _peers(registered), _peers(found)
@@ -51,7 +51,7 @@ def compare(registered: Path, found: Path) -> Answer | None:
 
 
 def real_copies(folder: Path) -> list[Row]:
-    """Found copies by kind."""
+    """Return the found copies by kind."""
     rows = [row for row in records(folder / "pairs.csv") if row["expected"].startswith("copy")]
     by_kind: dict[str, list[Answer | None]] = defaultdict(list)
     progress = Progress("real copies", len(rows))
@@ -63,23 +63,23 @@ def real_copies(folder: Path) -> list[Row]:
 
 
 def _row(kind: str, answers: list[Answer | None]) -> Row:
-    read = [answer for answer in answers if answer is not None]
+    readable = [answer for answer in answers if answer is not None]
     return {
         "kind": kind,
         "pairs": len(answers),
-        "unreadable": len(answers) - len(read),
+        "unreadable": len(answers) - len(readable),
         **{
-            f"exhibit {grade}": sum(answer.decision is grade for answer in read)
+            f"exhibit {grade}": sum(answer.decision is grade for answer in readable)
             for grade in (Decision.CERTAIN, Decision.REVIEW, Decision.RESEMBLES)
         },
-        f"pHash 64 ≤ {PHASH_64}": sum(answer.phash for answer in read),
-        f"PDQ ≤ {PDQ}": sum(answer.pdq for answer in read),
+        f"pHash 64 ≤ {PHASH_64}": sum(answer.phash for answer in readable),
+        f"PDQ ≤ {PDQ}": sum(answer.pdq for answer in readable),
     }
 
 
 @dataclass(frozen=True, slots=True)
 class LookAlike:
-    """A pair that resembles one another, as the list names it, and what was said of it."""
+    """A pair of look-alikes as listed, with the verdicts on it."""
 
     group: str
     kind: str
@@ -89,7 +89,7 @@ class LookAlike:
 
 
 def compared_lookalikes(folder: Path) -> list[LookAlike]:
-    """Every listed pair, the first registered and the second found."""
+    """Compare every listed pair, the first registered and the second found."""
     rows = list(records(folder / "group_pairs.csv"))
     progress, pairs = Progress("look-alikes", len(rows)), []
     for row in rows:
@@ -101,7 +101,7 @@ def compared_lookalikes(folder: Path) -> list[LookAlike]:
 
 
 def lookalikes(pairs: Iterable[LookAlike]) -> list[Row]:
-    """Counts of false alarms by kind; ambiguous pairs are counted apart."""
+    """Return the number of false alarms by kind. Ambiguous pairs are counted separately."""
     by_kind: dict[tuple[str, str], list[Answer | None]] = defaultdict(list)
     for pair in pairs:
         by_kind[pair.expected, pair.kind].append(pair.answer)

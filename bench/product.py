@@ -1,4 +1,4 @@
-"""The product as the benchmark drives it: the same steps as the workers take, with a process for each core."""
+"""Driver of the product for benchmarks: the same steps as workers run, with one process for each core."""
 
 import multiprocessing
 import os
@@ -51,16 +51,16 @@ class Product:
 
     @property
     def services(self) -> "Services":
-        """The ports of this process."""
+        """Services of this process."""
         return self._inline.services
 
     def unregistered(self, paths: Sequence[Path]) -> list[Path]:
-        """Those of these files that are no works yet, by their names."""
+        """Return the files that are not registered as works yet, by name."""
         there = set(self._owner.works.values_list("title", flat=True))
         return [path for path in paths if path.stem not in there]
 
     def register_files(self, paths: Sequence[Path]) -> list[int]:
-        """Register files as works; returns the rows of their pictures, which wait for their search of the past."""
+        """Register files as works. Returns the IDs of their pictures, whose search of the past is pending."""
         from exhibit.types import DeclaredWork
         from registry.models import WorkPicture
         from registry.works.registration import NewWork, register_work
@@ -72,11 +72,11 @@ class Product:
         return list(WorkPicture.objects.filter(work__in=works).values_list("pk", flat=True))
 
     def register(self, paths: Sequence[Path]) -> None:
-        """Register files as works, a process for each core."""
+        """Register files as works, with one process for each core."""
         _in_processes(_register, paths)
 
     def register_all(self, paths: Sequence[Path]) -> list[int]:
-        """Register files, a process for each core; returns what :meth:`register_files` does."""
+        """Register files, with one process for each core. Returns the result of :meth:`register_files`."""
         from registry.models import WorkPicture
 
         self.register(paths)
@@ -87,11 +87,11 @@ class Product:
         _search(self.services, waiting)
 
     def search_all(self, waiting: Sequence[int]) -> None:
-        """Search everything seen for new works, a process for each core."""
+        """Search everything seen for new works, with one process for each core."""
         _in_processes(_search, waiting)
 
     def unsearched(self, waiting: Sequence[int]) -> list[int]:
-        """Those of these registered pictures that haven't been compared with all that they resemble."""
+        """Return the registered pictures that have not been compared with all similar ones yet."""
         from registry.models import WorkPicture
 
         return list(
@@ -99,20 +99,20 @@ class Product:
         )
 
     def past(self, waiting: Sequence[int]) -> dict[str, float]:
-        """In how many of these works a copy was found; how many pictures seen resemble one, and were compared with it.
+        """Return for how many of these works a copy was found, and how many pictures resemble one and were compared.
 
-        The latter two in the mean.
+        The latter two are means.
         """
         from registry.models import Match, WorkPicture
 
         rows = WorkPicture.objects.filter(pk__in=waiting)
         matches = Match.objects.filter(registered__in=rows.values("picture")).exclude(decision="none")
-        told = {name: [row.progress.get(name, 0) for row in rows] for name in ("alike", "compared")}
-        means = {name: sum(counts) / len(counts) for name, counts in told.items()}
+        counts_by_name = {name: [row.progress.get(name, 0) for row in rows] for name in ("alike", "compared")}
+        means = {name: sum(counts) / len(counts) for name, counts in counts_by_name.items()}
         return {"found": matches.values("registered").distinct().count(), **means}
 
     def seen(self, data: bytes) -> int:
-        """Keep a picture as a crawl would; returns its row, which waits for its step."""
+        """Save a picture as a crawl would. Returns its ID, which is pending for its step."""
         from django.db import transaction
 
         from exhibit.clock import now
@@ -130,7 +130,7 @@ class Product:
         register_work(self.services, self._owner, data, NewWork(DeclaredWork(title="new")))
 
     def match_one(self, picture: int) -> int:
-        """Match one picture; returns how many works it shows."""
+        """Match one picture. Returns the number of works that it shows."""
         from registry.matches.match import match_pictures
         from registry.models import Match
 
@@ -138,7 +138,7 @@ class Product:
         return Match.objects.filter(found=picture).exclude(decision="none").count()
 
     def crawl(self, folder: Path) -> None:
-        """Import every picture of a folder through a watch."""
+        """Import every picture of a folder with a watch."""
         from exhibit.clock import now
         from registry.crawls import plan, slice as crawl
         from registry.models import CrawlSlice, Watch
@@ -151,7 +151,7 @@ class Product:
             crawl.crawl_slice(self._inline.services, waiting.pk)
 
     def visit(self, name: str, url: str) -> None:
-        """Run the watch of this name over a site once more, without a pause between requests; nothing is matched."""
+        """Run the watch of this name over a site again, without delay between requests and without matching."""
         from registry.crawls import plan, slice as crawl, watching
         from registry.models import CrawlSlice
 
@@ -169,9 +169,9 @@ class Product:
             plan.plan_crawls(self.services, [run.pk])
 
     def take_captures(self, url: str, name: str, domain: str, pages: int) -> int:
-        """Run the watch of this name over what an archive holds of a domain once more, without any pause.
+        """Run the watch of this name over an archive's captures of a domain again, without delay and without matching.
 
-        Returns how many pictures it took. Nothing is matched.
+        Returns the number of fetched pictures.
         """
         from dataclasses import replace
 
@@ -195,11 +195,11 @@ class Product:
         )
         run = plan.start_now(self.services, watch)
         while True:
-            asked = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
+            inquiries = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
             waiting = CrawlSlice.objects.filter(crawl=run, state="todo").first()
-            if not asked and waiting is None:
+            if not inquiries and waiting is None:
                 break
-            inquire.query_search(self.services, asked)
+            inquire.query_search(self.services, inquiries)
             if waiting is not None:
                 crawl.crawl_slice(self.services, waiting.pk)
             plan.plan_crawls(self.services, [run.pk])
@@ -207,46 +207,46 @@ class Product:
         return run.pages
 
     def sightings(self) -> int:
-        """How many sightings there are."""
+        """Return the number of sightings."""
         from registry.models import Sighting
 
         return Sighting.objects.count()
 
     def waiting(self) -> list[int]:
-        """The rows of the pictures that wait for being matched, and of those that a broken run had begun."""
+        """Return the IDs of pictures pending for matching, including those that an interrupted run had started."""
         from registry.models import Picture
 
         Picture.objects.filter(state="doing").update(state="todo")
         return list(Picture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
 
     def match(self, waiting: Sequence[int]) -> None:
-        """Match pictures, a process for each core."""
+        """Match pictures, with one process for each core."""
         _in_processes(_match, waiting)
 
     def cases(self) -> int:
-        """How many cases were opened."""
+        """Return the number of opened cases."""
         return self._owner.cases.count()
 
     def found(self) -> dict[str, int]:
-        """How many pictures show a work for certain, and how many others perhaps, by what their names begin with."""
+        """Return the numbers of pictures with a certain match, and of those with a possible one, by name prefix."""
         from registry.models import Match, Sighting
 
         certain = Match.objects.filter(decision="certain").values("found")
         perhaps = Match.objects.filter(decision="review").exclude(found__in=certain).values("found")
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for decision, pictures in (("certain", certain), ("review", perhaps)):
             names = Sighting.objects.filter(picture__in=pictures).values_list("context", flat=True)
-            found.update(f"{name.partition('-')[0]}, {decision}" for name in names)
-        return dict(found)
+            counts.update(f"{name.partition('-')[0]}, {decision}" for name in names)
+        return dict(counts)
 
     def keep_votes_up(self) -> None:
-        """What the background does when the works have become many more: a codec of their own, and the index anew."""
+        """Run the background task after much growth: train a codec for the number of works, and rebuild the index."""
         from registry.matches.votes_upkeep import keep_up
 
         keep_up(self.services)
 
     def owner_of(self, work: bytes) -> "Owner":
-        """An owner of one work, no case of which another one holds back; nobody asks a witness."""
+        """Create an owner with one work, without flood protection and timestamp services."""
         from dataclasses import replace
 
         from registry.models import Owner
@@ -259,9 +259,9 @@ class Product:
         return owner
 
     def failed_of(self, owner: "Owner", copy: bytes, host: str, folder: Path) -> Iterator[list[str]]:
-        """See a copy at a host that nobody can visit, and confirm, seal and verify each case that it opens.
+        """Add a copy on an unreachable host, and confirm, seal and verify each case that it opens.
 
-        Gives the checks that fail, in words, of each bundle.
+        Yields the failed checks of each bundle, in words.
         """
         from evidence.verdict.result import State
         from registry.cases.decisions import confirm
@@ -289,7 +289,7 @@ class Product:
             yield [f"{one.name}: {one.sentence}" for one in verdict.checks if one.state is State.FAILED]
 
     def report(self, most: int) -> None:
-        """Make the report over the first cases; the others are taken out of it as cleared."""
+        """Create the report over the first cases. The others are excluded by clearing them."""
         from registry.models import Case
         from registry.reports.make_report import make_reports
         from registry.reports.requests import request_report
@@ -301,7 +301,7 @@ class Product:
 
 @contextmanager
 def visiting(host: str) -> Iterator[Product]:
-    """A product in a folder of its own until the block ends, which may visit this address of loopback."""
+    """Run a product in a temporary folder for the duration of the block, which may visit this loopback address."""
     with TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         os.environ |= {
@@ -312,7 +312,7 @@ def visiting(host: str) -> Iterator[Product]:
 
 
 def _in_processes(step: Callable[["Services", Sequence[Any]], None], waiting: Sequence[Any]) -> None:
-    """Let a process for each core take this step, batch by batch."""
+    """Run this step batch by batch, with one process for each core."""
     from django.db import connection
 
     connection.close()
@@ -323,7 +323,7 @@ def _in_processes(step: Callable[["Services", Sequence[Any]], None], waiting: Se
             for done in [pool.submit(_take, step, batch) for batch in batches]:
                 done.result()
         except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)  # what is begun is ended, the rest waits for the next run
+            pool.shutdown(cancel_futures=True)  # started batches are finished; the rest remains for the next run
             raise
 
 
@@ -341,7 +341,7 @@ def _search(services: "Services", waiting: Sequence[int]) -> None:
     from registry.jobs import JOBS
 
     job = JOBS["search"]
-    for ids in job.batches(waiting):  # as its messages come: of too many at once the last ones would be put off
+    for ids in job.batches(waiting):  # as its messages do: larger batches postpone the last works
         job(services, ids)
 
 
@@ -357,7 +357,7 @@ def _register(services: "Services", paths: Sequence[Path]) -> None:
 
 @cache
 def _house() -> "Services":
-    """The ports of this process, made once, and Django that finds them."""
+    """Set up Django and return the services of this process, created once."""
     import django
 
     django.setup()

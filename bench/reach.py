@@ -37,13 +37,13 @@ _CLIENTS: Mapping[str, Sequence[str]] = {
     "pypi-source": ("pip", "download", "--quiet", "--no-deps", "--no-binary=:all:", "{0}=={1}"),
     "debian": ("apt-get", "download", "-qq", "{0}={1}"),
 }
-"""What fetches a package into the folder in which it runs, by the registry's name."""
+"""Commands that download a package into the current folder, by registry."""
 
 
 def fetched(folder: Path, registry: str, package: str, version: str) -> Path | None:
-    """The files of a package, unpacked once below this folder; nothing, and a word on stderr, when it can't be had.
+    """Return the files of a package, downloaded and unpacked once below this folder; None, with a message, on failure.
 
-    In the registry ``folder`` a package is a folder of this machine, such as a checkout of somebody's site.
+    In the registry ``folder``, a package is a local folder, such as a checkout of a site.
     """
     if registry == "folder":
         return Path(package)
@@ -79,12 +79,12 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 SITES = Path(__file__).with_name("reach_sites.csv")
 PAGES_EACH = 30
-"""Pages of a package, drawn evenly from its list: one with hundreds doesn't outweigh all others."""
+"""Pages of a package, evenly selected, so that a package with hundreds does not outweigh all others."""
 _SETTLE_MS = 700
 _TABS = 3
 _HOSTS = itertools.count(1)
 _SMALLEST = 200
-"""Bytes of a page; a smaller one only leads on."""
+"""Minimum bytes of a page; smaller ones only redirect."""
 _VECTORS = (".svg", ".svgz")
 _PIXEL = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
@@ -99,38 +99,38 @@ _SCROLL = """async () => {
 
 @dataclass
 class Page:
-    """What the browser asked for, and what the crawler found."""
+    """Pictures requested by the browser and found by the crawler on one page."""
 
     url: str
-    site: str  # where the package is served: a host of its own
+    site: str  # base URL of the package, with its own host
     package: str
     kind: str
-    shown: set[str] = field(default_factory=set)  # pictures that the browser asked for
-    sent: list[str] = field(default_factory=list)  # HTML and style sheets that came, and inline scripts with them
-    needs_others: bool = False  # whether a script of another host, or what scripts ask it for, is lacking
-    found: set[str] = field(default_factory=set)  # addresses that the crawler asked for or refused
-    found_rendering: set[str] = field(default_factory=set)  # the same, with a browser where that promises pictures
-    is_rendered: bool = False  # whether it was then
+    shown: set[str] = field(default_factory=set)  # pictures requested by the browser
+    sent: list[str] = field(default_factory=list)  # received HTML and style sheets, including inline scripts
+    needs_others: bool = False  # whether a script from another host, or data requested by scripts, is missing
+    found: set[str] = field(default_factory=set)  # URLs that the crawler requested or refused
+    found_rendering: set[str] = field(default_factory=set)  # likewise, with a browser for pages where it seems useful
+    is_rendered: bool = False  # whether it was rendered in that run
 
     def in_bytes(self, picture: str) -> bool:
-        """Whether a picture's name stands in what the server sent."""
+        """Return True if the name of a picture occurs in the server's responses."""
         name = urlsplit(picture).path.rpartition("/")[2]
         names = {name, unquote(name), quote(unquote(name))} - {""}
         return any(one in text for text in self.sent for one in names)
 
     @property
     def is_aside(self) -> bool:
-        """Whether its package is one of the third that isn't looked at while the crawler is worked on."""
+        """True if its package belongs to the third that is reserved for evaluation."""
         return is_aside(self.package)
 
     @property
     def is_whole(self) -> bool:
-        """Whether reading it as served finds all its pictures, so that nothing needs to be rendered."""
+        """True if reading the page as served finds all its pictures, so that rendering is not needed."""
         return self.shown <= self.found
 
 
 def main() -> int:
-    """Fetch, serve, look, compare; prints tables and keeps them as JSON."""
+    """Download, serve and compare; print tables and save them as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.reach", description=__doc__)
     parser.add_argument(
         "--sites", type=Path, default=SITES, help="a CSV of package, version, kind, registry, root and pages (folders)"
@@ -169,12 +169,12 @@ def main() -> int:
 
 
 def is_aside(package: str) -> bool:
-    """Whether a package is one of the third that isn't looked at while the crawler is worked on."""
+    """Return True if a package belongs to the third that is reserved for evaluation."""
     return int(sha256(package.encode()).hexdigest(), 16) % 3 == 0
 
 
 def _served(stack: contextlib.ExitStack, site: Mapping[str, str], out: Path, most: int) -> Iterator[Page]:
-    """The pages of a package, which is served until the stack ends."""
+    """Yield the pages of a package, which is served until the stack ends."""
     folder = fetched(out, site["registry"], site["package"], site["version"])
     if folder is None:
         return
@@ -185,14 +185,14 @@ def _served(stack: contextlib.ExitStack, site: Mapping[str, str], out: Path, mos
 
 
 def _pages(root: Path, folder: str, most: int) -> list[str]:
-    """Paths of HTML pages below a folder of the site, evenly out of all of them."""
+    """Return paths of HTML pages below a folder of the site, evenly selected."""
     found = (path for path in (root / folder).rglob("*.htm*") if path.is_file() and path.stat().st_size > _SMALLEST)
     every = sorted(str(path.relative_to(root)) for path in found)
     return every[:: max(1, -(-len(every) // most))]
 
 
 async def _look(pages: Sequence[Page]) -> None:
-    """Open each page, scroll down, and note the pictures it asks for; what lies elsewhere gets one pixel."""
+    """Open each page, scroll down, and record the pictures that it requests. Other hosts return one pixel."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -215,7 +215,7 @@ async def _show(context: BrowserContext, page: Page) -> None:
     async def answer(route: Route) -> None:
         request = route.request
         if request.is_navigation_request() and request.frame == tab.main_frame and page.sent:
-            await route.abort()  # what it goes on to is another page
+            await route.abort()  # navigation to another page
             return
         if request.resource_type == "image":
             page.shown.add(urldefrag(request.url).url)
@@ -237,7 +237,7 @@ async def _show(context: BrowserContext, page: Page) -> None:
         await tab.goto(page.url, wait_until="load", timeout=60_000)
         await tab.evaluate(_SCROLL)
         await tab.wait_for_timeout(_SETTLE_MS)
-    except Exception as error:  # noqa: BLE001 - a page that can't be shown is left out, whatever the browser says
+    except Exception as error:  # noqa: BLE001 - pages that fail are left out, whatever the error
         print(f"{page.url}: {str(error).splitlines()[0]}", file=sys.stderr)
     await tab.unroute_all(behavior="ignoreErrors")
     await tab.close()
@@ -245,13 +245,13 @@ async def _show(context: BrowserContext, page: Page) -> None:
 
 
 def _counts(url: str) -> bool:
-    """Whether a picture counts: no vector, no icon of the tab, no address that carries its bytes."""
+    """Return True if a picture counts: not a vector image, a favicon or a data URL."""
     path = urlsplit(url).path.lower()
     return url.startswith("http") and not path.endswith(_VECTORS) and "favicon" not in path
 
 
 def _crawl(pages: Iterable[Page]) -> None:
-    """Ask the crawler twice, as jobs of exactly these addresses."""
+    """Run the crawler twice, with jobs for exactly these URLs."""
     by_url = {page.url: page for page in pages}
     as_served, rendering = (_lines(by_url, render) for render in (Render.NEVER, Render.AUTO))
     refused, refused_rendering = _refused(as_served), _refused(rendering)
@@ -289,12 +289,12 @@ def _addresses(line: PageLine) -> set[str]:
 
 
 def _refused(lines: Iterable[PageLine]) -> set[str]:
-    """What is refused: a job tells it once, however many pages show it."""
+    """Return the refused URLs. A job reports each only once, however many pages show it."""
     return {refusal.url for line in lines for refusal in line.refusals}
 
 
 def by_kind(pages: Sequence[Page], row: Callable[[str, Sequence[Page]], Row]) -> list[Row]:
-    """A row of each kind, of all, and of the packages that were looked at and those kept aside."""
+    """Return a row for each kind, for all, and for the packages reserved for evaluation and the others."""
     kinds = dict.fromkeys(page.kind for page in pages)
     groups = [(kind, [page for page in pages if page.kind == kind]) for kind in kinds]
     groups += [
@@ -322,7 +322,7 @@ def _row(kind: str, pages: Sequence[Page]) -> Row:
 
 
 def rendered_row(kind: str, pages: Sequence[Page]) -> Row:
-    """What is found with a browser where that promises pictures, and how often it was asked in vain."""
+    """Return the results with a browser where it seems useful, and how often it was used in vain."""
     shown = sum(len(page.shown) for page in pages)
     by_script = [(page, picture) for page in pages for picture in page.shown if not page.in_bytes(picture)]
     whole = [page for page in pages if page.is_whole]

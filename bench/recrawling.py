@@ -1,4 +1,4 @@
-"""The same site crawled again and again while nothing on it changes: requests, bytes and processor time of each run."""
+"""Repeated crawls of an unchanged site: requests, bytes and CPU time of each run."""
 
 import http.server
 import io
@@ -36,12 +36,12 @@ def _runs(product: Product, kind: str) -> Iterator[Row]:
     first = 0
     with apart(_serve, kind) as (base, counts):
         for run in range(1, RUNS + 1):
-            before, begun = processor_seconds(), time.monotonic()
+            before, start_time = processor_seconds(), time.monotonic()
             product.visit(kind, f"{base}/")
-            seconds, wall = processor_seconds() - before, time.monotonic() - begun
+            seconds, wall = processor_seconds() - before, time.monotonic() - start_time
             counts.send("counts")
-            asked: tuple[int, int, int] = counts.recv()
-            requests, unchanged, sent = asked
+            counters: tuple[int, int, int] = counts.recv()
+            requests, unchanged, sent = counters
             first = first or requests
             if run in SHOWN:
                 yield {
@@ -51,7 +51,7 @@ def _runs(product: Product, kind: str) -> Iterator[Row]:
 
 
 def _site() -> dict[str, tuple[str, bytes]]:
-    """315 pages behind a first one, in 15 lists, and 600 pictures: media type and bytes by path."""
+    """Return media type and bytes by path: a first page, 15 lists with 300 pages, and 600 pictures."""
     pages = {f"/list-{n}": [f"/page-{n}-{m}" for m in range(A_LIST)] for n in range(LISTS)}
     site = {"/": ("text/html", _links(pages))}
     for path, links in pages.items():
@@ -70,7 +70,7 @@ def _links(paths: Iterable[str]) -> bytes:
 
 
 def as_jpeg(name: str) -> bytes:
-    """A small picture of its own for each name."""
+    """Return a small picture, different for each name."""
     digest, file = sha256(name.encode()).digest(), io.BytesIO()
     Image.frombytes("RGB", (2, 5), digest[:30]).resize((160, 120)).save(file, "JPEG")
     return file.getvalue()
@@ -78,14 +78,14 @@ def as_jpeg(name: str) -> bytes:
 
 @contextmanager
 def apart(serve: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
-    """Serve from a process of its own, which says what it was asked for since it was asked that last."""
+    """Serve from a separate process, which reports on request the number of requests since the last report."""
     here, there = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(*arguments, there), daemon=True)
     server.start()
     try:
         yield f"http://{HOST}:{here.recv()}", here
     finally:
-        server.kill()  # it has nothing to put away
+        server.kill()  # it has nothing to clean up
         server.join()
 
 

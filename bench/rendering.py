@@ -1,4 +1,4 @@
-"""What rendering pages gains and costs: pages that scripts make, pages that are whole as served, and those between."""
+"""Benefit and cost of rendering pages: pages made by scripts, pages complete as served, and pages in between."""
 
 import contextlib
 import subprocess
@@ -14,19 +14,19 @@ from tests.assets.scripted import LOREM, SHELL, serve_made, serve_whole
 from tests.assets.site import Site
 
 MADE, WHOLE, BUSY = 6, 6, 6
-"""Hosts whose pages scripts make, whose pages are whole as served, and whose articles run many scripts in vain."""
+"""Hosts with pages made by scripts, with pages complete as served, and with articles with many useless scripts."""
 ARTICLES = 8
 
 
 def measure() -> list[Row]:
-    """Crawl the same pages without a browser, where that promises pictures, and with one always."""
+    """Crawl the same pages without a browser, with one where it seems useful, and always with one."""
     with contextlib.ExitStack() as stack:
         pages = dict(_pages(stack))
         return [_crawled(render, pages) for render in Render]
 
 
 def _pages(stack: contextlib.ExitStack) -> Iterator[tuple[str, tuple[bool, set[str]]]]:
-    """Each page with whether its scripts make it, and its pictures."""
+    """Yield each page with its pictures, and whether its scripts create them."""
     for number in range(MADE + WHOLE + BUSY):
         site = stack.enter_context(Site(host=f"127.0.1.{number + 1}"))
         if number < MADE:
@@ -40,7 +40,7 @@ def _pages(stack: contextlib.ExitStack) -> Iterator[tuple[str, tuple[bool, set[s
 
 
 def _serve_busy(site: Site) -> dict[str, list[str]]:
-    """Articles of one picture, with scripts that count and show nothing: what they look like promises pictures."""
+    """Serve articles with one picture and scripts without visible effect, which look as if rendering were useful."""
     scripts = "".join(f"<script>window.counted{place} = {place}</script>" for place in range(8))
     for number in range(ARTICLES):
         site.page(f"/{number}.html", SHELL.format(f'{LOREM}<img src="/{number}.jpg">', scripts))
@@ -64,14 +64,14 @@ def _crawled(render: Render, pages: dict[str, tuple[bool, set[str]]]) -> Row:
         command = [sys.executable, "-m", "crawler", str(folder / "job.json"), "--out", str(folder / "lines")]
         subprocess.run(command, check=True)
         lines = list(read_lines((folder / "lines").read_bytes().splitlines(keepends=True)))
-    told = [line for line in lines if isinstance(line, PageLine)]
+    page_lines = [line for line in lines if isinstance(line, PageLine)]
     (end,) = (line for line in lines if isinstance(line, EndLine))
     there = {picture for _, pictures in pages.values() for picture in pictures}
-    seen = {sighting.image_url for line in told for sighting in line.sightings}
-    rendered = [line.url for line in told if line.render_seconds]
+    seen = {sighting.image_url for line in page_lines for sighting in line.sightings}
+    rendered = [line.url for line in page_lines if line.render_seconds]
     return {
         "render": str(render),
-        "pages": len(told),
+        "pages": len(page_lines),
         "pictures there": len(there),
         "seen": len(there & seen),
         "others": len(seen - there),

@@ -1,4 +1,4 @@
-"""Reports over many cases: how long all files of one take, and how much memory. Facts and pictures are generated."""
+"""Reports over many cases: time for all files of one, and memory. Facts and pictures are generated."""
 
 import io
 import resource
@@ -48,7 +48,7 @@ from indexer.draw.pair import Pair
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 SIZE = (1600, 1067)
 PAIRS = 8
-"""Pairs that are really drawn; each case has the drawings of one of them, with bytes of its own at the end."""
+"""Number of pairs that are drawn. Each case has the drawings of one of them, with different bytes appended."""
 SHIFT = ((1.25, 0.0, 80.0), (0.0, 1.25, 40.0), (0.0, 0.0, 1.0))
 COMPARED = Verification(
     decision=Decision.CERTAIN,
@@ -69,18 +69,18 @@ SOFTWARE = SoftwareFacts("Exhibit", "bench", "bench-pipeline")
 
 
 class Drawn:
-    """The drawings of some pairs, made once."""
+    """Drawings of some pairs, created once."""
 
     def __init__(self) -> None:
         self._pairs = [_drawings(seed) for seed in range(PAIRS)]
 
     def of(self, number: int) -> Mapping[str, bytes]:
-        """The pictures of a case. No two cases share bytes, so that none is decoded for another."""
+        """Return the pictures of a case. No two cases share bytes, so that each is decoded separately."""
         return _Own(self._pairs[number % PAIRS], number.to_bytes(8, "big"))
 
 
 class _Own(Mapping[str, bytes]):
-    """Pictures with an ending of their own, made when they are asked for, as they are read in the product."""
+    """Pictures with a case-specific suffix, created on access, as they are read in the product."""
 
     def __init__(self, shared: Mapping[str, bytes], ending: bytes) -> None:
         self._shared = shared
@@ -115,9 +115,9 @@ def _jpeg(picture: Image.Image) -> bytes:
 
 
 def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
-    """A confirmed and sealed case with three witnesses."""
+    """Create a confirmed and sealed case with three timestamp receipts."""
     registered = PictureFacts(Digest.of(pictures[WORK]), len(pictures[WORK]), "JPEG", *SIZE, WORK)
-    found = PictureFacts(Digest.of(pictures[FOUND]), len(pictures[FOUND]), "JPEG", 1200, 800, FOUND)
+    found_picture = PictureFacts(Digest.of(pictures[FOUND]), len(pictures[FOUND]), "JPEG", 1200, 800, FOUND)
     facts = CaseFacts(
         number=str(number),
         bundle=1,
@@ -128,8 +128,8 @@ def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
         written_at=NOON,
         software=SOFTWARE,
         work=_work(number, registered),
-        sightings=(_sighting(number, found),),
-        matches=(_match(registered, found),),
+        sightings=(_sighting(number, found_picture),),
+        matches=(_match(registered, found_picture),),
         licence_check=LicenceCheckFacts(NOON, 14, False, "The owner's licences cover no such use.", ()),  # noqa: FBT003 - a field
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),
@@ -194,7 +194,7 @@ def _witnesses() -> tuple[WitnessFacts, ...]:
 
 
 def sample_head(cases: int) -> ReportFacts:
-    """Everything but the cases."""
+    """Create the report's facts without the cases."""
     refused = (RefusalCount("robots", 12), RefusalCount("timeout", 3))
     crawl = CrawlCoverage(
         "https://shop.example/", "site", NOON - timedelta(days=2), NOON, 214, 1630, 301_220_114, refused
@@ -219,7 +219,7 @@ LANGUAGE = "en"
 
 
 def measure(counts: Sequence[int]) -> list[Row]:
-    """A report of each size, each in a process of its own, whose memory is told."""
+    """Create a report of each size, each in a separate process, whose memory is measured."""
     return [_apart(count) for count in counts]
 
 
@@ -240,7 +240,7 @@ def _apart(count: int) -> Row:
 
 
 def make(count: int) -> tuple[float, ...]:
-    """Make one report; returns seconds, processor seconds, peak and earlier memory in MiB, volumes, MB of all files."""
+    """Create one report. Returns seconds, CPU seconds, peak and initial MiB, volumes, and MB of all files."""
     drawn = Drawn()
     before = _peak()
     started, spent = time.monotonic(), time.process_time()

@@ -1,8 +1,9 @@
-"""Hash retrieval at large sizes: pictures a second with all query variants, and what is lost of an exhaustive search.
+"""Hash retrieval at large sizes: pictures a second with all query variants, and the loss against exhaustive search.
 
-Millions of photographs aren't at hand, so entries are made of real hashes: the low quarter of the coefficients of one
-photograph, the other three of others, and every bit flipped as often as edits flip it. What is asked are entries
-changed by the very bits that real edits of photographs change; only edits within :data:`HASH_WITHIN` bits count.
+Millions of photographs are not available, so entries are generated from real hashes: the low quarter of the
+coefficients of one photograph, the other three of others, and every bit flipped as often as edits flip it. Queries are
+entries changed by the same bits that real edits of photographs change. Only edits within :data:`HASH_WITHIN` bits are
+used.
 """
 
 import multiprocessing
@@ -38,19 +39,19 @@ Bits = NDArray[np.uint8]
 SEED = 8
 SIDE = 512
 EDITED = 100
-"""Photographs whose edits are measured."""
+"""Number of photographs whose edits are measured."""
 ASKED = 1_200
 AGAINST = 50
-"""Pictures that are compared with an exhaustive search by FAISS: that is slow."""
+"""Pictures that are compared with FAISS's exhaustive search, which is slow."""
 TOGETHER = 32
-"""Pictures in one search: as many as a batch of the step that matches."""
+"""Pictures in one search: as many as in a batch of the matching step."""
 CORES = 2
 AT_ONCE = 500_000
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way of searching: how many answers a hash, pictures together in one search, and processes."""
+    """A search configuration: results for each hash, pictures in one search, and processes."""
 
     name: str
     nearest: int
@@ -68,7 +69,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Wall-clock seconds, seconds of all cores together, and MiB that a process shares with nobody."""
+    """Wall seconds, CPU seconds of all cores, and private MiB of a process."""
 
     seconds: float
     cpu: float
@@ -77,12 +78,12 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What real photographs and their edits tell.
+    """Statistics of real photographs and their edits.
 
     Attributes:
-        hashes: of photographs in all orientations.
-        masks: for each edit within reach, the bits that it changed, in the original's orientation.
-        flips: how often each of the 256 bits flips in edits.
+        hashes: Hashes of photographs in all orientations.
+        masks: Changed bits for each edit within reach, in the original's orientation.
+        flips: Frequency with which edits flip each of the 256 bits.
     """
 
     hashes: Bits
@@ -91,14 +92,14 @@ class Measured:
 
 
 def measure(photos: Sequence[Path], entries: int) -> list[Row]:
-    """Build an index of so many entries in a folder that is removed afterwards, and ask it.
+    """Build an index with ``entries`` entries in a temporary folder, and search it.
 
     Args:
-        photos: pictures to make entries and questions of.
-        entries: how many.
+        photos: Pictures from which entries and queries are made.
+        entries: Number of entries.
 
     Returns:
-        One row for each way of searching.
+        One row for each search configuration.
     """
     known = real_hashes(photos)
     with tempfile.TemporaryDirectory(prefix="exhibit-retrieval-") as name:
@@ -119,7 +120,7 @@ def measure(photos: Sequence[Path], entries: int) -> list[Row]:
 
 
 def real_hashes(photos: Sequence[Path], edited: int = EDITED) -> Measured:
-    """Hashes of photographs, and what edits of so many of them change."""
+    """Return hashes of photographs, and the changes by edits of ``edited`` of them."""
     chosen = list(photos)
     random.Random(SEED).shuffle(chosen)
     hashes, masks = [], []
@@ -134,7 +135,7 @@ def real_hashes(photos: Sequence[Path], edited: int = EDITED) -> Measured:
 
 
 def _masks(data: bytes, original: Bits, seed: int) -> Iterator[Bits | None]:
-    """For each edit the bits that it changes in the nearest orientation, trimmed or not; nothing beyond reach."""
+    """Yield for each edit the bits that it changes in the nearest orientation, trimmed or not; None beyond reach."""
     picture = Image.fromarray(decode(data, Limits(), at_least=SIDE).pixels)
     for name in EDITS:
         edited = apply(name, picture, [], seed).data
@@ -148,7 +149,7 @@ def _small(data: bytes) -> NDArray[np.uint8]:
 
 
 def _forms(data: bytes) -> Iterator[NDArray[np.uint8]]:
-    """The small grey picture that the hash looks at: whole, then inside constant borders."""
+    """Yield the small grey picture from which the hash is computed: whole, then without constant borders."""
     image = Image.fromarray(decode(data, Limits(), at_least=SIDE).pixels).convert("L")
     yield shrink(image)
     box = content_box(np.asarray(image))
@@ -157,7 +158,7 @@ def _forms(data: bytes) -> Iterator[NDArray[np.uint8]]:
 
 
 def entries_of(known: Measured, count: int) -> Iterator[tuple[NDArray[np.int64], Bits]]:
-    """Batches of numbers from 1 and hashes."""
+    """Yield batches of numbers (from 1) and hashes."""
     for start in range(0, count, AT_ONCE):
         chance = np.random.default_rng([SEED, start])
         size = min(AT_ONCE, count - start)
@@ -171,7 +172,7 @@ def entries_of(known: Measured, count: int) -> Iterator[tuple[NDArray[np.int64],
 
 
 def _noise(known: Measured, size: int, chance: np.random.Generator) -> Bits:
-    """Bits that are set as often as edits flip them, drawn in pieces that fit into memory."""
+    """Return bits that are set as often as edits flip them, drawn in chunks that fit into memory."""
     limits = np.round(known.flips * 255).astype(np.uint8)
     pieces = [
         np.packbits(chance.integers(0, 255, (min(20_000, size - start), 256), np.uint8) < limits, axis=1)
@@ -181,18 +182,18 @@ def _noise(known: Measured, size: int, chance: np.random.Generator) -> Bits:
 
 
 def questions(known: Measured, entries: int) -> Asked:
-    """Entries that are asked for, and edited copies of them."""
+    """Return entries to search for, and edited copies of them."""
     chance = np.random.default_rng([SEED, entries])
-    wanted = np.sort(chance.choice(entries, min(ASKED, entries), replace=False)) + 1
-    parts = entries_of(known, entries)  # made anew: nothing of them was kept in memory
-    hashes = np.concatenate([rows[np.isin(numbers, wanted)] for numbers, rows in parts])
-    order = chance.permutation(len(wanted))
-    changed = hashes[order] ^ known.masks[chance.integers(0, len(known.masks), len(wanted))]
-    return Asked(wanted[order], np.array([turned(row) for row in changed]))
+    numbers_asked = np.sort(chance.choice(entries, min(ASKED, entries), replace=False)) + 1
+    parts = entries_of(known, entries)  # generated again, because they are not kept in memory
+    hashes = np.concatenate([rows[np.isin(numbers, numbers_asked)] for numbers, rows in parts])
+    order = chance.permutation(len(numbers_asked))
+    changed = hashes[order] ^ known.masks[chance.integers(0, len(known.masks), len(numbers_asked))]
+    return Asked(numbers_asked[order], np.array([turned(row) for row in changed]))
 
 
 def turned(packed: Bits) -> Bits:
-    """All orientations of a hash, itself first, as far as its bits tell: (8, 32)."""
+    """Return all orientations of a hash, as far as its bits determine them, the unchanged one first: (8, 32)."""
     square: NDArray[np.uint8] = np.unpackbits(packed).reshape(16, 16)
     odd = np.arange(16, dtype=np.uint8) % 2
     forms = []
@@ -204,16 +205,16 @@ def turned(packed: Bits) -> Bits:
 
 
 def _searched(way: Way, folder: Path, asked: Asked) -> dict[str, object]:
-    """Ask the product's index in so many processes that map the same files."""
+    """Search the product's index in several processes that map the same files."""
     parts = np.array_split(asked.hashes, way.cores)
     calls = [folder] * way.cores, parts, [way.nearest] * way.cores, [way.together] * way.cores
     with ProcessPoolExecutor(way.cores, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(_ask, calls[0], [part[:2] for part in parts], *calls[2:]))  # opened and mapped
+        list(pool.map(_ask, calls[0], [part[:2] for part in parts], *calls[2:]))  # opens and maps the files
         started = time.monotonic()
         answers = list(pool.map(_ask, *calls))
         spent = Spent(time.monotonic() - started, sum(one.cpu for _, one in answers))
-    found = [numbers for answer, _ in answers for numbers in answer]
-    return _row(way, asked, found, spent) | {"own MiB a process": max(round(one.memory) for _, one in answers)}
+    results = [numbers for answer, _ in answers for numbers in answer]
+    return _row(way, asked, results, spent) | {"own MiB a process": max(round(one.memory) for _, one in answers)}
 
 
 def _row(way: Way, asked: Asked, found: Sequence[set[int]], spent: Spent) -> dict[str, object]:
@@ -231,14 +232,14 @@ def _row(way: Way, asked: Asked, found: Sequence[set[int]], spent: Spent) -> dic
 
 
 def _ask(folder: Path, hashes: Bits, nearest: int, together: int) -> tuple[list[set[int]], Spent]:
-    """What is found for each picture, and what it took."""
+    """Return the results for each picture, and their cost."""
     index = _opened(folder)
     started, began = time.monotonic(), time.process_time()
-    found = []
+    results = []
     for start in range(0, len(hashes), together):
         rows = hashes[start : start + together].reshape(-1, 32)
-        found += _by_picture(index.search(rows, k=nearest, within=HASH_WITHIN))
-    return found, Spent(time.monotonic() - started, time.process_time() - began, _own_memory())
+        results += _by_picture(index.search(rows, k=nearest, within=HASH_WITHIN))
+    return results, Spent(time.monotonic() - started, time.process_time() - began, _own_memory())
 
 
 @cache
@@ -247,23 +248,23 @@ def _opened(folder: Path) -> FaissIndex:
 
 
 def _by_picture(hits: list[list[Hit]]) -> list[set[int]]:
-    """The numbers of the nearest to the eight hashes of each picture: as many as the product asks for, not more."""
+    """Return the nearest numbers to the eight hashes of each picture, limited as in the product."""
     rows = [[hit.number for hit in row[:HASH_NEAREST]] for row in hits]
     return [set(chain.from_iterable(rows[start : start + 8])) for start in range(0, len(rows), 8)]
 
 
 def _own_memory() -> float:
-    """MiB that this process shares with nobody, or its peak where the system doesn't say."""
+    """Return the private MiB of this process, or its peak if the system does not report them."""
     try:
         pages = Path("/proc/self/smaps_rollup").read_text()
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    kept = [int(line.split()[1]) for line in pages.splitlines() if line.startswith(("Private_Dirty", "Private_Clean"))]
-    return sum(kept) / 1024
+    sizes = [int(line.split()[1]) for line in pages.splitlines() if line.startswith(("Private_Dirty", "Private_Clean"))]
+    return sum(sizes) / 1024
 
 
 def _by_faiss(known: Measured, entries: int, asked: Asked) -> dict[str, object]:
-    """The first questions to FAISS's flat index, all at once, with a thread for each core."""
+    """Run the first queries on FAISS's flat index, all at once, with one thread for each core."""
     import faiss as library  # noqa: PLC0415 - after the threads are set
 
     faiss: Any = library

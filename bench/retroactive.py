@@ -1,9 +1,9 @@
-"""New works against pictures seen before: one, a hundred, then as many as are asked for, from files to what was found.
+"""New works against pictures seen before: one, a hundred, then as many as requested, from files to matches.
 
-The pictures seen are rows made of real fingerprints (:mod:`bench.retrieval`, and mixtures of real descriptors), put in
-by binary COPY; among them are real copies of a hundred works and photographs of strangers, brought in by a crawl of a
-folder. All goes through the steps. Nobody has the bytes of the rows that are made: how many of them resemble a work is
-counted, not compared; of the strangers that do, both.
+The seen pictures are rows made of real fingerprints (:mod:`bench.retrieval`, and mixtures of real descriptors),
+inserted by binary COPY. Among them are real copies of a hundred works and unrelated photographs, imported by a crawl of
+a folder. All pass through the product's steps. Generated rows have no files, so those that resemble a work are only
+counted; similar unrelated photographs are also compared.
 """
 
 import os
@@ -35,27 +35,27 @@ if TYPE_CHECKING:
 
 SEED = 9
 WORKS = 101
-"""One that is searched alone, and a hundred that are searched together; each has a copy among the pictures."""
+"""One work that is searched alone, and a hundred that are searched together. Each has a copy among the pictures."""
 COPY_EDITS = ("jpeg30", "crop70", "mirror", "text", "rot90")
 OWN = 0.8
-"""How much of a made descriptor is one real descriptor's; the rest is another's."""
+"""Share of one real descriptor in a generated one; the rest comes from another."""
 SOURCES, EDITED = 400, 15
-"""Photographs whose hashes and descriptors the others are mixed of, and how many show which bits of hashes change."""
+"""Photographs whose hashes and descriptors are mixed, and how many determine which bits of hashes change."""
 STRANGERS = 3_000
-"""Photographs besides those that are seen with their bytes, at most."""
+"""Maximum number of unrelated photographs that are seen with their files."""
 AT_ONCE = 20_000
 MIX_SPREAD = 0.03
 REGISTERED = 10_000
-"""So many of the pictures count as registered too."""
+"""Number of the pictures that also count as registered."""
 
 
 def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[Row]:
-    """Run the product with so many pictures seen, in a data folder of its own that is removed afterwards.
+    """Run the product with a number of pictures seen before, in a temporary data folder.
 
     Args:
-        photos: of which works and the fingerprints of pictures are made.
-        pictures: seen before.
-        works: that are registered; parts of photographs where these are too few.
+        photos: Photographs from which works and fingerprints are made.
+        pictures: Number of pictures seen before.
+        works: Number of registered works; parts of photographs if these are too few.
     """
     with tempfile.TemporaryDirectory(prefix="exhibit-retroactive-") as name:
         Path(name).chmod(0o755)
@@ -76,7 +76,7 @@ def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[R
 
 
 def _copies(folder: Path, works: Sequence[Path]) -> Path:
-    """One edited copy of each work, in a folder."""
+    """Write one edited copy of each work to a folder."""
     into = folder / "copies"
     into.mkdir()
     for place, path in enumerate(works):
@@ -114,12 +114,12 @@ def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Itera
             search(left)
         spent = _spent(began)
         yield {"what": "compare the rest", "works": len(portion), **spent, **product.past(waiting)}
-    new = works[0].read_bytes() + b" "  # a work of its own, whose copy waits
+    new = works[0].read_bytes() + b" "  # a separate work, whose copy is present
     waiting_copy = product.seen(new + b" ")
     began = _now()
     product.add(new)
-    found = product.match_one(waiting_copy)
-    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(began), **nothing, "found": found}
+    matches = product.match_one(waiting_copy)
+    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(began), **nothing, "found": matches}
 
 
 def _now() -> tuple[float, float]:
@@ -133,12 +133,12 @@ def _spent(began: tuple[float, float]) -> Row:
 
 
 def _put_in(photos: Sequence[Path], count: int) -> None:
-    """Rows of pictures whose bytes nobody has: digest, fingerprints and their places in the index."""
+    """Insert rows of pictures without files: digest, fingerprints and their positions in the index."""
     from django.db import connection, transaction  # noqa: PLC0415
 
     known, real = real_hashes(photos[:SOURCES], EDITED), described(photos[:SOURCES])
     with transaction.atomic(), connection.cursor() as wrapped:
-        cursor: Cursor = wrapped.cursor  # the driver's own, behind Django's
+        cursor: Cursor = wrapped.cursor  # the driver's own, wrapped by Django's
         cursor.execute("SELECT coalesce(max(id), 0) FROM registry_picture")
         first = _one(cursor) + 1
         _copy_pictures(cursor, first, count)
@@ -193,7 +193,7 @@ def _copy_vectors(cursor: "Cursor", space: str, part: str, first: int, batches: 
 
 
 def _number(cursor: "Cursor", collection: str, first: int, end: int) -> None:
-    """The additions of new fingerprints to a collection, numbered on."""
+    """Add new fingerprints to a collection, with consecutive numbers."""
     cursor.execute(
         """
         WITH last AS (SELECT space_id, max(number) AS number FROM registry_indexchange
@@ -209,14 +209,14 @@ def _number(cursor: "Cursor", collection: str, first: int, end: int) -> None:
 
 
 def described(photos: Sequence[Path]) -> NDArray[np.float32]:
-    """Descriptors of photographs, one row each."""
+    """Return descriptors of photographs, one row each."""
     return np.concatenate(
         [BUILT_IN.vectors([decode(path.read_bytes(), Limits(), at_least=224).pixels]) for path in photos]
     )
 
 
 def mixed(real: NDArray[np.float32], count: int, seed: int) -> Iterator[NDArray[np.float32]]:
-    """Mixtures of two real descriptors with a little noise, of unit length."""
+    """Yield mixtures of two real descriptors with a little noise, of unit length."""
     for start in range(0, count, AT_ONCE):
         chance = np.random.default_rng([SEED, seed, start])
         one, other = real[chance.integers(0, len(real), (2, min(AT_ONCE, count - start)))]

@@ -1,6 +1,6 @@
-"""Whether what is found can be shown to others: copies of every kind, each confirmed, sealed and verified.
+"""Check that all matches lead to valid evidence: copies of every kind, each confirmed, sealed and verified.
 
-A bundle that an honest installation seals and its own verifier fails is worse than none.
+A bundle that an honest installation seals but its own verifier rejects is worse than none.
 """
 
 import random
@@ -22,7 +22,7 @@ from indexer.edits import EDITS, apply
 
 WORKS = 2
 BESIDE = 8
-"""Photographs that stand beside and behind copies."""
+"""Photographs placed beside and behind copies."""
 CHAINS, LENGTH = 6, 2
 STRENGTHS = (0.3, 0.6, 0.9)
 COUNTED = ("copies", "cases", "pass")
@@ -33,9 +33,9 @@ class Copy:
     """A copy of a work.
 
     Attributes:
-        family: of what was done to it.
-        name: what that was.
-        data: the file.
+        family: Kind of the change.
+        name: Name of the change.
+        data: The file.
     """
 
     family: str
@@ -44,8 +44,8 @@ class Copy:
 
 
 def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
-    """By family: copies, those that opened a case, bundles that pass; what fails is named on standard error."""
-    told: dict[str, Counter[str]] = defaultdict(Counter)
+    """Count by family: copies, copies that opened a case, valid bundles. Failures are printed to standard error."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     shuffled = random.Random(seed).sample(list(photos), len(photos))
     if len(shuffled) < works + BESIDE:
         raise SystemExit(f"{works} works and {BESIDE} photos beside them are needed: --photos DIR")
@@ -54,19 +54,19 @@ def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
         for path in shuffled[:works]:
             owner = product.owner_of(path.read_bytes())
             for number, copy in enumerate(copies(path, shuffled[-BESIDE:], seed)):
-                progress(sum(count["copies"] for count in told.values()))
-                count = told[copy.family]
+                progress(sum(count["copies"] for count in counts.values()))
+                count = counts[copy.family]
                 count["copies"] += 1
                 for failed in product.failed_of(owner, copy.data, f"{owner.slug}-{number}", Path(folder)):
                     count["cases"] += 1
                     count["pass"] += not failed
                     for said in failed:
                         print(f"{path.name}, {copy.name}: {said}", file=sys.stderr)
-    return [{"family": family, **{name: count[name] for name in COUNTED}} for family, count in told.items()]
+    return [{"family": family, **{name: count[name] for name in COUNTED}} for family, count in counts.items()]
 
 
 def copies(path: Path, others: Sequence[Path], seed: int) -> Iterator[Copy]:
-    """A photograph as every edit, every operation and some chains of these leave it."""
+    """Yield a photograph in every edit, every primitive and some chains of these."""
     chance = random.Random(f"{seed}:{path.name}")
     picture, beside = opened(path), [opened(other) for other in others]
     for name in EDITS:

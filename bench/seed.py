@@ -35,7 +35,7 @@ WORDS = ("harbour", "market", "bridge", "mountain", "portrait", "winter", "river
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is made."""
+    """Numbers of rows to create."""
 
     works: int
     sightings: int
@@ -47,41 +47,41 @@ class Sizes:
 
     @property
     def found(self) -> int:
-        """Different pictures that were seen: each some times."""
+        """Number of different pictures seen, each several times."""
         return max(2 * self.cases, self.sightings // 4)
 
     @property
     def crawls(self) -> int:
-        """All runs of all watches."""
+        """Number of runs of all watches."""
         return WATCHES * RUNS
 
     @property
     def refused(self) -> int:
-        """Refusals of a crawl."""
+        """Number of refusals of a crawl."""
         return max(1, self.sightings // 5_000)
 
     @property
     def files(self) -> int:
-        """Files of an upload: half of the works have come so."""
+        """Number of files of an upload. Half of the works were uploaded."""
         return max(1, self.works // 2 // UPLOADS)
 
     @property
     def packages(self) -> int:
-        """Packages of some bundles each."""
+        """Number of packages with several bundles each."""
         return max(1, self.cases // 100)
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """What the rows are made from.
+    """Source of the rows.
 
     Attributes:
-        owner: its primary key.
-        person: who has decided.
-        sizes: how much.
-        thumbnails: digests of pictures in the blob store, which all rows share.
-        moment: now.
-        chance: the same for the same seed.
+        owner: Primary key of the owner.
+        person: User who made the decisions.
+        sizes: Numbers of rows.
+        thumbnails: Digests of pictures in the blob store, shared by all rows.
+        moment: Current time.
+        chance: Seeded random numbers.
     """
 
     owner: int
@@ -92,7 +92,7 @@ class Seed:
     chance: random.Random
 
     def tables(self) -> "Iterator[tuple[str, type[Model], Iterator[Row]]]":
-        """Every table with its rows."""
+        """Yield every table with its rows."""
         from registry import models
 
         sizes = self.sizes
@@ -133,7 +133,7 @@ class Seed:
         return since + (self.moment - since) * self.chance.random()
 
     def _found(self, number: int) -> int:
-        """The picture of a sighting, and of the match that is seen there."""
+        """Return the picture of a sighting, and of the match seen there."""
         return self.sizes.works + (number - 1) % self.sizes.found + 1
 
     def _work_of(self, case: int) -> int:
@@ -160,27 +160,27 @@ class Seed:
         title = f"{self.chance.choice(WORDS).title()} at the {self.chance.choice(WORDS)} {number}"
         flags = ["plain"] if number % 400 == 0 else []
         author = f"Photographer {number % 200}"
-        told = {"title": title, "author": author, "source_name": f"img_{number:06}.jpg", "low_information": flags}
-        return self._numbered(number) | {"registered_at": self._some_time()} | told
+        values = {"title": title, "author": author, "source_name": f"img_{number:06}.jpg", "low_information": flags}
+        return self._numbered(number) | {"registered_at": self._some_time()} | values
 
     def _fingerprints(self) -> Iterator[Row]:
-        """Local features of no length: workers that run for this database have nothing to measure."""
+        """Yield empty local features, so that workers that run on this database have nothing to measure."""
         from registry.fingerprints.fingerprints import space_id
 
-        told = {"space_id": space_id(ROOTSIFT), "part": LOCAL, "vector": b""}
-        return ({"id": number, "picture_id": number} | told for number in range(1, self.sizes.works + 1))
+        values = {"space_id": space_id(ROOTSIFT), "part": LOCAL, "vector": b""}
+        return ({"id": number, "picture_id": number} | values for number in range(1, self.sizes.works + 1))
 
     def _watch(self, number: int) -> Row:
         sources = [{"kind": "site", "url": f"https://www.party-{number}.example/"}]
-        # paused: nothing seeded may be visited by workers that run for this database
+        # Paused, so that workers that run on this database visit nothing.
         return self._numbered(number) | {"name": f"Watch {number}", "sources": sources, "paused": True}
 
     def _crawl(self, number: int) -> Row:
         watch, run = divmod(number - 1, RUNS)
         started = self.moment - timedelta(days=RUNS - run, minutes=watch)
         ended = {"finished_at": started + timedelta(hours=1), "state": "done", "reason": "finished", "pages": 2_000}
-        counted = {"pictures": self.sizes.sightings // self.sizes.crawls}
-        return {"id": number, "watch_id": watch + 1, "number": run + 1, "started_at": started, **ended, **counted}
+        counts = {"pictures": self.sizes.sightings // self.sizes.crawls}
+        return {"id": number, "watch_id": watch + 1, "number": run + 1, "started_at": started, **ended, **counts}
 
     def _refusal(self, number: int) -> Row:
         crawl = (number - 1) // self.sizes.refused + 1
@@ -230,8 +230,8 @@ class Seed:
     def _case(self, number: int) -> Row:
         decision, opened = _decision(number), self._some_time()
         decided = {"decided_at": opened + (self.moment - opened) / 2, "decided_by": self.person, "reason": "Looked at."}
-        told = {"work_id": self._work_of(number), "party": _party(number - 1), "opened_at": opened}
-        return self._numbered(number) | told | {"decision": decision} | ({} if decision == "open" else decided)
+        values = {"work_id": self._work_of(number), "party": _party(number - 1), "opened_at": opened}
+        return self._numbered(number) | values | {"decision": decision} | ({} if decision == "open" else decided)
 
     def _capture(self, number: int) -> Row:
         place = 2 * number - 1
@@ -240,8 +240,8 @@ class Seed:
         return {"id": number, "case_id": number, "sighting_id": place, **keys, **ended}
 
     def _line(self, number: int) -> Row:
-        told = {"kind": "opened", "sentence": "A match at a new place."}
-        return {"id": number, "case_id": (number - 1) // 3 + 1, "at": self._some_time(), **told}
+        values = {"kind": "opened", "sentence": "A match at a new place."}
+        return {"id": number, "case_id": (number - 1) // 3 + 1, "at": self._some_time(), **values}
 
     def _licence(self, number: int) -> Row:
         return self._numbered(number) | {"licensee": f"Licensee {number}", "domain": f"licensee-{number}.example"}
@@ -253,8 +253,8 @@ class Seed:
     def _package(self, number: int) -> Row:
         file = {"name": "studio-case-1-bundle-1.zip", "digest": "00" * 32, "size": 2_000_000, "crc": 0}
         made = {"made_at": self.moment, "expires_at": self.moment + timedelta(days=30), "state": "done"}
-        asked = {"recipient": "court", "asked_by": self.person, "files": [file] * PACKED}
-        return self._numbered(number) | asked | made
+        request = {"recipient": "court", "asked_by": self.person, "files": [file] * PACKED}
+        return self._numbered(number) | request | made
 
     def _packed(self) -> Iterator[Row]:
         bundles = sum(1 for _ in self._confirmed())
@@ -266,30 +266,30 @@ class Seed:
 
     def _report(self, number: int) -> Row:
         file = {"name": f"report-{number}.pdf", "digest": "00" * 32, "size": 4_000_000, "media_type": "application/pdf"}
-        asked = {"title": f"Report {number}", "preparer": self.person}
-        return self._numbered(number) | {"parameters": asked, "files": [file], "state": "done"}
+        parameters = {"title": f"Report {number}", "preparer": self.person}
+        return self._numbered(number) | {"parameters": parameters, "files": [file], "state": "done"}
 
     def _notice(self, number: int, case: int) -> Row:
-        told = {"kind": "dmca", "language": "en", "party": _party(case - 1), "created_by": self.person}
+        values = {"kind": "dmca", "language": "en", "party": _party(case - 1), "created_by": self.person}
         return (
-            self._numbered(number) | told | {"state": "sent", "created_at": self._some_time(), "sent_at": self.moment}
+            self._numbered(number) | values | {"state": "sent", "created_at": self._some_time(), "sent_at": self.moment}
         )
 
     def _upload(self, number: int) -> Row:
-        told = {"started_by": self.person, "started_at": self._some_time(), "closed_at": self.moment}
-        return self._numbered(number) | told | {"announced": self.sizes.files}
+        values = {"started_by": self.person, "started_at": self._some_time(), "closed_at": self.moment}
+        return self._numbered(number) | values | {"announced": self.sizes.files}
 
     def _file(self, number: int) -> Row:
         upload = (number - 1) // self.sizes.files + 1
-        told = {"name": f"img_{number:06}.jpg", "digest": _digest("file", number), "size": 200_000, "state": "done"}
+        values = {"name": f"img_{number:06}.jpg", "digest": _digest("file", number), "size": 200_000, "state": "done"}
         refused = number % 100 == 0
         work = None if refused else (number - 1) % self.sizes.works + 1
         outcome, reason = ("refused", "damaged") if refused else ("registered", "")
-        return {"id": number, "upload_id": upload, **told, "work_id": work, "outcome": outcome, "reason": reason}
+        return {"id": number, "upload_id": upload, **values, "work_id": work, "outcome": outcome, "reason": reason}
 
     def _event(self, number: int) -> Row:
-        told = {"kind": "case.opened", "about": {"case": number}, "at": self._some_time()}
-        return {"id": number, "owner_id": self.owner, **told}
+        values = {"kind": "case.opened", "about": {"case": number}, "at": self._some_time()}
+        return {"id": number, "owner_id": self.owner, **values}
 
     def _numbered(self, number: int) -> Row:
         return {"id": number, "owner_id": self.owner, "number": number}
@@ -312,7 +312,7 @@ def _decision(case: int) -> str:
 
 
 _CROWD = [f"party-{int(random.Random(n).paretovariate(0.6)) % PARTIES}.example" for n in range(10_007)]
-"""Whom sightings are of: a third is of one party, and thousands are of a party each."""
+"""Sites of the sightings: a third belongs to one site, and thousands of sites have one each."""
 
 
 def _party(number: int) -> str:
@@ -344,14 +344,14 @@ FROM (
 ) s
 WHERE s.case_id = c.id
 """
-"""What the queue sorts by."""
+"""Values by which the queue is sorted."""
 
 
 def seed(services: "Services", sizes: Sizes) -> None:
     """Fill an empty database.
 
     Raises:
-        SystemExit: there is an owner already.
+        SystemExit: An owner exists already.
     """
     from django.db import connection, transaction
 
@@ -372,19 +372,19 @@ def seed(services: "Services", sizes: Sizes) -> None:
 
 
 def _thumbnails(services: "Services") -> list[bytes]:
-    """Some small pictures in the blob store, which all rows share."""
+    """Store some small pictures in the blob store, shared by all rows."""
     from demo.pictures import textured
 
-    kept = []
+    digests = []
     for number in range(PICTURES):
         out = io.BytesIO()
         textured(number, (256, 192)).save(out, format="JPEG", quality=70)
-        kept.append(services.blobs.put(out.getvalue()).raw)
-    return kept
+        digests.append(services.blobs.put(out.getvalue()).raw)
+    return digests
 
 
 def _copy(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
-    """Copy rows with numbers of their own; what isn't given is as the model has it."""
+    """Copy rows with the given IDs. Missing values have the model's defaults."""
     from django.db import connection
     from django.db.models import NOT_PROVIDED
 
@@ -392,15 +392,15 @@ def _copy(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
     count = 0
     with connection.cursor() as cursor:
         first = next(iter(rows := iter(rows)))
-        given = [one for one in fields if one.attname in first or one.db_default is NOT_PROVIDED]
-        fresh, unnamed = model(), [one for one in given if one.attname not in first]
+        columns = [one for one in fields if one.attname in first or one.db_default is NOT_PROVIDED]
+        fresh, unnamed = model(), [one for one in columns if one.attname not in first]
         usual = {one.attname: one.get_db_prep_save(one.pre_save(fresh, add=True), connection) for one in unnamed}
-        prepared = {one.attname: one.get_db_prep_save for one in given}
-        names = ", ".join(f'"{one.column}"' for one in given)
+        prepared = {one.attname: one.get_db_prep_save for one in columns}
+        names = ", ".join(f'"{one.column}"' for one in columns)
         with cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN") as copy:
             for row in itertools.chain([first], rows):
                 made = {name: prepared[name](value, connection) for name, value in row.items()}
-                copy.write_row([made[one.attname] if one.attname in made else usual[one.attname] for one in given])
+                copy.write_row([made[one.attname] if one.attname in made else usual[one.attname] for one in columns])
                 count += 1
         sequence = "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)"
         cursor.execute(sequence, [model._meta.db_table, count])
@@ -408,7 +408,7 @@ def _copy(model: "type[Model]", rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def main() -> int:
-    """Seed this configuration's database."""
+    """Seed the database of this configuration."""
     parser = argparse.ArgumentParser(prog="python -m bench.seed", description=__doc__)
     parser.add_argument("--works", type=int, default=100_000)
     parser.add_argument("--sightings", type=int, default=1_000_000)

@@ -17,11 +17,11 @@ from tests.assets.processes import free_port
 from tests.assets.slow_clients import Outcome, load
 
 _PAGES_BEFORE = 20
-"""So that each thread of the site has made one: what is measured is a site in use."""
+"""Pages requested before the measurement, so that each thread of the site has served one."""
 
 
 def measure(*, slow: int, rate: float, seconds: float) -> list[Row]:
-    """Start the product in a folder of its own, load its site, and return what it answered and what it took."""
+    """Start the product in a separate folder, load its site, and return its responses and resource usage."""
     with site() as (port, web):
         for _ in range(_PAGES_BEFORE):
             requests.get(f"http://127.0.0.1:{port}/sign-in/", timeout=60).raise_for_status()
@@ -48,7 +48,7 @@ def row(outcome: Outcome, before: float, after: float) -> Row:
 
 @contextmanager
 def site() -> Iterator[tuple[int, psutil.Process]]:
-    """Run the product; the port of its site, and the process that serves it."""
+    """Run the product. Yields the port of its site, and the process that serves it."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         port = free_port()
@@ -68,13 +68,13 @@ def _memory(web: psutil.Process) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure as the command line says."""
+    """Measure with the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.slow_clients", description=__doc__)
     parser.add_argument("--slow", type=int, default=300, help="slow clients, a third of each kind")
     parser.add_argument("--rate", type=float, default=50.0, help="pages that readers request each second")
     parser.add_argument("--seconds", type=float, default=180.0)
-    given = parser.parse_args(arguments)
-    show("Slow clients", measure(slow=given.slow, rate=given.rate, seconds=given.seconds))
+    options = parser.parse_args(arguments)
+    show("Slow clients", measure(slow=options.slow, rate=options.rate, seconds=options.seconds))
 
 
 if __name__ == "__main__":

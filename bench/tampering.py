@@ -1,4 +1,4 @@
-"""Changes of every kind to a sealed bundle: each has to be found, and named by the check that it breaks."""
+"""Changes of every kind to a sealed bundle. Each must be detected, by a check that covers it."""
 
 import hashlib
 import json
@@ -42,8 +42,8 @@ class Change:
     """One changed bundle.
 
     Attributes:
-        path: where it lies.
-        expected: names of checks, or how they begin, of which one at least has to notice it; any does when empty.
+        path: Path of the bundle.
+        expected: Names or prefixes of checks, at least one of which must detect it; any check if empty.
     """
 
     path: Path
@@ -52,15 +52,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A sealed bundle, what else its owner has, and those who would deceive.
+    """A sealed bundle, other data of its owner, and forgers.
 
     Attributes:
-        folder: where changed bundles are written.
-        scene: the true case.
-        raw: its bundle.
-        files: what is in it.
-        sibling: another bundle of the same owner, log and authority.
-        forgers: cases with keys, logs, authorities and chains of their own.
+        folder: Folder for changed bundles.
+        scene: The genuine case.
+        raw: Its bundle.
+        files: Files of the bundle.
+        sibling: Another bundle of the same owner, log and timestamp authority.
+        forgers: Cases with other keys, logs, authorities and chains.
     """
 
     folder: Path
@@ -71,13 +71,13 @@ class World:
     forgers: tuple[tuple[Scene, Rfc3161Anchor], ...]
 
     def write(self, files: Files, *expected: str, fit: bool = True) -> Change:
-        """A changed bundle; its bag is made to fit unless the change is about the bag."""
+        """Write a changed bundle. Its bag is made consistent unless the change is about the bag."""
         return Change(packed(self.folder / "changed.zip", rebagged(files) if fit else files), expected)
 
 
 @contextmanager
 def made_world(folder: Path) -> Iterator[World]:
-    """A world whose authorities answer for the length of the ``with`` block."""
+    """Create a world whose timestamp authorities run for the duration of the ``with`` block."""
     scenes = []
     for number in range(1 + FORGERS):
         place = folder / f"scene-{number}"
@@ -96,13 +96,13 @@ def made_world(folder: Path) -> Iterator[World]:
 
 
 def varied(scene: Scene, number: int) -> Scene:
-    """The case, sealed once more with another reason of the decision."""
+    """Seal the case again with another reason of the decision."""
     decision = replace(scene.facts.decision, reason=f"A copy of my work, {number}.")
     return resealed(scene, replace(scene.facts, decision=decision))
 
 
 def witnessed(scene: Scene, anchor: Rfc3161Anchor) -> Scene:
-    """The case with fresh consistency proofs, and stamps on its seal digest and its checkpoint."""
+    """Return the case with new consistency proofs, and timestamps on its seal digest and its checkpoint."""
     entry = scene.proofs.entry
     assert entry is not None
     slice_proof = scene.facts.sightings[0].slice
@@ -115,7 +115,7 @@ def witnessed(scene: Scene, anchor: Rfc3161Anchor) -> Scene:
 
 
 def spoilt(data: bytes, draw: Random) -> bytes:
-    """The same bytes with one bit, one byte, or a stretch of them changed, or some cut off."""
+    """Change one bit, one byte or a range of the data, or truncate them."""
     place = draw.randrange(len(data))
     way = draw.randrange(4)
     if way == 0:
@@ -131,7 +131,7 @@ def spoilt(data: bytes, draw: Random) -> bytes:
 
 
 def checks_of(name: str) -> tuple[str, ...]:
-    """The checks of which one has to notice a change of this file, although bag and ZIP fit."""
+    """Return the checks, one of which must detect a change of this file even if bag and ZIP are consistent."""
     special = {
         MANIFEST_PATH: ("manifest", "signature"),
         "proofs/signature": ("signature",),
@@ -151,7 +151,7 @@ def checks_of(name: str) -> tuple[str, ...]:
 
 
 def bits_in_the_zip(world: World, draw: Random) -> Change:
-    """One to eight bits anywhere in the ZIP."""
+    """Flip one to eight bits anywhere in the ZIP."""
     raw = bytearray(world.raw)
     for place in draw.sample(range(len(raw)), draw.randrange(1, 9)):
         raw[place] ^= 1 << draw.randrange(8)
@@ -161,19 +161,19 @@ def bits_in_the_zip(world: World, draw: Random) -> Change:
 
 
 def changed_file(world: World, draw: Random) -> Change:
-    """One file changed."""
+    """Change one file."""
     name = draw.choice([name for name in world.files if name not in BAG_FILES])
     return world.write({**world.files, name: spoilt(world.files[name], draw)}, *checks_of(name))
 
 
 def changed_list(world: World, draw: Random) -> Change:
-    """One of the bag's own files changed."""
+    """Change one of the bag's own files."""
     name = draw.choice(BAG_FILES)
     return world.write({**world.files, name: spoilt(world.files[name], draw)}, "bag", "files", fit=False)
 
 
 def removed_file(world: World, draw: Random) -> Change:
-    """One file removed."""
+    """Remove one file."""
     name = draw.choice([name for name in world.files if name not in {*BAG_FILES, MANIFEST_PATH}])
     rest = {other: data for other, data in world.files.items() if other != name}
     without_log = ("entry", "inclusion", "checkpoint", "consistency", "time")
@@ -181,7 +181,7 @@ def removed_file(world: World, draw: Random) -> Change:
 
 
 def added_file(world: World, draw: Random) -> Change:
-    """A file that nobody sealed."""
+    """Add an unsealed file."""
     folder = draw.choice(
         ["data", "data/work", "data/sightings/02", "proofs", "proofs/anchors", "proofs/material", "notes"]
     )
@@ -190,7 +190,7 @@ def added_file(world: World, draw: Random) -> Change:
 
 
 def swapped_files(world: World, draw: Random) -> Change:
-    """Two files exchanged."""
+    """Exchange two files."""
     names = [name for name in world.files if name not in BAG_FILES]
     while True:
         one, other = draw.sample(names, 2)
@@ -200,7 +200,7 @@ def swapped_files(world: World, draw: Random) -> Change:
 
 
 def proofs_of_another(world: World, draw: Random) -> Change:
-    """All proofs, or some, of another bundle of the same owner, or of a stranger's."""
+    """Replace all or some proofs by those of another bundle of the same owner, or of a stranger."""
     stranger, _ = draw.choice(world.forgers)
     source = world.sibling if draw.random() < 0.5 else files_of(stranger.write(world.folder / "stranger.zip"))
     proofs = sorted(name for name in source if name.startswith("proofs/") and source[name] != world.files.get(name))
@@ -209,7 +209,7 @@ def proofs_of_another(world: World, draw: Random) -> Change:
 
 
 def edited_manifest(world: World, draw: Random) -> Change:
-    """A sealed file changed, and the manifest with all digests computed anew."""
+    """Change a sealed file, and update all digests in the manifest."""
     name = draw.choice([name for name in world.files if name.startswith("data/") and name != MANIFEST_PATH])
     return world.write(
         resealed_by_hand({**world.files, name: spoilt(world.files[name], draw)}, draw), "signature", "manifest"
@@ -217,7 +217,7 @@ def edited_manifest(world: World, draw: Random) -> Change:
 
 
 def another_key(world: World, draw: Random) -> Change:
-    """A sealed file changed, and everything signed anew by another key."""
+    """Change a sealed file, and sign everything again with another key."""
     name = draw.choice(["data/facts.json", "data/exhibit.pdf", "data/work/01.jpg", RECORDS[1]])
     key = KeySigner(Ed25519PrivateKey.generate())
     public = key.public_key.hex()
@@ -242,7 +242,7 @@ def another_key(world: World, draw: Random) -> Change:
 
 
 def resealed_by_hand(files: Files, draw: Random, public: str | None = None) -> Files:
-    """The same files with a manifest that states them as they are, and sometimes something else besides."""
+    """Return the files with a manifest that matches them, and sometimes with another change."""
     manifest = json.loads(files[MANIFEST_PATH])
     for file in manifest["files"]:
         data = files[file["path"]]
@@ -255,7 +255,7 @@ def resealed_by_hand(files: Files, draw: Random, public: str | None = None) -> F
 
 
 def truncated_log(world: World, draw: Random) -> Change:
-    """An earlier head of the same log in place of the one that holds the seal, with a shortened path."""
+    """Replace the checkpoint that covers the seal by an earlier one of the same log, with a shortened path."""
     facts = world.scene.facts
     slice_proof = facts.sightings[0].slice
     assert facts.work.registration is not None
@@ -272,7 +272,7 @@ def truncated_log(world: World, draw: Random) -> Change:
 
 
 def forked_log(world: World, draw: Random) -> Change:
-    """The log signs a second history that holds the seal, and leaves out or changes what came before."""
+    """Sign a second history of the log that contains the seal, and omits or changes earlier entries."""
     scene = world.scene
     key = scene.log_key if draw.random() < 0.7 else KeySigner(Ed25519PrivateKey.generate())
     place = world.folder / f"fork-{draw.randrange(10**9)}"
@@ -282,13 +282,13 @@ def forked_log(world: World, draw: Random) -> Change:
     entry = logged(fork, EntryType.SEAL, seal_opening(scene.sealed))
     proofs = Proofs(entry, _forged_consistency(fork, entry, scene, draw), scene.proofs.anchors)
     if draw.random() < 0.5:
-        kept = tuple(one for one in proofs.anchors if one.digest == scene.sealed.seal)
-        proofs = replace(proofs, anchors=kept)
+        anchors = tuple(one for one in proofs.anchors if one.digest == scene.sealed.seal)
+        proofs = replace(proofs, anchors=anchors)
     return Change(scene.write(world.folder / "changed.zip", proofs), ("consistency", "checkpoint"))
 
 
 def _forged_consistency(fork: Log, entry: LogProof, scene: Scene, draw: Random) -> tuple[ConsistencyProof, ...]:
-    """Proofs of the fork, from the sizes that the facts hold; or none."""
+    """Return proofs of the fork from the sizes in the facts, the genuine proofs, or none."""
     sizes = [size for size in (1, 2) if size <= entry.size]
     if draw.random() < 0.3:
         return ()
@@ -298,7 +298,7 @@ def _forged_consistency(fork: Log, entry: LogProof, scene: Scene, draw: Random) 
 
 
 def stamp_dated_back(world: World, draw: Random) -> Change:
-    """A stamp or a block with an earlier time, or an older stamp of the same authority in place of a later one."""
+    """Backdate a timestamp or block, or use an older timestamp of the same authority instead of a later one."""
     way = draw.randrange(3)
     if way == 0:
         name = draw.choice([name for name in world.files if name.endswith(".tsr")])
@@ -317,7 +317,7 @@ def stamp_dated_back(world: World, draw: Random) -> Change:
 
 
 def _earlier_digits(reply: bytes, draw: Random) -> bytes:
-    """The first time in a reply, some days or years earlier."""
+    """Move the first time in a reply back by years."""
     match = re.search(rb"20\d{12}", reply)
     assert match is not None
     year = int(match[0][:4]) - draw.randrange(1, 20)
@@ -325,7 +325,7 @@ def _earlier_digits(reply: bytes, draw: Random) -> bytes:
 
 
 def forged_as_a_whole(world: World, draw: Random) -> Change:
-    """Everything a forger's own: key, log, authority, chain. It fits together perfectly, and nobody is known."""
+    """Forge everything: key, log, authority, chain. It is consistent, but nothing in it is trusted."""
     scene, _ = draw.choice(world.forgers)
     decision = replace(scene.facts.decision, reason=f"Forged {draw.randrange(10**9)}.")
     early = scene.facts.opened_at - timedelta(days=draw.randrange(1, 3000))
@@ -353,7 +353,7 @@ KINDS: Mapping[str, tuple[int, Callable[[World, Random], Change]]] = {
     "stamp or block dated back": (4, stamp_dated_back),
     "forged as a whole": (2, forged_as_a_whole),
 }
-"""Each kind with its share, in hundredths."""
+"""Each kind with its share in percent."""
 
 
 FAILED = "a check fails"
@@ -366,13 +366,13 @@ OUTCOMES = (FAILED, UNKNOWN, CONTAINER, SENTENCE, NOTHING)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one change.
+    """Result for one change.
 
     Attributes:
-        kind: of the change.
-        outcome: one of :data:`OUTCOMES`.
-        named: whether a check that belongs to the change noticed it.
-        number: of the change, to make it again.
+        kind: Kind of the change.
+        outcome: One of :data:`OUTCOMES`.
+        named: Whether a check that covers the change detected it.
+        number: Number of the change, with which it can be repeated.
     """
 
     kind: str
@@ -382,20 +382,20 @@ class Finding:
 
 
 def measure(changes: int, seed: int = 1) -> list[Row]:
-    """Make so many changes and verify each; a row for each kind."""
-    found = find(changes, seed)
-    rows = [_row(kind, [one for one in found if one.kind == kind]) for kind in KINDS]
-    return [*rows, _row("all", found)]
+    """Make this number of changes and verify each. Returns one row for each kind."""
+    findings = find(changes, seed)
+    rows = [_row(kind, [one for one in findings if one.kind == kind]) for kind in KINDS]
+    return [*rows, _row("all", findings)]
 
 
 def find(changes: int, seed: int = 1) -> list[Finding]:
-    """What became of each change in a world of its own."""
+    """Return the result of each change, in a new world."""
     with TemporaryDirectory() as name, made_world(Path(name)) as world:
         return find_in(world, changes, seed)
 
 
 def find_in(world: World, changes: int, seed: int = 1) -> list[Finding]:
-    """What became of each change; kinds come in their shares."""
+    """Return the result of each change. Kinds are used according to their shares."""
     progress = Progress("changes", changes)
     kinds = [kind for kind, (share, _) in KINDS.items() for _ in range(share)]
     findings = []
@@ -411,7 +411,7 @@ def find_in(world: World, changes: int, seed: int = 1) -> list[Finding]:
 
 
 def judged(kind: str, number: int, change: Change, verdict: Verdict, original: Verdict) -> Finding:
-    """How a verdict differs from that of the unchanged bundle."""
+    """Compare a verdict with that of the unchanged bundle."""
     before = {check.name: check for check in original.checks}
     states = {
         check.name for check in verdict.checks if check.name in before and check.state != before[check.name].state
@@ -434,6 +434,6 @@ def _tidy(world: World) -> None:
 
 
 def _row(kind: str, findings: Sequence[Finding]) -> Row:
-    counted = Counter(one.outcome for one in findings)
+    counts = Counter(one.outcome for one in findings)
     named = sum(one.named for one in findings)
-    return {"change": kind, "changes": len(findings), **{one: counted[one] for one in OUTCOMES}, "named": named}
+    return {"change": kind, "changes": len(findings), **{one: counts[one] for one in OUTCOMES}, "named": named}

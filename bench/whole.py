@@ -1,7 +1,7 @@
-"""The whole way: works registered, pictures imported and matched, report; what each stage takes, on the web's mix.
+"""The complete process: works registered, pictures imported and matched, report; cost of each stage on web data.
 
-Everything comes in portions, so that a run that is broken off still tells what there was until then, and goes on from
-there when the same command is given again.
+Everything is processed in portions, so that an interrupted run still has results, and continues from there when the
+same command is run again.
 """
 
 import io
@@ -32,27 +32,27 @@ if TYPE_CHECKING:
 
 SEED = 20
 LONG_SIDE = 800
-"""Pixels of works and unrelated pictures: smaller photographs are enlarged, with grain as a sensor leaves it."""
+"""Long side of works and unrelated pictures in pixels. Smaller photographs are enlarged, with sensor grain."""
 GRAIN = 0.06
 COPIES = 20
 """Every twentieth picture is an edited copy of a work."""
 SMALL = 3
 """Every third one is a thumbnail or an icon."""
 ICONS = 0.4
-"""Share of the small ones that are icons."""
+"""Share of icons among the small ones."""
 THUMBNAILS = (64, 100, 120, 150, 160, 200, 240)
 A_FOLDER = 2_000
-"""Pictures in one folder: each folder is one crawl."""
+"""Pictures in one folder. Each folder is one crawl."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Where the works lie, and what else pictures are made of.
+    """Paths of the works, and sources of other pictures.
 
     Attributes:
-        folder: for the pictures.
-        works: the works' files.
-        others: photographs of which nothing is a work.
+        folder: Folder for the pictures.
+        works: Files of the works.
+        others: Photographs that are not used for works.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class Made:
 
 
 def make_works(folder: Path, photos: Sequence[Path], count: int) -> Made:
-    """Works of at most half of the photographs; the same photographs and numbers give the same files."""
+    """Create works from at most half of the photographs. The output is deterministic."""
     chosen = _chosen(photos)
     quarters, needed = _needed(len(chosen), count)
     if needed >= len(chosen):
@@ -80,7 +80,7 @@ def make_works(folder: Path, photos: Sequence[Path], count: int) -> Made:
 
 
 def works_made(folder: Path, photos: Sequence[Path], count: int) -> Made:
-    """What :func:`make_works` has made there before."""
+    """Return the works created there by an earlier call of :func:`make_works`."""
     chosen = _chosen(photos)
     _, needed = _needed(len(chosen), count)
     works = [folder / "works" / f"{number:06d}.jpg" for number in range(count)]
@@ -92,13 +92,13 @@ def _chosen(photos: Sequence[Path]) -> list[Path]:
 
 
 def _needed(photos: int, count: int) -> tuple[bool, int]:
-    """Whether works are quarters of photographs, and how many photographs they take."""
+    """Return whether works are quarters of photographs, and how many photographs they need."""
     quarters = count > photos // 2
     return quarters, -(-count // 4) if quarters else count
 
 
 def make_pictures(made: Made, numbers: range) -> list[Path]:
-    """The pictures of these numbers, in folders; those that were made before are removed."""
+    """Create the pictures of these numbers in folders. Earlier pictures are removed."""
     shutil.rmtree(made.folder, ignore_errors=True)
     grain = _grain()
     folders = {number: made.folder / f"{max(numbers.start, number // A_FOLDER * A_FOLDER):06d}" for number in numbers}
@@ -109,7 +109,7 @@ def make_pictures(made: Made, numbers: range) -> list[Path]:
 
 
 def _for_each(make: Callable[[int], None], numbers: range) -> None:
-    """Make them by a thread for each core: Pillow works outside of Python's lock."""
+    """Run a function with one thread for each core: Pillow releases Python's lock."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
         for _ in threads.map(make, numbers):
             pass
@@ -135,7 +135,7 @@ def _make(folder: Path, number: int, made: Made, grain: Image.Image) -> None:
 
 
 def _varied(picture: Image.Image, chance: random.Random) -> Image.Image:
-    """Another picture of the same: three quarters or more of each side, perhaps mirrored, darker or lighter."""
+    """Create a different picture: cropped to three quarters or more of each side, maybe mirrored or relit."""
     width, height = (round(side * chance.uniform(0.75, 1)) for side in picture.size)
     left, top = chance.randint(0, picture.width - width), chance.randint(0, picture.height - height)
     part = picture.crop((left, top, left + width, top + height))
@@ -155,7 +155,7 @@ def _grain() -> Image.Image:
 
 
 def _large(picture: Image.Image, grain: Image.Image, number: int) -> Image.Image:
-    """Enlarged where it is smaller, with another piece of the grain for each number."""
+    """Enlarge smaller pictures, and add another piece of the grain for each number."""
     scale = LONG_SIDE / max(picture.size)
     large = ImageOps.scale(picture, scale, Image.Resampling.BICUBIC) if scale > 1 else picture
     left, top = random.Random(number).sample(range(2 * LONG_SIDE - max(large.size) + 1), 2)
@@ -169,18 +169,18 @@ def _write(path: Path, picture: Image.Image) -> None:
 
 
 WORKS_AT_ONCE, PICTURES_AT_ONCE = 1_000, 5_000
-"""Works of one row of figures; pictures that are made, imported and matched before the next ones."""
+"""Works of one table row; pictures that are created, imported and matched before the next ones."""
 KEPT = ("postgres", "blobs", "features", "indexes")
-"""Folders in the data folder whose sizes are told."""
+"""Folders in the data folder whose sizes are measured."""
 
 
 class Stages:
-    """Times stages, and watches memory and processor time of this process and all its children.
+    """Times stages, and measures memory and CPU time of this process and all its children.
 
     Args:
-        out: folder where the rows are kept after each stage.
-        data: the product's data folder.
-        rows: of the stages that an earlier run has ended.
+        out: Folder where the rows are saved after each stage.
+        data: Data folder of the product.
+        rows: Rows of the stages that an earlier run has completed.
     """
 
     def __init__(self, out: Path, data: Path, rows: Sequence[Row] = ()) -> None:
@@ -188,12 +188,12 @@ class Stages:
         self._out, self._data = out, data
 
     def waits(self, name: str) -> bool:
-        """Whether this stage hasn't ended yet."""
+        """Return True if this stage has not been completed yet."""
         return all(row["stage"] != name for row in self.rows)
 
     @contextmanager
     def stage(self, name: str, count: int) -> Iterator[None]:
-        """Measure what happens inside."""
+        """Measure the block."""
         watcher = _PeakMemory()
         started, began = time.monotonic(), processor_seconds()
         with watcher:
@@ -218,19 +218,19 @@ class Stages:
 
 
 def processor_seconds() -> float:
-    """User and system time of this process, of all below it, and of those below it that have ended."""
+    """Return user and system time of this process and its descendants, including finished ones."""
     this = psutil.Process()
     total = 0.0
     for process in [this, *this.children(recursive=True)]:
         try:
-            total += sum(process.cpu_times()[:4])  # user and system, and the same of children that were waited for
+            total += sum(process.cpu_times()[:4])  # user and system, and the same for awaited children
         except psutil.NoSuchProcess:
             continue
     return total
 
 
 def megabytes(folder: Path) -> int:
-    """What the files below a folder take, in 10⁶ bytes of disk; files that go away meanwhile don't count."""
+    """Return the disk usage of a folder in 10⁶ bytes. Files that disappear meanwhile are not counted."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
@@ -242,7 +242,7 @@ def megabytes(folder: Path) -> int:
 
 
 class _PeakMemory:
-    """Asks four times a second for the resident memory of this process and its children."""
+    """Samples the resident memory of this process and its children four times a second."""
 
     def __init__(self) -> None:
         self.mebibytes = 0
@@ -272,15 +272,15 @@ class _PeakMemory:
 
 
 def measure(photos: Sequence[Path], works: int, pictures: int, reported: int, out: Path) -> list[Row]:
-    """Run the product on these photos, in a data folder of its own that is removed at the end.
+    """Run the product on these photos, in its own data folder, which is removed at the end.
 
     Args:
-        photos: of which works and pictures are made.
-        works: how many are registered.
-        pictures: how many are imported and matched.
-        reported: cases in the report, at most; none without any.
-        out: folder where the rows are kept after each stage, and everything else until the end. A run that was broken
-            off goes on; of a stage that it had begun, only what was left is measured then, and counted.
+        photos: Photographs from which works and pictures are made.
+        works: Number of registered works.
+        pictures: Number of imported and matched pictures.
+        reported: Maximum cases in the report; 0 for no report.
+        out: Folder where the rows are saved after each stage, and everything else until the end. An interrupted run is
+            continued; of a stage that it had started, only the rest is measured and counted.
     """
     folder = out / "whole"
     rows = _begun(folder, {"works": works, "photos": len(photos)}, out / "whole.json")
@@ -293,7 +293,7 @@ def measure(photos: Sequence[Path], works: int, pictures: int, reported: int, ou
 
 
 def _begun(folder: Path, asked: dict[str, int], kept: Path) -> list[Row]:
-    """The rows of an earlier run with the same works; a run with others has to be removed by whoever began it."""
+    """Return the rows of an earlier run with the same works. The user must remove a run with other works."""
     note = folder / "asked.json"
     if not folder.exists():
         folder.mkdir(parents=True)
@@ -339,7 +339,7 @@ def _register(stages: Stages, product: "Product", works: Sequence[Path]) -> None
 
 
 def _portion(stages: Stages, product: "Product", made: Made, numbers: range) -> None:
-    """Make, import and match the pictures of these numbers."""
+    """Create, import and match the pictures of these numbers."""
     upto = f"until {numbers.stop:,}"
     imported, matched = f"import pictures, {upto}", f"match pictures, a process a core, {upto}"
     if stages.waits(imported):
@@ -356,7 +356,7 @@ def _portion(stages: Stages, product: "Product", made: Made, numbers: range) -> 
 
 
 def icon(chance: random.Random) -> bytes:
-    """A PNG of 16 to 96 pixels: one shape on one colour."""
+    """Create a PNG of 16 to 96 pixels with one shape on one colour."""
     side = chance.choice([16, 24, 32, 48, 64, 96])
     icon = Image.new("RGB", (side * 4, side * 4), chance.choice(["white", "#f4f4f4", "#20242c"]))
     draw = ImageDraw.Draw(icon)

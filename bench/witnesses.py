@@ -1,4 +1,4 @@
-"""What witnesses cost, against development witnesses and a real EVM on this machine."""
+"""Cost of timestamp services, with development services and a real EVM on this machine."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,14 +19,14 @@ from tests.assets.evm_ledger import SESSION, running_ledger
 T = TypeVar("T")
 
 IN_BLOCKS = 20
-"""Digests that the chain is given, each in a block of its own."""
+"""Number of digests for the chain, each in a separate block."""
 
 
 def measure(stamps: int) -> Iterator[Titled]:
-    """Each table as it is ready.
+    """Yield each table when it is complete.
 
     Args:
-        stamps: digests that are given to each witness; 20 to the chain.
+        stamps: Number of digests for each service; 20 for the chain.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -52,10 +52,10 @@ def _calendar(folder: Path, count: int) -> Row:
 
 def _ledger() -> Row:
     with running_ledger() as ledger:
-        begun = time.perf_counter()
+        start_time = time.perf_counter()
         digests = [Digest.of(number.to_bytes(4, "big")) for number in range(IN_BLOCKS)]
         receipts = {digest: ledger.complete(digest) for digest in digests}
-        seconds = (time.perf_counter() - begun) / len(receipts)
+        seconds = (time.perf_counter() - start_time) / len(receipts)
         chain = ledger.chain
         used = int(chain._receipts(chain.tip - 1)[0]["cumulativeGasUsed"], 16)  # noqa: SLF001 - of the only transaction
         return _row("EVM chain (py-evm)", ledger.anchor(), seconds, receipts, f"{used:,}")
@@ -80,6 +80,6 @@ def _row(witness: str, anchor: Anchor, seconds: float, receipts: dict[Digest, Re
 
 
 def _timed(act: Callable[[], T]) -> tuple[float, T]:
-    begun = time.perf_counter()
-    found = act()
-    return time.perf_counter() - begun, found
+    start_time = time.perf_counter()
+    result = act()
+    return time.perf_counter() - start_time, result

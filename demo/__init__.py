@@ -1,1 +1,1 @@
-"""The demonstration: the whole way of the product, once, over three small sites made for it."""
+"""Demonstration: a complete run of the product over three small web sites made for it."""

@@ -1,4 +1,4 @@
-"""`python -m demo [--out FOLDER] [--photos FOLDER]`: the whole way of the product, once."""
+"""`python -m demo [--out FOLDER] [--photos FOLDER]`: run the whole product once."""
 
 import argparse
 import shutil
@@ -18,11 +18,11 @@ MARK = "made-by-demo.txt"
 def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration and return an exit code."""
     hear_interrupts()
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     display = Display(STAGES, sys.stdout)
     try:
-        out = _emptied(asked.out.resolve())
-        result = run(out, asked.photos.resolve(), display)
+        out = _emptied(options.out.resolve())
+        result = run(out, options.photos.resolve(), display)
     except ExhibitError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -48,10 +48,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _emptied(out: Path) -> Path:
-    """Make the folder; one of an earlier demonstration is emptied, any other must be empty.
+    """Create the output folder. The folder of an earlier demonstration is emptied; any other must be empty.
 
     Raises:
-        WrongUseError: it holds something else.
+        WrongUseError: The folder contains other files.
     """
     if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
         raise WrongUseError(f"{out} holds something else.", hint="Name an empty or a new folder with --out.")

@@ -1,4 +1,4 @@
-"""A stand-in for the Wayback Machine, with one capture of a picture on a site that is gone."""
+"""Stand-in for the Wayback Machine, with one capture of an image on a site that no longer exists."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,33 +18,33 @@ URL: Final = f"http://{DOMAIN}/lighthouse.jpg"
 
 @dataclass(slots=True)
 class Archive:
-    """The archive while it is served."""
+    """The archive while it is being served."""
 
     url: str
     _held: dict[str, bytes] = field(repr=False)
 
     def settings(self) -> str:
-        """Return where it is asked, as a line of `exhibit.toml`."""
+        """Return the line of `exhibit.toml` with its URL."""
         return f'wayback_url = "{self.url}"\n'
 
     def hold(self, work: Path) -> None:
-        """Let it have captured a small copy of a work."""
+        """Add a capture of a small copy of a work."""
         self._held[URL] = small_copy(work, 480, 85)
 
 
 @contextmanager
 def running_archive() -> Iterator[Archive]:
-    """Serve it on loopback until the block ends."""
+    """Serve the archive on loopback for the duration of the block."""
     held: dict[str, bytes] = {}
     with serving(HOST, _Handler, held) as url:
         yield Archive(url, held)
 
 
 class _Handler(StandIn):
-    """Answers as https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server documents."""
+    """Responds as documented in https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server."""
 
     def answer(self) -> bool:
-        """An index of what is held, or a capture's own bytes."""
+        """Send the index of all captures, or the bytes of one capture."""
         if self.path.startswith("/cdx/search/cdx?"):
             [names] = parse_qs(urlsplit(self.path).query)["fl"]
             lines = (_index_line(url, data, names.split(",")) for url, data in self.held.items())
@@ -54,7 +54,7 @@ class _Handler(StandIn):
 
 
 def _index_line(url: str, data: bytes, names: list[str]) -> str:
-    """Return the line of the index for a capture, with the requested fields in the requested order."""
+    """Return the index line of a capture, with the requested fields in the requested order."""
     parts = urlsplit(url)
     fields = {
         "urlkey": f"{','.join(reversed(parts.netloc.split('.')))}){parts.path}",

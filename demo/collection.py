@@ -1,4 +1,4 @@
-"""A stand-in for an open collection that is asked for words without a key: Openverse's form, with a copy of a work."""
+"""Stand-in for an open collection searched by words without a key: Openverse's API, with a copy of a work."""
 
 import json
 import re
@@ -21,44 +21,44 @@ PICTURE: Final = "/files/lighthouse.jpg"
 
 @dataclass(slots=True)
 class Collection:
-    """The collection while it is served."""
+    """The collection while it is being served."""
 
     url: str
     _held: dict[str, bytes] = field(repr=False)
 
     def be_asked(self, data: Path) -> None:
-        """Let the shipped mapping, in a data folder's own copy, ask this server in place of Openverse."""
+        """Override the shipped mapping in a data folder, so that Exhibit queries this server instead of Openverse."""
         text = (SHIPPED / f"{NAME}.toml").read_text("utf-8")
         folder = data / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        asked = re.sub(r'^url = "https://[^/"]+', f'url = "{self.url}', text, flags=re.MULTILINE)
-        (folder / f"{NAME}.toml").write_text(asked, "utf-8")
+        mapping = re.sub(r'^url = "https://[^/"]+', f'url = "{self.url}', text, flags=re.MULTILINE)
+        (folder / f"{NAME}.toml").write_text(mapping, "utf-8")
 
     def hold(self, work: Path) -> None:
-        """Let somebody have put a copy of a work there."""
+        """Add a copy of a work."""
         self._held[PICTURE] = small_copy(work, 640, 80)
 
 
 @contextmanager
 def running_collection() -> Iterator[Collection]:
-    """Serve it on loopback until the block ends."""
+    """Serve the collection on loopback for the duration of the block."""
     held: dict[str, bytes] = {}
     with serving(HOST, _Handler, held) as url:
         yield Collection(url, held)
 
 
 class _Handler(StandIn):
-    """Answers as https://api.openverse.org/v1/ documents images, and serves the one that it has with its page."""
+    """Responds as https://api.openverse.org/v1/ documents images, and serves its one image and the page of it."""
 
     def answer(self) -> bool:
-        """What the words find, the picture, or the page that shows it."""
-        asked = urlsplit(self.path)
-        if asked.path == "/v1/images/":
-            words = parse_qs(asked.query).get("q", [""])[0].lower()
+        """Send the search results, the image, or the page that shows it."""
+        request = urlsplit(self.path)
+        if request.path == "/v1/images/":
+            words = parse_qs(request.query).get("q", [""])[0].lower()
             return self.send("application/json", json.dumps(self._found() if WORDS in words else _NOTHING).encode())
-        if asked.path == PAGE:
+        if request.path == PAGE:
             return self.send("text/html", f'<title>A lighthouse</title><img src="{PICTURE}" alt="">'.encode())
-        data = self.held.get(asked.path)
+        data = self.held.get(request.path)
         return data is not None and self.send("image/jpeg", data)
 
     def _found(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Shows what the demonstration does: a line that moves on a terminal, plain lines elsewhere."""
+"""Progress display of the demonstration: an updated line on a terminal, plain lines elsewhere."""
 
 import os
 import time
@@ -9,19 +9,19 @@ from typing import Final, TextIO
 
 EVERY_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 60.0
-"""Until the same line is said again where nothing has come of it yet."""
+"""Seconds before an unchanged line is printed again."""
 
 WIDTH: Final = 100
 
 
 @dataclass(slots=True)
 class Display:
-    """Numbers the stages, shows their progress and keeps how long each took.
+    """Numbers the stages, shows their progress and records their durations.
 
     Attributes:
-        stages: how many stages there will be.
-        out: where lines go.
-        seconds: wall time by stage, in the order of their beginning.
+        stages: Total number of stages.
+        out: Stream for the lines.
+        seconds: Wall time by stage, in the order of their start.
     """
 
     stages: int
@@ -36,7 +36,7 @@ class Display:
 
     @contextmanager
     def stage(self, name: str, sentence: str) -> Iterator[None]:
-        """Announce a stage, and say how long it took when it ends without an error."""
+        """Announce a stage, and print its duration when it ends without an error."""
         began = time.monotonic()
         self._last = began
         self.say(f"{len(self.seconds) + 1}/{self.stages}  {sentence}")
@@ -45,7 +45,7 @@ class Display:
         self.say(f"     done in {self.seconds[name]} s")
 
     def progress(self, done: int, total: int, words: str) -> None:
-        """Show how far a stage has come; elsewhere than on a terminal now and then."""
+        """Show the progress of a stage; if the output is not a terminal, only from time to time."""
         text = f"     {min(done, total)} of {total} {words}"
         if self._live:
             self.out.write(f"\r{text[:WIDTH]:<{WIDTH}}")
@@ -55,11 +55,11 @@ class Display:
             self.say(text)
 
     def note(self, sentence: str) -> None:
-        """Say one thing that a stage found."""
+        """Print a finding of the current stage."""
         self.say(f"     {sentence}")
 
     def say(self, text: str) -> None:
-        """Print lines as they are."""
+        """Print lines unchanged."""
         before = f"\r{'':<{WIDTH}}\r" if self._live else ""
         self.out.write(f"{before}{text}\n")
         self.out.flush()

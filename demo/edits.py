@@ -1,4 +1,4 @@
-"""The ways in which the demonstration's sites have changed or saved the pictures that they copied."""
+"""Edits with which the demonstration's sites have changed or saved the images that they copied."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -29,12 +29,12 @@ _FRAME_MILLISECONDS: Final = 400
 
 def _as_avif(picture: Image.Image) -> EditedPicture:
     out = io.BytesIO()
-    picture.save(out, "AVIF", quality=60, max_threads=1)  # several threads could give other bytes
+    picture.save(out, "AVIF", quality=60, max_threads=1)  # several threads could give different bytes
     return EditedPicture(out.getvalue(), ".avif")
 
 
 def _as_animation(picture: Image.Image) -> EditedPicture:
-    """Save a WebP that pulses: the picture, then darker frames."""
+    """Save an animated WebP that pulses: the image, then darker frames."""
     darker = [ImageEnhance.Brightness(picture).enhance(light) for light in (0.8, 0.6)]
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=60, save_all=True, append_images=darker, duration=_FRAME_MILLISECONDS, loop=0)
@@ -42,7 +42,7 @@ def _as_animation(picture: Image.Image) -> EditedPicture:
 
 
 def _as_deep_png(picture: Image.Image) -> EditedPicture:
-    """Save a PNG of 16 bits a channel, which Pillow writes for grey pictures only."""
+    """Save a PNG with 16 bits a channel, which Pillow supports only for grey images."""
     deep = np.asarray(picture)[..., ::-1].astype(np.uint16) * 257
     return EditedPicture(cv2.imencode(".png", deep)[1].tobytes(), ".png")
 
@@ -57,13 +57,13 @@ LONG_SIDE: Final = 900
 
 
 def edited(name: str, picture: Image.Image, neighbours: Sequence[Image.Image], seed: int) -> EditedPicture:
-    """Copy a picture as a web site would, changed or saved by the edit of that name; equal arguments give equal bytes.
+    """Copy an image as a web site would, changed or saved by the edit of that name. The output is deterministic.
 
     Args:
-        name: which edit.
-        picture: what is copied; larger ones are first reduced to a long side of 900 px, as sites do.
-        neighbours: at least three other pictures, for the collage.
-        seed: decides where a crop lies, what a caption says, and the like.
+        name: Name of the edit.
+        picture: Original image; larger ones are first reduced to a long side of 900 px, as sites do.
+        neighbours: At least three other images, for the collage.
+        seed: Determines the position of a crop, the text of a caption, and so on.
     """
     reduced = picture.convert("RGB")
     reduced.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""Checks bundles with tools that know nothing of Exhibit: sha256sum, bagit and openssl."""
+"""Verification of bundles with tools independent of Exhibit: sha256sum, bagit and openssl."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ _SECTIONS: Final = {
     "The bag, by the Library of Congress's program": "bagit",
     "Stamps of time-stamping authorities": "openssl ts",
 }
-"""The sections of `docs/verify-by-hand.md` that are run, and what they are told as."""
+"""Sections of `docs/verify-by-hand.md` that are run, with the tool names for the result."""
 _STATES: Final[dict[str, Outcome]] = {"passed": "passed", "FAILED": "failed", "not run": "not checked"}
 
 
 @dataclass(frozen=True, slots=True)
 class OutsideCheck:
-    """What one tool says of one bundle."""
+    """Result of one tool for one bundle."""
 
     bundle: str
     tool: str
@@ -27,11 +27,11 @@ class OutsideCheck:
 
 
 def check_outside(bundle: Path, roots: Path) -> list[OutsideCheck]:
-    """Let each tool check a bundle.
+    """Verify a bundle with each tool.
 
     Args:
-        bundle: the ZIP, made by ourselves a moment ago.
-        roots: PEM file with the root of the timestamp authority that counts.
+        bundle: ZIP file, created by this run.
+        roots: PEM file with the root of the trusted timestamp authority.
     """
     return [
         OutsideCheck(bundle.name, _SECTIONS[one.title], _STATES[one.state], one.words)

@@ -1,4 +1,4 @@
-"""Writes the pages of the demonstration's sites, with pictures shown in the ways that real pages show them."""
+"""Pages of the demonstration's sites, which show images in the ways that real pages do."""
 
 import json
 import mimetypes
@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from demo.plan import Site
 from demo.serving import TYPES
 
-FIRST_DAY: Final = 1_793_491_200.0  # 2026-11-01: the day on which the first post of a site was written
+FIRST_DAY: Final = 1_793_491_200.0  # 2026-11-01: the date of a site's first post
 DAY: Final = 86_400.0
 ACCENTS: Final = {"prints": "#24405c", "walls": "#3c6e57", "notes": "#8a3b2a"}
 LAZY_LOADING: Final = "document.querySelectorAll('img[data-src]').forEach((img) => { img.src = img.dataset.src; });"
@@ -21,10 +21,10 @@ LAZY_LOADING: Final = "document.querySelectorAll('img[data-src]').forEach((img) 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One picture on a page: its address, how the page refers to it, and the words beside it."""
+    """One image on a page: its URL, how the page refers to it, and its caption."""
 
     url: str
-    technique: str  # one of `_TAGS`, or what only a style sheet, the head, a sitemap or a feed names it by
+    technique: str  # one of `_TAGS`, or a reference only in a style sheet, the head, a sitemap or a feed
     caption: str
 
 
@@ -39,16 +39,16 @@ class Page:
 
     @property
     def stylesheet(self) -> str:
-        """The path of the page's own stylesheet."""
+        """Path of the page's own stylesheet."""
         return f"/css{self.path.removesuffix('.html').rstrip('/')}.css"
 
     def using(self, *techniques: str) -> tuple[Shown, ...]:
-        """Return the pictures that are shown in one of these ways."""
+        """Return the images shown with one of these techniques."""
         return tuple(shown for shown in self.shown if shown.technique in techniques)
 
 
 def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
-    """Write a page: head, navigation by (path, words) links, text and pictures."""
+    """Render a page: head, navigation with (path, words) links, text and images."""
     menu = " · ".join(f'<a href="{path}">{escape(words)}</a>' for path, words in links)
     pictures = "\n".join(_figure(shown) for shown in page.shown if shown.technique in _TAGS)
     classes = "\n".join(
@@ -84,13 +84,13 @@ def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
 
 
 def page_css(page: Page) -> str:
-    """Write a page's own stylesheet, which holds its background pictures."""
+    """Render a page's own stylesheet, with its background images."""
     shown = enumerate(page.using("stylesheet"))
     return "".join(f'.p{number} {{ background-image: url("{picture.url}"); }}\n' for number, picture in shown)
 
 
 def site_css(site: Site) -> str:
-    """Write the stylesheet that all pages of a site share."""
+    """Render the stylesheet shared by all pages of a site."""
     return f"""body {{ margin: 0; font: 17px/1.5 system-ui, sans-serif; color: #222; background: #fbfaf8; }}
 header {{ padding: 1rem 2rem; background: {ACCENTS[site.name]}; font-size: 1.4rem; }}
 header a {{ color: #fff; text-decoration: none; }}
@@ -104,7 +104,7 @@ footer {{ padding: 2rem; color: #777; font-size: .85rem; }}
 
 
 def sitemap_xml(pages: Sequence[Page], site: Site) -> str:
-    """Write a sitemap with the image extension (sitemaps.org 0.9; image sitemaps 1.1)."""
+    """Render a sitemap with the image extension (sitemaps.org 0.9; image sitemaps 1.1)."""
     entries = "".join(
         f"<url><loc>{escape(urljoin(site.base, page.path))}</loc>"
         + "".join(
@@ -123,7 +123,7 @@ def sitemap_xml(pages: Sequence[Page], site: Site) -> str:
 
 
 def feed_xml(pages: Sequence[Page], site: Site) -> str:
-    """Write an RSS 2.0 feed with enclosures and Media RSS."""
+    """Render an RSS 2.0 feed with enclosures and Media RSS."""
     items = "".join(_feed_item(page, site, FIRST_DAY + DAY * day) for day, page in enumerate(pages))
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/">

@@ -1,7 +1,7 @@
-"""Generated pictures: varied, textured, the same for the same seed on every machine with the same libraries.
+"""Generated images: varied, textured, and deterministic by seed on machines with the same libraries.
 
-They stand for the many pictures of the web that have nothing to do with a registered work, and serve tests that need
-pictures without shipping any.
+They represent the many images on the web that are unrelated to any registered work, and serve tests that need images
+without shipping any.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ Random = np.random.Generator
 
 
 def textured(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
-    """Return a generated RGB picture with plenty of detail; no two seeds give similar ones.
+    """Return a generated RGB image with much detail. Different seeds give dissimilar images.
 
     Args:
-        seed: decides everything; the kind of scene too.
-        size: width and height in pixels, at least 64 each.
+        seed: Determines everything, including the kind of scene.
+        size: Width and height in pixels, at least 64 each.
     """
     random = np.random.default_rng([seed, 0x0E48])
     scene = SCENES[int(random.integers(len(SCENES)))]
@@ -30,12 +30,12 @@ def textured(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
 
 
 def flat(colour: tuple[int, int, int] = (120, 150, 180), size: tuple[int, int] = (640, 480)) -> Image.Image:
-    """Return a picture of one colour: nothing in it can be told from another flat picture."""
+    """Return a single-colour image, which cannot be distinguished from other such images."""
     return Image.new("RGB", size, colour)
 
 
 def noise(random: Random, size: tuple[int, int], octaves: int = 6, persistence: float = 0.55) -> Plane:
-    """Sum random grids of doubling fineness; float32 of shape (height, width), scaled to 0–1."""
+    """Sum random grids of doubling resolution; float32 of shape (height, width), scaled to 0–1."""
     width, height = size
     total = np.zeros((height, width), np.float32)
     for octave in range(octaves):
@@ -47,7 +47,7 @@ def noise(random: Random, size: tuple[int, int], octaves: int = 6, persistence: 
 
 
 def _coloured(plane: Plane, random: Random, colours: int = 5) -> Image.Image:
-    """Map 0–1 to a gradient through some random colours."""
+    """Map 0–1 to a gradient through random colours."""
     stops = np.array([_colour(random) for _ in range(colours)], np.float32)
     places = np.linspace(0.0, 1.0, colours)
     channels = [np.interp(plane, places, stops[:, channel]) for channel in range(3)]
@@ -55,7 +55,7 @@ def _coloured(plane: Plane, random: Random, colours: int = 5) -> Image.Image:
 
 
 def _colour(random: Random) -> tuple[int, int, int]:
-    """Choose a muted colour, as most things have."""
+    """Choose a muted colour, as most objects have."""
     hue, strength, light = random.random(), random.beta(2, 3), random.uniform(0.1, 0.97)
     red, green, blue = (int(255 * part) for part in hsv_to_rgb(hue, strength, light))
     return red, green, blue
@@ -72,7 +72,7 @@ def _clouds(random: Random, size: tuple[int, int]) -> Image.Image:
 
 
 def _ridges(random: Random, size: tuple[int, int]) -> Image.Image:
-    """Draw a sky above several rows of hills, each with a texture of its own."""
+    """Draw a sky above several rows of hills, each with its own texture."""
     width, height = size
     picture = _coloured(np.sort(noise(random, size, 4), axis=0), random, 3)
     rows = int(random.integers(3, 7))
@@ -117,7 +117,7 @@ def _windows(random: Random, draw: ImageDraw.ImageDraw, front: tuple[int, int, i
 
 
 def _heap(random: Random, size: tuple[int, int]) -> Image.Image:
-    """Pile up textured round things, as fruit in a crate."""
+    """Draw a pile of textured round objects, like fruit in a crate."""
     width, height = size
     picture = _clouds(random, size)
     skins = [_coloured(noise(random, size, 7, 0.75), random, 4) for _ in range(3)]
@@ -134,7 +134,7 @@ def _heap(random: Random, size: tuple[int, int]) -> Image.Image:
 
 
 def _shards(random: Random, size: tuple[int, int]) -> Image.Image:
-    """Lay many coloured triangles and strokes over one another, as an abstract painting."""
+    """Draw many overlapping coloured triangles and strokes, like an abstract painting."""
     width, height = size
     picture = _clouds(random, size)
     draw = ImageDraw.Draw(picture)
@@ -149,7 +149,7 @@ def _shards(random: Random, size: tuple[int, int]) -> Image.Image:
 
 
 def _waves(random: Random, size: tuple[int, int]) -> Image.Image:
-    """Bend stripes of changing width through a field of noise, as wood or water."""
+    """Distort stripes of varying width with a field of noise, like wood or water."""
     width, height = size
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     angle = random.random() * np.pi

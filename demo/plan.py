@@ -1,4 +1,4 @@
-"""What was put on the demonstration's sites: the truth that its result is measured against."""
+"""Ground truth of the demonstration: the content of its sites, with which its result is compared."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ TrapKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One small web site, and what a watch over it starts from."""
+    """One small web site, and the starting point of a watch over it."""
 
     name: str
     title: str
@@ -33,7 +33,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A picture on a page that is no copy of a work."""
+    """An image on a page that is not a copy of a work."""
 
     name: str
     site: str
@@ -43,7 +43,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """An address that a crawl must refuse or can't read, and why. `target` is where a redirect leads."""
+    """A URL that a crawl must refuse or cannot read, and the reason. `target` is the target of a redirect."""
 
     kind: TrapKind
     site: str
@@ -54,7 +54,7 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A licence as the owner's ledger holds it; dates are ISO 8601, both days included."""
+    """A licence as in the owner's ledger. Dates are ISO 8601, both days included."""
 
     works: tuple[str, ...]
     licensee: str
@@ -67,10 +67,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that the sites hold.
+    """Content of all sites.
 
-    `forbidden` lists copies in folders that robots.txt forbids: nobody may fetch them, so nobody can find them. Those
-    of them that stand on pages which may be read are traps too, because their refusal has to be recorded.
+    `forbidden` lists copies in folders that robots.txt disallows: they must not be fetched and so cannot be found.
+    Those on readable pages are also listed as traps, because their refusal has to be recorded.
     """
 
     sites: tuple[Site, ...]
@@ -84,7 +84,7 @@ class Plan:
 
     @property
     def pictures(self) -> int:
-        """How many picture addresses the sites hold, with the broken and the forbidden ones."""
+        """Number of image URLs on the sites, including broken and forbidden ones."""
         parts = (self.planted, self.licensed, self.forbidden, self.lookalikes, self.unrelated)
         broken = [trap for trap in self.traps if trap.kind != "robots"]
         return sum(len(part) for part in parts) + len(broken)

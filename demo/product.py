@@ -1,4 +1,4 @@
-"""Drives Exhibit as a user does: through its command line, with settings of the demonstration's own."""
+"""Control of Exhibit as by a user: through its command line, with the demonstration's own settings."""
 
 import json
 import os
@@ -19,21 +19,21 @@ from workers.servers.liveness import HangDetector
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 MAX_STILL: Final = 900.0
-"""Seconds for which a command may get no further, however slow the machine is; in all it may take what it takes."""
+"""Seconds without progress after which a command is stopped. There is no limit for its total time."""
 SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 
 class CommandError(ExhibitError):
-    """A command of the product ended otherwise than expected."""
+    """A command of the product ended unexpectedly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """The command line with a data folder of its own.
+    """The command line, with its own data folder.
 
     Attributes:
-        settings: environment variables beside those that are there.
-        log: file to which every command, its answer and its messages are appended.
+        settings: Environment variables in addition to those of this process.
+        log: File to which every command, its output and its messages are appended.
     """
 
     settings: Mapping[str, str]
@@ -42,10 +42,15 @@ class Product:
     def run(
         self, *words: str, accept: frozenset[int] = frozenset({0}), moved: Callable[[], object] | None = None
     ) -> str:
-        """Run `exhibit WORDS` and return what it printed; `moved` tells how far that is which it waits for.
+        """Run `exhibit WORDS` and return its output.
+
+        Args:
+            words: Command and arguments.
+            accept: Accepted exit codes.
+            moved: Returns the progress of what the command waits for; a change counts as progress.
 
         Raises:
-            CommandError: it got no further, or ended with an exit code that isn't accepted; the hint names the log.
+            CommandError: The command made no progress, or ended with another exit code; the hint names the log.
         """
         name = f"`exhibit {' '.join(words[:3])}`"
         hint = f"All commands and their answers are in {self.log}."
@@ -61,7 +66,7 @@ class Product:
         return done.stdout
 
     def ask(self, *words: str, accept: frozenset[int] = frozenset({0})) -> Json:
-        """Run `exhibit WORDS --json` and return what the JSON says."""
+        """Run `exhibit WORDS --json` and return the parsed JSON."""
         answer = self.run(*words, "--json", accept=accept)
         try:
             return json.loads(answer)
@@ -71,11 +76,11 @@ class Product:
             ) from error
 
     def api(self, method: str, path: str, *words: str) -> Json:
-        """Call an operation of the API with `exhibit api` and return what its JSON says."""
+        """Call an operation of the API with `exhibit api` and return the parsed JSON."""
         return json.loads(self.run("api", method, path, *words))
 
     def download(self, path: str, file: Path) -> str:
-        """Write a file that the API returns; returns its path."""
+        """Save a file that the API returns, and return its path."""
         self.run("api", "GET", path, "--output", str(file))
         return str(file)
 
@@ -90,8 +95,8 @@ def _ran(
     """Run a command to its end.
 
     Raises:
-        subprocess.TimeoutExpired: it was ended because what `moved` tells, or else what the command uses of the
-            processor, hasn't changed for so long.
+        subprocess.TimeoutExpired: The command was stopped because the value of `moved`, or by default its CPU time, had
+            not changed for too long.
     """
     with subprocess.Popen(
         command, cwd=REPOSITORY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -110,7 +115,7 @@ def _ran(
 
 
 def _unchanged(moved: Callable[[], object]) -> Callable[[], bool]:
-    """Tells whether something has been the same for too long."""
+    """Create a function that returns True when a value has not changed for too long."""
     before, since = moved(), time.monotonic()
 
     def tell() -> bool:
@@ -124,7 +129,7 @@ def _unchanged(moved: Callable[[], object]) -> Callable[[], bool]:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody uses now, below those that a system gives to connections meanwhile."""
+    """Return an unused port on 127.0.0.1, below the range that the system assigns to connections."""
     while True:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port := SystemRandom().randint(16_000, 32_000)))

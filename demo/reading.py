@@ -1,4 +1,4 @@
-"""Reads the JSON of the product's command line into the few facts that the demonstration needs."""
+"""Parsers for the JSON of the command line, reduced to what the demonstration needs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Json
 
 NOT_SHOWN = "incomplete, since no visit to their pages showed the picture"
-"""Of bundles that lack nothing else."""
+"""Verdict for bundles with no other shortcoming."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWork:
-    """One line of `work add --json`. `flags` says why no match of it is certain, `conflicts` who was earlier."""
+    """One line of `work add --json`. `flags` has reasons why no match is certain, `conflicts` earlier registrations."""
 
     number: int
     file: str
@@ -24,18 +24,18 @@ class RegisteredWork:
 
 @dataclass(frozen=True, slots=True)
 class SeenUse:
-    """A match at a place, within a case."""
+    """A match on a page, within a case."""
 
     page_url: str
     image_url: str
     decision: str
     licence: int | None
-    period: str = ""  # what an archive states in place of a moment
+    period: str = ""  # the period that an archive states instead of a moment
 
 
 @dataclass(frozen=True, slots=True)
 class SeenCase:
-    """One line of `case list --json`. `sealed` counts bundles, `anchored` those whose witnesses have all answered."""
+    """One line of `case list --json`. `sealed` counts bundles, `anchored` those with complete timestamp receipts."""
 
     number: int
     work: str
@@ -47,7 +47,7 @@ class SeenCase:
 
     @property
     def is_certain(self) -> bool:
-        """Whether a use in it is certain and no licence covers it."""
+        """True if a use in the case is certain and not covered by a licence."""
         return any(use.decision == "certain" and use.licence is None for use in self.uses)
 
 
@@ -61,7 +61,7 @@ class SeenRefusal:
 
 @contextmanager
 def _as_described() -> Iterator[None]:
-    """Raise ``IntegrityError`` where an answer lacks what is read of it."""
+    """Raise ``IntegrityError`` if an expected field is missing."""
     try:
         yield
     except (KeyError, TypeError) as error:
@@ -71,7 +71,7 @@ def _as_described() -> Iterator[None]:
 
 @_as_described()
 def works_of(answer: Json) -> list[RegisteredWork]:
-    """Read `work add --json`: `{"works": [{"number", "file", "flags": […], "conflicts": [{"sentence"}]}]}`."""
+    """Parse `work add --json`: `{"works": [{"number", "file", "flags": […], "conflicts": [{"sentence"}]}]}`."""
     return [
         RegisteredWork(
             one["number"],
@@ -85,7 +85,7 @@ def works_of(answer: Json) -> list[RegisteredWork]:
 
 @_as_described()
 def cases_of(answer: Json) -> list[SeenCase]:
-    """Read `case list --json`.
+    """Parse `case list --json`.
 
     `{"cases": [{"number", "work": {"file"}, "party", "decision", "uses": [{"page_url", "image_url", "match",
     "licence", "period"}], "bundles": [{"seal", "receipts": [{"subject", "state"}]}]}]}`, where `match` is `certain` or
@@ -110,27 +110,28 @@ def cases_of(answer: Json) -> list[SeenCase]:
 
 
 def _answered(receipts: Json) -> bool:
-    """Whether the log's checkpoint is witnessed, and no witness is still to answer in full."""
+    """Return True if the log's checkpoint is timestamped and no receipt is pending."""
     complete = all(receipt["state"] == "complete" for receipt in receipts)
     return complete and any(receipt["subject"] == "checkpoint" for receipt in receipts)
 
 
 @_as_described()
 def refusals_of(answer: Json) -> list[SeenRefusal]:
-    """Read rows of a crawl's refusals: `[{"url", "reason"}]`."""
+    """Parse the rows of a crawl's refusals: `[{"url", "reason"}]`."""
     return [SeenRefusal(one["url"], one["reason"]) for one in answer]
 
 
 @_as_described()
 def verdicts_of(answer: Json) -> dict[str, str]:
-    """Read `verify --json`: `{"bundles": [{"file", "verdict", "grades", "lines"}]}`; return the verdict by file.
+    """Parse `verify --json`: `{"bundles": [{"file", "verdict", "grades", "lines"}]}`, and return the verdict by file.
 
-    Some pages of the demonstration name a picture that nobody sees there: no visit of theirs shows it, and it is told.
+    Some pages of the demonstration refer to an image that is never visible. Bundles whose only shortcoming is that no
+    visit showed the image get the verdict :data:`NOT_SHOWN`.
     """
     return {one["file"]: _verdict(one) for one in answer["bundles"]}
 
 
 def _verdict(one: Json) -> str:
-    lacking = {grade["name"] for grade in one.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
+    failed = {grade["name"] for grade in one.get("grades", ()) if grade["required"] and grade["state"] != "passed"}
     unseen = any(line["of"] == "capture" and line["value"].startswith(NOT_FOUND) for line in one.get("lines", ()))
-    return NOT_SHOWN if one["verdict"] == "incomplete" and unseen and lacking == {"capture"} else str(one["verdict"])
+    return NOT_SHOWN if one["verdict"] == "incomplete" and unseen and failed == {"capture"} else str(one["verdict"])

@@ -1,4 +1,4 @@
-"""The demonstration, stage by stage: from registered works to bundles that verify."""
+"""The stages of the demonstration: from registered works to verified bundles."""
 
 import csv
 import json
@@ -35,19 +35,19 @@ OWNER_SLUG: Final = "lighthouse-archive"
 BELOW: Final = f"/owners/{OWNER_SLUG}"
 OTHER_OWNER: Final = "Second Studio"
 OVER: Final = frozenset({"done", "failed"})
-"""States of a report that is finished."""
+"""Final states of a report."""
 LOOK_AGAIN_SECONDS: Final = 15.0
-"""Each look is a command of its own, which takes its share of the processor from what is looked at."""
+"""Polling interval. Each poll is a separate command, which competes for the CPU with what it waits for."""
 PACE: Final = ("--every", "24h", "--delay", "0")
-"""The sites are ours and on this machine: nobody has to be spared."""
+"""Crawl without delay: the sites belong to the demonstration and run on this machine."""
 OF_STAND_INS: Final = frozenset({DOMAIN, collections.HOST})
-"""Parties whose copies are found, and not counted among those of the sites."""
+"""Sites of the stand-ins, whose copies are not counted among those of the three sites."""
 WELL: Final = frozenset({"complete", NOT_SHOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the whole run gave."""
+    """Result of the whole run."""
 
     tally: Tally
     verdicts: dict[str, str]
@@ -55,12 +55,12 @@ class Result:
     reports: tuple[str, ...]
     fetched_though_forbidden: tuple[str, ...]
     seconds: dict[str, float]
-    archived: str  # what the archive states of the copy that was found there; empty where it wasn't
-    searched: str  # the page of the copy that a search without a key named; empty where it wasn't found
+    archived: str  # the archive's time of the copy found in it; empty if it was not found
+    searched: str  # page of the copy found by a search without a key; empty if it was not found
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What should not have happened, in sentences; copies that were missed aren't among them."""
+        """Unexpected results, in sentences. Missed copies are not included."""
         broken = [check for check in self.outside if check.outcome == "failed"]
         return (
             *(f"False alarm: case {a.case} takes {a.image_url} for {a.work}." for a in self.tally.false_alarms),
@@ -75,12 +75,12 @@ class Result:
 
 
 def run(out: Path, photos: Path, display: Display) -> Result:
-    """Run everything; see the names of the stages in the order of the lines below.
+    """Run all stages, named as in the code below.
 
     Raises:
-        ExhibitError: a stage couldn't be carried out.
+        ExhibitError: A stage failed.
     """
-    # whatever servers the environment names, this run has its own
+    # This run uses its own servers, whatever servers the environment names.
     settings = {"EXHIBIT_DATA": str(out / "data"), "DATABASE_URL": "", "REDIS_URL": ""}
     product = Product(settings, out / "commands.log")
     with ExitStack() as stack:
@@ -121,14 +121,14 @@ def run(out: Path, photos: Path, display: Display) -> Result:
         refusals = _refusals(product, plan.sites)
     forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
     seconds = dict(display.seconds)
-    found = tally(plan, cases, refusals)
-    return Result(found, verdicts, outside, tuple(reports), forbidden, seconds, archived, searched)
+    counts = tally(plan, cases, refusals)
+    return Result(counts, verdicts, outside, tuple(reports), forbidden, seconds, archived, searched)
 
 
 def _configuration() -> str:
-    """Allow the loopback addresses of sites and archive, and no other private address; look often at what waits.
+    """Return the settings: the loopback addresses of sites and archive are allowed, and pending work is polled often.
 
-    Captures are made with a browser where there is one; EXHIBIT_CAPTURE_BROWSER=none does without.
+    Captures use a browser if there is one; EXHIBIT_CAPTURE_BROWSER=none disables it.
     """
     networks = ", ".join(f'"{host}/32"' for host in (*HOSTS, HOST, collections.HOST))
     return f"""contact = "demo@example.org"
@@ -151,9 +151,9 @@ def _start(
 
 
 def _register(product: Product, out: Path, photos: Path, display: Display) -> list[Path]:
-    """Register all files for one owner, the first for another too, and a flat one; return those that can be matched.
+    """Register all files for one owner, the first also for another, and a flat image. Returns the matchable works.
 
-    A table `works.csv` beside the pictures gives title, author and rights.
+    A table `works.csv` beside the images has title, author and rights.
     """
     files = choose_works(photos)
     inbox = out / "works"
@@ -186,7 +186,7 @@ def _licences(product: Product, out: Path, licences: Sequence[Terms]) -> None:
 
 
 def _watch(product: Product, out: Path, sites: Sequence[Site], served: Served, pictures: int, display: Display) -> None:
-    """Add a watch for each site, the archive and the search, and run all at once; count what sites are asked for."""
+    """Add watches for the sites, the archive and the search, run all in parallel, and count requests to the sites."""
     words = out / "words.txt"
     words.write_text(f"{collections.WORDS}\n", "utf-8")
 
@@ -202,7 +202,7 @@ def _watch(product: Product, out: Path, sites: Sequence[Site], served: Served, p
 
 
 def _follow(runs: Sequence[Future[str]], show: Callable[[], None], every: float) -> None:
-    """Show how far commands are until they have ended; raises what one of them raises."""
+    """Show the progress of commands until they have ended. Raises their first error."""
     while wait(runs, every).not_done:
         show()
     for one in runs:
@@ -236,7 +236,7 @@ def _confirm(product: Product, cases: Sequence[SeenCase], display: Display) -> l
 
 
 def _report(product: Product, folder: Path) -> list[str]:
-    """Request a report over all cases, wait for it, and write its files into a folder."""
+    """Request a report over all cases, wait for it, and download its files into a folder."""
     folder.mkdir()
     report = product.api("POST", f"{BELOW}/reports")
     one = f"{BELOW}/reports/{report['number']}"
@@ -247,7 +247,7 @@ def _report(product: Product, folder: Path) -> list[str]:
 
 
 def _refusals(product: Product, sites: Sequence[Site]) -> list[SeenRefusal]:
-    """What the first crawl of each site refused."""
+    """Return the refusals of the first crawl of each site."""
     numbers = {one["name"]: one["number"] for one in product.api("GET", f"{BELOW}/watches")["items"]}
     crawls = [f"{BELOW}/watches/{numbers[site.name]}/crawls/1" for site in sites]
     paths = [f"{crawl}/{kind}" for crawl in crawls for kind in ("refusals", "unreadable-images")]
@@ -261,17 +261,17 @@ def _verify(
     trust = out / "trust.json"
     product.run("trust", str(trust), "--label", LABEL)
     trust.write_bytes(witnesses.trust(load_trust(trust)).to_json())
-    sealed = [str(case.number) for case in cases if case.sealed]
-    if not sealed:
+    numbers = [str(case.number) for case in cases if case.sealed]
+    if not numbers:
         return {}, ()
-    paths = [f"{BELOW}/cases/{number}/bundles/1/file" for number in sealed]
+    paths = [f"{BELOW}/cases/{number}/bundles/1/file" for number in numbers]
     product.run("api", "GET", *paths, "--output", f"{out / BUNDLES}/")
     bundles = [str(path) for path in sorted((out / BUNDLES).iterdir())]
     outside: list[OutsideCheck] = []
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
+        task = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
         for number, bundle in enumerate(bundles, 1):
             outside += check_outside(Path(bundle), witnesses.roots)
             display.progress(number, len(bundles), "bundles checked by sha256sum, bagit and openssl")
-        answer = asked.result()
+        answer = task.result()
     return verdicts_of(answer), tuple(outside)

@@ -1,4 +1,4 @@
-"""Serves the demonstration's sites on loopback, each on an address of its own, so that they are three parties."""
+"""Web servers of the demonstration's sites, each on its own loopback address, so that they count as three sites."""
 
 import hashlib
 import threading
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 HOSTS: Final = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 REDIRECTS: Final = "_redirects"
 BROWSERS: Final = "Mozilla/"
-"""What the user agents of browsers begin with."""
+"""Prefix of the user agents of browsers."""
 TYPES: Final = {
     ".avif": "image/avif",
     ".webp": "image/webp",
@@ -26,9 +26,9 @@ TYPES: Final = {
 
 @dataclass(slots=True)
 class Served:
-    """Sites while they are served: where each is reached, and what was asked of it (`METHOD /path`), in order.
+    """Sites while they are being served: their URLs, and the requests to them (`METHOD /path`), in order.
 
-    What browsers ask isn't listed: a capture loads all parts of a page, those too that robots.txt keeps from crawlers.
+    Requests of browsers are not recorded: a capture loads all parts of a page, including those disallowed for crawlers.
     """
 
     bases: tuple[str, ...]
@@ -37,10 +37,10 @@ class Served:
 
 @contextmanager
 def serve(folders: Sequence[Path], hosts: Sequence[str] = HOSTS, port: int = 0) -> Iterator[Served]:
-    """Serve each folder at an address of its own, at a port, by default ones that are free, until the block ends.
+    """Serve each folder at its own address for the duration of the block; by default at free ports.
 
-    The folders may be filled while they are served. Answers carry ETag and Last-Modified and honour conditional
-    requests; a file `_redirects` in a folder holds lines `/path target`, answered with 302.
+    The folders may be filled while they are served. Responses have ETag and Last-Modified and support conditional
+    requests. A file `_redirects` in a folder has lines `/path target`, served with status 302.
     """
     with ExitStack() as stack:
         servers = [_Server((host, port), folder) for host, folder in zip(hosts, folders, strict=True)]
@@ -61,7 +61,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Files of a folder, also under their ETag, with redirects and without listings of folders."""
+    """Serves the files of a folder with ETags and redirects, but without folder listings."""
 
     server: _Server
     protocol_version = "HTTP/1.1"
@@ -72,10 +72,10 @@ class _Handler(SimpleHTTPRequestHandler):
     etag = ""
 
     def log_message(self, *_: object) -> None:
-        """Stay silent: the demonstration has a display of its own."""
+        """Log nothing: the demonstration has its own display."""
 
     def send_head(self) -> BinaryIO | None:
-        """Answer but for the body; If-None-Match goes before the date (RFC 9110, section 13.2.2)."""
+        """Send the response headers. If-None-Match takes precedence over the date (RFC 9110, section 13.2.2)."""
         path = unquote(urlsplit(self.path).path)
         if not self.headers.get("User-Agent", "").startswith(BROWSERS):
             self.server.requests.append(f"{self.command} {path}")
@@ -90,14 +90,14 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         self.etag = f'"{hashlib.sha256(file.read_bytes()).hexdigest()[:20]}"'
-        known = self.headers.get("If-None-Match", "").split(",")
-        if self.etag in (tag.strip().removeprefix("W/") for tag in known):
+        etags = self.headers.get("If-None-Match", "").split(",")
+        if self.etag in (tag.strip().removeprefix("W/") for tag in etags):
             self._without_body(HTTPStatus.NOT_MODIFIED, {})
             return None
         return super().send_head()
 
     def end_headers(self) -> None:
-        """With the ETag of a file."""
+        """Add the ETag of a file."""
         if self.etag:
             self.send_header("ETag", self.etag)
             self.etag = ""

@@ -1,4 +1,4 @@
-"""Builds three small web sites with copies of works, with licensed uses, and with much that is neither."""
+"""Builder of three small web sites with copies of works, licensed uses, and many unrelated images."""
 
 import io
 import os
@@ -41,7 +41,7 @@ Role = Literal["planted", "licensed", "forbidden", "lookalike", "unrelated", "tr
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One picture address of a site. `data` is None where there is nothing, or a redirect to `target`."""
+    """One image URL of a site. `data` is None for a missing file or a redirect to `target`."""
 
     site: int
     role: Role
@@ -54,13 +54,13 @@ class _Item:
 
 
 def build(folders: Sequence[Path], works: Sequence[Path], bases: Sequence[str], seed: int = 1) -> Plan:
-    """Write three sites of about 300 pictures into three folders; equal arguments give equal bytes.
+    """Write three sites with about 300 images into three folders. The output is deterministic.
 
     Args:
-        folders: one for each site, made when missing.
-        works: picture files whose copies are planted, four or more that don't resemble one another.
-        bases: where each site will be reached, as `http://127.0.0.2:8001`.
-        seed: decides everything that is left to chance.
+        folders: One for each site, created if missing.
+        works: Image files whose copies are planted, four or more dissimilar ones.
+        bases: URL of each site, such as `http://127.0.0.2:8001`.
+        seed: Determines all random choices.
     """
     sites = tuple(
         Site(name, title, base, source, urljoin(base, start))
@@ -74,7 +74,7 @@ def build(folders: Sequence[Path], works: Sequence[Path], bases: Sequence[str], 
 
 
 def _items(works: Sequence[Path], stock: Stock, seed: int) -> list[_Item]:
-    """Make everything that stands on the sites, in an order that doesn't matter."""
+    """Create the content of all sites. The order does not matter."""
     random = np.random.default_rng([seed, 1])
     neighbours = [_opened(file) for file in stock.unrelated] + [textured(number) for number in range(3)]
     placed = _placed_copies(works)
@@ -90,7 +90,7 @@ def _items(works: Sequence[Path], stock: Stock, seed: int) -> list[_Item]:
 
 
 def _placed_copies(works: Sequence[Path]) -> list[tuple[Path, str, int]]:
-    """Share the works out among edits and sites, so that a work meets a site no second time while there are others."""
+    """Distribute the works over edits and sites, so that a work repeats on a site only if there are no others."""
     each = min(COPIES_OF_EACH_EDIT, len(works))
     total = each * len(EDITS)
     return [
@@ -100,7 +100,7 @@ def _placed_copies(works: Sequence[Path]) -> list[tuple[Path, str, int]]:
 
 
 def _copy(work: Path, edit: str, site: int, role: Role, neighbours: Sequence[Image.Image], seed: int) -> _Item:
-    # the name of the work, not its place, decides: one picture more in a folder changes no other copy
+    # The seed depends on the work's name, not its index: adding an image to a folder changes no other copy.
     own = zlib.crc32(work.name.encode()) + seed
     random = np.random.default_rng([own, EDITS.index(edit), site])
     beside = [neighbours[int(place)] for place in random.permutation(len(neighbours))[:3]]
@@ -115,7 +115,7 @@ _FOLDERS: Final[dict[Role, str]] = {"planted": "/pictures", "licensed": "/pictur
 def _licensed(
     works: Sequence[Path], taken: set[tuple[Path, int]], neighbours: Sequence[Image.Image], seed: int
 ) -> list[_Item]:
-    """Make uses that licences permit: on all of one site, and below /press on another, of works not copied there."""
+    """Create licensed uses: on all of one site, and below /press on another, of works that are not copied there."""
     edits = ("resized", "cropped", "webp", "captioned")
     items = []
     for site in (NOTES, PRINTS):
@@ -166,15 +166,15 @@ def _traps(seed: int) -> list[_Item]:
 
 
 def _write_site(folder: Path, site: Site, items: Sequence[_Item], seed: int) -> list[tuple[_Item, str]]:
-    """Write pictures, pages and what leads to them; return each item with the URL of its page."""
+    """Write images, pages and links to them. Returns each item with the URL of its page."""
     random = np.random.default_rng([seed, 2])
     for item in items:
         if item.data is not None:
             _write(folder, item.path, item.data)
     pages, homes = [], []
-    for path, shown in _paged(items, site, random):
-        pages.append(_page(path, shown, site, random))
-        homes += [(item, urljoin(site.base, path)) for item in shown]
+    for path, page_items in _paged(items, site, random):
+        pages.append(_page(path, page_items, site, random))
+        homes += [(item, urljoin(site.base, path)) for item in page_items]
     links = [("/", "Home"), *((page.path, page.title) for page in pages)]
     front = Page("/index.html", site.title, sentence(random), ())
     for page in [front, *pages]:
@@ -192,16 +192,16 @@ def _write_site(folder: Path, site: Site, items: Sequence[_Item], seed: int) -> 
 
 
 def _paged(items: Sequence[_Item], site: Site, random: np.random.Generator) -> Iterator[tuple[str, list[_Item]]]:
-    """Share the items out among pages: /members and /press by their folder, the others by chance, nine to a page.
+    """Distribute the items over pages: /members and /press by their folder, the others randomly, nine to a page.
 
-    One picture of the forbidden folder stands on an open page, as such pictures do.
+    One image of the disallowed folder is shown on an open page, as happens on real sites.
     """
     shuffled = [items[int(place)] for place in random.permutation(len(items))]
     members = [item for item in shuffled if item.role == "forbidden"]
     press = [item for item in shuffled if item.path.startswith("/press/")]
-    others = members[1:] + [item for item in shuffled if item not in members and item not in press]
-    for number, start in enumerate(range(0, len(others), A_PAGE_HOLDS), 1):
-        yield f"/{_PAGE_NAMES[site.source]}-{number}.html", others[start : start + A_PAGE_HOLDS]
+    other_items = members[1:] + [item for item in shuffled if item not in members and item not in press]
+    for number, start in enumerate(range(0, len(other_items), A_PAGE_HOLDS), 1):
+        yield f"/{_PAGE_NAMES[site.source]}-{number}.html", other_items[start : start + A_PAGE_HOLDS]
     if press:
         yield "/press/index.html", press
     if members:
@@ -213,10 +213,10 @@ _PAGE_NAMES: Final[dict[SourceKind, str]] = {"site": "shelf", "sitemap": "wall",
 
 def _page(path: str, items: Sequence[_Item], site: Site, random: np.random.Generator) -> Page:
     techniques = _SITES[NAMES.index(site.name)][3]
-    shown = tuple(
+    pictures = tuple(
         Shown(item.path, techniques[number % len(techniques)], sentence(random, 4)) for number, item in enumerate(items)
     )
-    return Page(path, " ".join(words(random, 2)).capitalize(), sentence(random, 24), shown)
+    return Page(path, " ".join(words(random, 2)).capitalize(), sentence(random, 24), pictures)
 
 
 def _plan(sites: tuple[Site, ...], homes: Sequence[tuple[_Item, str]]) -> Plan:
@@ -250,7 +250,7 @@ def _plan(sites: tuple[Site, ...], homes: Sequence[tuple[_Item, str]]) -> Plan:
 
 
 def _licences(sites: Sequence[Site], planted: Sequence[Use], licensed: Sequence[Use]) -> tuple[Terms, ...]:
-    """Write the ledger: two licences that hold, and one that has ended and so covers none of the copies it names."""
+    """Create the ledger: two valid licences, and an expired one, which covers none of the copies that it names."""
     prints, walls, notes = sites
     host = {site.name: urlsplit(site.base).hostname or "" for site in sites}
     by_site = {site.name: tuple(sorted({use.work for use in licensed if use.site == site.name})) for site in sites}

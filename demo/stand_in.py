@@ -1,4 +1,4 @@
-"""What stands in for services on the web: a server on loopback that holds small copies of works."""
+"""Stand-ins for services on the web: a loopback server with small copies of works."""
 
 import io
 import threading
@@ -12,24 +12,24 @@ from PIL import Image
 
 
 class StandIn(BaseHTTPRequestHandler):
-    """Answers in a service's documented form; what it holds is there by where it lies."""
+    """Responds in a service's documented format with the files in ``held``, by path or URL."""
 
     held: dict[str, bytes]
 
     def log_message(self, *_: object) -> None:
-        """Stay silent: the demonstration has a display of its own."""
+        """Log nothing: the demonstration has its own display."""
 
     def do_GET(self) -> None:
-        """Answer a request, or say that nothing is there."""
+        """Respond to a request, or send 404."""
         if not self.answer():
             self.send_error(HTTPStatus.NOT_FOUND)
 
     def answer(self) -> bool:
-        """Answer the request for ``path``; whether there was something."""
+        """Respond to the request for ``path``. Returns False if there is nothing to send."""
         raise NotImplementedError
 
     def send(self, media_type: str, body: bytes) -> bool:
-        """Answer with these bytes."""
+        """Send these bytes, and return True."""
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(body)))
@@ -40,7 +40,7 @@ class StandIn(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(host: str, answers: type[StandIn], held: dict[str, bytes]) -> Iterator[str]:
-    """Serve what is held until the block ends; gives the address."""
+    """Serve the files in ``held`` for the duration of the block. Yields the URL."""
     server = ThreadingHTTPServer((host, 0), type("Handler", (answers,), {"held": held}))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -52,7 +52,7 @@ def serving(host: str, answers: type[StandIn], held: dict[str, bytes]) -> Iterat
 
 
 def small_copy(work: Path, side: int, quality: int) -> bytes:
-    """A JPEG of a work, so many pixels long."""
+    """Return a JPEG of a work with this long side in pixels."""
     with Image.open(work) as image:
         copy, data = image.convert("RGB"), io.BytesIO()
     copy.thumbnail((side, side))

@@ -1,4 +1,4 @@
-"""Chooses the works, and the pictures that have nothing to do with them."""
+"""Selection of the works, and of unrelated images."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,32 +23,32 @@ Hashes = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The demonstration's own pictures that aren't works: name and file."""
+    """The demonstration's own images that are not works."""
 
     lookalikes: tuple[Path, ...]
     unrelated: tuple[Path, ...]
 
 
 def choose_works(folder: Path, limit: int = 24) -> list[Path]:
-    """Choose pictures of a folder (its own files, not those of folders within) to be registered as works, by name.
+    """Choose up to ``limit`` images of a folder (without subfolders) as works, in the order of their names.
 
-    Of several that resemble one another only the first is taken, and none with a side under 200 px: the demonstration
-    knows which copy belongs to which work, and with two pictures of one scene it wouldn't.
+    Of similar images only the first is chosen, and none with a side under 200 px: the demonstration must know which
+    copy belongs to which work, which is ambiguous for two images of one scene.
 
     Raises:
-        WrongUseError: there is no such folder, or fewer than four such pictures in it.
+        WrongUseError: The folder is missing, or has fewer than four suitable images.
     """
     if not folder.is_dir():
         raise WrongUseError(f"There is no folder {folder}.", hint="Give a folder of pictures: PHOTOS=DIR.")
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     chosen: list[Path] = []
-    known: list[Hashes] = []
+    known_hashes: list[Hashes] = []
     for file in files:
         hashes = _hashes_of(file)
-        if hashes is None or any(_resemble(hashes, other) for other in known):
+        if hashes is None or any(_resemble(hashes, other) for other in known_hashes):
             continue
         chosen.append(file)
-        known.append(hashes)
+        known_hashes.append(hashes)
         if len(chosen) == limit:
             break
     if len(chosen) < 4:
@@ -60,7 +60,7 @@ def choose_works(folder: Path, limit: int = 24) -> list[Path]:
 
 
 def stock_beside(works: Sequence[Path]) -> Stock:
-    """Return the look-alikes and unrelated pictures that come with the demonstration, without any that a work is."""
+    """Return the look-alikes and unrelated images of the demonstration, without any that resemble a work."""
     known = [hashes for work in works if (hashes := _hashes_of(work)) is not None]
     return Stock(_unlike(known, (ASSETS / "lookalikes").iterdir()), _unlike(known, (ASSETS / "unrelated").iterdir()))
 
@@ -73,7 +73,7 @@ def _unlike(known: Sequence[Hashes], files: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _hashes_of(file: Path) -> Hashes | None:
-    """Return the 256-bit pHashes of a picture in its 8 positions, shape (8, 32); None when it can't serve."""
+    """Return the 256-bit pHashes of an image in its 8 orientations, shape (8, 32); None for unsuitable images."""
     try:
         picture = decode(file.read_bytes(), at_least=256)
     except (OSError, UnreadablePictureError):

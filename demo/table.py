@@ -1,4 +1,4 @@
-"""Writes the demonstration's result as a table for people and as JSON for programs."""
+"""Result of the demonstration, as a table for people and as JSON for programs."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ def summary(result: Result) -> str:
 
 
 def table(result: Result, out: Path, opening: str) -> str:
-    """Return the closing table; `opening` is the command that opens the site."""
+    """Return the final table. `opening` is the command that opens the site."""
     return "\n".join([*_edits(result), "", *_others(result), "", *_seconds(result), "", *_places(result, out, opening)])
 
 
@@ -30,9 +30,9 @@ def _edits(result: Result) -> list[str]:
     tally = result.tally
     rows = [f"  {edit:<14}{planted:>9}{tally.found[edit]:>9}" for edit, planted in tally.planted.items()]
     total = f"  {'all':<14}{sum(tally.planted.values()):>9}{sum(tally.found.values()):>9}"
-    missed = [f"  missed: {use.work}, {use.edit}, at {use.image_url}" for use in tally.missed]
+    missed_lines = [f"  missed: {use.work}, {use.edit}, at {use.image_url}" for use in tally.missed]
     review = [f"  {tally.for_review} of the found are left to a person's review"] if tally.for_review else []
-    return ["", f"  {'edit':<14}{'planted':>9}{'found':>9}", *rows, total, *review, *missed]
+    return ["", f"  {'edit':<14}{'planted':>9}{'found':>9}", *rows, total, *review, *missed_lines]
 
 
 def _others(result: Result) -> list[str]:

@@ -1,4 +1,4 @@
-"""Holds what was found against what was planted."""
+"""Comparison of the found with the planted copies."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from demo.reading import SeenCase, SeenRefusal
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A case about a picture that is no copy of the work."""
+    """A case about an image that is not a copy of the work."""
 
     case: int
     work: str
@@ -20,19 +20,19 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The result of the run.
+    """Counts of the run.
 
     Attributes:
-        planted: copies by edit.
-        found: those of them that stand in a case and that no licence covers, by edit.
-        for_review: how many of the found ones are left to a person, because the match isn't certain.
-        missed: copies in no case.
-        licensed_spared: licensed uses that were noticed and that a licence covers in the record.
-        licensed_raised: licensed uses that stand in a case without their licence.
-        licensed_unnoticed: licensed uses in no case at all.
-        false_alarms: certain or confirmed uses that are no copies.
-        refused: refusals by reason.
-        not_refused: traps that no refusal was recorded for.
+        planted: Copies by edit.
+        found: Copies that are in a case and not covered by a licence, by edit.
+        for_review: Number of found copies left to a person, because the match is not certain.
+        missed: Copies in no case.
+        licensed_spared: Licensed uses that were found and are recorded as covered by a licence.
+        licensed_raised: Licensed uses in a case without their licence.
+        licensed_unnoticed: Licensed uses in no case at all.
+        false_alarms: Certain or confirmed uses that are not copies.
+        refused: Refusals by reason.
+        not_refused: Traps without a recorded refusal.
     """
 
     planted: dict[str, int]
@@ -48,21 +48,21 @@ class Tally:
 
 
 def tally(plan: Plan, cases: Sequence[SeenCase], refusals: Sequence[SeenRefusal]) -> Tally:
-    """Compare cases and refusals with the plan. A place is an image URL: each stands on one page only."""
+    """Compare cases and refusals with the plan. Uses are identified by image URL, since each is on one page only."""
     uncovered = {(case.work, use.image_url): use.decision for case in cases for use in case.uses if use.licence is None}
-    covered = {(case.work, use.image_url) for case in cases for use in case.uses if use.licence is not None}
-    found = [use for use in plan.planted if _place(use) in uncovered]
+    covered_uses = {(case.work, use.image_url) for case in cases for use in case.uses if use.licence is not None}
+    matches = [use for use in plan.planted if _place(use) in uncovered]
     raised = tuple(use for use in plan.licensed if _place(use) in uncovered)
-    spared = [use for use in plan.licensed if _place(use) in covered and use not in raised]
+    spared = [use for use in plan.licensed if _place(use) in covered_uses and use not in raised]
     refused_urls = {refusal.url for refusal in refusals}
     return Tally(
         planted=_by_edit(plan.planted),
-        found=_by_edit(found),
-        for_review=sum(uncovered[_place(use)] != "certain" for use in found),
+        found=_by_edit(matches),
+        for_review=sum(uncovered[_place(use)] != "certain" for use in matches),
         missed=tuple(use for use in plan.planted if _place(use) not in uncovered),
         licensed_spared=len(spared),
         licensed_raised=raised,
-        licensed_unnoticed=tuple(use for use in plan.licensed if _place(use) not in covered and use not in raised),
+        licensed_unnoticed=tuple(use for use in plan.licensed if _place(use) not in covered_uses and use not in raised),
         false_alarms=_false_alarms(plan, cases),
         refused=dict(sorted(Counter(refusal.reason for refusal in refusals).items())),
         not_refused=tuple(trap for trap in plan.traps if trap.image_url not in refused_urls),

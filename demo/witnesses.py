@@ -1,4 +1,4 @@
-"""The development authority and chain, which witness without legal weight, and whom to trust."""
+"""Development timestamp authority and chain, without legal weight, and the trust list for them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ SECONDS_BETWEEN_BLOCKS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Witnesses:
-    """Where the authority and the chain are reached, and what they are known by."""
+    """URLs of the authority and the chain, and the roots that identify them."""
 
     authority_url: str
     chain_url: str
@@ -45,7 +45,7 @@ development = true
 """
 
     def trust(self, own: Trust) -> Trust:
-        """Return the installation's own list with the blocks of the chain: whom `exhibit verify` is told to trust."""
+        """Return the installation's trust list with the blocks of the chain, for `exhibit verify`."""
         headers = [self.blocks.header(height) or b"" for height in range(self.blocks.tip + 1)]
         hashes = tuple(Digest.from_hex(parse_header(header).text) for header in headers)
         chain = TrustedChain("development-chain", "regtest", 0.0, hashes, development=True, label=LABEL)
@@ -54,7 +54,7 @@ development = true
 
 @contextmanager
 def running_witnesses(folder: Path) -> Iterator[Witnesses]:
-    """Let both answer until the block ends."""
+    """Run both services for the duration of the block."""
     with (
         running_authority(folder / "authority") as authority,
         running_chain(folder / "chain", every=SECONDS_BETWEEN_BLOCKS) as chain,

@@ -1,4 +1,4 @@
-"""Small talk for pages, captions and file names that are made up."""
+"""Random words for the generated pages, captions and file names."""
 
 from typing import Final
 
@@ -11,10 +11,10 @@ WORDS: Final = (  # noqa: SIM905 - a list would take a line for each
 
 
 def words(random: np.random.Generator, count: int) -> list[str]:
-    """Draw words, some of them perhaps twice."""
+    """Draw words, with possible repetitions."""
     return [WORDS[int(place)] for place in random.integers(len(WORDS), size=count)]
 
 
 def sentence(random: np.random.Generator, count: int = 9) -> str:
-    """Draw a line that looks like a sentence."""
+    """Draw words formatted like a sentence."""
     return " ".join(words(random, count)).capitalize() + "."

@@ -1,7 +1,8 @@
-"""The ground: types, errors, digests, ports, clock, configuration and the primitives that every room above uses.
+"""Foundation package: types, errors, digests, interfaces, clock, configuration and shared helpers.
 
-Parallel work comes from processes, so linear algebra gets one thread in each. It reads how many from the environment
-when NumPy is loaded: import a room before it, or set the variables yourself.
+Exhibit runs in parallel with processes, so each process gets a single linear algebra thread. The libraries read the
+number of threads from the environment when NumPy is loaded: import an Exhibit package before NumPy, or set the
+variables yourself.
 """
 
 import os

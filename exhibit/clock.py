@@ -1,25 +1,25 @@
-"""The one clock: aware UTC times, and the one text form in which they are sealed."""
+"""Time-zone-aware UTC times, and the only text format in which Exhibit seals them."""
 
 from datetime import UTC, datetime, timedelta
 
 SLACK = timedelta(minutes=2)
-"""By so much the clocks of machines that belong together may differ."""
+"""Largest allowed difference between the clocks of machines in one installation."""
 
 
 def now() -> datetime:
-    """The current time, aware, UTC."""
+    """Return the current time (aware, UTC)."""
     return datetime.now(UTC)
 
 
 def rfc3339(moment: datetime) -> str:
-    """A time in UTC with microseconds: ``2026-11-20T09:30:00.000000Z``. Raises ``ValueError`` without a zone."""
+    """Format a time as UTC: ``2026-11-20T09:30:00.000000Z``. Raises ``ValueError`` for naive times."""
     if moment.tzinfo is None:
         raise ValueError("a time without a zone can't be written down")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """The inverse of :func:`rfc3339`; raises ``ValueError`` without a zone, or outside the years 1000 to 9999."""
+    """Parse the format of :func:`rfc3339`. Raises ``ValueError`` without a zone or outside years 1000 to 9999."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         message = f"{text!r} has no zone"
@@ -35,5 +35,8 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def is_recent(moment: datetime, within: timedelta) -> bool:
-    """Whether something happened so lately; what a clock that was ahead has dated counts as long ago."""
+    """Return True if the moment is at most ``within`` ago.
+
+    Moments more than :data:`SLACK` in the future (dated by a clock that was ahead) do not count as recent.
+    """
     return -SLACK <= now() - moment <= within

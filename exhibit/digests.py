@@ -1,4 +1,4 @@
-"""SHA-256 digests, the addresses of all bytes in the installation (FIPS 180-4)."""
+"""SHA-256 digests (FIPS 180-4), which identify all stored bytes of the installation."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ class Digest:
 
     @classmethod
     def of(cls, data: bytes) -> Self:
-        """The digest of these bytes."""
+        """Return the digest of these bytes."""
         return cls(hashlib.sha256(data).digest())
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
-        """The digest of a file's bytes, read in pieces of 1 MiB."""
+        """Return the digest of a file, read in chunks of 1 MiB."""
         with path.open("rb") as file:
             return cls.of_stream(file)
 
     @classmethod
     def of_stream(cls, stream: BinaryIO) -> Self:
-        """The digest of what is left of a stream, read in pieces of 1 MiB."""
+        """Return the digest of the rest of a stream, read in chunks of 1 MiB."""
         digest = hashlib.sha256()
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
@@ -39,12 +39,12 @@ class Digest:
 
     @classmethod
     def from_hex(cls, text: str) -> Self:
-        """Parse 64 hexadecimal digits; raises ``ValueError`` on anything else."""
+        """Parse 64 hexadecimal digits. Raises ``ValueError`` for anything else."""
         return cls(bytes.fromhex(text))
 
     @property
     def hex(self) -> str:
-        """64 lower-case hexadecimal digits."""
+        """The digest as 64 lower-case hexadecimal digits."""
         return self.raw.hex()
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
-"""Leaves of the append-only log: what is hashed, and how it commits to facts that can be erased.
+"""Leaves of the append-only log: the hashed bytes, and the commitment to facts that can be erased.
 
 A leaf is ``SHA-256(0x00 || leaf bytes)`` (RFC 9162, 2.1.1). The leaf bytes are the canonical JSON (RFC 8785) of type,
-time and commitment. The commitment is ``SHA-256(salt || canonical JSON of the opening)``: with salt and opening erased,
-the leaf stays and tells nothing.
+time and commitment. The commitment is ``SHA-256(salt || canonical JSON of the opening)``. After salt and opening have
+been erased, the leaf remains and reveals nothing.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ from exhibit.types import Json
 
 SALT_BYTES = 32
 DECISION_VERSION = 1
-"""Version of the openings of decisions."""
+"""Format version of the openings of decisions."""
 
 
 class EntryType(StrEnum):
-    """What an entry witnesses."""
+    """Kind of event that a log entry records."""
 
     REGISTRATION = "registration"
     SLICE = "slice"
@@ -41,29 +41,29 @@ class EntryType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one leaf says in public."""
+    """Public content of one leaf."""
 
-    type: EntryType  # what it witnesses
-    time: datetime  # when the house wrote it down, aware, UTC
+    type: EntryType  # the kind of event
+    time: datetime  # when Exhibit wrote the entry, aware, UTC
     commitment: bytes  # 32 bytes, see `commit`
 
     @property
     def leaf_bytes(self) -> bytes:
-        """The canonical JSON that is hashed into the leaf."""
+        """Canonical JSON that is hashed into the leaf."""
         return canonical({"commitment": self.commitment.hex(), "time": rfc3339(self.time), "type": str(self.type)})
 
     @property
     def leaf_hash(self) -> bytes:
-        """The Merkle leaf hash, 32 bytes (RFC 9162, 2.1.1)."""
+        """Merkle leaf hash, 32 bytes (RFC 9162, 2.1.1)."""
         return hashlib.sha256(b"\x00" + self.leaf_bytes).digest()
 
 
 def canonical(value: Json) -> bytes:
-    """Canonical JSON (RFC 8785) of plain data; raises ``ValueError`` when it can't be written exactly."""
+    """Encode plain data as canonical JSON (RFC 8785). Raises ``ValueError`` if the data has no exact encoding."""
     return rfc8785.dumps(value)
 
 
 def commit(opening: Mapping[str, Any], salt: bytes | None = None) -> tuple[bytes, bytes]:
-    """The commitment to an opening, plain JSON, and its salt, 32 bytes each; the salt is drawn when absent."""
+    """Return the commitment to an opening (plain JSON) and its salt, 32 bytes each. The default salt is random."""
     salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
     return hashlib.sha256(salt + canonical(dict(opening))).digest(), salt

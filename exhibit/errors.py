@@ -1,6 +1,6 @@
-"""Errors that a user may read: a sentence, a hint of what to do, and whether trying again can help.
+"""Errors for users: a message, a hint with the next step, and whether a retry can help.
 
-The desk says them in the reader's language (``desk/texts/sentences.py``, by the catalogue in ``desk/locale``).
+The desk translates them (``desk/texts/sentences.py``, with the catalogue in ``desk/locale``).
 """
 
 import copyreg
@@ -15,7 +15,7 @@ Given = TypeVar("Given")
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command."""
+    """Exit codes of all commands."""
 
     DONE = 0
     CHECK_FAILED = 1
@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
 
 
 def ended(main: Callable[[], int | None], name: str = "") -> int:
-    """Run a program; returns its exit code, and says an error of ours on standard error, behind its name."""
+    """Run a program and return its exit code. An Exhibit error is printed to standard error, prefixed with ``name``."""
     try:
         return int(main() or ExitCode.DONE)
     except ExhibitError as error:
@@ -35,7 +35,7 @@ def ended(main: Callable[[], int | None], name: str = "") -> int:
 
 
 def passes(check: Callable[[Given], object], given: Given, *errors: type[Exception]) -> bool:
-    """Whether a check of something raises neither a ``ValueError`` nor one of these errors."""
+    """Return True if ``check(given)`` raises neither ``ValueError`` nor one of ``errors``."""
     refusals: tuple[type[Exception], ...] = (ValueError, *errors)
     try:
         check(given)
@@ -45,10 +45,10 @@ def passes(check: Callable[[Given], object], given: Given, *errors: type[Excepti
 
 
 class ExhibitError(Exception):
-    """The one root of all errors that Exhibit raises on purpose.
+    """Base class of all errors that Exhibit raises deliberately.
 
-    Message and hint are for the user: one sentence, without a trace or an internal name, and what to do about it.
-    ``retry`` says whether the same call may succeed later.
+    Message and hint are for the user: one sentence without a traceback or internal names, and the next step.
+    ``retry`` is true if the same call may succeed later.
     """
 
     exit_code = ExitCode.CHECK_FAILED
@@ -61,39 +61,39 @@ class ExhibitError(Exception):
 
     @property
     def sentence(self) -> str:
-        """Message and hint, for a row or a page: what they were made of is known."""
+        """Message and hint together, for a row or a page. The result keeps their templates and values."""
         return following(self.message, self.hint)
 
     def __str__(self) -> str:
         return str(self.sentence)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Between processes it travels as it is, whatever it was made of."""
+        """Pickle all attributes, so that the error passes between processes unchanged."""
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class WrongUseError(ExhibitError):
-    """The caller asked for something that can't be asked for like this."""
+    """The caller requested something that is not valid in this form."""
 
     exit_code = ExitCode.WRONG_USE
 
 
 class ConflictError(WrongUseError):
-    """It stands otherwise by now, such as a case that somebody else has decided: look again, then decide."""
+    """The state has changed in the meantime, for example another user has decided the case. Reload, then decide."""
 
 
 class ConfigError(WrongUseError):
-    """A setting has a value that can't be used; names the setting."""
+    """A setting has an unusable value. The message names the setting."""
 
 
 class NotFoundError(ExhibitError):
-    """The thing isn't there, or belongs to another owner: the two read the same."""
+    """The object does not exist or belongs to another owner. Both cases show the same message."""
 
     exit_code = ExitCode.WRONG_USE
 
 
 class ServiceMissingError(ExhibitError):
-    """A server, a program or an optional package isn't there."""
+    """A server, a program or an optional package is missing or not reachable."""
 
     exit_code = ExitCode.SERVICE_MISSING
 
@@ -102,13 +102,13 @@ class ServiceMissingError(ExhibitError):
 
 
 class StorageError(ServiceMissingError):
-    """The store of the exact bytes doesn't answer, refuses or is full, which no picture is to blame for."""
+    """The blob store does not respond, refuses the request or is full. The image is not the cause."""
 
 
 class RefusedError(ExhibitError):
-    """A rule of the installation forbids it: an address, a size, a blocklist entry.
+    """A rule of the installation forbids the action, for example because of a URL, a size or a blocklist entry.
 
-    The reason is a short stable word for counting, such as ``private-address`` or ``too-many-pixels``.
+    ``reason`` is a short stable identifier for statistics, such as ``private-address`` or ``too-many-pixels``.
     """
 
     exit_code = ExitCode.WRONG_USE
@@ -119,8 +119,8 @@ class RefusedError(ExhibitError):
 
 
 class UnreadablePictureError(RefusedError):
-    """The bytes aren't a picture that can be decoded within the limits."""
+    """The bytes are not an image that can be decoded within the limits."""
 
 
 class IntegrityError(ExhibitError):
-    """Stored bytes or rows aren't what their digest or key says."""
+    """Stored bytes or rows do not match their digest or key."""

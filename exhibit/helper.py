@@ -1,8 +1,9 @@
-"""A child process that works on strangers' bytes, file after file: a fork for each would cost more than the work.
+"""A child process that handles untrusted bytes, one file after another, because a fork for each file costs too much.
 
-A process has one helper of a kind, started at the first file. It has no environment, and limits of memory and
-processor time for each file (:func:`serve`); bytes and pixels lie in memory that both share. It ends when its parent
-does, whatever ends that. Threads wait for one another, which bounds the memory of a process with many of them.
+A process has one helper of each kind and starts it for the first file. The helper has an empty environment, and limits
+of memory and CPU time for each file (:func:`serve`). Both processes share the memory that holds bytes and pixels. The
+helper exits when its parent exits for any reason. Threads take turns, which bounds the memory of a process with many
+threads.
 """
 
 import atexit
@@ -31,24 +32,24 @@ from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
-Told = tuple[dict[str, Any], NDArray[np.uint8]]  # an answer as it arrives
-_HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of what lies in the shared memory
+Told = tuple[dict[str, Any], NDArray[np.uint8]]  # a response as it is received
+_HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of the data in shared memory
 _OUT_OF_MEMORY = 12
 _STALLED = 1000
-_NO_ROOM = (errno.EFBIG, errno.ENOSPC)  # a helper that can't write what it made ends with this as its status
+_NO_ROOM = (errno.EFBIG, errno.ENOSPC)  # exit status of a helper that cannot write its result
 _START_SECONDS = 60.0
-_PATIENCE = 6  # so many times longer than the processor time the parent waits: a machine may have more to do than this
-_KEPT = 1 << 25  # bytes of shared memory that are kept for the next file
+_PATIENCE = 6  # the parent waits this many times the CPU time, because the machine may be busy
+_KEPT = 1 << 25  # bytes of shared memory that are reused for the next file
 _STATM = Path("/proc/self/statm")
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _MAX_ARENAS = -3, -1, -8  # parameters of mallopt(3)
 _LARGEST_KEPT, _KEPT_FREED = 32 << 20, 64 << 20
-"""Bytes of the largest piece that is kept, and of all: where glibc arrives by itself once such a piece was freed."""
+"""Bytes of the largest block to keep, and of all blocks: the values glibc reaches itself after freeing such a block."""
 _LARGEST_ON_HEAP = 128 << 10
-"""The default of both thresholds in glibc; setting them also stops glibc from raising them by itself."""
+"""glibc's default for both thresholds. Setting them also stops glibc from raising them by itself."""
 
 
 class HelperDiedError(Exception):
-    """A helper that was started for this file, or had its time for it, has ended: ``time``, ``memory`` or ``crash``."""
+    """A helper exited while it handled this file, with the reason ``time``, ``memory`` or ``crash``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -61,7 +62,7 @@ class _EndedError(Exception):
 
 
 class Helper:
-    """One child process, started when it is needed and again when it has died; its module calls :func:`serve`."""
+    """One child process, started on demand and restarted after it exits. Its module calls :func:`serve`."""
 
     def __init__(self, module: str) -> None:
         self.module = module
@@ -73,10 +74,17 @@ class Helper:
         os.register_at_fork(after_in_child=self._forget)
 
     def ask(self, question: Mapping[str, Any], data: bytes, *, seconds: float, memory: int) -> Told:
-        """Ask about a file; once more when the helper has died of something that may have been another's fault.
+        """Send a request about a file, and retry once if the helper's exit may have had another cause.
 
-        It has so many seconds of processor time, and bytes of memory beyond what it has at its start. Raises
-        ``HelperDiedError`` when it dies of this file, ``ServiceMissingError`` when there is none to be had.
+        Args:
+            question: Request, encoded as JSON.
+            data: Bytes of the file.
+            seconds: Limit of CPU time.
+            memory: Limit of memory in bytes, in addition to what the helper has at its start.
+
+        Raises:
+            HelperDiedError: The helper exited because of this file.
+            ServiceMissingError: No helper can be started.
         """
         limits, stalled = {"seconds": seconds, "memory": memory}, False
         with self._lock:
@@ -85,7 +93,7 @@ class Helper:
                 try:
                     return self._asked({"question": question, **limits}, data, seconds)
                 except _EndedError as ended:
-                    if ended.status == _STALLED and not stalled:  # as all does when the machine stood still
+                    if ended.status == _STALLED and not stalled:  # all helpers stall when the machine itself was paused
                         stalled = True
                         continue
                     if ended.status in _NO_ROOM:
@@ -93,7 +101,7 @@ class Helper:
                             raise OSError(ended.status, os.strerror(ended.status)) from ended
                     if ended.status in {-signal.SIGXCPU, _STALLED}:
                         raise HelperDiedError("time") from ended
-                    if fresh and ended.status == -signal.SIGKILL:  # nothing in a file does that
+                    if fresh and ended.status == -signal.SIGKILL:  # nothing in a file causes this signal
                         message = Sentence("The process that reads files of others was killed.")
                         raise ServiceMissingError(message, hint=Sentence("Is memory short?")) from ended
                     if fresh:
@@ -108,9 +116,9 @@ class Helper:
                 _write(shared, data)
             channel.sendall(_HEADER.pack(len(text), len(data)) + text)
             length, size = _HEADER.unpack(_received(channel, _HEADER.size))
-            told: dict[str, Any] = json.loads(_received(channel, length))
+            response: dict[str, Any] = json.loads(_received(channel, length))
             with _shared_memory():
-                made = _read(shared, size)
+                output = _read(shared, size)
                 if max(size, len(data)) > _KEPT:
                     os.ftruncate(shared, 0)
         except TimeoutError as error:
@@ -118,11 +126,11 @@ class Helper:
             raise _EndedError(_STALLED) from error
         except (OSError, EOFError) as error:
             raise _EndedError(self.close()) from error
-        except BaseException:  # half an answer would be taken for the next one
+        except BaseException:  # the rest of a partial response would be read as the next response
             self.close(kill=True)
             raise
         self._answered += 1
-        return told, made
+        return response, output
 
     def _started(self) -> tuple[socket.socket, IO[bytes]]:
         try:
@@ -150,7 +158,7 @@ class Helper:
         return ours, memory
 
     def close(self, *, kill: bool = False) -> int:
-        """End the child; gives its status."""
+        """Stop the child and return its exit status."""
         ends, process = self._ends, self.process
         self._ends, self.process, self._answered = None, None, 0
         for end in ends or ():
@@ -166,7 +174,7 @@ class Helper:
             return process.wait()
 
     def _forget(self) -> None:
-        """In a process that was forked: the child is the parent's, and mustn't outlive it by this copy of its end."""
+        """Drop the parent's child in a forked process, whose copy of the socket must not keep the child alive."""
         for end in self._ends or ():
             end.close()
         if self.process is not None:
@@ -175,9 +183,9 @@ class Helper:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep what it frees, as far as its C library can be told so (glibc).
+    """Make this process keep the memory that it frees, if its C library supports it (glibc).
 
-    Given back to the kernel piece by piece and asked for again, new pages cost as much as the arithmetic on them.
+    Returning memory to the kernel and requesting new pages costs as much as the arithmetic on them.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -186,7 +194,7 @@ def keep_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Make this process return freed memory to the kernel, as far as its C library supports it (glibc).
+    """Make this process return freed memory to the kernel, if its C library supports it (glibc).
 
     For processes that serve in several threads: after :func:`keep_freed_memory` each thread's heap could keep 64 MiB.
     """
@@ -198,14 +206,14 @@ def return_freed_memory() -> None:
 
 
 def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
-    """Be a helper: answer questions until the parent has ended.
+    """Run as a helper: handle requests until the parent exits.
 
-    Core dumps and new processes are given up at the start; before each file memory (``RLIMIT_AS``) and processor time
-    (``RLIMIT_CPU``, whose signal ends the process) are limited anew.
+    Core dumps and new processes are disabled at the start. Before each file, the limits of memory (``RLIMIT_AS``) and
+    CPU time (``RLIMIT_CPU``, whose signal ends the process) are set again.
     """
     channel, shared = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # whoever stops the service stops the parent, and its end ends this one
+        signal.signal(number, signal.SIG_IGN)  # stopping the service stops the parent, whose exit ends this process
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
         _limit(kind, 0)
     keep_freed_memory()
@@ -214,28 +222,28 @@ def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
     with channel.makefile("rb") as stream:
         while head := stream.read(_HEADER.size):
             length, size = _HEADER.unpack(head)
-            asked = json.loads(stream.read(length))
+            request = json.loads(stream.read(length))
             used = resource.getrusage(resource.RUSAGE_SELF)
-            _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + asked["seconds"]))
-            _limit(resource.RLIMIT_FSIZE, max(size, asked["memory"]))
+            _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + request["seconds"]))
+            _limit(resource.RLIMIT_FSIZE, max(size, request["memory"]))
             if mapped:
-                _limit(resource.RLIMIT_AS, mapped + asked["memory"])
+                _limit(resource.RLIMIT_AS, mapped + request["memory"])
             try:
-                said, made = answer(asked["question"], _read(shared, size).tobytes())
-                text = json.dumps(said).encode()
+                result, output = answer(request["question"], _read(shared, size).tobytes())
+                text = json.dumps(result).encode()
             except MemoryError:
                 os._exit(_OUT_OF_MEMORY)
             try:
-                _write(shared, made)
+                _write(shared, output)
             except OSError as error:
                 os._exit(error.errno or 1)
-            channel.sendall(_HEADER.pack(len(text), len(made)) + text)
-            del said, made, text
+            channel.sendall(_HEADER.pack(len(text), len(output)) + text)
+            del result, output, text
 
 
 @contextmanager
 def _shared_memory() -> Iterator[None]:
-    """What it doesn't hold is the machine's fault, not that of the file."""
+    """Report a failure to allocate shared memory as a fault of the machine, not of the file."""
     try:
         yield
     except OSError as error:
@@ -243,7 +251,7 @@ def _shared_memory() -> Iterator[None]:
 
 
 def _limit(kind: int, most: int) -> None:
-    with suppress(ValueError):  # above a limit that somebody else has set, which holds then
+    with suppress(ValueError):  # the limit is above one that is already set, which then stays
         resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
 
 

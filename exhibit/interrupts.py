@@ -1,13 +1,13 @@
-"""Ending a program cleanly, by whatever signal it is told to."""
+"""Clean shutdown on any termination signal."""
 
 import signal
 
 
 def hear_interrupts() -> None:
-    """Let Ctrl-C, SIGTERM and a terminal that closes raise ``KeyboardInterrupt``; for the main thread.
+    """Make Ctrl-C, SIGTERM and a closed terminal raise ``KeyboardInterrupt``. Call this from the main thread.
 
-    Ctrl-C is heard also where whoever started the program ignores it, as shells do for jobs in the background. A
-    terminal that closes is no reason to end what was started with nohup.
+    Ctrl-C works even if the parent process ignores it, as shells do for background jobs. A closed terminal does not end
+    a program that was started with nohup.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -16,6 +16,6 @@ def hear_interrupts() -> None:
 
 
 def ignore_interrupts() -> None:
-    """Let none of them interrupt a program that is over: what it still tidies up would end in a trace."""
+    """Ignore these signals at the end of a program: an interrupted cleanup would print a traceback."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

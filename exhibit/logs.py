@@ -1,4 +1,4 @@
-"""Log lines, as text or as JSON with the request and the task that they belong to; none holds a secret."""
+"""Log formatters, as text or as JSON with the IDs of the request and the task. They remove secrets."""
 
 import json
 import logging
@@ -19,33 +19,33 @@ _SIGN = r"[^\s\"'<>\\\\]"
 _SECRETS = tuple(
     (re.compile(found), put)
     for found, put in (
-        # what stands in an address lets its holder in, or signs for it: links, feeds, invitations, mails
+        # parts of URLs that grant access or act as a signature: links, feeds, invitations, mails
         (rf"(/(?:d|feeds|invitations|mail/unsubscribe|password/reset/key|confirm-email)/){_SIGN}+", r"\1…"),
         (rf"(?<=\?){_SIGN}*={_SIGN}*", "…"),
         (r"(?<=://)[^\s/@\"'<>\\]+@", "…@"),
         (rf"(?i)\b(bearer|basic) {_SIGN}+", r"\1 …"),
         (r"\b(exh_|whsec_)[\w+/=-]+", r"\1…"),
-        # what no word and no digest looks like: random bytes as text
+        # random bytes as text, unlike any word or digest
         (r"\b(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{40,}", "…"),
     )
 )
 
 
 def redacted(text: str) -> str:
-    """A text without what would let its reader in: every log line passes here, whoever wrote it."""
+    """Remove secrets (tokens, signed URLs, passwords) from a text. Every log line passes through this function."""
     for pattern, put in _SECRETS:
         text = pattern.sub(put, text)
     return text
 
 
 def about() -> dict[str, str]:
-    """What log lines belong to at this moment: ``request_id``, ``task_id``, ``task``, as far as there are such."""
+    """Return the IDs of the current log context: ``request_id``, ``task_id`` and ``task``, where they are set."""
     return dict(_ABOUT.get() or {})
 
 
 @contextmanager
 def logged_as(**ids: str) -> Iterator[None]:
-    """Let log lines within the block say what they belong to; ids that are empty are left out."""
+    """Add these IDs to all log lines within the block. Empty IDs are left out."""
     token = _ABOUT.set(about() | {name: value for name, value in ids.items() if value})
     try:
         yield
@@ -54,33 +54,33 @@ def logged_as(**ids: str) -> Iterator[None]:
 
 
 class TextLines(logging.Formatter):
-    """Lines for people."""
+    """Formatter for log lines in plain text."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, with its trace if it has one."""
+        """Format the record, with its traceback if it has one."""
         return redacted(super().format(record))
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, the ids, and what a line says besides."""
+    """Formatter for one JSON object a line: ``time``, ``level``, ``logger``, ``message``, the IDs and extra fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line."""
-        told: dict[str, object] = {
+        """Format the record as one line."""
+        line: dict[str, object] = {
             "time": rfc3339(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
             **about(),
         }
-        told |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        line |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
-        return redacted(json.dumps(told, ensure_ascii=False, default=str))
+            line["trace"] = self.formatException(record.exc_info)
+        return redacted(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def last_lines(folder: Path, name: str, count: int = 3) -> str:
-    """The end of a child's log, for messages."""
+    """Return the last lines of a child process's log, for messages."""
     try:
         text = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What fails for want of the machine: a full disk, a database that is down. Nobody's work is to blame for it."""
+"""Failures of the machine, such as a full disk or a database that is down, which no work or file has caused."""
 
 import errno
 import logging
@@ -32,25 +32,25 @@ SENTENCES = {
     errno.ENETDOWN: Sentence("This machine reaches no network."),
 }
 CACHE_RESERVE = 64 * 1024**2
-"""Bytes that caches leave free for what can't be made again."""
+"""Bytes that caches leave free for data that cannot be computed again."""
 FILES_RESERVE = 10_000
 _SEGMENT, _FILES = 16 * 1024**2, 16
-"""Bytes of PostgreSQL's log of changes, and files, without which servers don't go on."""
+"""Bytes (a segment of PostgreSQL's write-ahead log) and files without which servers cannot continue."""
 _OF_FILES = (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTCONN)
-"""What a firewall or a connection says, too, but never with a file's name."""
+"""Error numbers that a firewall or a connection also causes, but never with a file name."""
 DATABASE_SILENT = Sentence("The database doesn't answer.")
 REDIS_SILENT = Sentence("Redis doesn't answer.")
 DATABASE_FULL = Sentence("The database can't write: its disk is full or fails.")
 REDIS_FAILS = Sentence("Redis doesn't answer, or its disk or memory is full.")
 _DATABASE_DOWN = ("08", "53", "57P")
 _DATABASE_DISK = ("53100", "25006", "58", "XX001", "XX002")
-"""No room left; a server that only reads, as a standby or after a failure; pages that are damaged."""
+"""Disk full, read-only server (a standby, or after a failure), damaged pages."""
 
 
 def machine_fault(error: BaseException) -> str:
-    """What of the machine is amiss, in a sentence, when that is why something failed; empty when it isn't.
+    """Describe the fault of the machine that caused an error, in a sentence; empty if it has another cause.
 
-    Counts also what an error was raised from. What a place on the network does is no matter of the machine.
+    Also checks the errors that this error was raised from. Errors of remote servers are not faults of the machine.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -61,25 +61,25 @@ def machine_fault(error: BaseException) -> str:
 
 
 def blame_machine(error: BaseException) -> None:
-    """Raise ``ServiceMissingError`` when something failed for want of the machine."""
+    """Raise ``ServiceMissingError`` if a fault of the machine caused this error."""
     if fault := machine_fault(error):
         raise ServiceMissingError(fault) from error
 
 
 def _told_by(error: BaseException) -> str:
-    database = sys.modules.get("psycopg")  # who hasn't loaded it has no error of it
+    database = sys.modules.get("psycopg")  # a process that has not loaded the module cannot have its errors
     if database is not None and isinstance(error, database.Error):
         return _of_database(error)
     if isinstance(error, StorageError):
         return error.message
     if isinstance(error, OSError):
-        known = error.errno not in _OF_FILES or error.filename is not None
-        return SENTENCES.get(error.errno or 0, "") if known and not isinstance(error, socket.gaierror) else ""
+        is_local = error.errno not in _OF_FILES or error.filename is not None
+        return SENTENCES.get(error.errno or 0, "") if is_local and not isinstance(error, socket.gaierror) else ""
     if isinstance(error, MemoryError):
         return SENTENCES[errno.ENOMEM]
     if type(error) is RuntimeError and str(error) == "can't start new thread":
         return SENTENCES[errno.EAGAIN]
-    of_redis = type(error).__module__ == "redis.exceptions"  # which takes long to load
+    of_redis = type(error).__module__ == "redis.exceptions"  # the package takes long to load
     return REDIS_FAILS if of_redis and (type(error).__name__ != "ResponseError" or "MISCONF" in str(error)) else ""
 
 
@@ -89,32 +89,32 @@ def _of_database(error: "psycopg.Error") -> str:
     state = error.sqlstate or ""
     if state.startswith(_DATABASE_DISK):
         return DATABASE_FULL
-    gone = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
-    return DATABASE_SILENT if gone or state.startswith(_DATABASE_DOWN) else ""
+    is_disconnected = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
+    return DATABASE_SILENT if is_disconnected or state.startswith(_DATABASE_DOWN) else ""
 
 
 def is_full(path: Path) -> bool:
-    """Whether the disk of a path takes hardly anything more: what a database makes at a time doesn't fit."""
+    """Return True if the disk of a path is almost full: it has no room for the next segment that a database writes."""
     files = files_left(path)
     return shutil.disk_usage(path).free < _SEGMENT or (files is not None and files < _FILES)
 
 
 def files_left(path: Path) -> int | None:
-    """How many files can still be made on the disk of a path (inodes); ``None`` where that isn't limited."""
+    """Return how many files (inodes) can still be created on the disk of a path, or ``None`` if there is no limit."""
     disk = os.statvfs(path)
     return disk.f_favail if disk.f_files else None
 
 
 def files_floor(path: Path) -> int:
-    """With how many files left a disk counts as nearly full: 10,000, or a twentieth of those of a small one."""
+    """Return the number of free inodes below which a disk is almost full: 10,000, or 5 % of all on small disks."""
     return min(FILES_RESERVE, os.statvfs(path).f_files // 20)
 
 
 def keep_in_cache(path: Path, data: bytes, *, below: Path) -> bool:
-    """Write a cache's file whole; false, and one line in the log, when the disk doesn't take it or is nearly full.
+    """Write a cache file atomically. Returns False and logs one line if the disk refuses the file or is almost full.
 
-    Folders are made where they aren't there, but not the one ``below``, which may have been moved. Nothing fails for
-    want of a cache: whoever needs it makes the same again.
+    Missing folders are created, except ``below``, which may have been moved. A missing cache file is no error: the
+    caller computes its content again.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -136,24 +136,24 @@ def keep_in_cache(path: Path, data: bytes, *, below: Path) -> bool:
 
 @cache
 def tell_once(sentence: str, level: int = logging.WARNING) -> None:
-    """Log something once in a process."""
+    """Log a sentence only once in each process."""
     logging.getLogger(__name__).log(level, sentence)
 
 
 def this_process() -> str:
-    """What names this process among all that run or have run: host, namespace, number and start."""
+    """Return an identifier of this process, unique also over time: host, namespace, PID and start time."""
     return f"{_place()}|{os.getpid()}|{_own_start(os.getpid())}"
 
 
 def host_of_process(name: str) -> str:
-    """The host of a process that :func:`this_process` has named."""
+    """Return the host from an identifier created by :func:`this_process`."""
     return name.partition("|")[0]
 
 
 def has_ended(name: str) -> bool:
-    """Whether a process that :func:`this_process` has named has ended; false for one that can't be seen from here.
+    """Return True if a process identified by :func:`this_process` has ended; False if it is not visible from here.
 
-    Without a /proc that tells, claims end by their time alone: then no process has a start.
+    Without a readable /proc, processes have no start time, and claims expire by their time alone.
     """
     place, number, started = name.rsplit("|", 2)
     try:
@@ -163,9 +163,9 @@ def has_ended(name: str) -> bool:
 
 
 def stat_fields(number: int) -> list[str]:
-    """What ``/proc/N/stat`` tells of a process behind its name: its state, its parent and so on, as proc(5) lists them.
+    """Return the fields of ``/proc/N/stat`` after the process name (state, parent PID, ...), as proc(5) lists them.
 
-    Raises ``OSError`` when it doesn't run, or can't be asked.
+    Raises ``OSError`` if the process does not run or cannot be read.
     """
     return Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
 
@@ -184,7 +184,7 @@ def _own_start(number: int) -> str:
 
 
 def _started(number: int) -> str:
-    """When a process started, in its machine's own measure; empty when it doesn't run any more, or is a zombie."""
+    """Return the start time of a process in clock ticks since boot; empty if it has ended or is a zombie."""
     try:
         fields = stat_fields(number)
     except (FileNotFoundError, ProcessLookupError):

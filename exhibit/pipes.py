@@ -1,4 +1,4 @@
-"""Programs whose output is read only in part, as by ``head``: they end without a trace, as usual tools do."""
+"""Programs whose output is read only in part, for example by ``head``: they exit without a traceback."""
 
 import os
 import select
@@ -11,13 +11,13 @@ from typing import ParamSpec
 
 Parameters = ParamSpec("Parameters")
 CLOSED_PIPE = 128 + signal.SIGPIPE
-"""What shells show as the exit code of a tool whose reader has gone."""
+"""Exit code that shells show for a tool whose reader has closed the pipe."""
 
 
 def ends_with_reader(main: Callable[Parameters, int]) -> Callable[Parameters, int]:
-    """Let a program's main function return :data:`CLOSED_PIPE` when nobody reads its output any more.
+    """Make a program's main function return :data:`CLOSED_PIPE` when the reader of its output has closed the pipe.
 
-    Another pipe or connection that breaks is an error as before.
+    Other broken pipes and connections still raise an error.
     """
 
     @wraps(main)
@@ -31,10 +31,10 @@ def ends_with_reader(main: Callable[Parameters, int]) -> Callable[Parameters, in
         except BrokenPipeError:
             if not has_lost_reader():
                 raise
-        except SystemExit as end:  # click ends so when a pipe is closed
+        except SystemExit as end:  # click exits like this when a pipe is closed
             if end.code != 1 or not has_lost_reader():
                 raise
-        nowhere = os.open(os.devnull, os.O_WRONLY)  # for what the interpreter still flushes as it ends
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # receives what the interpreter still flushes on exit
         for number in _without_reader():
             os.dup2(nowhere, number)
         os.close(nowhere)
@@ -44,14 +44,14 @@ def ends_with_reader(main: Callable[Parameters, int]) -> Callable[Parameters, in
 
 
 def has_lost_reader() -> bool:
-    """Whether standard output or standard error is a pipe that nobody reads any more."""
+    """Return True if standard output or standard error is a pipe whose reader has closed it."""
     return bool(_without_reader())
 
 
 def _without_reader() -> list[int]:
     pipes = select.poll()
     for stream in (sys.__stdout__, sys.__stderr__):
-        with suppress(OSError, ValueError):  # it was replaced or closed
+        with suppress(OSError, ValueError):  # the stream was replaced or closed
             if stream is not None:
                 pipes.register(stream.fileno(), 0)
     return [number for number, event in pipes.poll(0) if event & select.POLLERR]

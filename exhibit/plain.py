@@ -1,4 +1,4 @@
-"""Texts that people give, without what acts on terminals, mails and tables or shows other words than are there."""
+"""Text from users, without characters that control terminals, mails and tables or that disguise other characters."""
 
 import re
 import unicodedata
@@ -8,12 +8,12 @@ _ACTS = re.compile(f"[{_ACTING}]")
 
 
 def plain(text: str) -> str:
-    """A text without control characters, changes of its direction and halves of characters; lines stay lines."""
+    """Remove control characters, bidirectional overrides and lone surrogates. Line breaks are kept."""
     return _ACTS.sub("", text)
 
 
 def printable(text: str) -> str:
-    """A text for a terminal: what would act there or is unseen is replaced; lines and spaces of every width stay."""
+    """Replace characters that control a terminal or are invisible. Line breaks and spaces of any width are kept."""
     return "".join(sign if _is_seen(sign) else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
@@ -22,7 +22,7 @@ def _is_seen(sign: str) -> bool:
 
 
 def decoded(data: bytes) -> str:
-    """UTF-8 where the bytes are that, and Latin-1 where they aren't."""
+    """Decode bytes as UTF-8, or as Latin-1 if they are not valid UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -30,7 +30,7 @@ def decoded(data: bytes) -> str:
 
 
 def mended(text: str) -> str:
-    """A text that was read as Latin-1, as UTF-8 where its bytes are that."""
+    """Decode a text again as UTF-8 if it was wrongly decoded as Latin-1. Other texts are returned unchanged."""
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -38,28 +38,28 @@ def mended(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same as one line, its words with single spaces between them."""
+    """Return the text of :func:`plain` on one line, with single spaces between the words."""
     return " ".join(plain(text).split())
 
 
 def has_visible_letter(text: str) -> bool:
-    """Return True if a reader sees a letter or a digit in a text: a name without any names nobody.
+    """Return True if a text contains a visible letter or digit. A name without any does not identify anybody.
 
-    Some signs are letters by their category and blank on every page, such as U+3164 HANGUL FILLER.
+    Some characters are letters by category, but are rendered blank, such as U+3164 HANGUL FILLER.
     """
     return any(sign.isalnum() and not _is_blank(sign) for sign in text)
 
 
 def fold_name(name: str) -> str:
-    """A name without what readers don't tell apart: case, width, spaces and unseen signs. Equal ones are one name."""
+    """Fold a name for comparison, ignoring case, width, spacing and invisible characters."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    seen = (sign for sign in folded if sign.isspace() or not _is_unseen(sign))
-    return " ".join("".join(seen).split())
+    visible = (sign for sign in folded if sign.isspace() or not _is_unseen(sign))
+    return " ".join("".join(visible).split())
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _IGNORABLE = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-"""Marks that change no sign by themselves (Unicode, ``Default_Ignorable_Code_Point``, those of category Mn)."""
+"""Marks that do not change any character by themselves (Unicode ``Default_Ignorable_Code_Point``, category Mn)."""
 
 
 def _is_unseen(sign: str) -> bool:

@@ -1,4 +1,4 @@
-"""The ports: what a room asks of the outside. Tests hold every adapter of one to the same contract."""
+"""Interfaces to external services and stores. Tests run one contract against all adapters of an interface."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class VectorIndex(Protocol):
-    """Vectors of one space that can be searched.
+    """A searchable index of the vectors of one space.
 
     Vectors are ``uint8`` rows of packed bits (hamming) or ``float32`` rows of unit length (cosine).
     """
@@ -25,100 +25,100 @@ class VectorIndex(Protocol):
     space: Space
 
     def __len__(self) -> int:
-        """How many vectors can be found."""
+        """Return the number of searchable vectors."""
 
     def search(self, queries: "NDArray[Any]", *, k: int, within: float | None = None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+        """Return for each query at most ``k`` hits within the distance ``within``, nearest first, ties by number."""
 
 
 class VectorSource(Protocol):
-    """The database, as an index of one collection in one space sees it."""
+    """The database as seen by an index: the changes of one collection in one space."""
 
     def last_change(self) -> int:
-        """The highest change number; no lower one is added later."""
+        """Return the highest change number. No lower number is added later."""
 
     def batches(self, upto: int) -> Iterator[tuple["NDArray[np.int64]", Any]]:
-        """Numbers, ascending, and vectors of everything that the changes up to a number add and do not remove."""
+        """Yield numbers (ascending) and vectors of the entries that changes up to ``upto`` add and do not remove."""
 
     def count(self, upto: int, by: int | None = None) -> int:
-        """Count what the changes up to ``upto`` add, less what those up to ``by`` remove again (by default all)."""
+        """Count entries added by changes up to ``upto``, minus those removed by changes up to ``by`` (default: all)."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexStats:
-    """The durable state of an index."""
+    """Durable state of an index."""
 
-    count: int = 0  # entries
-    sequence: int = 0  # highest change number that it contains
+    count: int = 0  # number of entries
+    sequence: int = 0  # highest change number that the index contains
     size: int = 0  # bytes on disk
 
 
 class StoredIndex(Protocol):
     """An index of one space that is a cache of the database.
 
-    A process opens what is durable and replays newer changes by ``upsert`` and ``remove`` into its own memory; any of
-    the processes may make them durable. Methods raise ``IntegrityError`` if what is durable is damaged.
+    A process opens the durable state and replays newer changes with ``upsert`` and ``remove`` in its own memory. Any of
+    the processes may make them durable. Methods raise ``IntegrityError`` if the durable state is damaged.
     """
 
     space: Space
 
     @property
     def sequence(self) -> int:
-        """Highest change number that is durable; the caller replays newer changes."""
+        """Highest durable change number. The caller replays newer changes."""
 
     def __len__(self) -> int:
-        """How many entries can be found."""
+        """Return the number of searchable entries."""
 
     def upsert(self, numbers: "NDArray[np.int64]", vectors: Any) -> None:  # noqa: ANN401 - as the space has them
-        """Add entries, numbers of shape (n,); a number that is there is replaced."""
+        """Add entries. ``numbers`` has shape (n,); existing numbers are replaced."""
 
     def remove(self, numbers: "NDArray[np.int64]") -> int:
-        """Remove numbers; returns how many were there."""
+        """Remove entries by number, and return how many existed."""
 
     def flush(self, sequence: int | None = None) -> None:
-        """Make everything durable that was replayed up to a change number, unless another process has done so."""
+        """Make all changes replayed up to a change number durable, unless another process has done so."""
 
     def reopen(self) -> bool:
-        """Drop what is not durable if another process has written; returns whether it had."""
+        """Discard changes that are not durable if another process has written. Returns True if another process had."""
 
     def check(self, source: VectorSource) -> list[str]:
-        """List all problems of the durable state, one sentence each."""
+        """Return all problems of the durable state, one sentence each."""
 
     def repair(self, source: VectorSource) -> list[str]:
-        """Empty the index if it is damaged, so that it is replayed; returns the problems that required it."""
+        """Empty the index if it is damaged, so that it is replayed. Returns the problems found."""
 
     def tidy(self, source: VectorSource) -> None:
-        """Delete leftovers of killed writers, and correct entries that differ from the database; run it regularly."""
+        """Delete leftovers of killed writers, and correct entries that differ from the database. Call it regularly."""
 
     def rebuild(self, source: VectorSource) -> None:
-        """Replace what is durable by what the database says; other processes notice by :meth:`reopen`."""
+        """Rebuild the durable state from the database. Other processes notice this in :meth:`reopen`."""
 
     def stats(self) -> IndexStats:
-        """Measure the durable state."""
+        """Return the statistics of the durable state."""
 
     def clear(self) -> None:
         """Delete the index."""
 
 
 class LogTransaction(Protocol):
-    """The sole right to append, held until the end of the ``with`` block, all or nothing."""
+    """Exclusive right to append to the log, held until the end of the ``with`` block. All appends succeed or none."""
 
     @property
     def size(self) -> int:
-        """Leaves before this transaction and in it so far."""
+        """Number of leaves, including those appended in this transaction so far."""
 
     def node(self, level: int, index: int) -> bytes:
-        """The hash of a complete subtree of ``2**level`` leaves."""
+        """Return the hash of a complete subtree of ``2**level`` leaves."""
 
     def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
-        """Append one leaf and the nodes (level, index, hash) that it completes, the leaf's own at level 0 first."""
+        """Append a leaf and the nodes (level, index, hash) that it completes, starting with its own at level 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A signed tree head."""
+    """A signed tree head (checkpoint)."""
 
-    origin: str  # the log's name, first line of the note
+    origin: str  # name of the log, first line of the note
     size: int  # number of leaves
     root: bytes  # 32 bytes
     note: str  # the C2SP signed note, text
@@ -126,69 +126,69 @@ class SignedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head that a log remembers apart from its store."""
+    """The checkpoint that a log remembers outside its own store."""
 
-    checkpoint: SignedCheckpoint  # what was signed last, or seen outside
-    moved: bool  # whether it was copied here, so that it may be older than what was signed last
-    besides: SignedCheckpoint | None = None  # what this machine remembers of an earlier moment
+    checkpoint: SignedCheckpoint  # the latest checkpoint that was signed, or seen outside
+    moved: bool  # whether it was copied to this machine and may be older than the last signed one
+    besides: SignedCheckpoint | None = None  # an earlier checkpoint that this machine remembers
 
     @property
     def known(self) -> tuple[SignedCheckpoint, ...]:
-        """All that the log has to continue."""
+        """All checkpoints that the log must be consistent with."""
         return (self.checkpoint,) if self.besides is None else (self.checkpoint, self.besides)
 
 
 class HeadStore(Protocol):
-    """Where a log remembers the head signed last; one at a time may write, who holds the sole right to sign."""
+    """Storage for the latest signed checkpoint of a log. Only the holder of the exclusive right to sign may write."""
 
     def read(self) -> Head | None:
-        """What is remembered, or ``None``; raises ``IntegrityError`` when it can't be read."""
+        """Return the stored checkpoint, or ``None``. Raises ``IntegrityError`` if it is unreadable."""
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
-        """Remember a head unless one is remembered."""
+        """Store a checkpoint unless one is stored already."""
 
     def write(self, checkpoint: SignedCheckpoint) -> None:
-        """Remember a head instead, whole or not at all."""
+        """Replace the stored checkpoint atomically."""
 
     def set_aside(self) -> None:
-        """Remember nothing any more, and keep what was remembered beside it."""
+        """Forget the stored checkpoint, and keep a copy of it beside the store."""
 
 
 class LogStore(Protocol):
-    """Where the append-only log lies."""
+    """Storage of the append-only log."""
 
     def sequencer(self) -> AbstractContextManager[LogTransaction]:
-        """Wait for the sole right to append, and hold it."""
+        """Wait for the exclusive right to append, and hold it for the block."""
 
     def size(self) -> int:
-        """Number of leaves."""
+        """Return the number of leaves."""
 
     def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Hashes of complete subtrees by (level, index); raises ``NotFoundError`` when one isn't complete."""
+        """Return hashes of complete subtrees by (level, index). Raises ``NotFoundError`` if a subtree is incomplete."""
 
     def entry(self, sequence: int) -> Entry:
-        """The entry with this sequence number, from 0; raises ``NotFoundError``."""
+        """Return the entry with this sequence number, counted from 0. Raises ``NotFoundError``."""
 
     def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
-        """Keep a checkpoint; raises ``IntegrityError`` when one of the same origin and size has another root."""
+        """Store a checkpoint. Raises ``IntegrityError`` if one with the same origin and size has another root."""
 
     def latest_checkpoint(self) -> SignedCheckpoint | None:
-        """The largest checkpoint of the newest origin."""
+        """Return the largest checkpoint of the newest origin."""
 
 
 class Signer(Protocol):
-    """Signs with one key that never leaves it."""
+    """Signs with one private key, which is never exported."""
 
     @property
     def public_key(self) -> bytes:
         """Ed25519 public key, 32 raw bytes (RFC 8032)."""
 
     def sign(self, message: bytes) -> bytes:
-        """Ed25519 signature, 64 bytes."""
+        """Return the Ed25519 signature of a message, 64 bytes."""
 
 
 class ReceiptState(StrEnum):
-    """How far a receipt is."""
+    """State of a timestamp receipt."""
 
     PENDING = "pending"
     COMPLETE = "complete"
@@ -196,58 +196,59 @@ class ReceiptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an outside witness gave back."""
+    """Receipt from an outside timestamp service."""
 
-    kind: str  # by which the kinds of witnesses are named: `rfc3161`, `opentimestamps` and so on
-    witness: str  # the name of the witness as configured
-    development: bool  # true when the witness has no legal weight, because it was started for trials
+    kind: str  # kind of timestamp service: `rfc3161`, `opentimestamps` and so on
+    witness: str  # configured name of the timestamp service
+    development: bool  # true for a service that was started for trials and has no legal weight
     state: ReceiptState  # `pending` or `complete`
     proof: bytes  # the raw receipt: a `.tsr` reply, an `.ots` file or an `evm-*.json`
-    material: tuple[tuple[str, bytes], ...] = ()  # files that a checker needs: certificates, CRLs, block headers
-    time: datetime | None = None  # the time that the witness states, once complete
+    material: tuple[tuple[str, bytes], ...] = ()  # files needed for verification: certificates, CRLs, block headers
+    time: datetime | None = None  # the time that the service states, once complete
 
 
 class OwnLog(Protocol):
-    """What witnesses of the log are shown of it."""
+    """The part of the log that its witnesses can read."""
 
     def note(self, digest: Digest) -> str:
-        """The signed head whose text has this digest; raises ``NotFoundError``."""
+        """Return the signed checkpoint whose text has this digest. Raises ``NotFoundError``."""
 
     def size(self) -> int:
-        """How many entries it has now."""
+        """Return the current number of entries."""
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """The proof that the size ``new`` continues ``old`` (RFC 9162, 2.1.4), hashes of 32 bytes."""
+        """Return the proof that the size ``new`` continues ``old`` (RFC 9162, 2.1.4), as hashes of 32 bytes."""
 
 
 class Anchor(Protocol):
-    """One outside witness of a digest."""
+    """An outside timestamp service that witnesses a digest."""
 
-    kind: str  # of receipt
-    name: str  # as configured
+    kind: str  # kind of receipt
+    name: str  # configured name
     development: bool  # without legal weight
-    patience: timedelta  # how long to wait at least before asking again for what is pending
-    qualified: str  # ISO 8601 day as of which the operator's list names it as qualified (eIDAS), or empty
+    patience: timedelta  # minimum wait before a pending receipt is requested again
+    qualified: str  # ISO 8601 date since which the operator's list names the service as qualified (eIDAS), or empty
 
     def examine(self) -> str:
-        """How the witness is, in a sentence, by asking what costs nothing.
+        """Describe the state of the service in a sentence, using only requests that are free of charge.
 
-        Raises ``ServiceMissingError`` when it doesn't answer, ``ConfigError`` when it can't serve as configured.
+        Raises ``ServiceMissingError`` if the service does not respond, ``ConfigError`` if its configuration is
+        unusable.
         """
 
     def submit(self, digest: Digest) -> Receipt:
-        """Ask the witness; raises ``ServiceMissingError`` when it doesn't answer."""
+        """Submit a digest. Raises ``ServiceMissingError`` if the service does not respond."""
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
-        """Ask for what was pending; the same receipt when nothing is new."""
+        """Request the completion of a pending receipt. Returns the same receipt if there is no change."""
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
-        """The witnessed time by the witness's own roots; raises ``IntegrityError`` when it doesn't hold."""
+        """Return the witnessed time, verified against the service's own roots. Raises ``IntegrityError`` on failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class CapturedFile:
-    """One file that a capture made, with its role in the bundle, such as ``exchange`` or ``network``."""
+    """A file created by a capture, with its role in the bundle, such as ``exchange`` or ``network``."""
 
     role: str
     name: str
@@ -257,31 +258,36 @@ class CapturedFile:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What a capture of a page and its image found."""
+    """Result of capturing a page and its image."""
 
     outcome: str
     """``captured``, ``not-shown`` (served as before, but the rendered page doesn't show it), ``page-gone``,
     ``image-gone``, ``image-changed`` or ``unreachable``."""
-    sentence: str  # what happened, in plain words
+    sentence: str  # description of what happened, for users
     started: datetime  # aware, UTC
     finished: datetime  # aware, UTC
-    image: Digest | None  # digest of the image bytes that were served now, or `None`
-    files: tuple[CapturedFile, ...]  # what is kept
+    image: Digest | None  # digest of the image bytes served at the capture, or `None`
+    files: tuple[CapturedFile, ...]  # the files to keep
     method: str = "http"  # `http`, or `browser` when the page was rendered
     digests: frozenset[Digest] = frozenset()
-    """Of everything that the files carry or show: page, image, all that the page asked for, and images that are
-    written inside of these."""
+    """Digests of everything that the files contain or show: page, image, all requests of the page, and images that are
+    embedded in these.
+    """
 
 
 class Capturer(Protocol):
-    """Visits a page and some of its images, and keeps what was served."""
+    """Visits a page and some of its images, and keeps the responses."""
 
     def capture_all(
         self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Callable[[str], bool] = ...
     ) -> Iterator[Captured]:
-        """Visit the page once, now, for these images, each with the digest that is expected; what came of each.
+        """Visit the page once, now, and yield the result for each of these images.
 
-        One comes after the other, in their order, so that none has to wait in memory for those behind it.
+        The results come one at a time, in the order of the images, so that none has to wait in memory for later ones. A
+        page that no longer exists is a result, not an error.
 
-        A page that has gone is an outcome, not an error. ``denied`` says which hosts aren't asked.
+        Args:
+            page_url: URL of the page.
+            images: URL and expected digest of each image.
+            denied: Returns True for hosts that must not be requested.
         """

@@ -1,10 +1,10 @@
-"""Why an address wasn't visited, or what it gave isn't kept: short stable words, as lines and rows hold them."""
+"""Reasons why a URL was not visited or its response not kept: short stable identifiers for log lines and rows."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """All reasons but those of a status, ``http-404`` and so on. Their words: ``desk/texts/crawl_refusals.py``."""
+    """All reasons except HTTP statuses (``http-404`` etc.). ``desk/texts/crawl_refusals.py`` has their texts."""
 
     BAD_ENCODING = "bad-encoding"
     BAD_URL = "bad-url"

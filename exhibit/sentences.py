@@ -1,50 +1,50 @@
-"""A sentence that knows of what it was made, so that whoever shows it can say it in another language."""
+"""Sentences that keep their template and values, so that they can be translated when they are shown."""
 
 import json
 from collections.abc import Mapping
 from typing import Self, TypeAlias
 
 CONTEXT = "sentence"
-"""What the catalogues of translations keep these sentences under."""
+"""Message context of these sentences in the translation catalogues."""
 Plain: TypeAlias = str | list["Plain"] | dict[str, object]
-"""What is said as JSON: a quote, sentences that follow each other, or a template with its values."""
+"""JSON form of a message: a quote, a list of consecutive sentences, or a template with its values."""
 _OPENS_JSON = ("{", "[", '"')
 
 
 class Sentence(str):
-    """An English sentence, or a piece of one, made of a template and values, which stand where it has ``%(name)s``.
+    """An English sentence, or part of one, made of a template with placeholders such as ``%(name)s`` and their values.
 
-    Errors, logs and documents take it as the text that it is; rows keep the template and the values.
-    ``tools/messages.py`` collects the templates; a value that is itself a template of the catalogue is translated, too.
-    A sentence without values is shown as it is written. Any other text is a quote: it is shown as it is.
+    Errors, logs and documents use it as plain text; rows keep the template and the values. ``tools/messages.py``
+    collects the templates. A value that is itself a template of the catalogue is translated, too. A sentence without
+    values is shown as written. Any other string is a quote and is shown unchanged.
     """
 
     __slots__ = ("parts", "template", "values")
     parts: tuple[str, ...]
-    """Sentences and quotes of which this is the sequence; then it has no template."""
+    """Sentences and quotes that this text consists of. If it has parts, it has no template."""
     template: str
     values: Mapping[str, object]
 
     def __new__(cls, template: str, /, **values: object) -> Self:
-        """Fill the template."""
-        said = super().__new__(cls, template % values if values else template)
-        said.parts, said.template, said.values = (), template, values
-        return said
+        """Fill in the template."""
+        sentence = super().__new__(cls, template % values if values else template)
+        sentence.parts, sentence.template, sentence.values = (), template, values
+        return sentence
 
 
 def following(*said: str) -> str:
-    """Sentences and quotes one after the other; those that are empty are left out."""
-    given = tuple(filter(None, said))
-    if len(given) < 2:
-        return given[0] if given else ""
-    text = " ".join(given)
+    """Join sentences and quotes, leaving out empty ones."""
+    texts = tuple(filter(None, said))
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    text = " ".join(texts)
     sequence = Sentence(text)
-    sequence.parts, sequence.template = given, ""
+    sequence.parts, sequence.template = texts, ""
     return sequence
 
 
 def to_plain(said: str) -> Plain:
-    """What is said as JSON keeps it."""
+    """Convert a sentence or quote to plain JSON."""
     if not isinstance(said, Sentence):
         return said
     if said.parts:
@@ -53,7 +53,7 @@ def to_plain(said: str) -> Plain:
 
 
 def from_plain(plain: Plain) -> str:
-    """What :func:`to_plain` kept."""
+    """Restore a sentence or quote from the JSON of :func:`to_plain`."""
     if isinstance(plain, str):
         return plain
     if isinstance(plain, list):
@@ -67,14 +67,14 @@ def from_plain(plain: Plain) -> str:
 
 
 def to_text(said: str) -> str:
-    """What is said as a column of text keeps it: a quote as it is, unless it could be taken for what it isn't."""
+    """Encode a sentence for a text column. A quote stays unchanged unless it could be mistaken for JSON."""
     plain = to_plain(said)
     is_quote = isinstance(plain, str) and not plain.startswith(_OPENS_JSON)
     return said if is_quote else json.dumps(plain, ensure_ascii=False)
 
 
 def from_text(text: str) -> str:
-    """What :func:`to_text` kept."""
+    """Restore a sentence or quote from the text of :func:`to_text`."""
     return from_plain(json.loads(text)) if text.startswith(_OPENS_JSON) else text
 
 

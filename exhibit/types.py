@@ -1,4 +1,4 @@
-"""Values that travel between the rooms. All are frozen; none of them knows a database or a library of pictures."""
+"""Value types shared by all packages. All are frozen and independent of databases and image libraries."""
 
 import re
 from collections.abc import Mapping
@@ -13,52 +13,53 @@ from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 
 Count = Annotated[int, 0]
-"""A whole number that isn't below 0."""
+"""Integer of at least 0."""
 Number = Annotated[int, 1]
-"""A whole number that isn't below 1: what counts from 1, or is nothing without some."""
+"""Integer of at least 1: a number counted from 1, or a quantity that cannot be empty."""
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """A 3×3 homography in row-major order."""
 
 OPTIONAL: Mapping[str, bool] = MappingProxyType({"optional": True})
-"""Metadata of a field that its JSON may omit: it then has its default. Only trust lists have such fields, because
-people write them by hand. Everything that is sealed states every field."""
+"""Metadata of a field that may be missing in its JSON and then has its default. Only trust lists have such fields,
+because people write them by hand. Everything that is sealed states every field.
+"""
 
 Json: TypeAlias = Any
-"""Anything that JSON can hold."""
+"""Any value that JSON can represent."""
 Untyped: TypeAlias = Any
-"""A value of a library that states no types."""
+"""A value of a library without type annotations."""
 Headers: TypeAlias = tuple[tuple[str, str], ...]
-"""Fields of HTTP in their order, several of one name apart."""
+"""HTTP header fields in their order; repeated names stay separate."""
 
 
 MAX_PICTURE_BYTES = 30 << 20
-"""Bytes of a picture's file, unless an installation sets another limit."""
+"""Default limit for the size of an image file in bytes."""
 MAX_PICTURE_PIXELS = 120_000_000
-"""Width times height of a picture, unless an installation sets another limit."""
+"""Default limit for width times height of an image."""
 
 
 class Metric(StrEnum):
-    """How two vectors of a space are compared."""
+    """Distance or comparison between two vectors of a space."""
 
     HAMMING = "hamming"
     COSINE = "cosine"
     VOTES = "votes"
-    """A picture has many vectors of bytes, one behind the other; near ones vote for their picture."""
+    """An image has many byte vectors, one after another. Nearby vectors vote for their image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What makes two vectors comparable."""
+    """Properties that two vectors must share to be comparable."""
 
     name: str  # the algorithm, such as `phash256`
-    version: str  # changes whenever the same picture would get another vector
+    version: str  # changes whenever the same image would get a different vector
     metric: Metric  # how vectors are compared
     width: int  # bits of a hamming space, components of a vector of the others
-    parameters: tuple[tuple[str, str], ...] = ()  # what else the vectors depend on, as sorted key-value pairs
+    parameters: tuple[tuple[str, str], ...] = ()  # other parameters of the vectors, as sorted key-value pairs
 
     @property
     def id(self) -> str:
-        """``name@version``, the identity."""
+        """Identity of the space, ``name@version``."""
         return f"{self.name}@{self.version}"
 
     @property
@@ -69,54 +70,54 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """One vector in one space of one picture, or of a part of it."""
+    """One vector of an image, or of a part of it, in one space."""
 
-    picture: Digest  # the picture's digest
-    space: str  # the space's identity
-    part: str  # which part or variant of the picture, such as `whole` or `trimmed`
+    picture: Digest  # digest of the image
+    space: str  # identity of the space
+    part: str  # part or variant of the image, such as `whole` or `trimmed`
     vector: bytes  # packed bits (hamming), little-endian float32 (cosine), or any number of byte vectors (votes)
 
 
 @dataclass(frozen=True, slots=True)
 class PictureInfo:
-    """What decoding tells of a picture without keeping its pixels."""
+    """Properties of a decoded image, without its pixels."""
 
     width: int  # pixels, after the EXIF orientation has been applied
     height: int  # pixels, after the EXIF orientation has been applied
     format: str  # Pillow's name of the format, such as `JPEG`
     frames: int = 1  # 1 for a still picture
     incomplete: bool | None = field(default=None, compare=False)
-    """Whether the file breaks off or any part of it is damaged; ``None`` where its pixels weren't decoded."""
+    """True if the file is truncated or partly damaged; ``None`` if its pixels were not decoded."""
 
 
 class Decision(StrEnum):
-    """What the machine says of a pair; a person still decides."""
+    """Automatic verdict on a pair of images. A person still decides."""
 
     CERTAIN = "certain"
     REVIEW = "review"
     RESEMBLES = "resembles"
-    """It has to do with the work beyond chance; whether it shows this very picture is left open."""
+    """The image is related to the work beyond chance; whether it shows this very image remains open."""
     NONE = "none"
 
     @property
     def sureness(self) -> int:
-        """How sure it is, 0 for nothing: for whoever keeps the surest of several."""
+        """Rank of the verdict, 0 for no match, for comparing several verdicts."""
         return [Decision.NONE, Decision.RESEMBLES, Decision.REVIEW, Decision.CERTAIN].index(self)
 
 
 class Relation(StrEnum):
-    """What a work is to another one of the same owner, by what their pictures show."""
+    """Relation of a work to another work of the same owner, judged by their images."""
 
     DUPLICATE = "duplicate"
-    """The same picture in another file."""
+    """The same image in another file."""
     PART = "part-of"
-    """A part of the other one's picture."""
+    """Part of the other work's image."""
     SERIES = "series"
     """Another exposure of the same scene."""
 
 
 class CaseDecision(StrEnum):
-    """What was decided of a case: it can be opened again, disputed and undone, with its reason each time."""
+    """Decision on a case. Cases can be reopened, disputed and undone, each time with a reason."""
 
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -126,34 +127,36 @@ class CaseDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a registered picture, and how the found picture is laid on it. All in original pixels."""
+    """A part of a registered image and its alignment with the found image. All values are in original pixels."""
 
-    box: tuple[float, float, float, float]  # of the registered picture: left, top, right, bottom
-    transform: Matrix  # from the found picture to the registered one
+    box: tuple[float, float, float, float]  # in the registered image: left, top, right, bottom
+    transform: Matrix  # from the found image to the registered one
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The measured comparison of a picture with a registered picture.
+    """The measured comparison of an image with a registered image.
 
     Attributes:
-        hamming: smallest distance of the 256-bit hashes over orientations and trims, in bits; 256 when not compared.
-        transform: 3×3 homography from the found picture to the registered one, both in original pixels
-            (EXIF orientation applied); it contains the mirroring. ``None`` without alignment.
-        calibration: which calibration gave the probability (:attr:`exhibit.comparison.calibration.Calibration.digest`).
-        in_place: share of small textured patches of the overlap that lie within half a pixel of where the transform
-            says, 0 to 1; ``None`` when it wasn't measured.
-        drift: by how many pixels neighbouring patches are displaced together, four in five by less; ``None`` as above.
-        further: transforms of further copies of the same registered picture in the found one, as ``transform``.
-        pieces: how the found picture lies on parts of the registered one, where no single transform describes it;
-            ``transform`` is then the one that comes nearest, and ``dense`` is measured by the pieces.
-        survival: what of each cell of the registered picture survives (:mod:`exhibit.comparison.derived`), a text for
-            each row of cells; none where nobody asked for it.
-        related: natural logarithm of the odds that the found picture has to do with the registered one, and doesn't
-            resemble it by chance; ``None`` where the pipeline doesn't weigh that.
-        exposure: the same of the odds that it shows this very picture, and not another one of the scene.
-        figures: what was measured of the pair, by name, from which both odds follow; ``None`` where a figure couldn't
-            be measured.
+        hamming: Smallest distance of the 256-bit hashes over orientations and trims, in bits; 256 if not compared.
+        transform: 3×3 homography from the found image to the registered one, both in original pixels
+            (EXIF orientation applied); includes mirroring. ``None`` without alignment.
+        calibration: Digest of the calibration that gave the probability
+            (:attr:`exhibit.comparison.calibration.Calibration.digest`).
+        in_place: Share of small textured patches of the overlap that lie within half a pixel of the position that the
+            transform predicts, 0 to 1; ``None`` if not measured.
+        drift: Common displacement of neighbouring patches in pixels, 80th percentile; ``None`` if not measured.
+        further: Transforms of further copies of the same registered image in the found one, as ``transform``.
+        pieces: Alignment of the found image with parts of the registered one, where no single transform describes it.
+            ``transform`` is then the closest one, and ``dense`` is measured by the pieces.
+        survival: Map of what survives in each cell of the registered image (:mod:`exhibit.comparison.derived`), one
+            string for each row of cells; empty if not requested.
+        related: Natural logarithm of the odds that the found image is related to the registered one, and does not
+            resemble it by chance; ``None`` if the pipeline does not compute it.
+        exposure: Natural logarithm of the odds that it shows this very image, and not another one of the scene;
+            ``None`` as for ``related``.
+        figures: Measurements of the pair by name, from which both odds follow; ``None`` for values that could not be
+            measured.
     """
 
     decision: Decision  # ``certain``, ``review``, ``resembles`` or ``none``
@@ -163,11 +166,11 @@ class Verification:
     transform: Matrix | None
     mirrored: bool  # whether the transform reverses orientation
     rotation: int  # degrees, counter-clockwise as seen, rounded to whole degrees
-    overlap_work: float  # share of the registered picture's area that the found picture shows, 0 to 1
-    overlap_picture: float  # share of the found picture's area that shows the registered one, 0 to 1
+    overlap_work: float  # share of the registered image's area that the found image shows, 0 to 1
+    overlap_picture: float  # share of the found image's area that shows the registered one, 0 to 1
     probability: float | None  # calibrated probability, or ``None`` until calibrated
-    pipeline: str  # version of everything that the figures depend on
-    reasons: tuple[str, ...] = ()  # short words why a decision was held back, such as ``low-information``
+    pipeline: str  # version of everything that the measurements depend on
+    reasons: tuple[str, ...] = ()  # short identifiers of why a decision was held back, such as ``low-information``
     calibration: Digest | None = None
     in_place: float | None = None
     drift: float | None = None
@@ -181,63 +184,66 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer of a vector index."""
+    """One result of a vector index."""
 
-    number: int  # the index sequence number of the vector that was found
+    number: int  # index sequence number of the matching vector
     distance: float  # bits (hamming), or 1 − cosine
 
 
 class SeenKind(StrEnum):
-    """Who states that a picture was somewhere else than we looked, or before we did, and what they state of it."""
+    """Source and kind of a statement that an image was on another page, or was there before Exhibit's visit."""
 
-    PAGE_PUBLISHED = "page-published"  # the page says when it was published
-    FEED_PUBLISHED = "feed-published"  # a feed says when the entry was published that shows the picture
-    SEARCH_SAW = "search-saw"  # an image search, or an archive of a domain, says when it saw the picture there
-    SEARCH_PUBLISHED = "search-published"  # a search says when what shows the picture was published
-    ARCHIVE_RECORDED = "archive-recorded"  # a record of an imported archive says when it was made
-    ARCHIVE_CAPTURED = "archive-captured"  # a web archive that was asked states a capture, or none
+    PAGE_PUBLISHED = "page-published"  # the page states its publication date
+    FEED_PUBLISHED = "feed-published"  # a feed states when the entry that shows the image was published
+    SEARCH_SAW = "search-saw"  # an image search, or an archive of a domain, states when it saw the image there
+    SEARCH_PUBLISHED = "search-published"  # a search states when the item that shows the image was published
+    ARCHIVE_RECORDED = "archive-recorded"  # a record of an imported archive states its time
+    ARCHIVE_CAPTURED = "archive-captured"  # a web archive that was queried states a capture, or none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenElsewhere:
-    """When somebody else states that a picture or its page was there: their word, never mixed with what was seen."""
+    """A third party's statement of when an image or its page was there, kept apart from Exhibit's observations."""
 
-    kind: SeenKind  # who states what
-    by: str = ""  # their name; empty for the page itself
-    of: str = "picture"  # what was there: `picture` or `page`
+    kind: SeenKind  # source and kind of the statement
+    by: str = ""  # name of the source; empty for the page itself
+    of: str = "picture"  # subject of the statement: `picture` or `page`
     stated: str = ""
-    """As much of ISO 8601 as they state: ``2019``, ``2019-03``, ``2019-03-03``, ``2019-03-03T10:15Z`` or
-    ``2019-03-03T10:15:57Z``; empty where they were asked and state nothing."""
-    where: str = ""  # the address at which it can be looked up; empty for the page's own
-    same: bool | None = None  # whether that was the picture seen here, byte for byte; `None` where nobody can tell
+    """Stated time in ISO 8601, at the precision of the source: ``2019``, ``2019-03``, ``2019-03-03``,
+    ``2019-03-03T10:15Z`` or ``2019-03-03T10:15:57Z``. Empty if the source was queried and states nothing.
+    """
+    where: str = ""  # URL at which the statement can be looked up; empty for the page itself
+    same: bool | None = None  # whether it was the same image, byte for byte; `None` if unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """An image that was kept or is known: everything of a sighting that doesn't depend on the page."""
+    """An image that was fetched or is already known: the data of a sighting that do not depend on the page."""
 
     final_url: str  # after redirects
-    digest: Digest  # SHA-256 of the bytes, the name of their file; with `not_modified` the known one, and none came
+    digest: Digest  # SHA-256 of the bytes, which names their file; with `not_modified` the known one, without new bytes
     size: int  # bytes; 0 with `not_modified`
-    media_type: str  # as the server declared it, without parameters
-    status: int  # of the HTTP response, or 0 where there was none
+    media_type: str  # as declared by the server, without parameters
+    status: int  # HTTP status of the response, or 0 without a response
     request_headers: Headers  # as sent, in order
-    response_headers: Headers  # as received; several fields of one name stay apart
+    response_headers: Headers  # as received; repeated names stay separate
     peer: str  # address and port of the server, or empty
-    fetched_at: datetime | None  # when the response had come; `None` where an archive states no moment
-    not_modified: bool = False  # whether the server said that nothing has changed since the known visit
+    fetched_at: datetime | None  # when the response was complete; `None` if an archive states no moment
+    not_modified: bool = False  # whether the server reported no change since the previous visit
     certificate: str = ""
-    """``valid``, or what is wrong with the server's certificate (``expired``, ``not-yet-valid``, ``self-signed``,
+    """``valid``, or the problems of the server's certificate (``expired``, ``not-yet-valid``, ``self-signed``,
     ``unknown-issuer``, ``other-name``, ``invalid``, joined by commas), or ``not-checked``; and the certificate's
-    SHA-256. Empty without TLS."""
+    SHA-256. Empty without TLS.
+    """
     period: str = ""
-    """``2016``, ``2016-01``, ``2016-01-11`` or ``2016-01-11T23:24Z`` where an archive states that in place of a moment;
-    empty where it states nothing that can be read."""
+    """``2016``, ``2016-01``, ``2016-01-11`` or ``2016-01-11T23:24Z`` if an archive states a period instead of a moment;
+    empty if it states nothing readable.
+    """
 
     def at(
         self, page_url: str, image_url: str, found_in: str, context: str, elsewhere: tuple[SeenElsewhere, ...] = ()
     ) -> "Sighting":
-        """The sighting of this image at one place of one page."""
+        """Create the sighting of this image in one position on one page."""
         same = {attribute.name: getattr(self, attribute.name) for attribute in fields(self)}
         return Sighting(
             **same, page_url=page_url, image_url=image_url, found_in=found_in, context=context, elsewhere=elsewhere
@@ -246,36 +252,37 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting(Fetched):
-    """An image that was seen."""
+    """An image that was seen on a page."""
 
-    page_url: str  # the page that shows it, after redirects; a file's URI in an import
-    image_url: str  # as found, made absolute. A `data:` image has `data:TYPE;sha-256=HEX` instead of its bytes.
+    page_url: str  # the page that shows it, after redirects; in an import, the URI of the file
+    image_url: str  # as found, made absolute; a `data:` image has `data:TYPE;sha-256=HEX` instead of its bytes
     found_in: str
-    """Where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``, ``json-ld``,
+    """Position on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``, ``json-ld``,
     ``link``, ``a``, ``data-uri``, ``poster``, ``script``, ``itemprop``, ``sitemap``, ``feed``, ``list``, ``file``,
-    ``warc``; ``rendered`` where only a browser showed it."""
-    context: str = ""  # words: description, title, caption, and what stands around it; at most 500 characters
-    elsewhere: tuple[SeenElsewhere, ...] = ()  # what others state of when it was there
+    ``warc``; ``rendered`` if only a browser showed it.
+    """
+    context: str = ""  # description, title, caption and surrounding text; at most 500 characters
+    elsewhere: tuple[SeenElsewhere, ...] = ()  # third parties' statements of when it was there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredWork:
-    """All that an owner declares of a work; empty where nothing is said."""
+    """All that an owner declares about a work. Fields without a declaration are empty."""
 
     title: str = ""
     author: str = ""
     author_kind: str = "person"  # `person`, `anonymous` or `organisation`
-    author_died: int | None = None  # the year
-    holder: str = ""  # who has the rights, if it isn't the owner
-    credit: str = ""  # how the work is to be credited
+    author_died: int | None = None  # year
+    holder: str = ""  # rights holder, if not the owner
+    credit: str = ""  # credit line for the work
     rights_statement: str = ""  # in the owner's words
-    created: str = ""  # when it was made, an ISO 8601 date or as much of one as is known
-    first_publication: str = ""  # when that was, likewise
+    created: str = ""  # creation date in ISO 8601, as far as known
+    first_publication: str = ""  # date of the first publication, likewise
     medium: str = ""  # `photograph`, `other` or empty
-    registrations: tuple[dict[str, str], ...] = ()  # official ones, each with office, number and date
+    registrations: tuple[dict[str, str], ...] = ()  # official registrations, each with office, number and date
 
     def columns(self) -> dict[str, Any]:
-        """The same as a row keeps it, and JSON."""
+        """Return the fields as database columns and JSON values."""
         return {**asdict(self), "registrations": list(self.registrations)}
 
 
@@ -284,10 +291,10 @@ _MONEY = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?\s*([A-Z]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An exact amount of a currency."""
+    """An exact amount in a currency."""
 
     millionths: int  # of the currency's unit
-    currency: str  # by ISO 4217, such as `USD`
+    currency: str  # ISO 4217 code, such as `USD`
 
     def __str__(self) -> str:
         whole, rest = divmod(self.millionths, 1_000_000)
@@ -295,22 +302,22 @@ class Money:
 
 
 def parse_money(text: str) -> Money:
-    """Read an amount such as ``4.99 USD``; raises ``WrongUseError``."""
+    """Parse an amount such as ``4.99 USD``. Raises ``WrongUseError``."""
     match = _MONEY.fullmatch(text.strip())
     if match is None:
-        said = Sentence("“%(given)s” isn't an amount of money.", given=text.strip()[:40])
-        raise WrongUseError(said, hint=Sentence("Write it with its currency, such as 4.99 USD."))
+        message = Sentence("“%(given)s” isn't an amount of money.", given=text.strip()[:40])
+        raise WrongUseError(message, hint=Sentence("Write it with its currency, such as 4.99 USD."))
     return Money(int(match[1]) * 1_000_000 + int((match[2] or "").ljust(6, "0")), match[3])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What requests to a service cost."""
+    """Price of requests to a service."""
 
     amount: str  # such as `3.50 USD`
-    requests: int = 1  # so many cost it
-    free: int = 0  # requests of a calendar month (UTC) that cost nothing
-    looked_up: str = ""  # the day, such as `2026-11-23`
+    requests: int = 1  # number of requests that this amount pays for
+    free: int = 0  # free requests in each calendar month (UTC)
+    looked_up: str = ""  # date of the price list, such as `2026-11-23`
 
     def __post_init__(self) -> None:
         parse_money(self.amount)
@@ -319,6 +326,6 @@ class Price:
 
     @property
     def each(self) -> Money:
-        """What one request costs, a fraction of a millionth counted as a whole one."""
+        """Price of one request, rounded up to a millionth of the currency unit."""
         amount = parse_money(self.amount)
         return Money(-(-amount.millionths // self.requests), amount.currency)

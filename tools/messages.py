@@ -1,9 +1,9 @@
-"""Keeps the catalogues of the site's words: new words come in, unused ones go, and what the site reads is compiled.
+"""Updates the site's translation catalogues: adds new messages, removes unused ones, and compiles the catalogues.
 
     python3 tools/messages.py
 
-Run it after a change of words, translate what it names in ``desk/locale/*/LC_MESSAGES/django.po``, and run it again.
-GNU gettext isn't needed: Django turns templates into Python, Babel reads Python, polib writes the catalogues.
+Run it after changing messages, translate those that it lists in ``desk/locale/*/LC_MESSAGES/django.po``, and run it
+again. GNU gettext is not needed: Django converts templates to Python, Babel parses Python, polib writes the catalogues.
 """
 
 import io
@@ -21,10 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("desk", "workers", "registry", "evidence", "indexer", "crawler", "exhibit")
 LOCALE = ROOT / "desk" / "locale"
 ACCOUNTS = ROOT / "desk" / "locale_of_accounts"
-"""Our words for what allauth and Django say on pages of accounts; written by hand, compiled here."""
+"""Overrides of the messages of allauth and Django on account pages; written by hand, compiled here."""
 LANGUAGES = ("zh_Hans",)
 OF_ACCOUNTS = ("en", *LANGUAGES)
-"""English too: what others call otherwise has one name on all pages."""
+"""Includes English, so that all pages use the same term where these packages use another."""
 KEYWORDS = {
     **dict.fromkeys(("gettext", "gettext_lazy", "gettext_noop", "_"), None),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
@@ -32,20 +32,20 @@ KEYWORDS = {
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
 CONTEXT = "sentence"
-"""As ``exhibit.sentences`` has it."""
+"""The context defined in ``exhibit.sentences``."""
 Identity = tuple[str | None, str, str]
-"""Context, words, and words for several: empty where there is no number."""
+"""Context, message, and plural message, which is empty for messages without a number."""
 
 
 @cache
 def words() -> dict[Identity, set[str]]:
-    """Everything that is marked for translation, with the files in which it stands."""
-    found: dict[Identity, set[str]] = {}
+    """Return all messages marked for translation, with the files that contain them."""
+    messages: dict[Identity, set[str]] = {}
     for folder in SOURCES:
         for path in sorted((ROOT / folder).rglob("*")):
             for identity in _marked(path):
-                found.setdefault(identity, set()).add(path.relative_to(ROOT).as_posix())
-    return found
+                messages.setdefault(identity, set()).add(path.relative_to(ROOT).as_posix())
+    return messages
 
 
 def _marked(path: Path) -> Iterator[Identity]:
@@ -53,32 +53,32 @@ def _marked(path: Path) -> Iterator[Identity]:
         source = path.read_text(encoding="utf-8")
     elif path.suffix in {".html", ".txt"} and "templates" in path.parts:
         turned = templatize(path.read_text(encoding="utf-8"), origin=path.name)
-        source = "\n".join(line.lstrip() for line in turned.splitlines())  # a template's indents mean nothing
+        source = "\n".join(line.lstrip() for line in turned.splitlines())  # indentation in templates is meaningless
     else:
         return
     file = io.BytesIO(source.encode("utf-8"))
-    for _line, given, _comments, context in extract("python", file, keywords=KEYWORDS, options={"encoding": "utf-8"}):
-        single, several = (given[0], given[1]) if isinstance(given, tuple) else (given, "")
+    for _line, message, _comments, context in extract("python", file, keywords=KEYWORDS, options={"encoding": "utf-8"}):
+        single, several = (message[0], message[1]) if isinstance(message, tuple) else (message, "")
         if single:
             yield context, single, several
     file.seek(0)
-    for _line, given, *_more in extract("python", file, keywords={"Sentence": (1,)}, options={"encoding": "utf-8"}):
-        if isinstance(given, str) and given:
-            yield CONTEXT, given, ""
+    for _line, message, *_more in extract("python", file, keywords={"Sentence": (1,)}, options={"encoding": "utf-8"}):
+        if isinstance(message, str) and message:
+            yield CONTEXT, message, ""
 
 
 def catalogue(language: str, folder: Path = LOCALE) -> Path:
-    """Where a language's words are written by people."""
+    """Return the path of a language's editable catalogue."""
     return folder / language / "LC_MESSAGES" / "django.po"
 
 
 def compiled(language: str, folder: Path = LOCALE) -> Path:
-    """Where they are read by the site."""
+    """Return the path of the compiled catalogue that the site reads."""
     return catalogue(language, folder).with_suffix(".mo")
 
 
 def renew(language: str) -> int:
-    """Bring a catalogue up to the sources, and compile it; returns how many words wait for a translator."""
+    """Update a catalogue from the sources and compile it. Returns the number of untranslated messages."""
     path = catalogue(language)
     old = {_identity(one): one for one in polib.pofile(str(path))} if path.exists() else {}
     new = polib.POFile(wrapwidth=110)
@@ -112,14 +112,14 @@ def _empty(identity: Identity) -> polib.POEntry:
 
 
 def main() -> int:
-    """Renew every catalogue; 1 when something waits for a translator."""
+    """Update all catalogues. Returns 1 if any message is untranslated."""
     settings.configure(USE_I18N=False)
     for language in OF_ACCOUNTS:
         polib.pofile(str(catalogue(language, ACCOUNTS))).save_as_mofile(str(compiled(language, ACCOUNTS)))
-    waiting = {language: renew(language) for language in LANGUAGES}
-    for language, count in waiting.items():
+    untranslated = {language: renew(language) for language in LANGUAGES}
+    for language, count in untranslated.items():
         print(f"{language}: {count} of {len(words())} words wait for a translator.")
-    return int(any(waiting.values()))
+    return int(any(untranslated.values()))
 
 
 if __name__ == "__main__":

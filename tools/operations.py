@@ -1,4 +1,4 @@
-"""Writes what `exhibit api` knows of the API's operations without loading it: ``python -m tools.operations``."""
+"""Writes the table of API operations for `exhibit api`, which does not load the API: ``python -m tools.operations``."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # settings make their secrets on first use
+os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # settings create their secrets on first use
 django.setup()
 
 from desk.api.api import api  # noqa: E402 - Django has to be set up first
@@ -18,23 +18,23 @@ from desk.cli.api import BELOW, OPERATIONS  # noqa: E402
 OWNER = "/owners/{owner}/"
 NO_TEXT = ("integer", "number", "boolean")
 OF_MACHINES = ("/edge/", "/alliance/", "/owners/{owner}/passkeys")
-"""What contributors and partners sign, and what a browser is asked: nobody calls it by hand."""
+"""Operations signed by contributors and partners, or called by a browser, but never by hand."""
 
 
 def properties(schema: Schema) -> dict[str, Schema]:
-    """The fields of a JSON body by name."""
+    """Return the fields of a JSON body by name."""
     if "$ref" in schema:
         schema = api.get_openapi_schema()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return dict(schema.get("properties", {}))
 
 
 def typed(schema: Schema) -> list[str]:
-    """Names of the fields of a JSON body that take numbers or Booleans, or lists of them."""
+    """Return the names of the fields of a JSON body that are numbers or Booleans, or lists of them."""
     return [name for name, field in properties(schema).items() if not _kinds(field).isdisjoint(NO_TEXT)]
 
 
 def lists(schema: Schema) -> list[str]:
-    """Names of the fields of a JSON body that take lists."""
+    """Return the names of the fields of a JSON body that are lists."""
     return [name for name, field in properties(schema).items() if _is_list(field)]
 
 
@@ -48,7 +48,7 @@ def _kinds(field: Schema) -> set[str]:
 
 
 def table() -> dict[str, dict[str, Any]]:
-    """The operations by method and path, as the command takes them, with what each says and takes."""
+    """Return the operations by method and path, as the command expects them, with description and parameters."""
     found = {}
     for whole, methods in api.get_openapi_schema()["paths"].items():
         path = whole.removeprefix(BELOW)
@@ -57,10 +57,10 @@ def table() -> dict[str, dict[str, Any]]:
         for method, one in methods.items():
             takes = one.get("requestBody", {}).get("content", {})
             form = takes.get(FORM, {}).get("schema", {}).get("properties", {})
-            answer = next(told for status, told in one["responses"].items() if int(status) < 300)
-            said = {
+            answer = next(response for status, response in one["responses"].items() if int(status) < 300)
+            facts = {
                 "says": " ".join(one["description"].split()).partition(". ")[0].rstrip("."),
-                "asks": [given["name"] for given in one["parameters"] if given["in"] == "query"],
+                "asks": [parameter["name"] for parameter in one["parameters"] if parameter["in"] == "query"],
                 "form": [name for name in form if not is_file(form[name])],
                 "files": [name for name in form if is_file(form[name])],
                 "json": list(properties(takes.get(JSON, {}).get("schema", {}))),
@@ -68,18 +68,18 @@ def table() -> dict[str, dict[str, Any]]:
                 "typed": typed(takes.get(JSON, {}).get("schema", {})),
                 "file": any(kind != JSON for kind in answer.get("content", {})),
             }
-            found[f"{method.upper()} {path.removeprefix(OWNER)}"] = {name: is_ for name, is_ in said.items() if is_}
+            found[f"{method.upper()} {path.removeprefix(OWNER)}"] = {name: is_ for name, is_ in facts.items() if is_}
     return found
 
 
 def text() -> str:
-    """The file's text."""
+    """Return the content of the file."""
     lines = (f" {json.dumps(name)}: {json.dumps(one)}" for name, one in table().items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def main() -> None:
-    """Write it."""
+    """Write the file."""
     OPERATIONS.write_text(text(), encoding="utf-8")
 
 

@@ -30,46 +30,46 @@ _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say; 2 for wrong use or changes that no commit holds."""
+    """Run the command in the arguments. Returns 2 for wrong use and for uncommitted changes."""
     if arguments not in ([], ["sbom"]):
         print(__doc__)
         return 2
     out = ROOT / "dist"
     if arguments:
-        made = [written(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time()))]
+        paths = [written(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time()))]
     elif git("status", "--porcelain", "--untracked-files=no"):
         print("make release: there are changes that no commit holds; commit or undo them.", file=sys.stderr)
         return 2
     else:
-        made = release(out)
-    for path in made:
+        paths = release(out)
+    for path in paths:
         print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT)}")
     return 0
 
 
 def release(out: Path) -> list[Path]:
-    """Make all files of a release in a folder; returns them, the sums last."""
+    """Create all files of a release in a folder. Returns their paths, the checksums last."""
     page = subprocess.run([sys.executable, "-m", "evidence", "page"], cwd=ROOT, capture_output=True, check=True).stdout
-    made = [
+    paths = [
         written(out / f"{NAME}-{version()}.tar.gz", archive()),
         written(out / "verify.html", page),
         written(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time())),
     ]
-    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made)
-    return [*made, written(out / "SHA256SUMS", sums.encode())]
+    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths)
+    return [*paths, written(out / "SHA256SUMS", sums.encode())]
 
 
 def archive() -> bytes:
-    """What git holds at HEAD, packed without a time or a name of whoever packs it."""
-    held = git("-c", "tar.umask=0022", "archive", "--format=tar", f"--prefix={NAME}-{version()}/", "HEAD")
-    return gzip.compress(held, compresslevel=9, mtime=0)
+    """Return the archive of the files in git at HEAD, reproducible on any machine."""
+    data = git("-c", "tar.umask=0022", "archive", "--format=tar", f"--prefix={NAME}-{version()}/", "HEAD")
+    return gzip.compress(data, compresslevel=9, mtime=0)
 
 
 def sbom(when: datetime) -> bytes:
-    """The list of packages as CycloneDX JSON.
+    """Return the list of packages as CycloneDX JSON.
 
     Args:
-        when: the time that it states.
+        when: Timestamp of the document.
     """
     files = ["runtime.txt", "redis.txt", "extras.txt"]
     packages: dict[str, dict[str, Any]] = {}
@@ -95,14 +95,14 @@ def sbom(when: datetime) -> bytes:
 
 
 def pinned(text: str) -> list[dict[str, Any]]:
-    """The packages of a file of requirements, each as a component."""
-    found = []
+    """Return the packages of a requirement file, each as a component."""
+    components = []
     for entry in re.split(r"\n(?=[A-Za-z0-9])", text.replace("\\\n", " ")):
         if pin := _PIN.match(entry):
             name, number = re.sub(r"[-_.]+", "-", pin[1]).lower(), pin[2]
             purl = f"pkg:pypi/{name}@{number}"
             hashes = [{"alg": "SHA-256", "content": one} for one in sorted(_HASH.findall(entry))]
-            found.append(
+            components.append(
                 {
                     "type": "library",
                     "bom-ref": purl,
@@ -110,46 +110,46 @@ def pinned(text: str) -> list[dict[str, Any]]:
                     "version": number,
                     **licence(name, number),
                     "purl": purl,
-                    # each of its files has a hash of its own; which one is installed depends on the machine
+                    # each of its files has its own hash, and the machine determines which one is installed
                     "externalReferences": [{"type": "distribution", "url": purl, "hashes": hashes}],
                 }
             )
-    return found
+    return components
 
 
 def licence(name: str, number: str) -> dict[str, Any]:
-    """What the package says of its licence, if this very version is installed here."""
+    """Return the licence stated by a package, if exactly this version is installed here."""
     try:
-        said = metadata(name)
+        package = metadata(name)
     except PackageNotFoundError:
         return {}
-    if said["Version"] != number:
+    if package["Version"] != number:
         return {}
-    if expression := said.get_all("License-Expression"):
+    if expression := package.get_all("License-Expression"):
         return {"licenses": [{"expression": expression[0]}]}
-    named = [one.rpartition(" :: ")[2] for one in said.get_all("Classifier") or () if one.startswith("License :: ")]
-    words = "".join(said.get_all("License") or ()).strip().split("\n")[0][:200]
-    names = [one for one in named if one != "OSI Approved"] or ([words] if words else [])
+    labels = [one.rpartition(" :: ")[2] for one in package.get_all("Classifier") or () if one.startswith("License :: ")]
+    words = "".join(package.get_all("License") or ()).strip().split("\n")[0][:200]
+    names = [one for one in labels if one != "OSI Approved"] or ([words] if words else [])
     return {"licenses": [{"license": {"name": one}} for one in names]} if names else {}
 
 
 def version() -> str:
-    """The version in ``pyproject.toml``."""
+    """Return the version in ``pyproject.toml``."""
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
 def commit_time() -> datetime:
-    """When HEAD was committed."""
+    """Return the commit time of HEAD."""
     return datetime.fromtimestamp(int(git("log", "-1", "--format=%ct")), UTC)
 
 
 def git(*arguments: str) -> bytes:
-    """What git says."""
+    """Run git and return its output."""
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
 
 
 def written(path: Path, data: bytes) -> Path:
-    """A file with these bytes."""
+    """Write a file and return its path."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
     return path

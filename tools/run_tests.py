@@ -1,9 +1,9 @@
-"""Runs pytest, and asks each test that failed once more, alone, when all the others are done.
+"""Runs pytest, and then repeats each failed test once, alone, after all others have finished.
 
     .venv/bin/python tools/run_tests.py -n 3 --dist loadfile tests/crawler
 
-What passes then raced something: it is printed as ``FLAKY name`` and wants mending before anything else. More than
-``MOST_FLAKY`` such tests fail the run, and so does what fails twice. Exit codes are pytest's.
+A test that passes the second time has a race condition. It is printed as ``FLAKY name`` and should be fixed first. The
+run fails if more than ``MOST_FLAKY`` tests are flaky, or if any test fails twice. Exit codes are those of pytest.
 """
 
 import json
@@ -16,13 +16,13 @@ from pathlib import Path
 CACHE = Path(".pytest_cache")
 LAST_FAILED = CACHE / "v" / "cache" / "lastfailed"
 FAILED, INTERRUPTED = 1, 130
-MOST_ASKED_AGAIN = 50  # more than that is no race but a break, which the first run has told already
+MOST_ASKED_AGAIN = 50  # more failures are not races but a real defect, which the first run has reported already
 MOST_FLAKY = 2
 ALONE = ("--last-failed", "--last-failed-no-failures=none", "-n", "0")
 
 
 def main(arguments: list[str]) -> int:
-    """Run the tests that ``arguments`` choose, as pytest takes them; returns its exit code."""
+    """Run the tests selected by ``arguments``, in pytest's syntax. Returns the exit code."""
     shutil.rmtree(CACHE, ignore_errors=True)
     code = run_pytest(arguments)
     failed = last_failed()
@@ -40,8 +40,8 @@ def main(arguments: list[str]) -> int:
 
 
 def run_pytest(arguments: list[str]) -> int:
-    """Run pytest in a process of its own, which ends by itself on Ctrl-C."""
-    # a shell's background job, nohup and some CI ignore Ctrl-C, and what they start inherits that
+    """Run pytest in a separate process, which stops by itself on Ctrl-C."""
+    # Background jobs of a shell, nohup and some CI systems ignore Ctrl-C, and child processes inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments])
     try:
@@ -52,7 +52,7 @@ def run_pytest(arguments: list[str]) -> int:
 
 
 def last_failed() -> set[str]:
-    """The names of the tests that failed in the last run, as pytest keeps them."""
+    """Return the names of the tests that failed in the last run, as stored by pytest."""
     return set(json.loads(LAST_FAILED.read_text("utf-8"))) if LAST_FAILED.exists() else set()
 
 

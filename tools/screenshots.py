@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PERSON = "ann@studio.example"
 LANGUAGES = {"en": "en-GB", "zh-hans": "zh-CN"}
 UNDECIDED, NOTICED = 30, 3
-"""Cases of the demonstration that wait for a decision in the pictures, and those that a notice is about."""
+"""Number of the demonstration's cases that are undecided in the screenshots, and of those that a notice is about."""
 PAGES = {
     "cases": "o/{owner}/cases/",
     "case": "o/{owner}/cases/{case}/",
@@ -58,7 +58,7 @@ ON_PHONE = ("cases", "case")
 WIDE, TALL, PHONE = (1280, 860), (1280, 1500), (390, 844)
 SIZES = {"party": (1280, 1800), "spread": TALL, "notice": TALL}
 SITES = {"127.0.0.2": "harbour-prints.example", "127.0.0.3": "daily-walls.example", "127.0.0.4": "small-notes.example"}
-"""Names for the sites of the demonstration, by their addresses."""
+"""Names for the demonstration's sites, by IP address."""
 NAMES = """(names) => {
   const named = (text) => text.replace(/(127\\.0\\.0\\.\\d+)(:\\d+)?/g, (all, address) => names[address] ?? all);
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -70,15 +70,15 @@ NEWLY = (
     ((140, 2), (112, 5), (71, 3), (30, 1)),
     ((96, 3), (66, 4), (38, 2), (9, 1)),
 )
-"""Of up to three cases of the work that spreads: how many days ago it was seen at how many new places."""
+"""For up to three cases of the spreading work: pairs of days ago and number of new pages seen on that day."""
 NOTICE_SENT = 88
 NETWORKS = {"127.0.0.2": ("NL", "203.0.113.80"), "127.0.0.3": ("US", "198.51.100.7")}
-"""Countries of the networks that registries told of, and addresses in them."""
+"""Country and IP address of networks for the sample registry data."""
 QUALITY = 80
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Take the pictures and return an exit code."""
+    """Take the screenshots and return an exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=ROOT / "demo-out", help="what `make demo` has left")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "desk")
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("A Chromium and the data of the demonstration are needed: run `make demo` first.", file=sys.stderr)
         return 2
     asked.out.mkdir(parents=True, exist_ok=True)
-    # the driver keeps a loop in this thread, and Django would take every query for one within it
+    # The driver keeps an event loop in this thread, and Django would assume that queries run inside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with (
         _running(data) as (address, cookie, values),
@@ -114,16 +114,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextmanager
 def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
-    """A copy of the demonstration with its site up; gives its address, the cookie of a member, and what fills pages."""
+    """Start a copy of the demonstration's site. Yields its URL, a member's cookie, and the values for page paths."""
     with tempfile.TemporaryDirectory(prefix="exhibit-shots-") as name:
         Path(name).chmod(0o755)
-        subprocess.run(["cp", "-a", str(data), f"{name}/data"], check=True)  # keeps whose files they are
+        subprocess.run(["cp", "-a", str(data), f"{name}/data"], check=True)  # preserves the owners of files
         port = str(free_port())
         given = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": port, "DATABASE_URL": "", "REDIS_URL": ""}
         product = Product(given, Path(name) / "commands.log")
         product.run("up", "--detach")
         try:
-            # a copy of the log mustn't be signed on unless somebody says that it is the only one
+            # A copied log must not be signed until somebody confirms that it is the only copy.
             product.run("api", "POST", "/operator/log/accept-head", "--field", "reason=A copy for pictures.")
             yield f"http://127.0.0.1:{port}/", *_prepared(given)
         finally:
@@ -131,7 +131,7 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
 
 
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
-    """Let a person be signed in, and some cases wait for her."""
+    """Sign a user in, and reopen some cases for her."""
     config = load_config(given)
     servers = {"DATABASE_URL": addresses.database_url(config), "REDIS_URL": addresses.broker_url(config)}
     os.environ.update(given | servers, DJANGO_SETTINGS_MODULE="desk.settings")
@@ -151,38 +151,38 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
 
 def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
-    """Open most decided cases again, and write what half a year brings of the others; returns what fills addresses."""
+    """Reopen most decided cases, and add half a year of data to the others. Returns the values for page paths."""
     from registry import models
     from registry.cases import decisions
     from registry.notices import notices
 
     confirmed = list(owner.cases.filter(decision="confirmed").select_related("work").order_by("number"))
-    chosen, kept = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
-    first = max(kept, key=lambda case: (case.work.cases.count(), case.party in NETWORKS))
-    others = [case.number for case in kept if case.party == first.party and case != first]
+    reopened, decided = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
+    first = max(decided, key=lambda case: (case.work.cases.count(), case.party in NETWORKS))
+    other_numbers = [case.number for case in decided if case.party == first.party and case != first]
     sent = notices.draft(owner, [first.number], "dsa", "en", by=PERSON)
     _written(sent, "Harbour Hosting", "abuse@hosting.example", "what a registry said of the network")
-    draft = notices.draft(owner, others[:NOTICED], "dmca", "en", by=PERSON)
+    draft = notices.draft(owner, other_numbers[:NOTICED], "dmca", "en", by=PERSON)
     _written(draft, "Harbour Hosting", "", "")
-    for case in chosen:
+    for case in reopened:
         decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
     _half_a_year(first, sent)
     _registries_and_money(owner, first)
-    there = models.Sighting.objects.filter(page_url__startswith="http://127.0.0.3:")[:1].get()
+    sighting = models.Sighting.objects.filter(page_url__startswith="http://127.0.0.3:")[:1].get()
     return {
-        "case": chosen[0].number,
+        "case": reopened[0].number,
         "party": first.party,
-        "work": chosen[0].work.number,
+        "work": reopened[0].work.number,
         "spread": first.work.number,
         "notice": draft.number,
-        "port": urlsplit(there.page_url).port,
+        "port": urlsplit(sighting.page_url).port,
     }
 
 
 def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
     from registry.notices import notices
 
-    given = {
+    values = {
         "addressee_name": to,
         "addressee_email": mail,
         "addressee_source": source,
@@ -190,11 +190,11 @@ def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
         "sender_capacity": "owner",
         "sender_email": PERSON,
     }
-    notices.fill(row, given, given)
+    notices.fill(row, values, values)
 
 
 def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
-    """Places of a work that were seen over six months, and a notice that was sent and answered among them."""
+    """Distribute the sightings of a work over six months, with a sent and answered notice among them."""
     from registry import models
     from registry.db import rows
     from registry.notices import notices
@@ -202,8 +202,8 @@ def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
     cases = [first, *first.work.cases.exclude(pk=first.pk).order_by("party")]
     for case, newly in zip(cases, NEWLY, strict=False):
         like = models.CaseSighting.objects.filter(case=case).select_related("sighting").order_by("pk")[0]
-        begun = now() - timedelta(days=newly[0][0])
-        models.Sighting.objects.filter(case_sightings__case=case).update(first_seen=begun, last_seen=now())
+        start = now() - timedelta(days=newly[0][0])
+        models.Sighting.objects.filter(case_sightings__case=case).update(first_seen=start, last_seen=now())
         for days, count in newly:
             since, until = (now() - timedelta(days=one) for one in (days, days // 2))
             for _ in range(count):
@@ -218,24 +218,24 @@ def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
 
 
 def _registries_and_money(owner: "models.Owner", case: "models.Case") -> None:
-    """What registries said of two parties, and what one of them was asked for and has paid."""
+    """Add registry data for two sites, and a claim against one of them with its payment."""
     from registry import models
     from registry.parties import demands
 
     at = now()
     for party, (country, address) in NETWORKS.items():
-        told = dict.fromkeys(("missing", "registrant", "registrar", "network", "country"), "")
-        told |= {"url": "https://rdap.example/", "at": at.isoformat(), "since": "2019-03-14"}
+        blank = dict.fromkeys(("missing", "registrant", "registrar", "network", "country"), "")
+        blank |= {"url": "https://rdap.example/", "at": at.isoformat(), "since": "2019-03-14"}
         domain = {"about": "domain", "query": SITES[party], "registrar": "Example Registrar", "abuse": []}
         network = {"about": "ip", "query": address, "network": "EXAMPLE-HOSTING", "country": country}
-        answers = [told | domain, told | network | {"abuse": ["abuse@hosting.example"]}]
+        answers = [blank | domain, blank | network | {"abuse": ["abuse@hosting.example"]}]
         about = {"asked_by": PERSON, "asked_at": at, "state": "done", "answers": answers}
         models.PartyLookup.objects.create(owner=owner, party=party, **about)
     basis = "Own price list: a picture on a commercial page, one year"
-    asked = demands.NewDemand(case.party, [case.number], None, "EUR", 42_000, basis, at.date() + timedelta(days=21))
-    made = demands.begin(owner, asked, by=PERSON)
+    terms = demands.NewDemand(case.party, [case.number], None, "EUR", 42_000, basis, at.date() + timedelta(days=21))
+    demand = demands.begin(owner, terms, by=PERSON)
     for kind, amount in ((models.DemandEntry.Kind.AGREED, 36_000), (models.DemandEntry.Kind.RECEIVED, 18_000)):
-        demands.add_entry(made, demands.NewEntry(kind, amount), by=PERSON)
+        demands.add_entry(demand, demands.NewEntry(kind, amount), by=PERSON)
 
 
 def _page(browser: Browser, address: str, cookie: dict[str, str], locale: str, size: tuple[int, int]) -> Page:
@@ -247,7 +247,7 @@ def _page(browser: Browser, address: str, cookie: dict[str, str], locale: str, s
 
 
 def _save(screenshot: bytes, path: Path) -> None:
-    """As WebP: a quarter of a PNG's size."""
+    """Save a screenshot as WebP, a quarter of the size of PNG."""
     with Image.open(io.BytesIO(screenshot)) as picture:
         picture.convert("RGB").save(path, "WEBP", quality=QUALITY, method=6)
 

@@ -1,6 +1,7 @@
-"""Write the numbers and names of the format into ``verify.py``: ``python -m tools.standalone``.
+"""Write the constants of the format into ``verify.py``: ``python -m tools.standalone``.
 
-Every bundle contains ``verify.py``, which can import nothing. The modules that define a number stay its only source.
+Every bundle contains ``verify.py``, which cannot import other modules. The modules that define a constant remain its
+only source.
 """
 
 import json
@@ -46,11 +47,11 @@ CONSTANTS: dict[str, object] = {
     "UNRELATED": UNRELATED,
     "FAR_DRIFT": FAR_DRIFT,
 }
-"""What ``verify.py`` states, by the names it has there."""
+"""Constants of ``verify.py``, by their names in it."""
 
 
 def generated(text: str) -> str:
-    """The program with the constants as they are defined now."""
+    """Return the program with the constants as currently defined."""
     head, rest = text.split(BEGIN)
     _, tail = rest.split(END)
     lines = "".join(f"{name} = {_literal(value)}\n" for name, value in CONSTANTS.items())

@@ -1,8 +1,8 @@
-"""Check a bundle with other people's programs only: the lines of docs/verify-by-hand.md, section by section.
+"""Verify a bundle with third-party programs only: runs the commands of docs/verify-by-hand.md, section by section.
 
     python3 tools/verify_outside.py BUNDLE [--roots roots.pem] [--node URL] [--regtest]
 
-Needs nothing of this project but that page. Ends with 0 when all that could be run passed, 1 when something failed.
+Needs nothing else of this project. Exits with 0 if all sections that could be run passed, 1 if one failed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from pathlib import Path
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "verify-by-hand.md"
 _SECTION = re.compile(r"^## (?P<title>.+?)\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 MINIMUM_DIFFICULTY = 5e13
-"""What blocks of the main chain have taken since 2024; without a node, easier headers aren't passed on to ``ots``."""
+"""Difficulty of main chain blocks since 2024. Without a node, easier headers are not passed to ``ots``."""
 FREE_EXPANSION, MAX_EXPANSION = 64 << 20, 100
 _DIFFICULTY_ONE = 0xFFFF << 208
 _LINES = re.compile(r"^```sh\n(?P<lines>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -38,10 +38,10 @@ class Section:
     """One section of the page.
 
     Attributes:
-        title: its heading.
-        needs: programs, ``python3:`` modules, variables in capitals, and patterns of files; ``ByteRange:`` before a
-            pattern asks for a file that holds this word.
-        lines: what a shell runs.
+        title: Its heading.
+        needs: Programs, ``python3:`` modules, variables in capitals, and patterns of files; ``ByteRange:`` before a
+            pattern requires a file that contains this word.
+        lines: Commands for a shell.
     """
 
     title: str
@@ -51,7 +51,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a section: ``passed``, ``FAILED`` or ``not run``, and why or what was said."""
+    """Result of a section: ``passed``, ``FAILED`` or ``not run``, with the reason or the output."""
 
     title: str
     state: str
@@ -59,27 +59,27 @@ class Outcome:
 
 
 def sections(page: str) -> list[Section]:
-    """The sections of the page that hold lines to run."""
-    found = []
+    """Return the sections of the page that contain commands."""
+    results = []
     for match in _SECTION.finditer(page):
         lines = _LINES.search(match["body"])
         if lines is not None:
             needed = re.search(r"^Needs: (.+)$", match["body"], re.MULTILINE)
             needs = re.findall(r"`([^`]+)`", needed[1]) if needed else []
-            found.append(Section(match["title"], tuple(needs), lines["lines"]))
-    return found
+            results.append(Section(match["title"], tuple(needs), lines["lines"]))
+    return results
 
 
 def check(
     folder: Path, environment: Mapping[str, str], remarks: Mapping[str, str], only: Collection[str] = ()
 ) -> Iterator[Outcome]:
-    """Run every section, or only some titles, in an unpacked bundle; a remark is added to one with this need."""
+    """Run all sections, or only those titled ``only``, in an unpacked bundle. ``remarks`` are added by requirement."""
     for section in sections(PAGE.read_text("utf-8")):
         if only and section.title not in only:
             continue
-        lacking = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]
-        if lacking:
-            yield Outcome(section.title, "not run", "; ".join(lacking))
+        reasons = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]
+        if reasons:
+            yield Outcome(section.title, "not run", "; ".join(reasons))
             continue
         run = subprocess.run(
             ["sh", "-eu", "-c", section.lines],
@@ -91,12 +91,12 @@ def check(
             check=False,
         )
         state = "passed" if run.returncode == 0 else "FAILED"
-        said = [remarks[need] for need in section.needs if need in remarks]
-        yield Outcome(section.title, state, "\n".join([*said, run.stdout + run.stderr]).strip())
+        notes = [remarks[need] for need in section.needs if need in remarks]
+        yield Outcome(section.title, state, "\n".join([*notes, run.stdout + run.stderr]).strip())
 
 
 def _lacks(need: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """Why a section can't be run, or an empty string."""
+    """Return the reason why a section cannot be run, or an empty string."""
     if need.startswith("python3:"):
         line = ["python3", "-I", "-c", f"import {need.partition(':')[2]}"]
         done = subprocess.run(line, env=environment, capture_output=True, check=False)
@@ -112,14 +112,14 @@ def _lacks(need: str, folder: Path, environment: Mapping[str, str]) -> str:
 
 
 def headers_of(folder: Path) -> dict[int, bytes]:
-    """The block headers that the bundle brings, by height."""
+    """Return the block headers in the bundle, by height."""
     paths = {path.stem.partition("-")[2]: path for path in folder.glob("proofs/material/block-*.header")}
-    known = {int(height): path for height, path in paths.items() if re.fullmatch("[0-9]{1,9}", height)}
-    return {height: path.read_bytes() for height, path in sorted(known.items()) if path.stat().st_size == 80}
+    path_by_height = {int(height): path for height, path in paths.items() if re.fullmatch("[0-9]{1,9}", height)}
+    return {height: path.read_bytes() for height, path in sorted(path_by_height.items()) if path.stat().st_size == 80}
 
 
 def difficulty(header: bytes) -> float:
-    """How much harder than the easiest target of the main chain a header was to make; 0 when it misses its own."""
+    """Return the difficulty of a header relative to the easiest main chain target; 0 if it misses its own target."""
     (bits,) = struct.unpack_from("<I", header, 72)
     exponent, mantissa = bits >> 24, bits & 0xFFFFFF
     target = mantissa << 8 * (exponent - 3) if 3 <= exponent <= 32 and mantissa <= 0x7FFFFF else 0
@@ -128,7 +128,7 @@ def difficulty(header: bytes) -> float:
 
 @contextmanager
 def blocks_of(headers: Mapping[int, bytes]) -> Iterator[str]:
-    """The calls of a Bitcoin node that ``ots`` makes, answered from these headers."""
+    """Serve the Bitcoin node calls that ``ots`` makes, with these headers. Yields the URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(headers))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -168,23 +168,23 @@ def _handler(headers: Mapping[int, bytes]) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing is written."""
+            """Log nothing."""
 
     return Handler
 
 
 def _name(header: bytes) -> str:
-    """A block's hash as it is usually written."""
+    """Return a block hash in its usual notation."""
     return hashlib.sha256(hashlib.sha256(header).digest()).digest()[::-1].hex()
 
 
 class NoBundleError(Exception):
-    """What was given can't be unpacked; the message says why."""
+    """The bundle cannot be unpacked. The message gives the reason."""
 
 
 @contextmanager
 def unpacked(bundle: Path) -> Iterator[Path]:
-    """The folder with the bundle's files: the one given, or what a ZIP holds; raises ``NoBundleError``."""
+    """Yield the folder with the bundle's files, unpacking a ZIP if necessary. Raises ``NoBundleError``."""
     with tempfile.TemporaryDirectory() as name:
         folder = bundle if bundle.is_dir() else Path(name)
         if not bundle.is_dir():
@@ -211,23 +211,23 @@ def _extract(bundle: Path, folder: Path) -> None:
 def outcomes(
     bundle: Path, roots: Path | None, node: str, *, regtest: bool, only: Collection[str] = ()
 ) -> list[Outcome]:
-    """What became of every section, or of those of some titles; raises ``NoBundleError``."""
+    """Return the results of all sections, or only of those titled ``only``. Raises ``NoBundleError``."""
     with unpacked(bundle) as folder, tempfile.TemporaryDirectory() as work:
-        brought = {height: (data, difficulty(data)) for height, data in headers_of(folder).items()}
+        headers = {height: (data, difficulty(data)) for height, data in headers_of(folder).items()}
         least = 0.0 if regtest else MINIMUM_DIFFICULTY
-        good = {height: data for height, (data, done) in brought.items() if done > 0 and done >= least}
+        good = {height: data for height, (data, done) in headers.items() if done > 0 and done >= least}
         with blocks_of(good) as source:
-            given = {"ROOTS": str(roots.resolve()) if roots else "", "NODE": node or source, "WORK": work}
-            given["OTS_CHAIN"] = "--btc-regtest" if regtest else ""
+            variables = {"ROOTS": str(roots.resolve()) if roots else "", "NODE": node or source, "WORK": work}
+            variables["OTS_CHAIN"] = "--btc-regtest" if regtest else ""
             path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-            told = [f"block {height}, {_name(data)}: difficulty {done:.3g}" for height, (data, done) in brought.items()]
+            told = [f"block {height}, {_name(data)}: difficulty {done:.3g}" for height, (data, done) in headers.items()]
             told.append("without NODE, nothing shows that a block belongs to the chain")
             remarks = {} if node else {"NODE": "\n".join(told)}
-            return list(check(folder, {**os.environ, **given, "PATH": path}, remarks, only))
+            return list(check(folder, {**os.environ, **variables, "PATH": path}, remarks, only))
 
 
 def main() -> int:
-    """Run the command; returns its exit code."""
+    """Run the command. Returns its exit code."""
     parser = argparse.ArgumentParser(
         prog="verify_outside.py", description="Check a bundle with other people's programs."
     )
@@ -244,22 +244,22 @@ def main() -> int:
         print(f"error: there is no {options.bundle}", file=sys.stderr)
         return 2
     try:
-        found = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)
+        results = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)
     except NoBundleError as error:
         print(f"error: {_shown(str(error))}", file=sys.stderr)
         return 2
-    for one in found:
+    for one in results:
         first, *rest = map(_shown, one.words.splitlines() or [""])
         print(f"{one.state:<8}  {one.title}: {first}")
         for line in rest if one.state == "FAILED" else rest[:6]:
             print(f"          {line}")
-    counted = {state: sum(one.state == state for one in found) for state in ("passed", "FAILED", "not run")}
-    print(", ".join(f"{count} {state}" for state, count in counted.items()))
-    return 1 if counted["FAILED"] else 0
+    counts = {state: sum(one.state == state for one in results) for state in ("passed", "FAILED", "not run")}
+    print(", ".join(f"{count} {state}" for state, count in counts.items()))
+    return 1 if counts["FAILED"] else 0
 
 
 def _shown(text: str) -> str:
-    """Text without what a terminal would obey."""
+    """Replace characters that could control a terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 

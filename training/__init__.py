@@ -1,1 +1,1 @@
-"""Training the descriptor that comes with Exhibit (``training/README.md``): outside the product, with PyTorch."""
+"""Training of the descriptor network included in Exhibit (``training/README.md``). Not part of the product; PyTorch."""

@@ -1,4 +1,4 @@
-"""Which works share a batch: some at random, some that the network has trouble to tell apart."""
+"""Selection of the works of a batch: some at random, some that the network confuses."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,13 @@ LOOK_ALIKES = 4
 
 
 class Picker:
-    """Chooses the works of batch after batch.
+    """Selects the works of successive batches.
 
     Args:
-        collection: the pictures.
-        works: in a batch.
-        seed: of the choice.
-        width: of the vectors that are remembered.
+        collection: The pictures.
+        works: Number of works in a batch.
+        seed: Seed of the selection.
+        width: Width of the remembered vectors.
     """
 
     def __init__(self, collection: Collection, works: int, seed: int, width: int) -> None:
@@ -36,24 +36,24 @@ class Picker:
         self._groups = [members for members in groups.values() if len(set(self._numbers[members])) > 1]
 
     def pick(self) -> list[int]:
-        """The works of the next batch: different ones."""
-        known = bool(self._vectors.any())
-        at_random = int(self._works * RANDOM_SHARE) if known else self._works
-        chosen: dict[int, int] = {}
-        for group in self._rng.permutation(len(self._groups)) if known else ():
-            if len(chosen) < LOOK_ALIKES:  # most groups are smaller: several make up the number
-                self._add(chosen, list(self._rng.permutation(self._groups[group])), LOOK_ALIKES)
-        while len(chosen) < at_random:
-            self._add(chosen, list(self._rng.choice(self._training, at_random, p=self._weights)), at_random)
-        for seed in [picture for picture in chosen.values() if known]:
-            if len(chosen) < self._works:
-                self._add(chosen, self._near(seed), self._works)
-        while len(chosen) < self._works:
-            self._add(chosen, list(self._rng.choice(self._training, self._works, p=self._weights)), self._works)
-        return list(chosen.values())
+        """Return the works of the next batch, all different."""
+        has_vectors = bool(self._vectors.any())
+        at_random = int(self._works * RANDOM_SHARE) if has_vectors else self._works
+        picks: dict[int, int] = {}
+        for group in self._rng.permutation(len(self._groups)) if has_vectors else ():
+            if len(picks) < LOOK_ALIKES:  # most groups are smaller, so several are needed
+                self._add(picks, list(self._rng.permutation(self._groups[group])), LOOK_ALIKES)
+        while len(picks) < at_random:
+            self._add(picks, list(self._rng.choice(self._training, at_random, p=self._weights)), at_random)
+        for seed in [picture for picture in picks.values() if has_vectors]:
+            if len(picks) < self._works:
+                self._add(picks, self._near(seed), self._works)
+        while len(picks) < self._works:
+            self._add(picks, list(self._rng.choice(self._training, self._works, p=self._weights)), self._works)
+        return list(picks.values())
 
     def remember(self, pictures: list[int], vectors: NDArray[np.float32]) -> None:
-        """Keep the newest vectors of works, by which neighbours are found."""
+        """Store the latest vectors of works, which are used to find neighbours."""
         self._vectors[pictures] = vectors
 
     def _near(self, picture: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""How well held-out works are found by strong views of them, among works of training."""
+"""Recall of held-out works, searched among training works by strong views."""
 
 import numpy as np
 import torch
@@ -16,30 +16,31 @@ SIDE = 224
 
 @torch.no_grad()
 def check(model: Descriptor, studio: Studio, collection: Collection, device: torch.device) -> dict[str, float]:
-    """Recall of held-out works; empty when none are held out.
+    """Measure the recall of held-out works.
 
     Returns:
-        ``R@1``, ``R@10``, and ``R@0FP``: the share of views that are nearer to their work than any view is to another.
+        ``R@1``, ``R@10``, and ``R@0FP``: the share of views that are nearer to their work than any view is to another
+        work. Empty if no works are held out.
     """
     if not collection.held_out:
         return {}
     model.eval()
     made = [studio.clean(Job(one, (), VIEWS, SIDE, SEED)) for one in collection.held_out]
-    others = [
+    other_works = [
         studio.clean(Job(one, (), 0, SIDE, SEED)).pixels
         for one in collection.training[:: len(collection.training) // DISTRACTORS + 1]
     ]
-    works = _vectors(model, np.concatenate([one.pixels[:1] for one in made] + others), device)
+    works = _vectors(model, np.concatenate([one.pixels[:1] for one in made] + other_works), device)
     views = _vectors(model, np.concatenate([one.pixels[1:] for one in made]), device)
     likeness = views @ works.T
     rows = torch.arange(len(views))
     own = likeness[rows, rows // VIEWS]
     numbers = torch.from_numpy(collection.works)
-    shown = torch.from_numpy(np.concatenate([np.concatenate([one.shown[1:], one.behind[1:]], 1) for one in made]))
+    shown_works = torch.from_numpy(np.concatenate([np.concatenate([one.shown[1:], one.behind[1:]], 1) for one in made]))
     present = torch.zeros_like(likeness, dtype=torch.bool)
     columns = torch.tensor([*collection.held_out, *collection.training[:: len(collection.training) // DISTRACTORS + 1]])
-    for held in shown.T:
-        present |= (numbers[held][:, None] == numbers[columns][None]) & (held >= 0)[:, None]
+    for column in shown_works.T:
+        present |= (numbers[column][:, None] == numbers[columns][None]) & (column >= 0)[:, None]
     unlike = likeness.masked_fill(present, -2)
     rank = (unlike > own[:, None]).sum(1)
     scores = {"R@1": rank < 1, "R@10": rank < 10, "R@0FP": own > unlike.max()}

@@ -1,4 +1,4 @@
-"""Which pictures are trained on: chosen by licence, split by source, near-duplicates known as such."""
+"""Selection of the training pictures: filtered by licence, split by source, with near-duplicates identified."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ LISTS = ("LICENSES.csv", "groups.csv")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 NOT_FOR_SHIPPED_WEIGHTS = re.compile(r"\bBY[- ](NC|SA|ND)\b|\bOSL\b|\bAFL\b|\b[AL]?GPL|share-?alike", re.IGNORECASE)
 NEAR_SAME = 4
-"""Bits of a 64-bit perceptual hash within which two pictures count as one, unless a list calls them look-alikes."""
+"""Maximum distance (bits of 64) of the perceptual hashes of near-duplicates, unless listed as look-alikes."""
 SHORT, LONG = 320, 560
 
 
@@ -28,11 +28,11 @@ class Picture:
     """One picture of a training folder.
 
     Attributes:
-        path: of its file.
-        category: pictures are drawn by category, so that a large one doesn't drown the others.
-        source: the collection it comes from; what is held out is held out by source.
-        group: of listed look-alikes, or empty. They are each other's hard negatives.
-        one_work: whether the members of the group may be called copies, so that they are no negatives.
+        path: Path of its file.
+        category: Pictures are drawn by category, so that a large one does not dominate.
+        source: Collection that it comes from. Pictures are held out by source.
+        group: Group of listed look-alikes, or empty. They are each other's hard negatives.
+        one_work: Whether the members of the group may count as copies, so that they are not negatives.
         phash: 64-bit perceptual hash.
     """
 
@@ -49,11 +49,11 @@ class Collection:
     """The pictures, decoded.
 
     Attributes:
-        pictures: what is known of each.
-        pixels: uint8 RGB of each, reduced.
-        works: for each the number of the first that counts as the same picture.
-        training: which are trained on.
-        held_out: which are only looked at.
+        pictures: Their metadata.
+        pixels: Their pixels, reduced, uint8 RGB.
+        works: For each, the number of the first near-identical picture.
+        training: Indices of the training pictures.
+        held_out: Indices of the pictures used only for evaluation.
     """
 
     pictures: list[Picture]
@@ -66,14 +66,14 @@ class Collection:
 def collect(folders: Sequence[Path], held_out: Sequence[str], most_held_out: int, seed: int) -> Collection:
     """Read folders of pictures.
 
-    A folder with a list (``LICENSES.csv`` or ``groups.csv``) gives the rows whose licence is clear and asks nothing of
-    derived works; a folder without one gives all its pictures.
+    From a folder with a list (``LICENSES.csv`` or ``groups.csv``), only rows with a clear licence without conditions
+    for derived works are used; from a folder without one, all pictures.
 
     Args:
-        folders: where the pictures are.
-        held_out: parts of names of sources that are never trained on, whatever their licence.
-        most_held_out: how many pictures of those are read, chosen at random.
-        seed: of that choice.
+        folders: Folders with pictures.
+        held_out: Parts of names of sources that are never used for training, whatever their licence.
+        most_held_out: Maximum number of held-out pictures, chosen at random.
+        seed: Seed of that choice.
     """
     training, apart = [], []
     for folder in folders:
@@ -93,7 +93,7 @@ def collect(folders: Sequence[Path], held_out: Sequence[str], most_held_out: int
 
 
 def read(path: Path) -> Pixels:
-    """A picture as it is looked at, with a short side of about 320 pixels at most."""
+    """Read a picture, reduced to a short side of at most about 320 pixels."""
     with Image.open(path) as image:
         image.draft("RGB", (LONG, LONG))
         pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
@@ -105,14 +105,14 @@ def read(path: Path) -> Pixels:
 
 
 def weights_by_category(pictures: Sequence[Picture]) -> NDArray[np.float64]:
-    """How often each picture is drawn: a category counts by the root of its size."""
+    """Return the probability of drawing each picture. A category's weight is the square root of its size."""
     sizes = Counter(one.category for one in pictures)
     weights = np.array([sizes[one.category] ** -0.5 for one in pictures])
     return np.asarray(weights / weights.sum())
 
 
 def perceptual_hash(path: Path) -> int:
-    """64 bits: the lowest 8x8 of the cosine transform of 32x32 grey values, against their median."""
+    """Return a 64-bit hash: the lowest 8x8 cosine coefficients of 32x32 grey values, compared with their median."""
     with Image.open(path) as image:
         grey = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.LANCZOS), np.float64)
     low = cv2.dct(grey)[:8, :8]
@@ -120,7 +120,7 @@ def perceptual_hash(path: Path) -> int:
 
 
 def _listed(folder: Path) -> Iterator[tuple[Picture, bool]]:
-    """The pictures of a folder, and whether their licence lets a model be made of them."""
+    """Yield the pictures of a folder, each with True if its licence allows training."""
     lists = [folder / name for name in LISTS if (folder / name).is_file()]
     if not lists:
         for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
@@ -134,14 +134,14 @@ def _listed(folder: Path) -> Iterator[tuple[Picture, bool]]:
 
 
 def _picture(path: Path, row: dict[str, str]) -> Picture:
-    known = row.get("phash64") or ""
+    hash_text = row.get("phash64") or ""
     return Picture(
         path=path,
         category=(row.get("category") or row.get("kind") or "").split(":")[0],
         source=f"{row.get('source_repo', '')}/{row.get('source_path', '')}",
         group=row.get("group") or "",
         one_work=row.get("expected") == "ambiguous",
-        phash=int(known, 16) if known else perceptual_hash(path),
+        phash=int(hash_text, 16) if hash_text else perceptual_hash(path),
     )
 
 
@@ -150,7 +150,7 @@ def _licence_allows(row: dict[str, str]) -> bool:
 
 
 def _works(pictures: Sequence[Picture]) -> NDArray[np.int64]:
-    """Give near-same pictures one number; listed look-alikes keep numbers of their own."""
+    """Assign the same number to near-duplicates. Listed look-alikes keep separate numbers."""
     works = np.arange(len(pictures))
     hashes = np.array([one.phash for one in pictures], np.uint64)
     for index, one in enumerate(pictures):
@@ -173,5 +173,5 @@ def _groups(pictures: Sequence[Picture]) -> Iterable[list[int]]:
 
 
 def distances(hashes: NDArray[np.uint64], one: int) -> NDArray[np.int64]:
-    """Bits in which each hash differs from one."""
+    """Return the number of bits in which each hash differs from one hash."""
     return np.asarray(np.bitwise_count(hashes ^ np.uint64(one)), np.int64)

@@ -1,4 +1,4 @@
-"""Random strong edits of one picture: what a copy may have been through. All take and give uint8 RGB."""
+"""Random strong edits of a picture that simulate copies. All take and return uint8 RGB."""
 
 import math
 import string
@@ -23,36 +23,36 @@ QUALITIES = (8, 15, 25, 35, 50, 60, 75, 90)
 
 
 def chance(rng: Generator, share: float) -> bool:
-    """True in this share of the cases."""
+    """Return True with this probability."""
     return bool(rng.random() < share)
 
 
 def spread(rng: Generator, low: float, high: float) -> float:
-    """A number that is as often near the low end as near the high one, by ratio."""
+    """Return a random number with a log-uniform distribution."""
     return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
 def colour(rng: Generator) -> Colour:
-    """White, black and their neighbours as often as any other colour."""
+    """Return a random colour: in 75 % of cases black, white or a colour close to them."""
     plain = ((255, 255, 255), (0, 0, 0), (20, 20, 24), (245, 245, 245))
     return plain[int(rng.integers(4))] if chance(rng, 0.75) else _any_colour(rng)
 
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Exactly this size, averaging where it shrinks."""
+    """Resize to exactly this size, averaging if it shrinks."""
     shrinks = width * height < pixels.shape[0] * pixels.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (max(1, width), max(1, height)), interpolation=how), np.uint8)
 
 
 def at_most(pixels: Pixels, side: int) -> Pixels:
-    """A long side of at most so many pixels."""
+    """Shrink to at most this long side in pixels."""
     factor = side / max(pixels.shape[:2])
     return pixels if factor >= 1 else resized(pixels, round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
 
 
 def cover(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Fill a rectangle and cut off what hangs over."""
+    """Fill a rectangle, cropping the excess."""
     factor = max(width / pixels.shape[1], height / pixels.shape[0])
     wide, high = max(width, round(pixels.shape[1] * factor)), max(height, round(pixels.shape[0] * factor))
     left, top = (wide - width) // 2, (high - height) // 2
@@ -60,7 +60,7 @@ def cover(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def crop(rng: Generator, pixels: NDArray[Kind], least: float, most: float = 1.0) -> NDArray[Kind]:
-    """A part of between two shares of the area, anywhere."""
+    """Crop a random part whose share of the area lies between two limits."""
     share, skew = spread(rng, least, most), math.exp(rng.uniform(-0.25, 0.25))
     height, width = pixels.shape[:2]
     wide = min(width, max(16, round(width * math.sqrt(share) * skew)))
@@ -70,17 +70,17 @@ def crop(rng: Generator, pixels: NDArray[Kind], least: float, most: float = 1.0)
 
 
 def mirror(_: Generator, pixels: Pixels) -> Pixels:
-    """Left and right exchanged."""
+    """Mirror horizontally."""
     return np.ascontiguousarray(pixels[:, ::-1])
 
 
 def flip(_: Generator, pixels: Pixels) -> Pixels:
-    """Top and bottom exchanged."""
+    """Mirror vertically."""
     return np.ascontiguousarray(pixels[::-1])
 
 
 def turn(rng: Generator, pixels: Pixels) -> Pixels:
-    """Turned by quarters, a little, or anyhow, with the corners cut or the picture enlarged."""
+    """Rotate by quarter turns, slightly, or by any angle, either cropping the corners or enlarging the picture."""
     kind = rng.random()
     if kind < 0.45:
         return np.ascontiguousarray(np.rot90(pixels, int(rng.integers(1, 4))))
@@ -98,7 +98,7 @@ def turn(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def tilt(rng: Generator, pixels: Pixels) -> Pixels:
-    """Photographed at an angle."""
+    """Apply a perspective distortion, as in a photograph taken at an angle."""
     height, width = pixels.shape[:2]
     moved = rng.uniform(0, rng.uniform(0.05, 0.28), (4, 2))
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
@@ -111,12 +111,12 @@ def tilt(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def squash(rng: Generator, pixels: Pixels) -> Pixels:
-    """Another ratio of width to height."""
+    """Change the aspect ratio."""
     return resized(pixels, max(16, round(pixels.shape[1] * math.exp(rng.uniform(-0.6, 0.6)))), pixels.shape[0])
 
 
 def tone(rng: Generator, pixels: Pixels, strength: float = 1.0) -> Pixels:
-    """Brightness, contrast, saturation, a colour cast, now and then another hue."""
+    """Change brightness, contrast and saturation, add a colour cast, and sometimes change the hue."""
     values = pixels.astype(np.float32) * math.exp(rng.uniform(-0.6, 0.6) * strength)
     if chance(rng, 0.7):
         mean = values.mean()
@@ -135,36 +135,36 @@ def tone(rng: Generator, pixels: Pixels, strength: float = 1.0) -> Pixels:
 
 
 def grey(_: Generator, pixels: Pixels) -> Pixels:
-    """Without colour."""
+    """Remove the colours."""
     return np.repeat(_grey(pixels)[..., None], 3, 2)
 
 
 def effect(rng: Generator, pixels: Pixels) -> Pixels:
-    """One of the filters that apps offer."""
+    """Apply one of the usual filters of apps."""
     return _EFFECTS[int(rng.integers(len(_EFFECTS)))](rng, pixels)
 
 
 def blur(rng: Generator, pixels: Pixels) -> Pixels:
-    """Out of focus."""
+    """Blur."""
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.6, 2.6) * max(pixels.shape[:2]) / 400), np.uint8)
 
 
 def sharpen(rng: Generator, pixels: Pixels) -> Pixels:
-    """Sharpened beyond what is good."""
+    """Sharpen excessively."""
     amount = rng.uniform(0.8, 3)
     soft = cv2.GaussianBlur(pixels, (0, 0), 1.5)
     return np.asarray(cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0), np.uint8)
 
 
 def noise(rng: Generator, pixels: Pixels) -> Pixels:
-    """Grain, grey or coloured."""
+    """Add grain, grey or coloured."""
     shape = (*pixels.shape[:2], 3 if chance(rng, 0.5) else 1)
     grain = rng.standard_normal(shape, np.float32) * np.float32(rng.uniform(4, 28))
     return (pixels + grain).clip(0, 255).astype(np.uint8)
 
 
 def coarsen(rng: Generator, pixels: Pixels) -> Pixels:
-    """Shrunk and enlarged again."""
+    """Shrink and enlarge again."""
     height, width = pixels.shape[:2]
     factor = spread(rng, 0.15, 1)
     small = resized(pixels, max(24, round(width * factor)), max(24, round(height * factor)))
@@ -172,19 +172,19 @@ def coarsen(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def jpeg(rng: Generator, pixels: Pixels) -> Pixels:
-    """Compressed with losses."""
+    """Apply lossy compression."""
     quality = QUALITIES[int(rng.integers(len(QUALITIES)))]
     return np.asarray(cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 1), np.uint8)
 
 
 def paint(pixels: Pixels, mask: Pixels, place: tuple[int, int], ink: Colour, opacity: float = 1.0) -> None:
-    """Lay a colour over a picture, in place, where a mask (uint8) says so.
+    """Paint a colour onto a picture in place, through a mask (uint8).
 
     Args:
-        pixels: what is painted on.
-        mask: how much.
-        place: left and top of the mask; it may hang over.
-        ink: the colour.
+        pixels: Picture to paint on.
+        mask: Coverage.
+        place: Left and top of the mask, which may extend beyond the picture.
+        ink: Colour.
         opacity: 0 to 1.
     """
     left, top = place
@@ -199,14 +199,14 @@ def paint(pixels: Pixels, mask: Pixels, place: tuple[int, int], ink: Colour, opa
 
 
 def strip(rng: Generator, height: int) -> Pixels:
-    """A mask of a line of text of random letters, so that no word can be learnt."""
-    drawn = strips()[int(rng.integers(STRIPS))]
-    return resized(drawn, max(2, drawn.shape[1] * height // drawn.shape[0]), height)
+    """Return a mask of a line of text with random letters, so that the network cannot learn words."""
+    line = strips()[int(rng.integers(STRIPS))]
+    return resized(line, max(2, line.shape[1] * height // line.shape[0]), height)
 
 
 @cache
 def strips() -> tuple[Pixels, ...]:
-    """Lines of text as masks, drawn once; half with Pillow's own font, half with OpenCV's strokes."""
+    """Return masks of text lines, drawn once; half with Pillow's own font, half with OpenCV's strokes."""
     rng = np.random.default_rng(1)
     return tuple(_typed(rng) if number % 2 else _stroked(rng) for number in range(STRIPS))
 

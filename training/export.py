@@ -1,4 +1,4 @@
-"""Writing the trained network as ONNX: in floats, and with its convolutions in eight bits."""
+"""Export of the trained network as ONNX: in float32, and with 8-bit convolutions."""
 
 import copy
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ QUANTISED = ["Conv", "Add", "Clip", "Pad"]
 
 
 def export(model: Descriptor, path: Path) -> None:
-    """Write the network in floats: input ``x`` (n, 3, 224, 224), output ``z`` (n, width)."""
+    """Write the network in float32: input ``x`` (n, 3, 224, 224), output ``z`` (n, width)."""
     plain = copy.deepcopy(model).to("cpu", memory_format=torch.contiguous_format).eval()
     plain.power.requires_grad = False
     torch.onnx.export(
@@ -27,12 +27,12 @@ def export(model: Descriptor, path: Path) -> None:
 
 
 def quantise(source: Path, target: Path, sample: NDArray[np.uint8]) -> None:
-    """Write the convolutions in eight bits; pooling and projection stay in floats.
+    """Write the network with 8-bit convolutions. Pooling and projection remain in float32.
 
     Args:
-        source: what :func:`export` wrote.
-        target: the file to write.
-        sample: views that the ranges are measured on, uint8, shape (n, 224, 224, 3).
+        source: File written by :func:`export`.
+        target: File to write.
+        sample: Views used to measure the ranges, uint8, shape (n, 224, 224, 3).
     """
     prepared = target.with_suffix(".prepared")
     quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
@@ -56,5 +56,5 @@ class _Sample(CalibrationDataReader):
         )
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """The next batch, as the quantiser asks."""
+        """Return the next batch for the quantiser."""
         return next(self._inputs, None)

@@ -1,4 +1,4 @@
-"""What is minimised: views near their works, far from all others, and all works apart from their neighbours.
+"""Training loss: pulls views to their works, and separates different works, above all nearest neighbours.
 
 InfoNCE with several positives (van den Oord et al. 2018, arXiv:1807.03748; Khosla et al. 2020, arXiv:2004.11362), keys
 of a moving average (He et al. 2020, arXiv:1911.05722), the entropy term of SSCD (Pizzi et al. 2022, arXiv:2202.10261),
@@ -20,18 +20,18 @@ FAR = -1e4
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """What views hold, as numbers of works; -1 stands for nothing.
+    """Works contained in views, as numbers; -1 is a placeholder.
 
     Attributes:
         shown: int64, shape (n, a): works that the view is a copy of.
-        seen: int64, shape (n, b): all works that can be seen in it.
+        seen: int64, shape (n, b): all works visible in it.
     """
 
     shown: Tensor
     seen: Tensor
 
     def rows(self, chosen: Tensor | slice) -> "Held":
-        """Some of the views."""
+        """Return a selection of the views."""
         return Held(self.shown[chosen], self.seen[chosen])
 
     def __len__(self) -> int:
@@ -39,12 +39,12 @@ class Held:
 
 
 def joined(first: Held, second: Held) -> Held:
-    """The views of both."""
+    """Concatenate the views of both."""
     return Held(torch.cat([first.shown, second.shown]), torch.cat([first.seen, second.seen]))
 
 
 def shared(first: Tensor, second: Tensor) -> Tensor:
-    """Where two views have a work in common: bool, shape (n, m), from numbers of shape (n, a) and (m, b)."""
+    """Return which views have a work in common: bool, shape (n, m), from numbers of shape (n, a) and (m, b)."""
     common = torch.zeros(len(first), len(second), dtype=torch.bool, device=first.device)
     for column in first.T:
         for other in second.T:
@@ -54,13 +54,13 @@ def shared(first: Tensor, second: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """The loss of a batch, and how it is made up.
+    """Loss of a batch, with its components.
 
     Attributes:
-        total: to be minimised.
-        search: how well strong views find their works.
-        entropy: how near neighbours are.
-        found: share of the strong views whose nearest work is one that they show.
+        total: Value to minimise.
+        search: Loss of strong views searching for their works.
+        entropy: Proximity of nearest neighbours.
+        found: Share of the strong views whose nearest work is one that they show.
     """
 
     total: Tensor
@@ -70,15 +70,15 @@ class Loss:
 
 
 def loss_of(vectors: Tensor, held: Held, mild: Tensor, bank: Tensor, banked: Held) -> Loss:
-    """The loss of one batch.
+    """Compute the loss of one batch.
 
     Args:
-        vectors: of all views, shape (n, width), unit length.
-        held: what they hold.
-        mild: bool, shape (n): which are the works themselves.
-        bank: vectors of works by the moving average, those of this batch first, shape (m, width). Negatives older than
-            the network need positives of the same age, or the network just runs away from its past.
-        banked: what they hold.
+        vectors: Vectors of all views, shape (n, width), unit length.
+        held: Works contained in the views.
+        mild: bool, shape (n): True for the works themselves.
+        bank: Vectors of works by the moving average, those of this batch first, shape (m, width). Negatives older than
+            the network need positives of the same age, or the network only moves away from its past.
+        banked: Works contained in the vectors of the bank.
     """
     likeness = vectors @ vectors.T
     apart = ~shared(held.seen, held.seen)
@@ -102,14 +102,14 @@ def loss_of(vectors: Tensor, held: Held, mild: Tensor, bank: Tensor, banked: Hel
 
 
 def places_of(cells: Tensor, works: Tensor, overlaps: Tensor, own: Tensor, apart: Tensor) -> Tensor:
-    """How surely each cell of a view is told to show its place, among all cells of all works of the batch.
+    """Compute the loss of cells identifying their place among all cells of all works of the batch.
 
     Args:
-        cells: of views whose places are known, shape (n, cells, width), unit length.
-        works: the same of the works themselves, shape (m, cells, width).
-        overlaps: how much of each cell shows each of its work's, shape (n, cells, cells).
-        own: which work that is, int64, shape (n).
-        apart: bool, shape (n, m): works of which nothing is seen in a view.
+        cells: Cells of views with known positions, shape (n, cells, width), unit length.
+        works: Cells of the works themselves, shape (m, cells, width).
+        overlaps: Overlap of each cell with each cell of its work, shape (n, cells, cells).
+        own: Index of that work, int64, shape (n).
+        apart: bool, shape (n, m): works that are not visible in a view.
     """
     likeness = torch.einsum("ncw,mdw->ncmd", cells, works) / PLACES_TEMPERATURE
     rows = torch.arange(len(own), device=own.device)
@@ -126,7 +126,7 @@ def _hardest(likeness: Tensor, unlike: Tensor) -> Tensor:
 
 
 def _contrast(likeness: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-    """For each positive: how surely it is told from all negatives; the mean over the positives, then over the rows."""
+    """Return the mean loss of distinguishing each positive from all negatives, averaged by row, then over the rows."""
     scaled = likeness / TEMPERATURE
     against = scaled.masked_fill(~negative, FAR).logsumexp(1, keepdim=True)
     surprise = (torch.logaddexp(scaled, against) - scaled) * positive
@@ -141,7 +141,7 @@ class RelativeAdam(torch.optim.Optimizer):
     """Adam with relative steps.
 
     Args:
-        groups: parameters with their ``lr``, as PyTorch takes them.
+        groups: Parameter groups with their ``lr``, in PyTorch's format.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
@@ -175,7 +175,7 @@ class RelativeAdam(torch.optim.Optimizer):
 
 
 def _size(weight: Tensor) -> Tensor:
-    """Root mean square of each output channel; of the whole, for what has no channels."""
+    """Return the root mean square of each output channel, or of the whole tensor if it has no channels."""
     if weight.dim() > 1:
         sizes: Tensor = weight.flatten(1).pow(2).mean(1).sqrt().view(-1, *[1] * (weight.dim() - 1))
         return sizes

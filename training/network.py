@@ -1,4 +1,4 @@
-"""The network: EfficientNet-Lite0 with its batch norms folded in, a pooling of powers, a projection to a unit vector.
+"""The network: EfficientNet-Lite0 with folded batch norms, generalised mean pooling, and projection to a unit vector.
 
 Tan and Le 2019 (EfficientNet, arXiv:1905.11946) in its Lite form; Radenović et al. 2019 (pooling, arXiv:1711.02512).
 """
@@ -35,7 +35,7 @@ STAGES = (
 
 
 class Block(nn.Module):
-    """An inverted residual: widen, convolve each channel, narrow."""
+    """An inverted residual block: expand, convolve each channel, project."""
 
     def __init__(self, channels: int, out: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -55,12 +55,12 @@ class Block(nn.Module):
 
 
 class Descriptor(nn.Module):
-    """Pictures to vectors.
+    """Network from pictures to vectors.
 
     Attributes:
         trunk: 18 modules: the stem, 16 blocks, the last convolution.
-        power: exponent of the pooling.
-        head: the projection.
+        power: Exponent of the pooling.
+        head: Projection.
     """
 
     def __init__(self, width: int = WIDTH) -> None:
@@ -90,10 +90,10 @@ class Descriptor(nn.Module):
 
 
 def load_weights(model: Descriptor, path: Path) -> None:
-    """Take the weights of an exported descriptor, be it in floats or quantised.
+    """Load the weights of an exported descriptor, in float32 or quantised.
 
     Raises:
-        ValueError: the file holds another network.
+        ValueError: The file contains a different network.
     """
     layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     stored = list(_stored_layers(onnx.load(str(path))))
@@ -107,13 +107,13 @@ def load_weights(model: Descriptor, path: Path) -> None:
 
 
 def as_input(pixels: NDArray[np.uint8]) -> Tensor:
-    """Pixels, uint8, shape (n, side, side, 3), as the network takes them: float32, shape (n, 3, side, side)."""
+    """Convert pixels, uint8, shape (n, side, side, 3), to network input: float32, shape (n, 3, side, side)."""
     scaled = (pixels.astype(np.float32) - MEAN) / DEVIATION
     return torch.from_numpy(scaled.transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
 
 
 def _convolution(channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    """A convolution that pads as TensorFlow does: one side more than the other where it halves the picture."""
+    """Return a convolution with TensorFlow's padding, which is asymmetric if the stride is 2."""
     before = (kernel - 1) // 2
     if stride == 1:
         return [nn.Conv2d(channels, out, kernel, 1, before, groups=groups)]
@@ -122,7 +122,7 @@ def _convolution(channels: int, out: int, kernel: int, stride: int = 1, groups: 
 
 
 def _stored_layers(model: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:  # noqa: ANN401 - no types
-    """Weights and biases in the order of computation."""
+    """Yield weights and biases in the order of computation."""
     stored = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in stored:
@@ -138,8 +138,8 @@ class Frozen:
     """Runs leading modules without gradients.
 
     Args:
-        modules: of the trunk; may be none.
-        device: where the rest is trained.
+        modules: Modules of the trunk; may be empty.
+        device: Device on which the remaining modules are trained.
     """
 
     def __init__(self, modules: nn.Sequential, device: torch.device) -> None:
@@ -158,7 +158,7 @@ class Frozen:
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
-        """Shape (n, 3, side, side) → what the modules make of it."""
+        """Run the modules on input of shape (n, 3, side, side)."""
         if self._session is None:
             return self._modules(x) if len(self._modules) else x
         rows = x.contiguous().numpy()

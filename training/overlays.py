@@ -1,4 +1,4 @@
-"""Things laid over or around one picture: text, stickers, watermarks, frames and captions."""
+"""Overlays and borders for a picture: text, stickers, watermarks, frames and captions."""
 
 import cv2
 import numpy as np
@@ -8,37 +8,37 @@ from training.edits import Colour, Pixels, chance, colour, paint, resized, strip
 
 
 def text(rng: Generator, pixels: Pixels) -> Pixels:
-    """Some lines of text, bare, outlined or on a bar."""
-    written = pixels.copy()
-    height, width = written.shape[:2]
+    """Add lines of text, plain, outlined or on a bar."""
+    result = pixels.copy()
+    height, width = result.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
         high, ink = max(6, int(height * rng.uniform(0.04, 0.17))), colour(rng)
         left, top = int(rng.uniform(-0.1, 0.5) * width), int(rng.uniform(0, 0.92) * height)
         line, paper = strip(rng, high), (255 - ink[0], 255 - ink[1], 255 - ink[2])
         kind = rng.random()
         if kind < 0.25:
-            cv2.rectangle(written, (left, top), (int(left + width * rng.uniform(0.3, 1)), top + high), paper, -1)
+            cv2.rectangle(result, (left, top), (int(left + width * rng.uniform(0.3, 1)), top + high), paper, -1)
         elif kind < 0.6:
-            paint(written, np.asarray(cv2.dilate(line, np.ones((3, 3), np.uint8)), np.uint8), (left, top), paper)
-        paint(written, line, (left, top), ink)
-    return written
+            paint(result, np.asarray(cv2.dilate(line, np.ones((3, 3), np.uint8)), np.uint8), (left, top), paper)
+        paint(result, line, (left, top), ink)
+    return result
 
 
 def stickers(rng: Generator, pixels: Pixels) -> Pixels:
-    """Some shapes with eyes, such as people lay over photographs."""
-    covered = pixels.copy()
-    height, width = covered.shape[:2]
+    """Add shapes with eyes, like stickers on photographs."""
+    result = pixels.copy()
+    height, width = result.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
         side = max(8, int(min(height, width) * rng.uniform(0.12, 0.5)))
         left, top = int(rng.uniform(-0.1, 0.95) * width), int(rng.uniform(-0.1, 0.95) * height)
-        paint(covered, _shape(rng, side), (left, top), colour(rng), 0.6 if chance(rng, 0.3) else 1.0)
+        paint(result, _shape(rng, side), (left, top), colour(rng), 0.6 if chance(rng, 0.3) else 1.0)
         for share in (1, 2):
-            cv2.circle(covered, (left + share * side // 3, top + side // 3), max(1, side // 12), colour(rng), -1)
-    return covered
+            cv2.circle(result, (left + share * side // 3, top + side // 3), max(1, side // 12), colour(rng), -1)
+    return result
 
 
 def watermark(rng: Generator, pixels: Pixels) -> Pixels:
-    """A line of text, repeated over the whole picture at an angle."""
+    """Repeat a line of text over the whole picture at an angle."""
     marked = pixels.copy()
     height, width = marked.shape[:2]
     line = strip(rng, max(7, int(height * rng.uniform(0.04, 0.1))))[:, : max(8, width // 2)]
@@ -55,7 +55,7 @@ def watermark(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def frame(rng: Generator, pixels: Pixels) -> Pixels:
-    """Borders of one colour, even or uneven, now and then a second one around."""
+    """Add borders of one colour, even or uneven, and sometimes a second border."""
     side = max(pixels.shape[:2])
     widths = [int(rng.choice([0, rng.uniform(0, 0.12), rng.uniform(0, 0.35)]) * side) for _ in range(4)]
     if chance(rng, 0.5):
@@ -65,7 +65,7 @@ def frame(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def caption(rng: Generator, pixels: Pixels) -> Pixels:
-    """A bar with lines of text above or below."""
+    """Add a bar with lines of text above or below."""
     height, width = pixels.shape[:2]
     bar, paper, lines = max(8, int(height * rng.uniform(0.12, 0.4))), colour(rng), int(rng.integers(1, 4))
     above = chance(rng, 0.6)
@@ -80,7 +80,7 @@ def caption(rng: Generator, pixels: Pixels) -> Pixels:
 
 
 def _bordered(pixels: Pixels, widths: list[int], ink: Colour) -> Pixels:
-    """Borders above, below, left and right."""
+    """Add borders with widths for above, below, left and right."""
     above, below, left, right = widths
     height, width = pixels.shape[:2]
     page = np.full((above + height + below, left + width + right, 3), ink, np.uint8)

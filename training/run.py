@@ -30,26 +30,26 @@ from training.network import Descriptor, Frozen, as_input, load_weights
 from training.views import Job, Made, Recipe, Studio
 
 SIDES = ((0.0, 160), (0.6, 192), (0.8, 224))
-"""From which share of the run on which side of the input, pixels: small is cheap, the last part is as in use."""
+"""Input side in pixels from each share of the run: small inputs are cheap, and the last part is as in production."""
 WARM_UP = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how large.
+    """Duration and size of a training run.
 
     Attributes:
-        steps: at most; the rate falls to nothing over them.
-        minutes: at most; the rate falls to nothing over these, if they end first.
-        works: in a batch.
-        views: strong ones of each work.
-        frozen: leading modules of the trunk that stay as they are.
-        rate: relative step of the convolutions; the projection takes twice as much.
-        average: share of the old weights in the moving average.
-        bank: vectors of earlier works that are searched too.
-        composed: share of the strong views that are random compositions.
-        places: weight of the loss on the places that those show; 0 leaves it out.
-        seed: of everything random.
+        steps: Maximum number; the learning rate falls to zero over them.
+        minutes: Maximum duration; the learning rate falls to zero over it, if it ends first.
+        works: Works in a batch.
+        views: Strong views of each work.
+        frozen: Number of leading modules of the trunk that are not trained.
+        rate: Relative step of the convolutions; the projection uses twice as much.
+        average: Share of the old weights in the moving average.
+        bank: Number of vectors of earlier works that are also searched.
+        composed: Share of the strong views that are random compositions.
+        places: Weight of the loss on the places that those show; 0 disables it.
+        seed: Seed of all random choices.
     """
 
     steps: int
@@ -66,7 +66,7 @@ class Plan:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train, export, and say how it went."""
+    """Train, export, and print the results."""
     options = _parser().parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     plan = Plan(
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 class Log:
-    """Lines on standard output and in a file, with seconds since the start."""
+    """Writes lines with seconds since the start to standard output and to a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -99,7 +99,7 @@ class Log:
 
     @property
     def minutes(self) -> float:
-        """Since the start."""
+        """Minutes since the start."""
         return (time.monotonic() - self.begun) / 60
 
     def say(self, line: str) -> None:
@@ -115,11 +115,11 @@ class Run:
     """One training run.
 
     Args:
-        collection: the pictures.
-        model: where it starts.
-        plan: how long and how large.
-        workers: processes that make views; 0 makes them here, between the steps.
-        log: where it says how it goes.
+        collection: The pictures.
+        model: Initial model.
+        plan: Duration and size.
+        workers: Number of processes that create views; 0 creates them in this process, between the steps.
+        log: Log of the progress.
     """
 
     def __init__(self, collection: Collection, model: Descriptor, plan: Plan, workers: int, log: Log) -> None:
@@ -133,7 +133,7 @@ class Run:
             weights.requires_grad = False
         self._frozen = Frozen(self._model.trunk[: plan.frozen], self._device)
         rest = [*self._model.trunk[plan.frozen :].parameters(), self._model.power]
-        self._cell_head = copy.deepcopy(self._model.head)  # for cells of the last map, in training only
+        self._cell_head = copy.deepcopy(self._model.head)  # for cells of the last map, only in training
         heads = [*self._model.head.parameters(), *self._cell_head.parameters()]
         self._rates = (plan.rate, 2 * plan.rate)
         self._optimiser = RelativeAdam([{"params": rest}, {"params": heads}])
@@ -143,7 +143,7 @@ class Run:
         self._pool = ProcessPoolExecutor(workers, get_context("fork")) if workers else None
 
     def train(self) -> Descriptor:
-        """Train to the end of the plan; returns the moving average of the weights."""
+        """Train to the end of the plan. Returns the moving average of the weights."""
         self._check("start")
         figures, begun = np.zeros(4), time.monotonic()
         jobs = self._begin(0)
@@ -178,7 +178,7 @@ class Run:
         return max(0.01, 0.5 * (1 + math.cos(math.pi * progress))) * min(1, (step + 1) / WARM_UP)
 
     def _begin(self, step: int) -> "list[Made] | list[Future[Made]]":
-        """Let the views of a step be made."""
+        """Start creating the views of a step."""
         side = [side for share, side in SIDES if self._progress(step) >= share][-1]
         pictures = self._picker.pick()
         jobs = [
@@ -212,7 +212,7 @@ class Run:
         return np.array([loss.search, loss.entropy, loss.found, float(places.detach())])
 
     def _places(self, last: Tensor, made: list[Made], held: Held) -> Tensor:
-        """How well cells of the last map tell which place of their work they show."""
+        """Compute the loss of cells of the last map identifying their place in the work."""
         overlaps = torch.from_numpy(np.concatenate([one.overlaps for one in made])).to(self._device)
         rows = torch.arange(len(held), device=self._device)
         own = rows.div(1 + self._plan.views, rounding_mode="floor")
@@ -225,7 +225,7 @@ class Run:
         return places_of(cells, works, overlaps[known], own[known], apart)
 
     def _upper(self, model: Descriptor, maps: Tensor) -> Iterator[Tensor]:
-        """What the trained part of the trunk makes of maps; in small portions on a CPU, whose cache is small."""
+        """Run the trained part of the trunk on maps; on a CPU in small portions, because its cache is small."""
         portion = 24 if self._device.type == "cpu" else len(maps)
         with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
             for start in range(0, len(maps), portion):
@@ -241,9 +241,9 @@ class Run:
         torch.nn.utils.clip_grad_norm_(weights, 5.0)
         self._optimiser.step()
         with torch.no_grad():
-            for kept, new in zip(self._average.parameters(), self._model.parameters(), strict=True):
+            for average, new in zip(self._average.parameters(), self._model.parameters(), strict=True):
                 if new.requires_grad:
-                    kept.lerp_(new, 1 - self._plan.average)
+                    average.lerp_(new, 1 - self._plan.average)
 
     def _check(self, name: str) -> None:
         scores = check(self._average, self._studio, self._collection, self._device)
@@ -251,11 +251,11 @@ class Run:
 
 
 def calibration(collection: Collection, plan: Plan) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    """Views of training pictures that the ranges of the quantised network are measured on."""
+    """Return views of training pictures for measuring the ranges of the quantised network."""
     rng = np.random.default_rng(plan.seed)
     studio = Studio(collection.pixels, collection.training, Recipe(composed=plan.composed))
-    chosen = rng.choice(collection.training, 128)
-    return np.concatenate([studio.make(Job(int(one), (), 1, 224, plan.seed)).pixels for one in chosen])
+    indices = rng.choice(collection.training, 128)
+    return np.concatenate([studio.make(Job(int(one), (), 1, 224, plan.seed)).pixels for one in indices])
 
 
 def _results(jobs: "list[Made] | list[Future[Made]]") -> Iterator[Made]:

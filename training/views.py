@@ -1,4 +1,4 @@
-"""Views of works: mild ones, as a work is registered, and strong ones, as copies are found."""
+"""Views of works: mild ones, like a registered work, and strong ones, like copies."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -15,18 +15,18 @@ from training import edits, overlays
 from training.edits import Pixels, at_most, chance, colour, cover, crop, paint, resized, strip
 
 STRIDE = 32
-"""Pixels of the input for one cell of the last map."""
+"""Input pixels for one cell of the last map."""
 POINTS = 8
-"""Points of a cell that are looked at, each way."""
+"""Sampled points of a cell in each direction."""
 
 
 def overlaps(origin: NDArray[np.float32], work: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """How much of each cell of a view shows each cell of a work.
+    """Compute how much of each cell of a view shows each cell of a work.
 
     Args:
-        origin: x and y of the picture that each pixel of the view shows, or NaN; shape (height, width, 2).
-        work: likewise of the work's own view, which is a rectangle of the picture.
-        side: of the network's input, pixels.
+        origin: x and y in the picture shown by each pixel of the view, or NaN; shape (height, width, 2).
+        work: Likewise for the work's own view, which is a rectangle of the picture.
+        side: Side of the network's input in pixels.
 
     Returns:
         Shares of 0 to 1, shape (cells of the view, cells of the work), row by row.
@@ -36,10 +36,10 @@ def overlaps(origin: NDArray[np.float32], work: NDArray[np.float32], side: int) 
     rows, columns = ((line * length + length // 2) // len(line) for length in origin.shape[:2])
     first, last = work[0, 0], work[-1, -1]
     with np.errstate(invalid="ignore"):
-        shown = np.floor((origin[rows][:, columns] - first) / (last - first + 1) * count)
-    there = ((shown >= 0) & (shown < count)).all(2)
+        cell_index = np.floor((origin[rows][:, columns] - first) / (last - first + 1) * count)
+    is_inside = ((cell_index >= 0) & (cell_index < count)).all(2)
     cells = (line // POINTS)[:, None] * count + line // POINTS
-    pairs = cells[there] * count**2 + (shown[there] @ [1, count]).astype(int)
+    pairs = cells[is_inside] * count**2 + (cell_index[is_inside] @ [1, count]).astype(int)
     return (np.bincount(pairs, minlength=count**4) / POINTS**2).reshape(count**2, -1).astype(np.float32)
 
 
@@ -50,7 +50,7 @@ NOBODY = -1
 AFTERWARDS: tuple[edits.Edit, ...] = (
     edits.tone, edits.turn, edits.tilt, overlays.text, edits.coarsen, overlays.watermark, edits.grey, edits.blur,
 )  # fmt: skip
-"""What may happen to a picture that holds others."""
+"""Edits of a picture that contains others."""
 
 SINGLE: tuple[tuple[float, edits.Edit], ...] = (
     (0.25, edits.mirror), (0.04, edits.flip), (0.27, edits.turn), (0.14, edits.tilt), (0.15, edits.squash),
@@ -58,10 +58,10 @@ SINGLE: tuple[tuple[float, edits.Edit], ...] = (
     (0.12, edits.noise), (0.14, edits.coarsen), (0.20, overlays.text), (0.17, overlays.stickers),
     (0.10, overlays.watermark), (0.14, overlays.frame), (0.13, overlays.caption),
 )  # fmt: skip
-"""Edits of one picture and how often each is taken; at most five are."""
+"""Edits of one picture with their probabilities; at most five are applied."""
 MAX_EDITS = 5
 COMPOSED_OF = tuple(primitive for primitive in PRIMITIVES.values() if not primitive.held_out)
-"""The primitives that compositions are drawn from; the rest is for measuring alone."""
+"""Primitives from which compositions are drawn. The others are reserved for evaluation."""
 
 SCREENS = ((480, 300), (448, 280), (320, 400), (240, 420), (400, 400))
 GRIDS = ((2, 2), (2, 2), (2, 2), (2, 2), (1, 2), (2, 1), (1, 3), (2, 3), (3, 2), (3, 3))
@@ -69,15 +69,15 @@ GRIDS = ((2, 2), (2, 2), (2, 2), (2, 2), (1, 2), (2, 1), (1, 3), (2, 3), (3, 2),
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How often a strong view is of which kind.
+    """Probabilities of the kinds of strong views.
 
     Attributes:
-        on_picture: the work lies on another photograph.
-        collage: the work is one of several in a grid.
-        page: the work stands on a page with text.
-        tiny: of the others, how often only a small part of the work is left.
-        least: the smallest part, as a share of the area.
-        composed: how often it is a random composition instead of any of these.
+        on_picture: The work lies on another photograph.
+        collage: The work is one of several in a grid.
+        page: The work is on a page with text.
+        tiny: Of the others, only a small part of the work remains.
+        least: Smallest part, as a share of the area.
+        composed: A random composition is used instead of any of these.
     """
 
     on_picture: float = 0.17
@@ -90,14 +90,14 @@ class Recipe:
 
 @dataclass(slots=True)
 class View:
-    """A view and what it holds.
+    """A view and its content.
 
     Attributes:
         pixels: uint8 RGB.
-        shown: pictures that it is a copy of.
-        behind: pictures that can be seen in it, but that it is no copy of.
-        origin: x and y of the work that each pixel shows, or NaN; shape (height, width, 2). Only of mild views and of
-            compositions is it known.
+        shown: Pictures that it is a copy of.
+        behind: Pictures that are visible in it, but that it is not a copy of.
+        origin: x and y in the work shown by each pixel, or NaN; shape (height, width, 2). Known only for mild views and
+            compositions.
     """
 
     pixels: Pixels
@@ -111,11 +111,11 @@ class Job:
     """One work and its views.
 
     Attributes:
-        picture: which.
-        partners: pictures whose works share the batch; they stand beside it in collages.
-        views: how many strong ones.
-        side: of the network's input, pixels.
-        seed: of everything random about the batch.
+        picture: Index of the picture.
+        partners: Pictures whose works share the batch; they are placed beside it in collages.
+        views: Number of strong views.
+        side: Side of the network's input in pixels.
+        seed: Seed of all random choices in the batch.
     """
 
     picture: int
@@ -127,14 +127,14 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """Views as the network takes them, the mild one first.
+    """Views as network input, the mild one first.
 
     Attributes:
         pixels: uint8, shape (1 + views, side, side, 3).
-        shown: int64, shape (1 + views, 9), filled up with -1.
-        behind: int64, shape (1 + views, 3), filled up with -1.
-        overlaps: float32, shape (1 + views, cells, cells): how much of each cell of a view shows each of the mild one;
-            nothing where that isn't known.
+        shown: int64, shape (1 + views, 9), padded with -1.
+        behind: int64, shape (1 + views, 3), padded with -1.
+        overlaps: float32, shape (1 + views, cells, cells): how much of each cell of a view shows each cell of the mild
+            one; zero if unknown.
     """
 
     pixels: NDArray[np.uint8]
@@ -144,12 +144,12 @@ class Made:
 
 
 class Studio:
-    """Makes views of a collection.
+    """Creates views of a collection.
 
     Args:
-        pixels: of all pictures.
-        others: pictures that may stand beside or behind a work.
-        recipe: how often what.
+        pixels: Pixels of all pictures.
+        others: Pictures that may be placed beside or behind a work.
+        recipe: Probabilities of the kinds of views.
     """
 
     def __init__(self, pixels: Sequence[Pixels], others: Sequence[int], recipe: Recipe) -> None:
@@ -158,7 +158,7 @@ class Studio:
         self._recipe = recipe
 
     def make(self, job: Job) -> Made:
-        """The views of one job: the same job gives the same pixels."""
+        """Return the views of a job. The result is deterministic."""
         work = self.work(job.picture, job.seed)
         rng = np.random.default_rng([job.seed, job.picture, 1])
         views = [self._mild(rng, work, job)]
@@ -166,7 +166,7 @@ class Studio:
         return _together(views, job.side)
 
     def clean(self, job: Job) -> Made:
-        """The picture as it is, and strong views of all of it: for measuring."""
+        """Return the unchanged picture, and strong views of all of it, for evaluation."""
         rng = np.random.default_rng([job.seed, job.picture, 2])
         whole = self._pixels[job.picture]
         return _together(
@@ -174,9 +174,9 @@ class Studio:
         )
 
     def work(self, picture: int, seed: int) -> Pixels:
-        """What counts as the work in one batch: mostly the whole picture, now and then a part, a mirror, other colours.
+        """Return the work for one batch: usually the whole picture, sometimes a part, a mirror image, or other colours.
 
-        There are more works than pictures that way.
+        This gives more works than pictures.
         """
         rng, pixels = np.random.default_rng([seed, picture]), self._pixels[picture]
         if chance(rng, 0.4):
@@ -206,9 +206,9 @@ class Studio:
         alone = kind >= recipe.on_picture + recipe.collage + recipe.page
         pixels = self._cut(rng, pixels, alone=alone)
         strength = 1.0 if alone else 0.45
-        chosen: list[edits.Edit] = [edit for share, edit in SINGLE if chance(rng, share * strength)]
-        for index in rng.permutation(len(chosen))[:MAX_EDITS]:
-            pixels = chosen[index](rng, pixels)
+        edit_list: list[edits.Edit] = [edit for share, edit in SINGLE if chance(rng, share * strength)]
+        for index in rng.permutation(len(edit_list))[:MAX_EDITS]:
+            pixels = edit_list[index](rng, pixels)
         view = View(at_most(pixels, 400), [job.picture])
         if not alone:
             self._place(kind)(rng, view, job)
@@ -219,13 +219,13 @@ class Studio:
         return view
 
     def _composition(self, rng: Generator, pixels: Pixels, job: Job) -> View | None:
-        """Some primitives in a row; ``None`` where too little of the work was left."""
+        """Apply several primitives in sequence; ``None`` if too little of the work remains."""
         behind = [self._other(rng) for _ in range(MAX_BEHIND)]
-        others = [self._pixels[picture] for picture in behind]
-        made = composed(pixels, others, COMPOSED_OF, int(rng.integers(1 << 31)))
-        if made is None:
+        other_pixels = [self._pixels[picture] for picture in behind]
+        copy = composed(pixels, other_pixels, COMPOSED_OF, int(rng.integers(1 << 31)))
+        if copy is None:
             return None
-        return View(np.asarray(Image.open(io.BytesIO(made.data))), [job.picture], behind, made.canvas.origin)
+        return View(np.asarray(Image.open(io.BytesIO(copy.data))), [job.picture], behind, copy.canvas.origin)
 
     def _cut(self, rng: Generator, pixels: Pixels, *, alone: bool) -> Pixels:
         if not alone:
@@ -243,7 +243,7 @@ class Studio:
         return int(self._others[int(rng.integers(len(self._others)))])
 
     def _on_picture(self, rng: Generator, view: View, job: Job) -> None:  # noqa: ARG002 - one call for all three
-        """On another photograph, a third to most of its width or height, now and then translucent."""
+        """Place the work on another photograph, at a third to most of its width or height, sometimes translucent."""
         behind = self._other(rng)
         width, height = ((400, 300), (300, 400), (380, 380), (420, 240))[int(rng.integers(4))]
         page = cover(crop(rng, self._pixels[behind], 0.5), width, height).copy()
@@ -257,7 +257,7 @@ class Studio:
         view.behind.append(behind)
 
     def _collage(self, rng: Generator, view: View, job: Job) -> None:
-        """A grid of pictures with or without gaps: most of the others are works of the same batch, and count too."""
+        """Place the work in a grid with or without gaps. Most others are works of the batch, and count as shown."""
         rows, columns = GRIDS[int(rng.integers(len(GRIDS)))]
         gap = int(rng.choice([0, 0, 3, 6, 10]))
         width, height = ((400, 300), (360, 360), (300, 400))[int(rng.integers(3))]
@@ -284,7 +284,7 @@ class Studio:
         return self._pixels[picture]
 
     def _page(self, rng: Generator, view: View, job: Job) -> None:  # noqa: ARG002 - one call for all three
-        """On a page with a bar, lines of text around, now and then a second small picture."""
+        """Place the work on a page with a bar, lines of text, and sometimes a second small picture."""
         width, height = SCREENS[int(rng.integers(len(SCREENS)))]
         paper = ((255, 255, 255), (255, 255, 255), (240, 242, 245), (24, 24, 28))[int(rng.integers(4))]
         ink = (230, 230, 230) if sum(paper) < 300 else (25, 25, 30)
@@ -308,7 +308,7 @@ class Studio:
 
 
 def _fitted(pixels: Pixels, width: int, height: int) -> Pixels:
-    """The whole picture inside a rectangle."""
+    """Fit the whole picture into a rectangle."""
     factor = min(width / pixels.shape[1], height / pixels.shape[0])
     return resized(pixels, max(24, int(pixels.shape[1] * factor)), max(24, int(pixels.shape[0] * factor)))
 

@@ -1,7 +1,7 @@
-"""``python -m training.votes``: makes the codec of the local votes, ``indexer/models/votes.faiss``; needs no PyTorch.
+"""``python -m training.votes``: creates the codec of the local votes, ``indexer/models/votes.faiss``, without PyTorch.
 
-The lists and the code book are centres of many descriptors each: no picture can be told from them. One set of pictures
-and one seed give the same file on one kind of machine.
+The lists and the code book are centres of many descriptors each, from which no picture can be recognised. The same
+pictures and seed give the same file on the same kind of machine.
 """
 
 import argparse
@@ -38,12 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def sampled(folders: Sequence[Path], held_out: Sequence[str], pictures: int, seed: int) -> NDArray[np.uint8]:
-    """Local features of pictures as registration keeps them, uint8, shape (n, 128)."""
+    """Return local features of pictures in the format of registration, uint8, shape (n, 128)."""
     collection = collect(folders, held_out, 0, seed)
     weights = weights_by_category([collection.pictures[index] for index in collection.training])
     count = min(pictures, len(collection.training))
-    drawn = np.random.default_rng(seed).choice(collection.training, count, replace=False, p=weights)
-    return np.concatenate([_described(collection.pixels[index]) for index in np.sort(drawn)])
+    indices = np.random.default_rng(seed).choice(collection.training, count, replace=False, p=weights)
+    return np.concatenate([_described(collection.pixels[index]) for index in np.sort(indices)])
 
 
 def _described(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

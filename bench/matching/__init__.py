@@ -1,1 +1,1 @@
-"""How many edited copies are found, how many strangers are taken for copies, and what a picture costs."""
+"""Benchmark of matching: recall of edited copies, false alarms on unrelated pictures, and cost for each picture."""

@@ -1,4 +1,4 @@
-"""What came of each question, kept line by line so that a run that was stopped goes on where it was."""
+"""Results of queries, saved line by line so that an interrupted run can continue."""
 
 import hashlib
 import json
@@ -11,17 +11,17 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import indexer
 
 FIRST = 10
-"""How far down a ranking is looked."""
+"""Number of ranks examined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What a retriever says of one picture.
+    """Result of a retriever for one picture.
 
     Attributes:
-        place: of the true work, 1 for the nearest; 0 beyond the first ten, or without one.
-        distance: of the true work.
-        nearest_other: smallest distance of any other work.
+        place: Rank of the true work, 1 for the nearest; 0 beyond the first ten, or without a true work.
+        distance: Distance of the true work.
+        nearest_other: Smallest distance of any other work.
     """
 
     place: int
@@ -31,16 +31,16 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What everybody says of one picture.
+    """Results of all systems for one picture.
 
     Attributes:
-        photo: what it was made of.
-        edit: how.
-        work: that it shows, or empty.
-        decision: of Exhibit for that work: ``certain``, ``review`` or ``none``.
-        others: works that Exhibit took it for besides, with the decision.
-        ranked: by name of the retriever.
-        seconds: processor time of Exhibit's whole path.
+        photo: Source photo.
+        edit: Name of the edit.
+        work: The work that it shows, or empty.
+        decision: Exhibit's decision for that work: ``certain``, ``review`` or ``none``.
+        others: Other works that Exhibit took it for, with the decision.
+        ranked: Results by name of the retriever.
+        seconds: CPU time of Exhibit's complete matching.
     """
 
     photo: str
@@ -53,36 +53,36 @@ class Answer:
 
     @property
     def question(self) -> tuple[str, str]:
-        """Identity."""
+        """Identity of the query."""
         return self.photo, self.edit
 
 
 class Answering(Protocol):
-    """What can be kept of a question: a dataclass that knows which one it answers."""
+    """A saved result: a dataclass that identifies its query."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def question(self) -> tuple[str, str]:
-        """Identity."""
+        """Identity of the query."""
 
 
 A = TypeVar("A", bound=Answering)
 
 
 def answer_from(row: dict[str, Any]) -> Answer:
-    """An answer out of its line."""
+    """Parse an answer from its line."""
     ranked = {name: Ranked(**values) for name, values in row.pop("ranked").items()}
     return Answer(**row, ranked=ranked)
 
 
 class Answers(Generic[A]):
-    """A folder of answers, for one state of the code and one choice of questions.
+    """A folder of answers, for one state of the code and one selection of queries.
 
     Args:
-        folder: where all runs are kept; those of other code are removed.
-        choice: everything that the questions and the works depend on.
-        read: makes one out of its line.
+        folder: Folder of all runs; those of other code are removed.
+        choice: Everything that the queries and the works depend on.
+        read: Function that parses an answer from its line.
     """
 
     def __init__(self, folder: Path, choice: object, read: Callable[[dict[str, Any]], A]) -> None:
@@ -96,14 +96,14 @@ class Answers(Generic[A]):
         self.done = {answer.question: answer for answer in lines(self._file, read)}
 
     def add(self, answer: A) -> None:
-        """Keep one more."""
+        """Save one more answer."""
         with self._file.open("a", encoding="utf-8") as file:
-            file.write("\n" + json.dumps(asdict(answer)))  # on a line of its own, even after half of one
+            file.write("\n" + json.dumps(asdict(answer)))  # on a separate line, even after an incomplete one
         self.done[answer.question] = answer
 
 
 def lines(file: Path, read: Callable[[dict[str, Any]], A]) -> Iterator[A]:
-    """What is kept in a file, less the line that was being written when a run was stopped; nothing without a file."""
+    """Yield the answers in a file, without a line that was interrupted; nothing if the file is missing."""
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         try:
             row = json.loads(line)
@@ -113,7 +113,7 @@ def lines(file: Path, read: Callable[[dict[str, Any]], A]) -> Iterator[A]:
 
 
 def _code() -> str:
-    """A digest of the code that matches, edits and asks, and of its models: answers of other code aren't this run's."""
+    """Return a digest of the code that matches, edits and queries, and of its models. Other code needs a new run."""
     root = Path(indexer.__file__).parent
     matching = (path for path in root.rglob("*") if path.suffix in {".py", ".onnx", ".faiss"})
     beside = (*(root.parent / "exhibit").rglob("*.py"), root.parent / "bench" / "edited.py")

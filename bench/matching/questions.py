@@ -1,4 +1,4 @@
-"""Which photos are works, which stand beside them, which are asked besides; and the asking."""
+"""Roles of the photos (works, neighbours, unrelated), and execution of the queries."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,11 +17,11 @@ from exhibit.types import Decision
 
 
 class Question(Protocol):
-    """What is asked; :class:`bench.edited.Asked`, or what makes its picture only when it is asked."""
+    """A query: :class:`bench.edited.Asked`, or an object that creates its picture on demand."""
 
     @property
     def question(self) -> tuple[str, str]:
-        """Identity."""
+        """Identity of the query."""
 
 
 Q = TypeVar("Q", bound=Question)
@@ -31,13 +31,13 @@ MAX_OTHERS = 40
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What each photo is good for; all pictures made of one photo stay in its role.
+    """Role of each photo. All pictures made from one photo have its role.
 
     Attributes:
-        works: registered, and asked in every edit.
-        others: stand beside and behind copies; never registered, never asked.
-        unrelated: asked, never registered.
-        distractors: registered, never asked.
+        works: Registered, and searched for in every edit.
+        others: Placed beside and behind copies; never registered or searched.
+        unrelated: Searched, never registered.
+        distractors: Registered, never searched.
     """
 
     works: tuple[Path, ...]
@@ -52,13 +52,13 @@ class Roles:
 
 
 def roles(pool: Sequence[Path], works: int, seed: int, folders: "Folders") -> Roles:
-    """Deal photos out: works, others, then the rest half and half; whoever has a folder of its own needs none.
+    """Distribute photos: works, others, then the rest in halves. Roles with their own folder get none.
 
     Args:
-        pool: photos, in any order.
-        works: how many, and at most half of the pool.
-        seed: of the dealing.
-        folders: of photos whose role is given.
+        pool: Photos in any order.
+        works: Number of works, at most half of the pool.
+        seed: Seed of the distribution.
+        folders: Folders of photos with a given role.
     """
     dealt = sorted(pool, key=lambda path: path.name)
     random.Random(seed).shuffle(dealt)
@@ -77,7 +77,7 @@ def roles(pool: Sequence[Path], works: int, seed: int, folders: "Folders") -> Ro
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Folders of photos whose role is given."""
+    """Folders of photos with a given role."""
 
     others: tuple[Path, ...] = ()
     unrelated: tuple[Path, ...] = ()
@@ -85,13 +85,13 @@ class Folders:
 
 
 def answer_of(asked: Asked, registered: Registered, retrievers: Sequence[Retriever], names: Sequence[str]) -> Answer:
-    """What everybody says of one picture.
+    """Return the results of all systems for one picture.
 
     Args:
-        asked: the picture.
-        registered: the works.
-        retrievers: peers, which know the same works.
-        names: of the works, in their order.
+        asked: The picture.
+        registered: The works.
+        retrievers: Peers with the same works.
+        names: Names of the works, in order.
     """
     look = Look(asked.data)
     started = processor_seconds()
@@ -105,7 +105,7 @@ def answer_of(asked: Asked, registered: Registered, retrievers: Sequence[Retriev
 
 
 def ranked(distances: Distances, names: Sequence[str], work: str) -> Ranked:
-    """Where the right work stands; works at the same distance share the worst place that they take together."""
+    """Return the rank of the true work. Works at equal distance share the worst of their ranks."""
     if not work:
         return Ranked(0, FAR, float(distances.min(initial=FAR)))
     number = names.index(work)
@@ -117,24 +117,24 @@ def ranked(distances: Distances, names: Sequence[str], work: str) -> Ranked:
 def answered(
     title: str, questions: Iterable[Q], total: int, answers: Answers[A], ask: Callable[[Q], A], jobs: int = 1
 ) -> list[A]:
-    """The answers to all questions: those that are kept, and those that are asked now; says how far it is.
+    """Return the answers to all queries, from the saved ones and by running the rest. Prints the progress.
 
     Args:
-        title: of what is asked.
-        questions: in the order of the answers.
-        total: how many there are.
-        answers: where answers are kept.
-        ask: gives one.
-        jobs: processes that ask.
+        title: Title of the progress messages.
+        questions: Queries, in the order of the answers.
+        total: Number of queries.
+        answers: Saved answers.
+        ask: Function that runs a query.
+        jobs: Number of processes.
     """
     order: list[tuple[str, str]] = []
     progress = Progress(title, total)
 
     def new() -> Iterator[Q]:
-        for asked in questions:
-            order.append(asked.question)
-            if asked.question not in answers.done:
-                yield asked
+        for question in questions:
+            order.append(question.question)
+            if question.question not in answers.done:
+                yield question
 
     for answer in each(ask, new(), jobs):
         answers.add(answer)

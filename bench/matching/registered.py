@@ -1,4 +1,4 @@
-"""The registered works of a benchmark, held as the product holds them for one process."""
+"""Registered works of a benchmark, in the same form as in a process of the product."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,12 +22,12 @@ SPACES = (PHASH, DESCRIPTOR)
 
 
 class Registered:
-    """Works by their place in a list. Implements ``indexer.search.search.Works``.
+    """Works by their position in a list. Implements ``indexer.search.search.Works``.
 
     Args:
-        files: one for each work.
-        folder: for measured features and the indexes; made when absent.
-        progress: told how many are measured, each time.
+        files: One file for each work.
+        folder: Folder for features and indexes; created if missing.
+        progress: Called with the number of measured works.
     """
 
     def __init__(self, files: Sequence[Path], folder: Path, progress: Callable[[int], None]) -> None:
@@ -54,7 +54,7 @@ class Registered:
         self._owners[ROOTSIFT.id, number] = number
 
     def _measured(self, path: Path) -> Iterator[Fingerprint]:
-        """The vectors of the next work; each has its number when it is given."""
+        """Yield the vectors of the next work. Each has its number when it is yielded."""
         number = len(self._files)
         self._files.append(path)
         self._digests.append(Digest.of(path.read_bytes()))
@@ -67,29 +67,29 @@ class Registered:
 
     @property
     def hashes(self) -> VectorIndex:
-        """Their hashes."""
+        """Index of the hashes."""
         return self._indexes[PHASH.id]
 
     @property
     def descriptors(self) -> VectorIndex:
-        """Their descriptors."""
+        """Index of the descriptors."""
         return self._indexes[DESCRIPTOR.id]
 
     @property
     def votes(self) -> VoteIndex:
-        """Their local features."""
+        """Index of the local features."""
         return self._votes
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
-        """Whose vector each candidate is."""
+        """Return the work that each candidate's vector belongs to."""
         return {(one.space, one.number): self._owners[one.space, one.number] for one in candidates}
 
     def features(self, work: int) -> Features:
-        """What was measured of a work."""
+        """Return the features of a work."""
         return self._cache.get(self._digests[work], self._files[work].read_bytes)
 
     def compared(self, look: Look) -> list[tuple[int, Verification]]:
-        """The product's whole path for one picture."""
+        """Run the product's complete matching for one picture."""
         return find_works(look.features, lambda: look.data, self)
 
 

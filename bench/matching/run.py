@@ -24,21 +24,21 @@ SIZED = 40
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is asked.
+    """Selection of the queries.
 
     Attributes:
-        photos: a pool of photos, dealt out by the seed.
-        folders: of photos whose role is given.
-        works: how many of the pool.
-        edits: names.
-        each: edits of each unrelated photo, besides the photo itself.
-        most_unrelated: photos at most.
-        overlays: pairs under one overlay, for weighing.
-        pages: pairs in one page, where the registered picture is a page too, for weighing.
-        mix: pictures whose time is taken.
-        seed: of everything that is left to chance.
-        pairs: folder with ``pairs.csv``, or ``None``.
-        lookalikes: folder with ``group_pairs.csv``, or ``None``.
+        photos: Pool of photos, distributed by the seed.
+        folders: Folders of photos with a given role.
+        works: Number of works from the pool.
+        edits: Names of edits.
+        each: Edits of each unrelated photo, besides the photo itself.
+        most_unrelated: Maximum number of unrelated photos.
+        overlays: Pairs under one overlay, for weighing.
+        pages: Pairs in one page, where the registered picture is also a page, for weighing.
+        mix: Pictures whose time is measured.
+        seed: Seed of all random choices.
+        pairs: Folder with ``pairs.csv``, or ``None``.
+        lookalikes: Folder with ``group_pairs.csv``, or ``None``.
     """
 
     photos: tuple[Path, ...]
@@ -57,19 +57,19 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Where answers are kept, and how many processes ask."""
+    """Saved answers, and number of processes."""
 
     answers: Answers[Answer]
     jobs: int
 
 
 def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
-    """Ask everything, and give each table when it is there.
+    """Run all queries, and yield each table when it is complete.
 
     Args:
-        choice: what is asked.
-        out: folder in which answers are kept; a run that was stopped goes on with them.
-        jobs: processes that ask.
+        choice: Selection of the queries.
+        out: Folder for the answers, with which an interrupted run continues.
+        jobs: Number of processes.
     """
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     unrelated = parts.unrelated[: choice.most_unrelated]
@@ -85,7 +85,7 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
 
 
 def measure_sizes(choice: Choice, out: Path) -> Iterator[Titled]:
-    """Ask for the time of strangers' pictures by size alone."""
+    """Measure only the time for unrelated pictures by size."""
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     say(_told(parts, len(parts.unrelated)))
     folder = out / "cost"
@@ -122,11 +122,11 @@ def _results(
     retrievers = peers_of(parts, registered)
     names = [str(path) for path in parts.registered]
     questions = copies(parts.works, parts.others, choice.edits, choice.seed)
-    asked = strangers(unrelated, parts.others, choice.each, choice.seed)
+    stranger_questions = strangers(unrelated, parts.others, choice.each, choice.seed)
     counts = len(parts.works) * len(choice.edits), len(unrelated) * (1 + choice.each)
     every = answered(
         "pictures asked",
-        chain(questions, asked),
+        chain(questions, stranger_questions),
         sum(counts),
         asking.answers,
         lambda one: answer_of(one, registered, retrievers, names),
@@ -136,15 +136,15 @@ def _results(
 
 
 def peers_of(parts: Roles, registered: Registered) -> list[Retriever]:
-    """The peers; all of them know the registered works."""
-    others = peers()
+    """Return the peers, all with the registered works."""
+    retrievers = peers()
     progress = Progress("works known to the peers", len(parts.registered))
     for number, path in enumerate(parts.registered):
         look = Look(path.read_bytes(), lambda number=number: registered.features(number))  # type: ignore[misc]
-        for retriever in others:
+        for retriever in retrievers:
             retriever.register(look)
         progress(number + 1)
-    return others
+    return retrievers
 
 
 def _real(choice: Choice) -> Iterator[Titled]:
@@ -156,5 +156,5 @@ def _real(choice: Choice) -> Iterator[Titled]:
 
 
 def say(sentence: str) -> None:
-    """Tell the person who waits."""
+    """Print a message on standard error."""
     print(sentence, file=sys.stderr, flush=True)

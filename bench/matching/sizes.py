@@ -1,4 +1,4 @@
-"""What strangers' pictures cost by their size, ours beside everybody else in one run: no one size tells the ratio."""
+"""Cost of unrelated pictures by size, Exhibit beside its peers in one run: no single size represents the ratio."""
 
 import io
 import itertools
@@ -17,21 +17,22 @@ from indexer.picture.spaces import VOTES_KEPT, WORK_PARTS
 
 MEGAPIXELS = (0.1, 0.3, 1.0, 2.0)
 PAGES = {0.04: 4, 0.25: 21, 0.58: 7, 1.06: 1, 2.4: 6}
-"""Pictures by megapixels, rounded, of four pages with 39 of them: what `startbootstrap-agency` 7.0.12, `-creative`
-7.0.7, `-freelancer` 7.0.7 and `-clean-blog` 6.0.9 of `bench/reach_sites.csv` show, as their files say."""
+"""Pictures by megapixels, rounded, of four pages with 39 pictures in total: those of `startbootstrap-agency` 7.0.12,
+`-creative` 7.0.7, `-freelancer` 7.0.7 and `-clean-blog` 6.0.9 in `bench/reach_sites.csv`, according to their files.
+"""
 A_PAGE = "pages"
 WARM_UP = 3
 MEASURED = 100
-"""Works, at most, of which the bytes that are kept are counted."""
+"""Maximum number of works whose stored bytes are counted."""
 A_VOTE = 16 + 8
 """Bytes of a keypoint's code and of its number."""
 CORES = 2
 AT_ONCE = 20
-"""Pictures that come before the clock of several processes starts: each of them has its helper then."""
+"""Pictures before the clock of several processes starts, after which each of them has its helper."""
 
 
 def sized(path: Path, megapixels: float) -> bytes:
-    """A photograph in this size, a JPEG; a smaller one is enlarged, with a little grain as a sensor leaves it."""
+    """Return a photograph at this size as a JPEG. Smaller ones are enlarged, with a little sensor grain."""
     picture = opened(path)
     factor = (megapixels * 1e6 / (picture.width * picture.height)) ** 0.5
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
@@ -46,14 +47,14 @@ def sized(path: Path, megapixels: float) -> bytes:
 def table(
     photos: Sequence[Path], count: int, registered: Registered, retrievers: Sequence[Retriever], cores: int = CORES
 ) -> list[Row]:
-    """Milliseconds of processor time a picture at each size and for pages, decoding included, and pictures a second.
+    """Return CPU milliseconds for a picture at each size and for pages, including decoding, and pictures a second.
 
     Args:
-        photos: of strangers.
-        count: pictures of each size.
-        registered: the works that Exhibit compares with.
-        retrievers: everybody else, who know the same works.
-        cores: processes that ask side by side, for pictures a second of pages.
+        photos: Unrelated photos.
+        count: Number of pictures of each size.
+        registered: Works that Exhibit compares with.
+        retrievers: Peers with the same works.
+        cores: Number of parallel processes, for pictures a second of pages.
     """
     inputs: dict[str, list[bytes]] = {
         f"{size:g} MP": [sized(path, size) for path in itertools.islice(itertools.cycle(photos), count)]
@@ -66,30 +67,30 @@ def table(
     }
     ways["Exhibit whole"] = (lambda data: registered.compared(Look(data)), _bytes_each(registered))
     progress, rows = Progress("who is timed by size", len(ways)), list[Row]()
-    for number, (name, (way, kept)) in enumerate(ways.items(), start=1):
+    for number, (name, (way, size_kept)) in enumerate(ways.items(), start=1):
         row: dict[str, object] = {"what": name}
         for title, data in inputs.items():
             row[f"{title}, ms"] = _milliseconds(way, data)
         row[f"{A_PAGE}, pictures/s on {cores} cores"] = _a_second(way, inputs[A_PAGE], cores)
-        row["bytes a work"] = kept
+        row["bytes a work"] = size_kept
         rows.append(row)
         progress(number)
     return rows
 
 
 def _bytes_each(registered: Registered) -> int:
-    """Vectors that a work is found by, and the codes and numbers of its keypoints that receive votes; a mean."""
-    kept = []
+    """Return the mean bytes of a work's vectors, and of the codes and numbers of its keypoints that receive votes."""
+    sizes = []
     for number in range(min(len(registered), MEASURED)):
         features = registered.features(number)
         every = fingerprints(features.digest, features)
         vectors = sum(len(one.vector) for one in every if one.part in WORK_PARTS)
-        kept.append(vectors + len(features.local.descriptors[:VOTES_KEPT]) * A_VOTE)
-    return round(sum(kept) / len(kept))
+        sizes.append(vectors + len(features.local.descriptors[:VOTES_KEPT]) * A_VOTE)
+    return round(sum(sizes) / len(sizes))
 
 
 def _pages(photos: Sequence[Path], count: int) -> list[bytes]:
-    """As many pictures, or a few more: the same share of each size as pages have."""
+    """Return about as many pictures, in the proportions of sizes that pages have."""
     pictures, total = itertools.cycle(photos), sum(PAGES.values())
     shares = {size: max(1, round(count * number / total)) for size, number in PAGES.items()}
     return [sized(next(pictures), size) for size, number in shares.items() for _ in range(number)]
@@ -105,14 +106,14 @@ def _milliseconds(way: Callable[[bytes], object], data: Sequence[bytes]) -> floa
 
 
 def _a_second(way: Callable[[bytes], object], data: Sequence[bytes], cores: int) -> float:
-    """Pictures a second of the clock, by so many processes at once, once they are under way."""
+    """Return pictures a second of wall time with several parallel processes, after a warm-up."""
 
     def ask(one: bytes) -> None:
         way(one)
 
     ended = [time.monotonic() for _ in each(ask, _warmed(data), cores)]
-    counted = ended[AT_ONCE - 1 :]
-    return (len(counted) - 1) / (counted[-1] - counted[0])
+    times = ended[AT_ONCE - 1 :]
+    return (len(times) - 1) / (times[-1] - times[0])
 
 
 def _warmed(data: Sequence[bytes]) -> Iterator[bytes]:

@@ -17,29 +17,29 @@ Judge = Callable[[Answer], bool]
 
 
 def is_certain(answer: Answer) -> bool:
-    """Exhibit is certain of the work that the picture shows."""
+    """Return True if Exhibit is certain of the work that the picture shows."""
     return answer.decision == "certain"
 
 
 def is_found(answer: Answer) -> bool:
-    """Exhibit says that they have to do with one another, of whatever grade."""
+    """Return True if Exhibit reports any relation to the work."""
     return answer.decision != "none"
 
 
 def within(retriever: Retriever) -> Judge:
-    """The retriever's distance to the right work is within its usual threshold."""
+    """Return a judge: is the retriever's distance to the true work within its usual threshold?"""
     usual = -1.0 if retriever.usual is None else retriever.usual
     return lambda answer: answer.ranked[retriever.name].distance <= usual
 
 
 def share(answers: Iterable[Answer], judge: Judge) -> float:
-    """Of the answers that the judge accepts."""
+    """Return the share of the answers that the judge accepts."""
     judged = [judge(answer) for answer in answers]
     return sum(judged) / len(judged) if judged else float("nan")
 
 
 def mean_over_edits(answers: Iterable[Answer], judge: Judge) -> float:
-    """The mean of the shares of each edit."""
+    """Return the mean of the shares of each edit."""
     by_edit: dict[str, list[bool]] = defaultdict(list)
     for answer in answers:
         by_edit[answer.edit].append(judge(answer))
@@ -47,7 +47,7 @@ def mean_over_edits(answers: Iterable[Answer], judge: Judge) -> float:
 
 
 def interval(answers: Iterable[Answer], judge: Judge) -> tuple[float, float]:
-    """The middle 95% of the share when photos are drawn anew: the edits of one photo stay together."""
+    """Return the bootstrap 95% interval of the share, resampling photos with all their edits."""
     by_photo: dict[str, list[bool]] = defaultdict(list)
     for answer in answers:
         by_photo[answer.photo].append(judge(answer))
@@ -61,7 +61,7 @@ def interval(answers: Iterable[Answer], judge: Judge) -> tuple[float, float]:
 
 
 def alarms(answers: Iterable[Answer], judge: Judge) -> tuple[int, int, float]:
-    """Photos of which any picture raised an alarm, photos in all, and the bound of the rate (one-sided, 95%)."""
+    """Return the number of photos with any alarm, the number of photos, and the bound of the rate (one-sided, 95%)."""
     by_photo: dict[str, bool] = defaultdict(bool)
     for answer in answers:
         by_photo[answer.photo] |= judge(answer)
@@ -70,28 +70,28 @@ def alarms(answers: Iterable[Answer], judge: Judge) -> tuple[int, int, float]:
 
 
 def taken_for(decision: str) -> Judge:
-    """Exhibit took the picture for a work that it doesn't show, with this decision."""
+    """Return a judge: did Exhibit take the picture for a work that it does not show, with this decision?"""
     return lambda answer: decision in answer.others.values()
 
 
 def near_another(retriever: Retriever) -> Judge:
-    """The retriever's threshold takes the picture for a work that it doesn't show."""
+    """Return a judge: does the retriever's threshold take the picture for a work that it does not show?"""
     usual = -1.0 if retriever.usual is None else retriever.usual
     return lambda answer: answer.ranked[retriever.name].nearest_other <= usual
 
 
 EACH, FIVE_PERCENT, MEAN, EACH_FURTHER = 0.95, 0.70, 0.985, 0.90
-"""Recall that is aimed at: for each edit, for crops to 5%, for the mean of the 34, for each of the others."""
+"""Target recall: for each edit, for crops to 5%, for the mean of the 34, for each of the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything that was asked.
+    """All answers.
 
     Attributes:
-        copies: answers to edited copies of works.
-        strangers: answers to photos that are no works, plain and edited.
-        peers: in the order of the columns.
+        copies: Answers to edited copies of works.
+        strangers: Answers to photos that are not works, plain and edited.
+        peers: Peers in the order of the columns.
     """
 
     copies: Sequence[Answer]
@@ -100,7 +100,7 @@ class Results:
 
 
 def recall(results: Results) -> list[Row]:
-    """Recall by edit at the decisions of the product, and of the peers at their usual thresholds."""
+    """Return recall by edit at the decisions of the product, and of the peers at their usual thresholds."""
     by_edit: dict[str, list[Answer]] = defaultdict(list)
     for answer in results.copies:
         by_edit[answer.edit].append(answer)
@@ -139,7 +139,7 @@ def _at_usual(retriever: Retriever) -> str:
 
 
 def false_alarms(results: Results) -> list[Row]:
-    """Photos of which any picture was taken for a work that it doesn't show, with the bound of the rate."""
+    """Return how many photos have a picture taken for a work that it does not show, and the bound of the rate."""
     judges: Mapping[str, Judge] = {
         "Exhibit, certain": taken_for("certain"),
         "Exhibit, review": taken_for("review"),
@@ -168,7 +168,7 @@ def _alarm_row(title: str, name: str, answers: Sequence[Answer], judge: Judge) -
 
 
 def _per_cent(rate: float) -> str:
-    """A rate for people."""
+    """Format a rate for people."""
     return f"{rate:.2%}"
 
 

@@ -1,4 +1,4 @@
-"""The work small among much else: what fills a few hundredths of what was found."""
+"""The work as a small part of a larger picture, down to a few per cent of it."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from bench.primitives import composition, shapes
 from bench.primitives.canvas import Canvas, Chance
 
 SMALLEST = 110
-"""Long side of the work, pixels: with fewer a person would hardly recognise it."""
+"""Long side of the work in pixels, below which a person would hardly recognise it."""
 
 
 def contact_sheet(canvas: Canvas, chance: Chance) -> Canvas:
-    """One of dozens of pictures in rows."""
+    """Place the work among dozens of pictures in rows."""
     columns, rows = chance.integer(4, round(chance.level(5, 9))), chance.integer(3, round(chance.level(4, 8)))
     return shapes.sheet(
         canvas, chance, columns, rows, (chance.integer(130, 180), chance.integer(110, 140)), chance.integer(0, 8)
@@ -18,30 +18,30 @@ def contact_sheet(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def small_on_picture(canvas: Canvas, chance: Chance) -> Canvas:
-    """Anywhere on a large picture."""
+    """Place the work anywhere on a large picture."""
     size = (1400, 1000)
     side = max(SMALLEST, np.sqrt(chance.level(0.12, 0.02)) * 1180)
-    shown = canvas.scaled(side / max(canvas.size))
-    return shown.on(chance.other(size), chance.uniform(0, size[0] - side), chance.uniform(0, size[1] - side))
+    small = canvas.scaled(side / max(canvas.size))
+    return small.on(chance.other(size), chance.uniform(0, size[0] - side), chance.uniform(0, size[1] - side))
 
 
 def small_on_page(canvas: Canvas, chance: Chance) -> Canvas:
-    """A small picture of a long page."""
+    """Place the work as a small picture on a long page."""
     size = (1100, 1500)
     side = max(SMALLEST, chance.level(380, 150))
-    shown = canvas.scaled(side / max(canvas.size))
-    return shown.on(shapes.page(size, chance), chance.uniform(0, size[0] - side), chance.uniform(0, size[1] - side))
+    small = canvas.scaled(side / max(canvas.size))
+    return small.on(shapes.page(size, chance), chance.uniform(0, size[0] - side), chance.uniform(0, size[1] - side))
 
 
 def nested(canvas: Canvas, chance: Chance) -> Canvas:
-    """In a picture that is in a picture that is in a picture."""
+    """Nest the work in pictures within pictures."""
     for _ in range(chance.integer(2, 3)):
         canvas = composition.picture_in_picture(canvas.scaled(600 / max(canvas.size)), chance)
     return canvas.scaled(2.0) if max(canvas.size) < 1000 else canvas
 
 
 def shop_listing(canvas: Canvas, chance: Chance) -> Canvas:
-    """One of the goods on a page, each with words below."""
+    """Place the work among products on a shop page, each with words below."""
     columns, rows = chance.integer(3, 5), chance.integer(2, 4)
     tile = (chance.integer(170, 240), chance.integer(150, 220))
     back = shapes.page((columns * 260 + 20, rows * 290 + 20), chance)
@@ -49,13 +49,13 @@ def shop_listing(canvas: Canvas, chance: Chance) -> Canvas:
     places = [(20 + number % columns * 260, 20 + number // columns * 290) for number in range(columns * rows)]
     for left, top in places:
         back[top : top + tile[1], left : left + tile[0]] = chance.other(tile)
-    shown = canvas.scaled(max(tile[0] / canvas.size[0], tile[1] / canvas.size[1]))
-    shown = shown.cut(0, 0, *tile)
-    return shown.on(back, *places[at])
+    fitted = canvas.scaled(max(tile[0] / canvas.size[0], tile[1] / canvas.size[1]))
+    fitted = fitted.cut(0, 0, *tile)
+    return fitted.on(back, *places[at])
 
 
 def mosaic_wall(canvas: Canvas, chance: Chance) -> Canvas:
-    """Tiles of many sizes without gaps, as on a wall of a feed."""
+    """Place the work among tiles of many sizes without gaps, as in a feed."""
     size = (1200, 900)
     back = chance.other(size).copy()
     boxes = [(0, 0, *size)]
@@ -73,15 +73,15 @@ def mosaic_wall(canvas: Canvas, chance: Chance) -> Canvas:
     at = large[chance.integer(0, len(large) - 1)]
     for left, top, width, height in boxes:
         back[top : top + height, left : left + width] = chance.other((width, height))
-    shown = canvas.scaled(max(at[2] / canvas.size[0], at[3] / canvas.size[1])).cut(0, 0, at[2], at[3])
-    return shown.on(back, at[0], at[1])
+    fitted = canvas.scaled(max(at[2] / canvas.size[0], at[3] / canvas.size[1])).cut(0, 0, at[2], at[3])
+    return fitted.on(back, at[0], at[1])
 
 
 def far_poster(canvas: Canvas, chance: Chance) -> Canvas:
-    """A poster far behind, seen from aside."""
-    shown = composition.poster_on_wall(canvas, chance)
+    """Show the work as a distant poster, seen at an angle."""
+    poster = composition.poster_on_wall(canvas, chance)
     side = max(0.18, chance.level(0.4, 0.2))
-    small = shown.scaled(side * 1300 / max(shown.size) * 1.6)
+    small = poster.scaled(side * 1300 / max(poster.size) * 1.6)
     return small.on(
         chance.other((1300, 950)),
         chance.uniform(0, 1300 - small.size[0]),
@@ -90,7 +90,7 @@ def far_poster(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def many_times(canvas: Canvas, chance: Chance) -> Canvas:
-    """A pattern of itself."""
+    """Repeat the work as a pattern."""
     columns, rows = chance.integer(2, round(chance.level(3, 6))), chance.integer(2, round(chance.level(3, 5)))
     small = canvas.scaled(max(SMALLEST, 900 / columns) / max(canvas.size))
     return Canvas(np.tile(small.pixels, (rows, columns, 1)), np.tile(small.origin, (rows, columns, 1)))

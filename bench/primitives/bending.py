@@ -1,4 +1,4 @@
-"""Bent: what was straight is curved, and no single perspective describes it."""
+"""Bending: straight lines become curves, and no single perspective transform describes the change."""
 
 import math
 
@@ -9,7 +9,7 @@ from bench.primitives.canvas import Canvas, Chance, Plane, grid
 
 
 def _centred(canvas: Canvas) -> tuple[Plane, Plane, float]:
-    """X and y from the middle, in halves of the longer side, and that half in pixels."""
+    """Return x and y from the centre in halves of the longer side, and that half in pixels."""
     x, y = grid(canvas.size)
     half = max(canvas.size) / 2
     return (x - canvas.size[0] / 2) / half, (y - canvas.size[1] / 2) / half, half
@@ -23,13 +23,13 @@ def _at(
     *,
     mirror_edges: bool = False,
 ) -> Canvas:
-    """The opposite of :func:`_centred`."""
+    """Warp by coordinates as returned by :func:`_centred`."""
     x, y = (np.asarray(c * half + side / 2, np.float32) for c, side in zip((across, down), canvas.size, strict=True))
     return canvas.warped(x, y, mirror_edges=mirror_edges)
 
 
 def barrel(canvas: Canvas, chance: Chance) -> Canvas:
-    """The bulge of a wide lens (Brown's model)."""
+    """Apply the barrel distortion of a wide lens (Brown's model)."""
     across, down, half = _centred(canvas)
     first, second = chance.level(0.06, 0.4), chance.uniform(-0.05, 0.1)
     squared = across**2 + down**2
@@ -38,14 +38,14 @@ def barrel(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def pincushion(canvas: Canvas, chance: Chance) -> Canvas:
-    """The opposite: corners drawn out."""
+    """Apply pincushion distortion."""
     across, down, half = _centred(canvas)
     factor = 1 - chance.level(0.05, 0.28) * (across**2 + down**2)
     return _at(canvas, across * factor, down * factor, half)
 
 
 def fisheye(canvas: Canvas, chance: Chance) -> Canvas:
-    """Equidistant projection of what a plane showed."""
+    """Apply the equidistant projection of a fisheye lens."""
     across, down, half = _centred(canvas)
     most = chance.level(0.5, 1.15)
     radius = np.hypot(across, down)
@@ -54,7 +54,7 @@ def fisheye(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def waves_across(canvas: Canvas, chance: Chance) -> Canvas:
-    """Rows shifted by a sine."""
+    """Shift rows by a sine."""
     across, down, half = _centred(canvas)
     phase, period = chance.uniform(0, 6), chance.uniform(0.25, 1.2)
     shift = chance.level(0.01, 0.09) * np.sin(2 * math.pi * down / period + phase)
@@ -62,7 +62,7 @@ def waves_across(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def waves_down(canvas: Canvas, chance: Chance) -> Canvas:
-    """Columns shifted by two sines, as a flag."""
+    """Shift columns by two sines, like a flag."""
     across, down, half = _centred(canvas)
     phase, period = chance.uniform(0, 6), chance.uniform(0.3, 1.4)
     turn = 2 * math.pi * across / period + phase
@@ -70,7 +70,7 @@ def waves_down(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def ripples(canvas: Canvas, chance: Chance) -> Canvas:
-    """Rings on water."""
+    """Distort by rings, as on water."""
     across, down, half = _centred(canvas)
     radius = np.hypot(across - chance.uniform(-0.4, 0.4), down - chance.uniform(-0.4, 0.4))
     factor = 1 + chance.level(0.01, 0.06) * np.sin(radius * chance.uniform(12, 30))
@@ -78,7 +78,7 @@ def ripples(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def swirl(canvas: Canvas, chance: Chance) -> Canvas:
-    """Turned the more the nearer the middle is."""
+    """Rotate more towards the centre."""
     across, down, half = _centred(canvas)
     turn = chance.signed(0.1, chance.level(0.3, 1.6)) * np.exp(-2.5 * (across**2 + down**2))
     cosine, sine = np.cos(turn), np.sin(turn)
@@ -86,7 +86,7 @@ def swirl(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def bulge(canvas: Canvas, chance: Chance) -> Canvas:
-    """A lens held over one place."""
+    """Magnify around one point, like a lens."""
     across, down, half = _centred(canvas)
     x, y, reach = chance.uniform(-0.4, 0.4), chance.uniform(-0.3, 0.3), chance.uniform(0.3, 0.7)
     near = np.exp(-((across - x) ** 2 + (down - y) ** 2) / reach**2)
@@ -95,7 +95,7 @@ def bulge(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def round_a_cylinder(canvas: Canvas, chance: Chance) -> Canvas:
-    """A label on a bottle or a mug."""
+    """Wrap around a cylinder, like a label on a bottle or a mug."""
     across, down, half = _centred(canvas)
     edge = canvas.size[0] / max(canvas.size)
     angle = chance.level(0.5, 1.35)
@@ -105,7 +105,7 @@ def round_a_cylinder(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def sagging_cloth(canvas: Canvas, chance: Chance) -> Canvas:
-    """A smooth field of displacements, as on a shirt."""
+    """Distort by a smooth displacement field, as on a shirt."""
     across, down, half = _centred(canvas)
     cells, most = chance.integer(3, 7), chance.level(0.02, 0.1)
     fields = [chance.field(canvas.size, cells) * most for _ in range(2)]
@@ -113,7 +113,7 @@ def sagging_cloth(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def open_book(canvas: Canvas, chance: Chance) -> Canvas:
-    """Both sides fall towards a fold, which lies in shadow."""
+    """Bend both sides towards a dark fold, like an open book."""
     across, down, half = _centred(canvas)
     fold, depth = chance.uniform(-0.3, 0.3), chance.level(0.04, 0.16)
     near = np.exp(-np.abs(across - fold) / 0.25)
@@ -122,7 +122,7 @@ def open_book(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def folded(canvas: Canvas, chance: Chance) -> Canvas:
-    """A print that was folded in three: each part slants its own way."""
+    """Show a print that was folded in three, with each part at its own angle."""
     across, down, half = _centred(canvas)
     edge = canvas.size[0] / max(canvas.size)
     slopes = chance.level(0.04, 0.3) * np.array([1, -1, 1.0]) * chance.rng.uniform(0.5, 1, 3)
@@ -133,7 +133,7 @@ def folded(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def arched(canvas: Canvas, chance: Chance) -> Canvas:
-    """Bent to an arc, as words above a door."""
+    """Bend to an arc, like words above a door."""
     across, down, half = _centred(canvas)
     height = canvas.size[1] / max(canvas.size)
     sag = chance.signed(0.05, chance.level(0.1, 0.4))
@@ -141,7 +141,7 @@ def arched(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def melted(canvas: Canvas, chance: Chance) -> Canvas:
-    """Each column hangs down by its own length."""
+    """Stretch each column downwards by its own length."""
     across, down, half = _centred(canvas)
     hang = chance.field((canvas.size[0], 8), chance.integer(4, 10))[:1]
     depth = np.maximum(0, down + 0.5)

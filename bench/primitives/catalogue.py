@@ -1,4 +1,4 @@
-"""All primitives by name, each with its family; which of them are held back."""
+"""All primitives by name, with their families, and which of them are held out."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -28,10 +28,10 @@ class Primitive:
     """One operation.
 
     Attributes:
-        name: identity, such as ``bending.swirl``.
-        family: the module it stands in.
-        change: makes the changed canvas.
-        held_out: never to be trained or tuned with: every third of a family, by the order of their names.
+        name: Identity, such as ``bending.swirl``.
+        family: Module that defines it.
+        change: Function that returns the changed canvas.
+        held_out: Never used for training or tuning: every third of a family, in the order of names.
     """
 
     name: str
@@ -59,14 +59,14 @@ _MODULES = (
 
 def _primitives(module: ModuleType) -> list[Primitive]:
     family = module.__name__.rpartition(".")[2]
-    found = {
+    changes = {
         name: change
         for name, change in inspect.getmembers(module, inspect.isfunction)
         if change.__module__ == module.__name__ and not name.startswith("_")
     }
     return [
         Primitive(f"{family}.{name}", family, change, held_out=number % 3 == 1)
-        for number, (name, change) in enumerate(sorted(found.items()))
+        for number, (name, change) in enumerate(sorted(changes.items()))
     ]
 
 

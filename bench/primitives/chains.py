@@ -1,4 +1,4 @@
-"""Chains of primitives, drawn by seed."""
+"""Seeded random chains of primitives."""
 
 import io
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from bench.primitives.canvas import Canvas, Chance, Pixels, begun
 from bench.primitives.catalogue import Primitive
 
 LONG_SIDE, MAX_SIDE = 800, 1600
-"""Pixels: of the work when a chain begins, and of a copy."""
+"""Pixels: of the work at the start of a chain, and of a copy."""
 MIN_SHOWN = 0.12
-"""Share of the work's fields that a copy has to show, to count as one."""
+"""Minimum share of the work's cells that a copy must show."""
 MIN_PIXELS = 6000
-"""Pixels of a copy that have to show the work: 110 × 55 is about the least in which a person recognises a picture."""
+"""Minimum pixels of a copy that show the work. In about 110 × 55 a person still recognises a picture."""
 FIELDS = 32
 ATTEMPTS = 8
 
@@ -25,10 +25,10 @@ class Composition:
     """A copy.
 
     Attributes:
-        canvas: what it shows, and where that comes from.
-        names: of the primitives, in their order.
-        data: bytes of the JPEG that a site would hold.
-        shown: share of the work's fields that it still shows, 0 to 1.
+        canvas: Its pixels and their origins.
+        names: Names of the primitives, in order.
+        data: Bytes of the JPEG that a site would serve.
+        shown: Share of the work's cells that it still shows, 0 to 1.
     """
 
     canvas: Canvas
@@ -46,18 +46,18 @@ def composed(
     length: int | None = None,
     strength: float | None = None,
 ) -> Composition | None:
-    """Draw primitives and change a work by them.
+    """Draw primitives and apply them to a work.
 
     Args:
-        work: RGB, uint8; made smaller to a long side of 800 first.
-        others: pictures to stand beside, behind or before it.
-        pool: what is drawn from.
-        seed: of every draw.
-        length: of the chain; 1 to 4 unless given, short ones more often.
-        strength: of each, 0 to 1; drawn unless given, long chains weaker.
+        work: RGB, uint8; first reduced to a long side of 800.
+        others: Pictures to place beside, behind or in front of it.
+        pool: Primitives to draw from.
+        seed: Seed of all random choices.
+        length: Length of the chain; by default 1 to 4, short ones more often.
+        strength: Strength of each, 0 to 1; random by default, weaker in long chains.
 
     Returns:
-        The copy; ``None`` where eight draws left less of the work than a person would recognise.
+        The copy, or ``None`` if after eight attempts too little of the work was left for a person to recognise.
     """
     for attempt in range(ATTEMPTS):
         rng = np.random.default_rng([seed, attempt])
@@ -89,7 +89,7 @@ def _bounded(canvas: Canvas) -> Canvas:
 
 
 def _left(canvas: Canvas, work: Pixels) -> tuple[float, int]:
-    """Share of the work's fields that are to be seen, and how many pixels show any of it."""
+    """Return the share of the work's cells that are visible, and the number of pixels that show any of it."""
     places = canvas.origin[~np.isnan(canvas.origin[..., 0])]
     height, width = _limited(work, LONG_SIDE).shape[:2]
     fields = np.unique((places / (width, height) * FIELDS).clip(0, FIELDS - 1).astype(int) @ [1, FIELDS])

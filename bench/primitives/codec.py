@@ -1,4 +1,4 @@
-"""Details lost by saving, scaling, noise and blur."""
+"""Loss of detail by compression, scaling, noise and blur."""
 
 import io
 
@@ -16,17 +16,17 @@ def _saved(canvas: Canvas, kind: str, **options: int) -> Canvas:
 
 
 def jpeg(canvas: Canvas, chance: Chance) -> Canvas:
-    """Saved as JPEG."""
+    """Save as JPEG."""
     return _saved(canvas, "JPEG", quality=round(chance.level(60, 5)))
 
 
 def webp(canvas: Canvas, chance: Chance) -> Canvas:
-    """Saved as WebP."""
+    """Save as WebP."""
     return _saved(canvas, "WEBP", quality=round(chance.level(50, 1)))
 
 
 def jpeg_often(canvas: Canvas, chance: Chance) -> Canvas:
-    """Saved many times, a little scaled in between."""
+    """Save repeatedly, with slight scaling in between."""
     size = canvas.size
     for _ in range(round(chance.level(3, 12))):
         canvas = _saved(canvas.scaled(chance.uniform(0.92, 1.05)), "JPEG", quality=chance.integer(30, 75))
@@ -34,25 +34,25 @@ def jpeg_often(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def palette(canvas: Canvas, chance: Chance) -> Canvas:
-    """Few colours, with or without dots in between."""
+    """Reduce to few colours, with or without dithering."""
     dither = Image.Dither.FLOYDSTEINBERG if chance.rng.random() < 0.5 else Image.Dither.NONE
     few = Image.fromarray(canvas.pixels).quantize(round(chance.level(48, 5)), dither=dither)
     return canvas.painted(np.asarray(few.convert("RGB")))
 
 
 def dithered(canvas: Canvas, _: Chance) -> Canvas:
-    """Black and white dots."""
+    """Dither to black and white."""
     return canvas.painted(np.asarray(Image.fromarray(canvas.pixels).convert("1").convert("RGB")))
 
 
 def downscaled(canvas: Canvas, chance: Chance) -> Canvas:
-    """Made small, then large again."""
+    """Shrink and enlarge again."""
     size = canvas.size
     return canvas.scaled(max(64 / max(size), chance.level(0.5, 0.1))).resized(*size)
 
 
 def colour_lost(canvas: Canvas, chance: Chance) -> Canvas:
-    """Colour at a fraction of the details, as bad video has."""
+    """Reduce the resolution of colours, like bad video."""
     values = Image.fromarray(canvas.pixels).convert("YCbCr")
     lightness, *colours = values.split()
     blurred = [plane.filter(ImageFilter.GaussianBlur(chance.level(3, 20))) for plane in colours]
@@ -60,12 +60,12 @@ def colour_lost(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def grain(canvas: Canvas, chance: Chance) -> Canvas:
-    """Noise of each pixel."""
+    """Add noise to each pixel."""
     return canvas.painted(canvas.pixels + chance.rng.standard_normal(canvas.pixels.shape) * chance.level(8, 60))
 
 
 def coarse_grain(canvas: Canvas, chance: Chance) -> Canvas:
-    """Noise of some pixels together, as fast film."""
+    """Add coarse noise, like fast film."""
     width, height = canvas.size
     noise = chance.rng.standard_normal((height // 3 + 1, width // 3 + 1)).astype(np.float32)
     large = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -73,19 +73,19 @@ def coarse_grain(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def dead_pixels(canvas: Canvas, chance: Chance) -> Canvas:
-    """Black and white specks."""
+    """Add black and white specks."""
     drawn, share = chance.rng.random(canvas.pixels.shape[:2])[..., None], chance.level(0.01, 0.15)
     specks = np.where(drawn < share / 2, 0, 255)
     return canvas.painted(np.where(drawn < share, specks, canvas.pixels))
 
 
 def blur(canvas: Canvas, chance: Chance) -> Canvas:
-    """Out of focus."""
+    """Blur, as out of focus."""
     return canvas.painted(cv2.GaussianBlur(canvas.pixels, (0, 0), chance.level(0.8, 0.012 * max(canvas.size))))
 
 
 def motion(canvas: Canvas, chance: Chance) -> Canvas:
-    """The camera moved along a line."""
+    """Blur along a line, as by camera motion."""
     length = max(3, round(chance.level(0.005, 0.04) * max(canvas.size)))
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1
@@ -95,24 +95,24 @@ def motion(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def median(canvas: Canvas, chance: Chance) -> Canvas:
-    """Smoothed, edges kept."""
+    """Smooth with preserved edges."""
     return canvas.painted(cv2.medianBlur(canvas.pixels, 2 * round(chance.level(1, 5)) + 1))
 
 
 def sharpened(canvas: Canvas, chance: Chance) -> Canvas:
-    """Edges with halos."""
+    """Sharpen until edges have halos."""
     soft = cv2.GaussianBlur(canvas.pixels, (0, 0), chance.uniform(1, 4)).astype(np.float64)
     return canvas.painted(canvas.pixels + (canvas.pixels - soft) * chance.level(0.8, 4))
 
 
 def interlaced(canvas: Canvas, chance: Chance) -> Canvas:
-    """Every second line pushed aside."""
+    """Shift every second line."""
     x, y = grid(canvas.size)
     return canvas.warped(x + (y % 2) * chance.level(1, 0.015 * max(canvas.size)), y, mirror_edges=True)
 
 
 def scan_lines(canvas: Canvas, chance: Chance) -> Canvas:
-    """Dark lines of an old screen."""
+    """Add the dark lines of an old screen."""
     _, y = grid(canvas.size)
     lines = 1 - chance.level(0.15, 0.8) * (np.floor(y) % chance.integer(2, 5) == 0)
     return canvas.painted(canvas.pixels * lines[..., None])

@@ -1,4 +1,4 @@
-"""The work beside, on or within other pictures, large enough to be looked at."""
+"""The work beside, on or within other pictures, large enough to be noticed."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ from indexer.layout.single_thread import cv2
 
 
 def _fitted(canvas: Canvas, width: float, height: float) -> Canvas:
-    """As large as fits."""
+    """Scale to the largest size that fits."""
     return canvas.scaled(min(width / canvas.size[0], height / canvas.size[1]))
 
 
 def beside_another(canvas: Canvas, chance: Chance) -> Canvas:
-    """Two pictures side by side, or one above the other."""
+    """Place two pictures side by side, or one above the other."""
     across = chance.rng.random() < 0.5
     return shapes.sheet(canvas, chance, 2 if across else 1, 1 if across else 2, (400, 360), chance.integer(0, 10))
 
 
 def gallery(canvas: Canvas, chance: Chance) -> Canvas:
-    """A sheet of some pictures."""
+    """Place the work on a sheet of several pictures."""
     columns, rows = chance.integer(2, round(chance.level(2, 4))), chance.integer(1, round(chance.level(2, 4)))
     return shapes.sheet(
         canvas, chance, columns, rows, (chance.integer(220, 360), chance.integer(180, 300)), chance.integer(0, 14)
@@ -27,7 +27,7 @@ def gallery(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def scattered(canvas: Canvas, chance: Chance) -> Canvas:
-    """Photographs lying across each other; the work is on top."""
+    """Place the work on top of a pile of scattered photographs."""
     size = (1000, 760)
     back = chance.other(size) // 3 + 100
     for _ in range(round(chance.level(2, 8))):
@@ -37,7 +37,7 @@ def scattered(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def _laid(canvas: Canvas, back: np.ndarray, chance: Chance) -> Canvas:
-    """Turned a little, with a white edge, anywhere on a picture."""
+    """Place on a picture, slightly rotated, with a white border."""
     print_ = shapes.expanded(canvas, 8, 8, 8, 8, np.full(3, 245.0))
     width, height = print_.size
     degrees = chance.uniform(-30, 30)
@@ -49,42 +49,42 @@ def _laid(canvas: Canvas, back: np.ndarray, chance: Chance) -> Canvas:
 
 
 def _projected(canvas: Canvas, back: np.ndarray, matrix: np.ndarray) -> Canvas:
-    """Through a transform onto another picture."""
+    """Project onto another picture."""
     size = back.shape[1], back.shape[0]
-    shown = canvas.moved(matrix, size)
+    projection = canvas.moved(matrix, size)
     mask = cv2.warpPerspective(np.ones(canvas.pixels.shape[:2], np.float32), matrix, size)[..., None]
-    return shown.painted(back * (1 - mask) + shown.pixels * mask)
+    return projection.painted(back * (1 - mask) + projection.pixels * mask)
 
 
 def web_page(canvas: Canvas, chance: Chance) -> Canvas:
-    """Among the words of a page."""
+    """Place among the text of a page."""
     size = (1000, 900)
-    shown = _fitted(canvas, size[0] * chance.level(0.85, 0.4), size[1] * 0.6)
-    return shown.on(shapes.page(size, chance), chance.uniform(0, size[0] - shown.size[0]), chance.uniform(60, 300))
+    fitted = _fitted(canvas, size[0] * chance.level(0.85, 0.4), size[1] * 0.6)
+    return fitted.on(shapes.page(size, chance), chance.uniform(0, size[0] - fitted.size[0]), chance.uniform(60, 300))
 
 
 def telephone(canvas: Canvas, chance: Chance) -> Canvas:
-    """In an application: bars above and below."""
+    """Place in a phone app, with bars above and below."""
     size = (540, 1100)
     back = shapes.page(size, chance)
     back[:70], back[-90:] = chance.colour(), chance.colour()
-    shown = _fitted(canvas, size[0] - chance.integer(0, 60), 760)
-    return shown.on(back, (size[0] - shown.size[0]) / 2, chance.uniform(70, 1000 - shown.size[1]))
+    fitted = _fitted(canvas, size[0] - chance.integer(0, 60), 760)
+    return fitted.on(back, (size[0] - fitted.size[0]) / 2, chance.uniform(70, 1000 - fitted.size[1]))
 
 
 def picture_in_picture(canvas: Canvas, chance: Chance) -> Canvas:
-    """Small in a corner of another."""
+    """Place in a corner of another picture."""
     size = (900, 640)
     share = chance.level(0.6, 0.28)
-    shown = _fitted(canvas, size[0] * share, size[1] * share)
+    fitted = _fitted(canvas, size[0] * share, size[1] * share)
     margin = chance.integer(0, 40)
-    left = margin if chance.rng.random() < 0.5 else size[0] - shown.size[0] - margin
-    top = margin if chance.rng.random() < 0.5 else size[1] - shown.size[1] - margin
-    return shown.on(chance.other(size), left, top)
+    left = margin if chance.rng.random() < 0.5 else size[0] - fitted.size[0] - margin
+    top = margin if chance.rng.random() < 0.5 else size[1] - fitted.size[1] - margin
+    return fitted.on(chance.other(size), left, top)
 
 
 def inset_on_it(canvas: Canvas, chance: Chance) -> Canvas:
-    """Another picture in a corner of the work."""
+    """Place another picture in a corner of the work."""
     share = chance.level(0.25, 0.6)
     width, height = round(canvas.size[0] * share), round(canvas.size[1] * share)
     left = 0 if chance.rng.random() < 0.5 else canvas.size[0] - width
@@ -96,39 +96,39 @@ def inset_on_it(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def poster_on_wall(canvas: Canvas, chance: Chance) -> Canvas:
-    """Hung in a room, seen from aside."""
+    """Hang in a room, seen at an angle."""
     size = (960, 720)
     width, height = canvas.size
     share = chance.level(0.75, 0.4)
-    shown = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]) - 0.5
-    shown *= np.array([size[0], size[0] * height / width]) * share
-    if np.ptp(shown[:, 1]) > 0.85 * size[1]:
-        shown *= 0.85 * size[1] / np.ptp(shown[:, 1])
-    shown += np.array(size) / 2 + chance.rng.uniform(-1, 1, (4, 2)) * chance.level(0.01, 0.08) * size[1]
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]]) - 0.5
+    corners *= np.array([size[0], size[0] * height / width]) * share
+    if np.ptp(corners[:, 1]) > 0.85 * size[1]:
+        corners *= 0.85 * size[1] / np.ptp(corners[:, 1])
+    corners += np.array(size) / 2 + chance.rng.uniform(-1, 1, (4, 2)) * chance.level(0.01, 0.08) * size[1]
     source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    matrix = np.asarray(cv2.getPerspectiveTransform(source, shown.astype(np.float32)))
+    matrix = np.asarray(cv2.getPerspectiveTransform(source, corners.astype(np.float32)))
     return _projected(canvas, chance.other(size), matrix)
 
 
 def over_its_blur(canvas: Canvas, chance: Chance) -> Canvas:
-    """In the middle of a tall picture whose ground is its own blur."""
+    """Centre on a tall or wide background of its own blur."""
     size = (560, 960) if chance.rng.random() < 0.7 else (960, 560)
     back = cv2.GaussianBlur(shapes.filling(canvas, *size).pixels, (0, 0), 18)
-    shown = _fitted(canvas, size[0] * chance.level(1, 0.7), size[1] * chance.level(0.9, 0.6))
-    return shown.on(back, (size[0] - shown.size[0]) / 2, (size[1] - shown.size[1]) / 2)
+    fitted = _fitted(canvas, size[0] * chance.level(1, 0.7), size[1] * chance.level(0.9, 0.6))
+    return fitted.on(back, (size[0] - fitted.size[0]) / 2, (size[1] - fitted.size[1]) / 2)
 
 
 def instant_print(canvas: Canvas, chance: Chance) -> Canvas:
-    """With a broad white foot, on another picture."""
-    shown = shapes.filling(canvas, 380, 380)
-    printed = shapes.expanded(shown, 26, 26, 26, 96, np.full(3, 246.0))
+    """Print with a broad white lower border, on another picture."""
+    filled = shapes.filling(canvas, 380, 380)
+    printed = shapes.expanded(filled, 26, 26, 26, 96, np.full(3, 246.0))
     turn = np.vstack([cv2.getRotationMatrix2D((216, 250), chance.signed(0, 20), chance.level(1, 0.7)), [0, 0, 1]])
     turn[:2, 2] += [chance.uniform(20, 320), chance.uniform(20, 180)]
     return _projected(printed, chance.other((820, 700)), turn)
 
 
 def film_strip(canvas: Canvas, chance: Chance) -> Canvas:
-    """One of some frames in a row, with holes above and below."""
+    """Place among frames of a film strip, with perforation above and below."""
     strip = shapes.sheet(canvas, chance, chance.integer(3, 5), 1, (300, 210), 10)
     dark = shapes.expanded(strip, 0, 40, 0, 40, np.full(3, 15.0))
     x, y = grid(dark.size)
@@ -137,7 +137,7 @@ def film_strip(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def twice(canvas: Canvas, chance: Chance) -> Canvas:
-    """The same picture again beside itself, in other colours or mirrored."""
+    """Repeat the picture beside itself, in other colours or mirrored."""
     second = Canvas(canvas.pixels[:, ::-1], canvas.origin[:, ::-1]).painted(
         canvas.pixels[:, ::-1] * chance.uniform(0.5, 1.5)
     )

@@ -1,4 +1,4 @@
-"""Taken apart: every part is as it was, but no longer where it was."""
+"""Rearrangement: parts are unchanged, but at other positions."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,12 +7,12 @@ from bench.primitives.canvas import Canvas, Chance, grid
 
 
 def _rearranged(canvas: Canvas, x: NDArray[np.floating], y: NDArray[np.floating]) -> Canvas:
-    """By places; what lies outside is black."""
+    """Rearrange by coordinates. Points outside are black."""
     return canvas.warped(np.asarray(x, np.float32), np.asarray(y, np.float32))
 
 
 def strips_shifted(canvas: Canvas, chance: Chance) -> Canvas:
-    """Cut into strips, each pushed aside by its own length."""
+    """Shift strips, each by its own length."""
     x, y = grid(canvas.size)
     count = chance.integer(3, round(chance.level(4, 12)))
     shifts = chance.rng.uniform(-1, 1, count) * chance.level(0.03, 0.25) * canvas.size[0]
@@ -21,7 +21,7 @@ def strips_shifted(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def tiles_shuffled(canvas: Canvas, chance: Chance) -> Canvas:
-    """A puzzle of few pieces, put together wrongly."""
+    """Shuffle tiles, like a wrongly assembled puzzle."""
     columns, rows = chance.integer(2, round(chance.level(2, 5))), chance.integer(2, round(chance.level(2, 4)))
     width, height = canvas.size[0] // columns, canvas.size[1] // rows
     whole = canvas.cut(0, 0, width * columns, height * rows)
@@ -32,7 +32,7 @@ def tiles_shuffled(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def tiles_apart(canvas: Canvas, chance: Chance) -> Canvas:
-    """Gaps between the parts, as on a wall of canvases."""
+    """Separate tiles by gaps, like several canvases on a wall."""
     columns, rows = chance.integer(1, 4), chance.integer(1, 3)
     if columns * rows == 1:
         columns = 3
@@ -47,7 +47,7 @@ def tiles_apart(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def part_moved(canvas: Canvas, chance: Chance) -> Canvas:
-    """A piece is cut out and laid elsewhere upon the picture."""
+    """Copy a part to another position."""
     width, height = canvas.size
     across, down = (chance.level(0.15, 0.5) * side for side in (width, height))
     left, top = chance.uniform(0, width - across), chance.uniform(0, height - down)
@@ -61,7 +61,7 @@ def part_moved(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def band_removed(canvas: Canvas, chance: Chance) -> Canvas:
-    """A band is missing in the middle, and the rest joined."""
+    """Remove a band in the middle, and join the rest."""
     width, height = canvas.size
     band = chance.level(0.08, 0.35) * width
     begin = chance.uniform(0.25, 0.75) * (width - band)
@@ -70,7 +70,7 @@ def band_removed(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def band_inserted(canvas: Canvas, chance: Chance) -> Canvas:
-    """Something else stands between the two halves."""
+    """Insert another picture between two halves."""
     width, height = canvas.size
     band = round(chance.level(0.06, 0.5) * width)
     begin = round(chance.uniform(0.3, 0.7) * width)
@@ -82,14 +82,14 @@ def band_inserted(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def half_mirrored(canvas: Canvas, chance: Chance) -> Canvas:
-    """One half stands twice, once mirrored."""
+    """Replace one half by the mirror image of the other."""
     x, y = grid(canvas.size)
     middle = canvas.size[0] * chance.uniform(0.4, 0.6)
     return _rearranged(canvas, np.where(x < middle, x, 2 * middle - x), y)
 
 
 def halves_slid(canvas: Canvas, chance: Chance) -> Canvas:
-    """Cut along a slant, one part slid along the cut."""
+    """Cut along a slanted line, and slide one part along it."""
     x, y = grid(canvas.size)
     width, height = canvas.size
     slope, slide = chance.signed(0, 1.2), chance.signed(0.05, chance.level(0.08, 0.3)) * height
@@ -98,7 +98,7 @@ def halves_slid(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def rows_torn(canvas: Canvas, chance: Chance) -> Canvas:
-    """Groups of rows jump aside, as in a broken video."""
+    """Shift groups of rows, as in a broken video."""
     x, y = grid(canvas.size)
     ends = np.sort(chance.rng.uniform(0, canvas.size[1], round(chance.level(4, 24))))
     shifts = chance.rng.standard_normal(len(ends) + 1) * chance.level(0.01, 0.1) * canvas.size[0]
@@ -106,7 +106,7 @@ def rows_torn(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def blocks_jittered(canvas: Canvas, chance: Chance) -> Canvas:
-    """Each block shows what lies a little beside it, as frosted glass bricks do."""
+    """Shift blocks slightly, like frosted glass bricks."""
     x, y = grid(canvas.size)
     side = chance.uniform(0.08, 0.2) * max(canvas.size)
     columns, rows = (int(length / side) + 1 for length in canvas.size)
@@ -116,7 +116,7 @@ def blocks_jittered(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def fanned(canvas: Canvas, chance: Chance) -> Canvas:
-    """Panels side by side, each turned a little, as photographs in a hand."""
+    """Rotate panels slightly, like photographs in a hand."""
     count = chance.integer(2, 4)
     width, height = canvas.size
     x, y = grid((width, height))
@@ -131,7 +131,7 @@ def fanned(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def halves_swapped(canvas: Canvas, chance: Chance) -> Canvas:
-    """What was right is left, or what was below above."""
+    """Swap left and right, or top and bottom."""
     x, y = grid(canvas.size)
     width, height = canvas.size
     if chance.rng.random() < 0.5:

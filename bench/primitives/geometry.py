@@ -1,4 +1,4 @@
-"""Turned, cut, stretched, seen from aside: one transform with perspective describes what was done."""
+"""Rotation, cropping, stretching and perspective: one perspective transform describes the change."""
 
 import math
 
@@ -10,7 +10,7 @@ from indexer.layout.single_thread import cv2
 
 
 def _turned(canvas: Canvas, degrees: float) -> Canvas:
-    """By any angle, all of it kept."""
+    """Rotate by any angle without cropping."""
     width, height = canvas.size
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     size = round(abs(width * cosine) + abs(height * sine)), round(abs(width * sine) + abs(height * cosine))
@@ -21,17 +21,17 @@ def _turned(canvas: Canvas, degrees: float) -> Canvas:
 
 
 def turned_little(canvas: Canvas, chance: Chance) -> Canvas:
-    """By less than a hand notices."""
+    """Rotate slightly."""
     return _turned(canvas, chance.signed(0.5, chance.level(1, 8)))
 
 
 def turned_far(canvas: Canvas, chance: Chance) -> Canvas:
-    """By any angle."""
+    """Rotate by a large angle."""
     return _turned(canvas, chance.signed(8, chance.level(20, 175)))
 
 
 def turned_inside(canvas: Canvas, chance: Chance) -> Canvas:
-    """Turned, and the corners cut off."""
+    """Rotate, and crop the corners."""
     width, height = canvas.size
     degrees = chance.signed(2, chance.level(4, 25))
     turned = _turned(canvas, degrees)
@@ -42,23 +42,23 @@ def turned_inside(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def quarter_turned(canvas: Canvas, chance: Chance) -> Canvas:
-    """By one, two or three right angles."""
+    """Rotate by one, two or three right angles."""
     times = chance.integer(1, 3)
     return Canvas(np.rot90(canvas.pixels, times).copy(), np.rot90(canvas.origin, times).copy())
 
 
 def mirrored(canvas: Canvas, _: Chance) -> Canvas:
-    """Left becomes right."""
+    """Mirror horizontally."""
     return Canvas(canvas.pixels[:, ::-1].copy(), canvas.origin[:, ::-1].copy())
 
 
 def upside_down(canvas: Canvas, _: Chance) -> Canvas:
-    """Top becomes bottom, as in water."""
+    """Mirror vertically, like a reflection in water."""
     return Canvas(canvas.pixels[::-1].copy(), canvas.origin[::-1].copy())
 
 
 def sheared(canvas: Canvas, chance: Chance) -> Canvas:
-    """Slanted."""
+    """Shear."""
     width, height = canvas.size
     slant = chance.signed(0.03, chance.level(0.08, 0.5))
     matrix = np.array([[1, slant, max(0, -slant * height)], [0, 1, 0], [0, 0, 1.0]])
@@ -66,7 +66,7 @@ def sheared(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def seen_from_aside(canvas: Canvas, chance: Chance) -> Canvas:
-    """Each corner moved inwards."""
+    """Move each corner inwards."""
     width, height = canvas.size
     most = chance.level(0.05, 0.38)
     inward = chance.rng.uniform(0, most, (4, 2))
@@ -74,7 +74,7 @@ def seen_from_aside(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def tilted(canvas: Canvas, chance: Chance) -> Canvas:
-    """One side farther away, as a page on a table."""
+    """Tilt one side away, like a page on a table."""
     width, height = canvas.size
     near, squeeze = chance.level(0.05, 0.35), chance.level(0.95, 0.5)
     to = np.array([[near, 1 - squeeze], [1 - near, 1 - squeeze], [1, 1], [0, 1]]) * (width, height)
@@ -90,7 +90,7 @@ def _onto(canvas: Canvas, corners: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def stretched(canvas: Canvas, chance: Chance) -> Canvas:
-    """Other proportions."""
+    """Change the proportions."""
     factor = chance.level(1.08, 2.2)
     width, height = canvas.size
     return (
@@ -99,7 +99,7 @@ def stretched(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def cut_sides(canvas: Canvas, chance: Chance) -> Canvas:
-    """A part of two sides is missing."""
+    """Crop two sides."""
     width, height = canvas.size
     share = chance.level(0.05, 0.6)
     x, y = chance.rng.random(2) * share
@@ -109,7 +109,7 @@ def cut_sides(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def cut_out(canvas: Canvas, chance: Chance) -> Canvas:
-    """A rectangle anywhere; a tenth of the area at most strength."""
+    """Crop to a rectangle; a tenth of the area at full strength."""
     width, height = canvas.size
     across, down = (math.sqrt(chance.level(0.9, 0.1)) * chance.uniform(0.85, 1.15) for _ in range(2))
     across, down = min(1, across), min(1, down)
@@ -118,7 +118,7 @@ def cut_out(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def strip_kept(canvas: Canvas, chance: Chance) -> Canvas:
-    """A banner: a wide strip of it."""
+    """Crop to a wide strip, like a banner."""
     width, height = canvas.size
     share = chance.level(0.7, 0.3)
     top = chance.uniform(0, 1 - share) * height
@@ -126,10 +126,10 @@ def strip_kept(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def shrunk(canvas: Canvas, chance: Chance) -> Canvas:
-    """A smaller picture, 96 pixels at the least."""
+    """Shrink, to at least 96 pixels."""
     return canvas.scaled(max(96 / max(canvas.size), chance.level(0.8, 0.15)))
 
 
 def enlarged(canvas: Canvas, chance: Chance) -> Canvas:
-    """More pixels, no more details."""
+    """Enlarge without adding detail."""
     return canvas.scaled(min(1600 / max(canvas.size), chance.level(1.2, 3)))

@@ -1,4 +1,4 @@
-"""Something large in front of it."""
+"""Occlusion by a large object."""
 
 import numpy as np
 
@@ -8,23 +8,23 @@ from indexer.layout.single_thread import cv2
 
 
 def plain_box(canvas: Canvas, chance: Chance) -> Canvas:
-    """A field of one colour."""
+    """Cover with a single-colour box."""
     return canvas.covered(chance.colour(), shapes.any_box(canvas.size, chance, chance.level(0.15, 0.6)))
 
 
 def object_before(canvas: Canvas, chance: Chance) -> Canvas:
-    """A figure out of another photograph."""
+    """Cover with a shape cut out of another photograph."""
     mask = shapes.soft(shapes.blob(canvas.size, chance, chance.level(0.15, 0.6)), 1.5)
     return canvas.covered(chance.other(canvas.size), mask)
 
 
 def picture_before(canvas: Canvas, chance: Chance) -> Canvas:
-    """Another picture lies on it."""
+    """Cover with another picture."""
     return canvas.covered(chance.other(canvas.size), shapes.any_box(canvas.size, chance, chance.level(0.2, 0.6)))
 
 
 def bars(canvas: Canvas, chance: Chance) -> Canvas:
-    """Behind bars or blinds."""
+    """Cover with bars or blinds."""
     x, y = grid(canvas.size)
     angle, step = chance.uniform(0, np.pi), chance.uniform(0.06, 0.2) * max(canvas.size)
     along = (x * np.cos(angle) + y * np.sin(angle)) % step
@@ -32,7 +32,7 @@ def bars(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def mesh(canvas: Canvas, chance: Chance) -> Canvas:
-    """Behind a fence."""
+    """Cover with a fence."""
     x, y = grid(canvas.size)
     step = chance.uniform(0.04, 0.1) * max(canvas.size)
     thick = step * chance.level(0.1, 0.3)
@@ -41,7 +41,7 @@ def mesh(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def pixelated_part(canvas: Canvas, chance: Chance) -> Canvas:
-    """A part made unrecognisable by large pixels."""
+    """Pixelate a part beyond recognition."""
     width, height = canvas.size
     cells = round(chance.level(20, 10))
     coarse = cv2.resize(
@@ -53,13 +53,13 @@ def pixelated_part(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def blurred_part(canvas: Canvas, chance: Chance) -> Canvas:
-    """A part made unrecognisable by blur."""
+    """Blur a part beyond recognition."""
     soft = cv2.GaussianBlur(canvas.pixels, (0, 0), 0.03 * max(canvas.size))
     return canvas.covered(soft, shapes.blob(canvas.size, chance, chance.level(0.2, 0.6)))
 
 
 def holes(canvas: Canvas, chance: Chance) -> Canvas:
-    """Many pieces are missing."""
+    """Remove many pieces."""
     mask = np.zeros(canvas.pixels.shape[:2], np.float32)
     for _ in range(round(chance.level(6, 25))):
         mask = np.maximum(mask, shapes.any_box(canvas.size, chance, 0.02))
@@ -67,12 +67,12 @@ def holes(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def text_block(canvas: Canvas, chance: Chance) -> Canvas:
-    """A block of text over a part of it."""
+    """Cover a part with a block of text."""
     return canvas.covered(shapes.page(canvas.size, chance), shapes.any_box(canvas.size, chance, chance.level(0.2, 0.6)))
 
 
 def leaves(canvas: Canvas, chance: Chance) -> Canvas:
-    """Behind leaves."""
+    """Cover with leaves."""
     cover = chance.field(canvas.size, chance.integer(8, 16))
     mask = np.asarray(cover > np.quantile(cover, 1 - chance.level(0.2, 0.55)), np.float32)
     return canvas.covered(chance.colour() * 0.5 + chance.rng.standard_normal(canvas.pixels.shape) * 18, mask)

@@ -1,4 +1,4 @@
-"""Something laid over it that leaves most of it to be seen."""
+"""Overlays that leave most of the picture visible."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from bench.primitives.canvas import Canvas, Chance, grid
 
 
 def caption_below(canvas: Canvas, chance: Chance) -> Canvas:
-    """Words on a bar that is added below."""
+    """Add a caption bar below."""
     bar = round(chance.level(0.1, 0.35) * canvas.size[1])
     ground = chance.colour()
     framed = shapes.expanded(canvas, 0, 0, 0, bar, ground)
@@ -19,7 +19,7 @@ def caption_below(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def large_words(canvas: Canvas, chance: Chance) -> Canvas:
-    """Words across the picture."""
+    """Add large words across the picture."""
     plane = shapes.words(
         canvas.size, chance, canvas.size[1] * chance.level(0.08, 0.28), count=3, lines=chance.integer(1, 3)
     )
@@ -27,7 +27,7 @@ def large_words(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def words_tiled(canvas: Canvas, chance: Chance) -> Canvas:
-    """A pale watermark everywhere."""
+    """Tile a pale watermark."""
     tile = shapes.words((round(canvas.size[0] / 3), round(canvas.size[1] / 6)), chance, canvas.size[1] / 14, count=2)
     rows, columns = canvas.size[1] // tile.shape[0] + 1, canvas.size[0] // tile.shape[1] + 1
     plane = np.tile(tile, (rows, columns))[: canvas.size[1], : canvas.size[0]]
@@ -35,7 +35,7 @@ def words_tiled(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def logo(canvas: Canvas, chance: Chance) -> Canvas:
-    """A mark in a corner."""
+    """Add a logo in a corner."""
     side = chance.level(0.1, 0.3)
     x, y = (
         chance.uniform(side / 2, side) if chance.rng.random() < 0.5 else 1 - chance.uniform(side / 2, side)
@@ -48,7 +48,7 @@ def logo(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def framed(canvas: Canvas, chance: Chance) -> Canvas:
-    """A frame around it, of two colours."""
+    """Add a frame of two colours."""
     for share in (chance.level(0.02, 0.15), chance.level(0.01, 0.06)):
         margin = round(share * max(canvas.size))
         canvas = shapes.expanded(canvas, margin, margin, margin, margin, chance.colour())
@@ -56,13 +56,13 @@ def framed(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def textured_frame(canvas: Canvas, chance: Chance) -> Canvas:
-    """A frame in which something is to be seen."""
+    """Add a frame made of another picture."""
     margin = round(chance.level(0.04, 0.2) * max(canvas.size))
     return canvas.on(chance.other((canvas.size[0] + 2 * margin, canvas.size[1] + 2 * margin)), margin, margin)
 
 
 def stickers(canvas: Canvas, chance: Chance) -> Canvas:
-    """Round marks of one colour each."""
+    """Add single-colour round stickers."""
     for _ in range(round(chance.level(2, 12))):
         centre, radius = chance.rng.random(2), chance.uniform(0.03, 0.09)
         size = radius * canvas.size[1] / canvas.size[0], radius
@@ -71,21 +71,21 @@ def stickers(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def veil(canvas: Canvas, chance: Chance) -> Canvas:
-    """A half transparent band with words."""
+    """Add a translucent band with words."""
     top, share = chance.uniform(0, 0.6), chance.level(0.15, 0.4)
     band = canvas.covered(chance.colour(), shapes.box(canvas.size, 0, top, 1, top + share) * 0.55)
     return band.covered(np.full(3, 255.0), shapes.words(canvas.size, chance, canvas.size[1] * share * 0.4))
 
 
 def grid_lines(canvas: Canvas, chance: Chance) -> Canvas:
-    """A net of thin lines."""
+    """Add a grid of thin lines."""
     x, y = grid(canvas.size)
     step, thick = chance.uniform(0.04, 0.12) * max(canvas.size), chance.level(1, 5)
     return canvas.covered(chance.colour(), np.asarray((x % step < thick) | (y % step < thick), np.float32))
 
 
 def scribbled(canvas: Canvas, chance: Chance) -> Canvas:
-    """Drawn over by hand."""
+    """Add scribbles."""
     for _ in range(round(chance.level(1, 4))):
         thick = max(2, round(chance.uniform(0.004, 0.02) * max(canvas.size)))
         canvas = canvas.covered(chance.colour(), shapes.scribble(canvas.size, chance, thick))
@@ -93,7 +93,7 @@ def scribbled(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def lights(canvas: Canvas, chance: Chance) -> Canvas:
-    """Bright discs, as filters add."""
+    """Add bright discs, like light filters."""
     for _ in range(round(chance.level(6, 40))):
         centre, radius = chance.rng.random(2), chance.uniform(0.02, 0.08)
         disc = shapes.ellipse(canvas.size, (centre[0], centre[1]), (radius, radius * canvas.size[0] / canvas.size[1]))
@@ -102,17 +102,17 @@ def lights(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def scratches(canvas: Canvas, chance: Chance) -> Canvas:
-    """Thin bright lines of old film."""
+    """Add the thin bright scratches of old film."""
     return canvas.covered(np.full(3, 230.0), shapes.lines(canvas.size, chance, round(chance.level(10, 90)), 1))
 
 
 def blended(canvas: Canvas, chance: Chance) -> Canvas:
-    """Another picture shines through: a double exposure."""
+    """Blend with another picture, like a double exposure."""
     share = chance.level(0.15, 0.5)
     return canvas.painted(canvas.pixels * (1 - share) + chance.other(canvas.size) * share)
 
 
 def snow(canvas: Canvas, chance: Chance) -> Canvas:
-    """Flakes or rain."""
+    """Add snowflakes or rain."""
     noise = shapes.soft(np.asarray(chance.rng.random(canvas.pixels.shape[:2]) < 0.004, np.float32), 1.6)
     return canvas.covered(np.full(3, 250.0), np.clip(noise * chance.level(8, 30), 0, 1))

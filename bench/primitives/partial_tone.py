@@ -1,4 +1,4 @@
-"""Other tones in a part of the picture only, or everywhere in another degree."""
+"""Tone changes in a part of the picture, or to a varying degree."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ def _where(canvas: Canvas, changed: Canvas, share: Plane | NDArray[np.bool_]) ->
 
 
 def _half(canvas: Canvas, chance: Chance) -> NDArray[np.bool_]:
-    """What lies on one side of a straight line through the middle third."""
+    """Return a mask of one side of a straight line through the middle third."""
     x, y = grid(canvas.size)
     angle = chance.uniform(0, 2 * np.pi)
     along = (x / canvas.size[0] - 0.5) * np.cos(angle) + (y / canvas.size[1] - 0.5) * np.sin(angle)
@@ -26,17 +26,17 @@ def _any_tone(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def half_negative(canvas: Canvas, chance: Chance) -> Canvas:
-    """One side with all tones the other way round."""
+    """Invert one side."""
     return _where(canvas, tone.negative(canvas, chance), _half(canvas, chance))
 
 
 def half_toned(canvas: Canvas, chance: Chance) -> Canvas:
-    """One side in other tones, as before and after."""
+    """Change the tones of one side, like before and after."""
     return _where(canvas, _any_tone(canvas, chance), _half(canvas, chance))
 
 
 def strips_toned(canvas: Canvas, chance: Chance) -> Canvas:
-    """Strips, each in other tones: a test print."""
+    """Change the tones of each strip, like a test print."""
     x, _ = grid(canvas.size)
     count = chance.integer(3, 6)
     result = canvas
@@ -46,14 +46,14 @@ def strips_toned(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def chequered(canvas: Canvas, chance: Chance) -> Canvas:
-    """Every second field in other tones."""
+    """Change the tones of every second square."""
     x, y = grid(canvas.size)
     side = chance.uniform(0.08, 0.3) * max(canvas.size)
     return _where(canvas, _any_tone(canvas, chance), (x // side + y // side) % 2 == 0)
 
 
 def light_from_aside(canvas: Canvas, chance: Chance) -> Canvas:
-    """Darker from one side to the other."""
+    """Darken gradually from one side to the other."""
     x, y = grid(canvas.size)
     angle = chance.uniform(0, 2 * np.pi)
     along = (x / canvas.size[0] - 0.5) * np.cos(angle) + (y / canvas.size[1] - 0.5) * np.sin(angle)
@@ -61,14 +61,14 @@ def light_from_aside(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def vignette(canvas: Canvas, chance: Chance) -> Canvas:
-    """Dark corners."""
+    """Darken the corners."""
     x, y = grid(canvas.size)
     radius = np.hypot(x / canvas.size[0] - 0.5, y / canvas.size[1] - 0.5)
     return canvas.painted(canvas.pixels * np.clip(1 - chance.level(0.8, 2.6) * radius**2, 0, 1)[..., None])
 
 
 def spotlight(canvas: Canvas, chance: Chance) -> Canvas:
-    """One place lit, the rest in the dark."""
+    """Light one spot, and darken the rest."""
     x, y = grid(canvas.size)
     at = chance.uniform(0.3, 0.7), chance.uniform(0.3, 0.7)
     near = np.exp(-((x / canvas.size[0] - at[0]) ** 2 + (y / canvas.size[1] - at[1]) ** 2) / chance.uniform(0.03, 0.12))
@@ -76,32 +76,32 @@ def spotlight(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def light_leak(canvas: Canvas, chance: Chance) -> Canvas:
-    """Coloured light over a part, as old film has."""
+    """Add coloured light to a part, like a light leak of old film."""
     light = np.clip(chance.field(canvas.size, 3), 0, 1)[..., None] * chance.level(80, 260)
     return canvas.painted(canvas.pixels + light * chance.colour() / 255)
 
 
 def shade_recoloured(canvas: Canvas, chance: Chance) -> Canvas:
-    """What is brighter than a limit gets another colour: a new sky."""
+    """Recolour everything above a brightness, like a replaced sky."""
     lightness = canvas.pixels @ tone.GREY
     share = 1 / (1 + np.exp(-(lightness - chance.uniform(110, 190)) / 12))
     return _where(canvas, canvas.painted((lightness[..., None] / 255) ** 0.7 * (80 + chance.colour())), share)
 
 
 def shadow_across(canvas: Canvas, chance: Chance) -> Canvas:
-    """The shadow of something falls on it, with a hard edge."""
+    """Cast a hard-edged shadow."""
     dark = chance.field(canvas.size, 3) > chance.uniform(-0.1, 0.2)
     return _where(canvas, canvas.painted(canvas.pixels * chance.level(0.7, 0.2)), dark)
 
 
 def blotched(canvas: Canvas, chance: Chance) -> Canvas:
-    """Brightness and colour by a smooth field."""
+    """Vary brightness and colour by a smooth field."""
     fields = np.stack([chance.field(canvas.size, chance.integer(2, 6)) for _ in range(3)], axis=2)
     return canvas.painted(canvas.pixels * (1 + chance.level(0.2, 0.9) * fields))
 
 
 def frosted_part(canvas: Canvas, chance: Chance) -> Canvas:
-    """A part seen through coloured glass."""
+    """Show a part through coloured glass."""
     x, y = grid(canvas.size)
     left, top = chance.uniform(0, 0.5) * canvas.size[0], chance.uniform(0, 0.5) * canvas.size[1]
     share = chance.level(0.3, 0.7)

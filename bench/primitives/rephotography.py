@@ -1,4 +1,4 @@
-"""Printed, shown on a screen, scanned or photographed again."""
+"""Reproduction by printing, screens, scanning and photography."""
 
 import math
 
@@ -14,7 +14,7 @@ def _blurred(canvas: Canvas, sigma: float) -> Canvas:
 
 
 def moire(canvas: Canvas, chance: Chance) -> Canvas:
-    """Two fine screens across each other."""
+    """Add moiré of two fine screens."""
     x, y = grid(canvas.size)
     lines = np.zeros_like(x)
     for pitch in (chance.uniform(2, 3.5), chance.uniform(2.5, 5)):
@@ -24,13 +24,13 @@ def moire(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def screen_photo(canvas: Canvas, chance: Chance) -> Canvas:
-    """A camera before a screen."""
-    shown = moire(geometry.seen_from_aside(canvas, chance), chance)
-    return glare(_blurred(shown, chance.uniform(0.5, 1.3)), chance).painted(shown.pixels * 0.8 + 22)
+    """Photograph a screen."""
+    photo = moire(geometry.seen_from_aside(canvas, chance), chance)
+    return glare(_blurred(photo, chance.uniform(0.5, 1.3)), chance).painted(photo.pixels * 0.8 + 22)
 
 
 def halftone(canvas: Canvas, chance: Chance) -> Canvas:
-    """Printed in dots of three colours."""
+    """Print in halftone dots of three colours."""
     x, y = grid(canvas.size)
     pitch, inks = chance.level(2.6, 6), []
     for channel, degrees in enumerate((15, 75, 45)):
@@ -42,20 +42,20 @@ def halftone(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def newspaper(canvas: Canvas, chance: Chance) -> Canvas:
-    """Coarse black dots on yellowed paper."""
+    """Print in coarse black dots on yellowed paper."""
     dotted = halftone(canvas.painted(np.repeat(canvas.pixels.mean(axis=2, keepdims=True), 3, axis=2)), chance)
     return dotted.painted(dotted.pixels.mean(axis=2, keepdims=True) * np.array([0.92, 0.89, 0.8]))
 
 
 def paper(canvas: Canvas, chance: Chance) -> Canvas:
-    """The fibres and the colour of paper."""
+    """Add the fibres and the colour of paper."""
     fibres = chance.rng.standard_normal(canvas.pixels.shape[:2]).astype(np.float32)
     rough = cv2.GaussianBlur(fibres, (0, 0), 1.5)[..., None] * chance.level(8, 45)
     return canvas.painted((canvas.pixels * 0.9 + 20) * np.array([1, 0.97, 0.9]) + rough)
 
 
 def glare(canvas: Canvas, chance: Chance) -> Canvas:
-    """A lamp reflected in glass."""
+    """Add the reflection of a lamp in glass."""
     x, y = grid(canvas.size)
     at = chance.uniform(0.1, 0.9) * canvas.size[0], chance.uniform(0.1, 0.9) * canvas.size[1]
     near = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (chance.level(0.01, 0.12) * canvas.size[0] * canvas.size[1]))
@@ -63,13 +63,13 @@ def glare(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def behind_glass(canvas: Canvas, chance: Chance) -> Canvas:
-    """A room reflected in the glass before it."""
+    """Add the reflection of a room in glass."""
     room = cv2.GaussianBlur(chance.other(canvas.size), (0, 0), 4)
     return canvas.painted(canvas.pixels * 0.85 + room * chance.level(0.15, 0.5))
 
 
 def crumpled(canvas: Canvas, chance: Chance) -> Canvas:
-    """Paper that was crushed: displaced a little, lit unevenly."""
+    """Crumple: displace slightly and light unevenly."""
     height = chance.field(canvas.size, chance.integer(6, 14))
     slope_y, slope_x = np.gradient(cv2.GaussianBlur(height, (0, 0), 2))
     factor = max(canvas.size) * chance.level(0.05, 0.25)
@@ -79,21 +79,21 @@ def crumpled(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def hand_held(canvas: Canvas, chance: Chance) -> Canvas:
-    """A print in a hand: seen from aside, unevenly lit, a little blurred, noisy."""
-    shown = geometry.seen_from_aside(canvas, chance)
-    light = 1 + 0.4 * chance.field(shown.size, 2)[..., None]
-    noise = chance.rng.standard_normal(shown.pixels.shape) * chance.level(3, 14)
-    return _blurred(shown.painted(shown.pixels * light * chance.uniform(0.7, 1.1) + noise), chance.level(0.5, 1.8))
+    """Photograph a hand-held print: perspective, uneven light, slight blur, noise."""
+    tilted = geometry.seen_from_aside(canvas, chance)
+    light = 1 + 0.4 * chance.field(tilted.size, 2)[..., None]
+    noise = chance.rng.standard_normal(tilted.pixels.shape) * chance.level(3, 14)
+    return _blurred(tilted.painted(tilted.pixels * light * chance.uniform(0.7, 1.1) + noise), chance.level(0.5, 1.8))
 
 
 def projected(canvas: Canvas, chance: Chance) -> Canvas:
-    """On a canvas in a room that isn't dark."""
+    """Project onto a screen in a room that is not dark."""
     flat = canvas.painted(canvas.pixels * chance.level(0.7, 0.35) + chance.level(30, 90))
     return _blurred(geometry.tilted(flat, chance), 1)
 
 
 def fax(canvas: Canvas, chance: Chance) -> Canvas:
-    """Black or white by each neighbourhood, at low resolution."""
+    """Fax: threshold by neighbourhood at low resolution."""
     grey = cv2.cvtColor(canvas.pixels, cv2.COLOR_RGB2GRAY)
     side = max(11, round(max(canvas.size) * 0.03) | 1)
     ink = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, side, chance.level(2, 8))
@@ -101,7 +101,7 @@ def fax(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def woven(canvas: Canvas, chance: Chance) -> Canvas:
-    """Printed on cloth whose threads are seen."""
+    """Print on cloth with visible threads."""
     x, y = grid(canvas.size)
     pitch = chance.uniform(3, 7)
     threads = 1 + chance.level(0.08, 0.35) * np.sin(2 * math.pi * x / pitch) * np.sin(2 * math.pi * y / pitch)
@@ -109,7 +109,7 @@ def woven(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def photocopied(canvas: Canvas, chance: Chance) -> Canvas:
-    """Grey, hard, with specks and a dark edge."""
+    """Photocopy: grey and high contrast, with specks."""
     grey = canvas.pixels.mean(axis=2)
     hard = 255 / (1 + np.exp(-(grey - chance.uniform(100, 140)) / chance.level(40, 16)))
     specks = shapes.soft(np.asarray(chance.rng.random(grey.shape) < 0.001, np.float32), 1) * 600

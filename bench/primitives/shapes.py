@@ -1,4 +1,4 @@
-"""Shapes and words, as planes of how much is seen: what other primitives lay over, cut out with or hide behind."""
+"""Shapes and words as opacity masks, used by other primitives as overlays, cut-outs and covers."""
 
 import random
 
@@ -12,21 +12,21 @@ from indexer.layout.single_thread import cv2
 
 
 def ellipse(size: tuple[int, int], centre: tuple[float, float], radii: tuple[float, float]) -> Plane:
-    """1 inside; centre and radii as shares of the sides."""
+    """Return a mask with 1 inside an ellipse. Centre and radii are shares of the sides."""
     x, y = grid(size)
     across, down = (x / size[0] - centre[0]) / radii[0], (y / size[1] - centre[1]) / radii[1]
     return np.asarray(across**2 + down**2 <= 1, np.float32)
 
 
 def box(size: tuple[int, int], left: float, top: float, right: float, bottom: float) -> Plane:
-    """1 inside; edges as shares of the sides."""
+    """Return a mask with 1 inside a box. Edges are shares of the sides."""
     x, y = grid(size)
     inside = (x >= left * size[0]) & (x < right * size[0]) & (y >= top * size[1]) & (y < bottom * size[1])
     return np.asarray(inside, np.float32)
 
 
 def any_box(size: tuple[int, int], chance: Chance, area: float) -> Plane:
-    """A rectangle anywhere, with a share of the area."""
+    """Return a random rectangle with a share of the area."""
     across = min(0.95, np.sqrt(area) * chance.uniform(0.7, 1.4))
     down = min(0.95, area / across)
     left, top = chance.uniform(0, 1 - across), chance.uniform(0, 1 - down)
@@ -34,7 +34,7 @@ def any_box(size: tuple[int, int], chance: Chance, area: float) -> Plane:
 
 
 def blob(size: tuple[int, int], chance: Chance, area: float) -> Plane:
-    """A smooth figure of any form around a place, with about a share of the area."""
+    """Return a smooth irregular shape with about a share of the area."""
     x, y = grid(size)
     at = chance.uniform(0.3, 0.7), chance.uniform(0.3, 0.7)
     near = -np.hypot(x / size[0] - at[0], y / size[1] - at[1]) + 0.15 * chance.field(size, 5)
@@ -42,7 +42,7 @@ def blob(size: tuple[int, int], chance: Chance, area: float) -> Plane:
 
 
 def polygon(size: tuple[int, int], chance: Chance, corners: int, reach: float) -> Plane:
-    """A star-like figure around the middle."""
+    """Return a star-like shape around the centre."""
     angles = np.sort(chance.rng.uniform(0, 2 * np.pi, corners))
     radii = chance.rng.uniform(0.6, 1, corners) * reach
     points = np.stack([0.5 + radii * np.cos(angles), 0.5 + radii * np.sin(angles)], axis=1) * size
@@ -52,12 +52,12 @@ def polygon(size: tuple[int, int], chance: Chance, corners: int, reach: float) -
 
 
 def soft(plane: Plane, sigma: float) -> Plane:
-    """The same with a soft edge."""
+    """Soften the edges."""
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma)) if sigma > 0 else plane
 
 
 def words(size: tuple[int, int], chance: Chance, height: float, *, count: int = 4, lines: int = 1) -> Plane:
-    """Lines of words in the middle of a plane; height of a line in pixels."""
+    """Return lines of words in the middle of a mask. The line height is in pixels."""
     picture = Image.new("L", size)
     draw, face = ImageDraw.Draw(picture), font(height)
     top = (size[1] - lines * height * 1.2) / 2
@@ -68,7 +68,7 @@ def words(size: tuple[int, int], chance: Chance, height: float, *, count: int = 
 
 
 def page(size: tuple[int, int], chance: Chance) -> Pixels:
-    """A page of text, light or dark."""
+    """Return a page of text, light or dark."""
     dark = chance.rng.random() < 0.4
     picture = Image.new("RGB", size, (24, 26, 30) if dark else (250, 250, 248))
     draw, height = ImageDraw.Draw(picture), chance.integer(11, 18)
@@ -84,7 +84,7 @@ def _sentence(chance: Chance, count: int) -> str:
 
 
 def lines(size: tuple[int, int], chance: Chance, count: int, thick: int) -> Plane:
-    """Strokes of any direction."""
+    """Return strokes in random directions."""
     plane = np.zeros(size[::-1], np.uint8)
     for _ in range(count):
         points = (chance.rng.random((2, 2)) * size).astype(int).tolist()
@@ -93,7 +93,7 @@ def lines(size: tuple[int, int], chance: Chance, count: int, thick: int) -> Plan
 
 
 def scribble(size: tuple[int, int], chance: Chance, thick: int) -> Plane:
-    """One long bent stroke."""
+    """Return one long curved stroke."""
     steps = chance.rng.standard_normal((60, 2)).cumsum(axis=0)
     path = (steps - steps.min(axis=0)) / np.maximum(1e-6, np.ptp(steps, axis=0)) * size
     plane = np.zeros(size[::-1], np.uint8)
@@ -102,7 +102,7 @@ def scribble(size: tuple[int, int], chance: Chance, thick: int) -> Plane:
 
 
 def expanded(canvas: Canvas, left: int, top: int, right: int, bottom: int, colour: NDArray[np.floating]) -> Canvas:
-    """On a larger ground of one colour; margins in pixels."""
+    """Add single-colour margins in pixels."""
     width, height = canvas.size
     back = np.empty((height + top + bottom, width + left + right, 3), np.uint8)
     back[:] = np.clip(colour, 0, 255)
@@ -110,14 +110,14 @@ def expanded(canvas: Canvas, left: int, top: int, right: int, bottom: int, colou
 
 
 def filling(canvas: Canvas, width: int, height: int) -> Canvas:
-    """Cut to the proportions of a tile."""
+    """Crop to the proportions of a tile, and resize to it."""
     large = canvas.scaled(max(width / canvas.size[0], height / canvas.size[1]))
     left, top = (large.size[0] - width) / 2, (large.size[1] - height) / 2
     return large.cut(left, top, left + width, top + height).resized(width, height)
 
 
 def sheet(canvas: Canvas, chance: Chance, columns: int, rows: int, tile: tuple[int, int], gutter: int) -> Canvas:
-    """One tile of a sheet; others fill the rest."""
+    """Place the work on a tile of a sheet, with other pictures on the rest."""
     size = columns * (tile[0] + gutter) + gutter, rows * (tile[1] + gutter) + gutter
     back = np.empty((size[1], size[0], 3), np.uint8)
     back[:] = chance.colour()

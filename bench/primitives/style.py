@@ -1,4 +1,4 @@
-"""Drawn, painted or cut anew by classical means: what was shown stays where it was, its pixels don't."""
+"""Classical style filters: the content keeps its position, but all pixels change."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def _repeated(grey: np.ndarray) -> np.ndarray:
 
 
 def cartoon(canvas: Canvas, chance: Chance) -> Canvas:
-    """Flat colours with dark outlines."""
+    """Draw flat colours with dark outlines."""
     flat = canvas.pixels
     for _ in range(round(chance.level(1, 4))):
         flat = cv2.bilateralFilter(flat, 9, 60, 7)
@@ -27,38 +27,38 @@ def cartoon(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def pencil(canvas: Canvas, chance: Chance) -> Canvas:
-    """Lines on white by dividing by its own blur."""
+    """Draw lines on white, by division by the blurred picture."""
     grey = _grey(canvas).astype(np.float64)
     soft = cv2.GaussianBlur(255 - grey, (0, 0), chance.level(8, 3))
     return canvas.painted(_repeated(np.clip(grey / np.maximum(1, 255 - soft) * 255, 0, 255)))
 
 
 def outlines(canvas: Canvas, chance: Chance) -> Canvas:
-    """Nothing but edges."""
+    """Keep only edges."""
     edges = cv2.Canny(cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(1, 2)), 50, 130)
     return canvas.painted(_repeated(255 - cv2.dilate(edges, np.ones((2, 2)))))
 
 
 def woodcut(canvas: Canvas, chance: Chance) -> Canvas:
-    """Two tones."""
+    """Reduce to two tones."""
     grey = cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(1, 3))
     return canvas.painted(_repeated(np.where(grey > np.median(grey), 240, 20)))
 
 
 def emboss(canvas: Canvas, chance: Chance) -> Canvas:
-    """A relief lit from aside."""
+    """Emboss, with light from the side."""
     grey = cv2.GaussianBlur(_grey(canvas), (0, 0), chance.level(0.8, 2)).astype(np.float64)
     return canvas.painted(_repeated(128 + (grey - np.roll(grey, (2, 2), (0, 1))) * chance.level(2, 5)))
 
 
 def oil(canvas: Canvas, chance: Chance) -> Canvas:
-    """Broad strokes: medians with posterised colours."""
+    """Paint in broad strokes: medians with posterised colours."""
     soft = cv2.medianBlur(canvas.pixels, 2 * round(chance.level(2, 6)) + 1)
     return canvas.painted(cv2.medianBlur((soft // 24 * 24 + 12).astype(np.uint8), 5))
 
 
 def watercolour(canvas: Canvas, chance: Chance) -> Canvas:
-    """Smoothed, paler, on rough paper (edge-preserving filter of Gastal and Oliveira, 2011)."""
+    """Smooth and pale, on rough paper (edge-preserving filter of Gastal and Oliveira, 2011)."""
     soft = cv2.edgePreservingFilter(
         canvas.pixels, flags=1, sigma_s=chance.level(20, 80), sigma_r=chance.level(0.3, 0.7)
     )
@@ -66,12 +66,12 @@ def watercolour(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def stylised(canvas: Canvas, chance: Chance) -> Canvas:
-    """OpenCV's own stylisation."""
+    """Apply OpenCV's stylisation."""
     return canvas.painted(cv2.stylization(canvas.pixels, sigma_s=chance.level(20, 80), sigma_r=0.5))
 
 
 def dotted(canvas: Canvas, chance: Chance) -> Canvas:
-    """Painted in dots."""
+    """Paint in dots."""
     x, y = grid(canvas.size)
     side = max(3, chance.level(0.006, 0.016) * max(canvas.size))
     shift = chance.rng.uniform(-0.3, 0.3, (2, int(canvas.size[1] / side) + 2, int(canvas.size[0] / side) + 2)) * side
@@ -79,14 +79,14 @@ def dotted(canvas: Canvas, chance: Chance) -> Canvas:
     centre_x, centre_y = (column + 0.5) * side + shift[0, row, column], (row + 0.5) * side + shift[1, row, column]
     near = np.hypot(x - centre_x, y - centre_y) < side * 0.55
     colours = cv2.GaussianBlur(canvas.pixels, (0, 0), side / 2)
-    taken = colours[
+    dot_colours = colours[
         np.clip(centre_y, 0, canvas.size[1] - 1).astype(int), np.clip(centre_x, 0, canvas.size[0] - 1).astype(int)
     ]
-    return canvas.painted(np.where(near[..., None], taken, 245))
+    return canvas.painted(np.where(near[..., None], dot_colours, 245))
 
 
 def mosaic(canvas: Canvas, chance: Chance) -> Canvas:
-    """Square stones with joints."""
+    """Show as a mosaic of square stones with joints."""
     x, y = grid(canvas.size)
     side = max(4, round(chance.level(0.008, 0.02) * max(canvas.size)))
     small = cv2.resize(
@@ -98,7 +98,7 @@ def mosaic(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def hatched(canvas: Canvas, chance: Chance) -> Canvas:
-    """Tones by crossed lines."""
+    """Hatch tones with crossed lines."""
     x, y = grid(canvas.size)
     grey, pitch = cv2.GaussianBlur(_grey(canvas), (0, 0), 1.5), chance.level(3, 6)
     ink = np.zeros_like(x, dtype=bool)
@@ -108,7 +108,7 @@ def hatched(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def painted_strokes(canvas: Canvas, chance: Chance) -> Canvas:
-    """Short strokes along the edges, drawn one over the other."""
+    """Paint short overlapping strokes along the edges."""
     grey = cv2.GaussianBlur(_grey(canvas), (0, 0), 3).astype(np.float32)
     angle = np.arctan2(cv2.Sobel(grey, cv2.CV_32F, 0, 1), cv2.Sobel(grey, cv2.CV_32F, 1, 0)) + np.pi / 2
     picture = cv2.GaussianBlur(canvas.pixels, (0, 0), 6)

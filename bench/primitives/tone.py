@@ -1,4 +1,4 @@
-"""Other tones and colours, everywhere alike."""
+"""Uniform changes of tones and colours."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,78 +23,78 @@ def _from_hsv(canvas: Canvas, values: NDArray[np.float64]) -> Canvas:
 
 
 def gamma(canvas: Canvas, chance: Chance) -> Canvas:
-    """Middle tones brighter or darker."""
+    """Change the middle tones."""
     exponent = chance.level(1.15, 2.6)
     return canvas.painted(255 * (_float(canvas) / 255) ** (exponent if chance.rng.random() < 0.5 else 1 / exponent))
 
 
 def contrast(canvas: Canvas, chance: Chance) -> Canvas:
-    """Flatter or harder."""
+    """Change the contrast."""
     factor = chance.level(1.2, 2.8)
     values = _float(canvas) - 128
     return canvas.painted(128 + values * (factor if chance.rng.random() < 0.5 else 1 / factor))
 
 
 def exposure(canvas: Canvas, chance: Chance) -> Canvas:
-    """Brighter, until lights are cut off, or darker."""
+    """Change the exposure, with clipping."""
     return canvas.painted(_float(canvas) * 2 ** chance.signed(0.2, chance.level(0.4, 1.5)))
 
 
 def saturation(canvas: Canvas, chance: Chance) -> Canvas:
-    """Garish or pale."""
+    """Change the saturation."""
     grey = (_float(canvas) @ GREY)[..., None]
     return canvas.painted(grey + (_float(canvas) - grey) * (chance.level(1.3, 3) if chance.rng.random() < 0.5 else 0.3))
 
 
 def hue(canvas: Canvas, chance: Chance) -> Canvas:
-    """All colours moved along the circle."""
+    """Rotate all hues."""
     values = _hsv(canvas)
     values[..., 0] += chance.signed(5, chance.level(10, 90))
     return _from_hsv(canvas, values)
 
 
 def grey(canvas: Canvas, _: Chance) -> Canvas:
-    """No colours."""
+    """Remove the colours."""
     return canvas.painted(np.repeat((_float(canvas) @ GREY)[..., None], 3, axis=2))
 
 
 def sepia(canvas: Canvas, chance: Chance) -> Canvas:
-    """Brown, paler blacks."""
+    """Apply sepia, with paler blacks."""
     tint = np.array([1.0, 0.86, 0.68]) * chance.uniform(0.85, 1)
     return canvas.painted((_float(canvas) @ GREY)[..., None] * tint + chance.level(0, 50))
 
 
 def posterised(canvas: Canvas, chance: Chance) -> Canvas:
-    """Few levels."""
+    """Reduce to few levels."""
     step = 256 / round(chance.level(8, 3))
     return canvas.painted(np.floor(_float(canvas) / step) * step + step / 2)
 
 
 def solarised(canvas: Canvas, chance: Chance) -> Canvas:
-    """Lights turn into darks."""
+    """Invert the highlights."""
     values, limit = _float(canvas), chance.level(215, 120)
     return canvas.painted(np.where(values > limit, 255 - values, values))
 
 
 def negative(canvas: Canvas, _: Chance) -> Canvas:
-    """All tones the other way round."""
+    """Invert all tones."""
     return canvas.painted(255 - _float(canvas))
 
 
 def channels_swapped(canvas: Canvas, chance: Chance) -> Canvas:
-    """Red for blue, and the like."""
+    """Exchange colour channels."""
     order = [(2, 1, 0), (1, 0, 2), (0, 2, 1), (1, 2, 0), (2, 0, 1)][chance.integer(0, 4)]
     return canvas.painted(canvas.pixels[..., order])
 
 
 def duotone(canvas: Canvas, chance: Chance) -> Canvas:
-    """From one dark colour to one light one."""
+    """Map to a gradient from a dark colour to a light one."""
     share = (_float(canvas) @ GREY)[..., None] / 255
     return canvas.painted(chance.colour() * 0.4 * (1 - share) + (155 + chance.colour() * 0.4) * share)
 
 
 def equalised(canvas: Canvas, chance: Chance) -> Canvas:
-    """Contrast evened out in each neighbourhood."""
+    """Equalise the contrast in each neighbourhood."""
     lab = cv2.cvtColor(canvas.pixels, cv2.COLOR_RGB2LAB)
     equaliser = cv2.createCLAHE(chance.level(1.5, 8), (8, 8))
     lab[..., 0] = equaliser.apply(lab[..., 0])
@@ -102,13 +102,13 @@ def equalised(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def temperature(canvas: Canvas, chance: Chance) -> Canvas:
-    """Warmer or colder, greener or more magenta."""
+    """Change the colour temperature and tint."""
     warm, green = chance.signed(0.05, chance.level(0.1, 0.4)), chance.uniform(-0.1, 0.1)
     return canvas.painted(_float(canvas) * np.array([1 + warm, 1 + green, 1 - warm]))
 
 
 def curve(canvas: Canvas, chance: Chance) -> Canvas:
-    """Any rising curve for each channel, as filters of applications have."""
+    """Apply a random rising curve to each channel, like filters of apps."""
     knots = np.linspace(0, 255, 5)
     result = np.empty(canvas.pixels.shape)
     for channel in range(3):
@@ -118,6 +118,6 @@ def curve(canvas: Canvas, chance: Chance) -> Canvas:
 
 
 def faded(canvas: Canvas, chance: Chance) -> Canvas:
-    """Under a veil of one colour."""
+    """Blend with one colour."""
     share = chance.level(0.15, 0.65)
     return canvas.painted(_float(canvas) * (1 - share) + chance.colour() * share)

@@ -1,8 +1,8 @@
-"""The three questions of a weighing, each fitted as a logistic regression without weights below zero.
+"""The three questions of a weighing, each fitted as a logistic regression with non-negative weights.
 
 D. R. Cox, "The Regression Analysis of Binary Sequences", 1958; with bounds by L-BFGS-B (R. H. Byrd, P. Lu, J. Nocedal,
-C. Zhu, "A Limited Memory Algorithm for Bound Constrained Optimization", 1995). Each limit is set by pairs that are no
-copies and were fitted with.
+C. Zhu, "A Limited Memory Algorithm for Bound Constrained Optimization", 1995). Each limit is determined by pairs that
+are not copies and were used for fitting.
 """
 
 import json
@@ -25,21 +25,23 @@ RELATED = (
 EXPOSURE = ("drift", "shown", "firm", "firm_alone", "pieces_firm", "pieces_firm_clear")
 """Terms of each question."""
 RIDGE, EXPOSURE_RIDGE = 2.0, 5.0
-"""Penalty on the squared weights of standardised terms, against the sum over all pairs: copies and others that are
-separated perfectly would otherwise have no finite weights."""
+"""Penalty on the squared weights of standardised terms, against the sum over all pairs. Without it, perfectly separated
+copies and other pairs would have no finite weights.
+"""
 ROUNDS = 3
-"""How often a question is fitted to the way that the fit before thinks likeliest."""
+"""Number of rounds in which a question is fitted to the alignment that the previous fit considers likeliest."""
 MEASURED_WHOLE = 0.05
-"""Share of pairs with strangers that a glance may take for worth measuring."""
+"""Share of unrelated pairs that a glance may pass on for full measurement."""
 CHANCE, MARGIN = 0.00025, 0.5
-"""Share of pairs with strangers that may pass for related, and logarithm of odds by which the limit lies above them."""
+"""Share of unrelated pairs that may pass as related, and margin of the limit above them in log odds."""
 EXPOSURE_MARGIN = 1.0
-"""Logarithm of odds by which the limit of what is certain lies above every other exposure: those of other works come
-somewhat nearer than those that were fitted with."""
+"""Margin in log odds of the limit for certain above every other exposure: those of other works come a bit nearer than
+those used for fitting.
+"""
 WORKS, DECADE = 1000, 0.5
-"""Works among which that limit holds, and by how much it rises with ten times as many."""
+"""Number of works for which that limit is valid, and its increase for ten times as many."""
 EVEN = 0.0
-"""Logarithm of odds of the exposure, copies and others weighing the same, from which a person should look."""
+"""Log odds of the exposure, with equal weight of copies and others, from which a person should review."""
 LEAST_WEIGHT = 5e-5
 
 Floats = NDArray[np.float64]
@@ -47,41 +49,41 @@ Mask = NDArray[np.bool_]
 
 
 class Ways:
-    """All ways of some pairs, as their terms.
+    """All alignments of some pairs, as their terms.
 
     Args:
-        pairs: each with at least one way.
-        figures: of all ways of a pair.
+        pairs: Pairs with at least one alignment each.
+        figures: Function that returns the measurements of all alignments of a pair.
     """
 
     def __init__(self, pairs: Sequence[Pair], figures: Callable[[Pair], Sequence[Figures]]) -> None:
-        told = [(number, way) for number, pair in enumerate(pairs) for way in figures(pair)]
-        self._pair = np.array([number for number, _ in told])
-        self._rows = np.array([[term(way) for term in TERMS.values()] for _, way in told])
+        numbered = [(number, way) for number, pair in enumerate(pairs) for way in figures(pair)]
+        self._pair = np.array([number for number, _ in numbered])
+        self._rows = np.array([[term(way) for term in TERMS.values()] for _, way in numbered])
 
     def likeliest(self, question: Question) -> tuple[Floats, Floats]:
-        """The terms (pairs, terms) of each pair's way with the highest odds, and those odds (pairs)."""
+        """Return the terms (pairs, terms) of each pair's alignment with the highest odds, and those odds (pairs)."""
         answers = odds(question, self._rows)
         order = np.lexsort((-answers, self._pair))
         first = order[np.unique(self._pair[order], return_index=True)[1]]
         return self._rows[first], answers[first]
 
     def first(self) -> Floats:
-        """The terms of each pair's first way."""
+        """Return the terms of each pair's first alignment."""
         return self._rows[np.unique(self._pair, return_index=True)[1]]
 
 
 def odds(question: Question, rows: Floats) -> Floats:
-    """What :meth:`indexer.compare.weighing.Question.odds` says of each row of terms."""
+    """Return the odds of each row of terms, as :meth:`indexer.compare.weighing.Question.odds` does."""
     weights = np.array([question.weights.get(name, 0.0) for name in TERMS])
     return np.asarray(question.intercept + rows @ weights)
 
 
 class Fitting:
-    """Pairs as they are fitted with, and judged.
+    """Pairs prepared for fitting and evaluation.
 
     Args:
-        pairs: that were measured.
+        pairs: Measured pairs.
     """
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
@@ -92,9 +94,9 @@ class Fitting:
         self.whole, self.glance = Ways(pairs, lambda pair: pair.ways), Ways(pairs, lambda pair: pair.glance)
 
     def fitted(self, known: Mask, provenance: Provenance | None = None) -> Weighing:
-        """A weighing of some of the pairs, never of those that are held out.
+        """Fit a weighing to some of the pairs, never to held-out ones.
 
-        Raises ``WrongUseError`` where copies, strangers or other exposures are missing among them.
+        Raises ``WrongUseError`` if there are no copies, unrelated pairs or other exposures among them.
         """
         known = known & ~self.held_out
         copies, strangers = known & (self.kinds == Kind.COPY), known & (self.kinds == Kind.STRANGER)
@@ -125,32 +127,32 @@ class Fitting:
         )
 
     def decided(self, weighing: Weighing) -> NDArray[np.str_]:
-        """What each pair is decided to be, by name; a page or a collage is never certain."""
+        """Return the decision on each pair, by name. Pages and collages are never certain."""
         rows, related = self.whole.likeliest(weighing.related)
         exposure = odds(weighing.exposure, rows)
         certain = (exposure >= weighing.certain_limit) & ~self.composed
-        found = np.where(certain, "certain", np.where(exposure >= weighing.review_limit, "review", "resembles"))
-        return np.where(related >= weighing.related_limit, found, "none")
+        grades = np.where(certain, "certain", np.where(exposure >= weighing.review_limit, "review", "resembles"))
+        return np.where(related >= weighing.related_limit, grades, "none")
 
 
 def logistic(rows: Floats, outcomes: Mask, names: Sequence[str], shares: Floats, ridge: float) -> Question:
-    """Weighted logistic regression in which no term speaks against a copy.
+    """Fit a weighted logistic regression in which no term counts against a copy.
 
     Args:
-        rows: terms, (pairs, terms of ``TERMS``).
-        outcomes: whether the answer is yes, (pairs).
-        names: of the terms that it is told.
-        shares: how much each pair counts, (pairs).
-        ridge: penalty, see :data:`RIDGE`.
+        rows: Terms, (pairs, terms of ``TERMS``).
+        outcomes: True answers, (pairs).
+        names: Names of the terms to use.
+        shares: Weight of each pair, (pairs).
+        ridge: Penalty, see :data:`RIDGE`.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 - takes a while, and few ask
 
     places = [list(TERMS).index(name) for name in names]
-    told = rows[:, places]
-    middle, spread = told.mean(axis=0), told.std(axis=0) + 1e-9
-    design = np.column_stack([np.ones(len(told)), (told - middle) / spread])
+    terms = rows[:, places]
+    middle, spread = terms.mean(axis=0), terms.std(axis=0) + 1e-9
+    design = np.column_stack([np.ones(len(terms)), (terms - middle) / spread])
     signs, total = np.where(outcomes, 1.0, -1.0), shares.sum()
-    penalty = np.array([0.0, *[ridge / len(told)] * len(names)])
+    penalty = np.array([0.0, *[ridge / len(terms)] * len(names)])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         margins = signs * (design @ weights)
@@ -162,13 +164,13 @@ def logistic(rows: Floats, outcomes: Mask, names: Sequence[str], shares: Floats,
     options = {"maxiter": 4000, "ftol": 1e-12}
     best = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
     weights = best[1:] / spread
-    kept = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True) if weight > LEAST_WEIGHT}
-    return Question(round(float(best[0] - weights @ middle), 4), kept)
+    used = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=True) if weight > LEAST_WEIGHT}
+    return Question(round(float(best[0] - weights @ middle), 4), used)
 
 
 def document(weighing: Weighing) -> str:
-    """A weighing as the JSON that :func:`indexer.compare.weighing.read` reads."""
-    told: dict[str, object] = {
+    """Format a weighing as the JSON that :func:`indexer.compare.weighing.read` reads."""
+    values: dict[str, object] = {
         "glance": {**_told(weighing.glance), "limit": weighing.glance_limit},
         "related": {
             **_told(weighing.related),
@@ -183,8 +185,8 @@ def document(weighing: Weighing) -> str:
         },
     }
     if weighing.provenance is not None:
-        told["provenance"] = asdict(weighing.provenance)
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        values["provenance"] = asdict(weighing.provenance)
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
 
 def _told(question: Question) -> dict[str, object]:
@@ -192,7 +194,7 @@ def _told(question: Question) -> dict[str, object]:
 
 
 def _fitted(ways: Ways, names: Sequence[str], yes: Mask, no: Mask) -> tuple[Question, Floats]:
-    """A question, and its answer to every pair, each laid in the way that it thinks likeliest."""
+    """Return a question, and its answer to every pair, each with the alignment that it considers likeliest."""
     known, rows = yes | no, ways.first()
     for _ in range(ROUNDS):
         question = logistic(rows[known], yes[known], names, np.ones(known.sum()), RIDGE)
@@ -201,7 +203,7 @@ def _fitted(ways: Ways, names: Sequence[str], yes: Mask, no: Mask) -> tuple[Ques
 
 
 def _exposure(rows: Floats, copies: Mask, others: Mask) -> Question:
-    """Copies and others count the same, however many there are; of either only what has to do with the work."""
+    """Fit the exposure question to related pairs only, with equal total weight of copies and others."""
     if not (copies.any() and others.any()):
         raise WrongUseError(
             "No look-alike has to do with the others of its scene: nothing can be fitted to tell them from copies.",
@@ -213,5 +215,5 @@ def _exposure(rows: Floats, copies: Mask, others: Mask) -> Question:
 
 
 def _exceeded_by(answers: Floats, share: float) -> float:
-    """The answer that no more than so large a share lies above."""
+    """Return the answer that at most this share exceeds."""
     return float(np.sort(answers)[::-1][int(share * len(answers))])

@@ -1,4 +1,4 @@
-"""What a weighing decides: of each kind of pair, in works that it wasn't fitted to, and of families left out."""
+"""Evaluation of a weighing: by kind of pair, on works that it was not fitted to, and on families left out."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ Decided = NDArray[np.str_]
 
 
 def tables(fitting: Fitting, weighing: Weighing) -> Iterator[Titled]:
-    """Shares by kind and family: fitted to all pairs, to the other half of the works, to that without the family."""
+    """Yield shares by kind and family: fitted to all pairs, to the other half of the works, and without the family."""
     own = fitting.decided(weighing)
     apart = _apart(fitting, np.ones(len(own), bool))
     yield "weighing-kinds", "Fitted to all pairs", _by_kind(fitting, own)
@@ -30,12 +30,12 @@ def tables(fitting: Fitting, weighing: Weighing) -> Iterator[Titled]:
 
 
 def without(fitting: Fitting, family: str) -> Mask:
-    """The pairs that say nothing of a family: no chain with it, nor any listed edit: those aren't sorted by family."""
+    """Return the pairs without a family: no chain with it, and no listed edit, since those are not sorted by family."""
     return np.array([not pair.families & {family, EDITS} for pair in fitting.pairs])
 
 
 def _apart(fitting: Fitting, known: Mask) -> Decided:
-    """Each pair by a weighing of the half of the works in which its own isn't."""
+    """Decide each pair by a weighing fitted to the half of the works that does not include its own."""
     halves = np.array([hashlib.sha256(pair.scene.encode()).digest()[0] & 1 for pair in fitting.pairs])
     said = [fitting.decided(fitting.fitted(known & (halves == half))) for half in (1, 0)]
     return np.where(halves == 0, said[0], said[1])
@@ -53,13 +53,13 @@ def _by_kind(fitting: Fitting, decided: Decided) -> list[Row]:
 
 
 def _by_family(fitting: Fitting, own: Decided, apart: Decided, left_out: dict[str, Decided]) -> list[Row]:
-    told: dict[str, tuple[int, dict[str, float]]] = {}
+    by_family: dict[str, tuple[int, dict[str, float]]] = {}
     of = np.array([pair.family for pair in fitting.pairs])
     for family in (*FAMILIES, EDITS, CHAINS):
         group = (fitting.kinds == Kind.COPY) & (of == family)
         by = {"all": own, "apart": apart, "left out": left_out.get(family)}
         if group.any():
-            told[family] = (
+            by_family[family] = (
                 int(group.sum()),
                 {
                     f"{what}: {who}": _shared(decided[group], what)
@@ -68,8 +68,8 @@ def _by_family(fitting: Fitting, own: Decided, apart: Decided, left_out: dict[st
                     for what in ("found", "certain")
                 },
             )
-    rows = [_row(name.replace("_", " "), count, shares) for name, (count, shares) in told.items()]
-    families = [told[family] for family in FAMILIES if family in told]
+    rows = [_row(name.replace("_", " "), count, shares) for name, (count, shares) in by_family.items()]
+    families = [by_family[family] for family in FAMILIES if family in by_family]
     for name, how in (("**families, mean**", mean), ("**families, worst**", min)):
         ends = {column: float(how(shares[column] for _, shares in families)) for column in COLUMNS}
         rows.append(_row(name, sum(count for count, _ in families), ends))

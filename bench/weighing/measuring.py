@@ -1,4 +1,4 @@
-"""Measuring all pairs, kept line by line: a run that was stopped goes on."""
+"""Measurement of all pairs, saved line by line so that an interrupted run can continue."""
 
 import json
 import shlex
@@ -33,34 +33,35 @@ from indexer.search.candidates import Candidate
 PICTURES = "pictures of one's own"
 ABOUT, LINES = "about.json", "answers.jsonl"
 ANY_DISTANCE = 2.0
-"""1 − cosine within which a descriptor names works: all of them, however far."""
+"""Maximum 1 − cosine for works proposed by a descriptor: all of them, however far."""
 NEAREST = 8
-"""Vectors that are looked at for the works that a descriptor names; a work has several."""
+"""Vectors examined for the works that a descriptor proposes, because a work has several."""
 
 OF_PIECES = ("cover", "roughness", "pieces_in_place", "pieces_excess", "pieces_dense", "pieces_another")
-"""Figures of the pieces, which lie as they lie, however the whole is laid."""
+"""Measurements of the pieces, which do not depend on the alignment of the whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What was measured, for the provenance of what is fitted to it."""
+    """Description of the measurement, for the provenance of the weights."""
 
     made: str  # day on which measuring began, ISO 8601
     pipeline: str
-    data: str  # the pictures, in words
-    command: str  # with the names of folders, without their paths
+    data: str  # description of the pictures
+    command: str  # with names of folders, without their paths
     seed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which pictures are measured.
+    """Selection of the pictures to measure.
 
     Attributes:
-        choice: photographs, which of them are works, how many strangers and pairs under one overlay, and the seed.
-        singles: listed edits of each work, and primitives in each of two strengths; both come in turns.
-        chains: random chains of each work, of each of both kinds.
-        data: what the pictures are, in words.
+        choice: Photographs, which of them are works, numbers of unrelated photos and of pairs under one overlay, the
+            seed.
+        singles: Number of listed edits of each work, and of primitives at each of two strengths; both used in turns.
+        chains: Number of random chains of both kinds for each work.
+        data: Description of the pictures.
     """
 
     choice: Choice
@@ -70,10 +71,10 @@ class Plan:
 
     @property
     def command(self) -> str:
-        """How they are measured again; folders without their paths."""
+        """Command to repeat the measurement, with names of folders, without their paths."""
         choice, folders = self.choice, self.choice.folders
-        given = {"photos": choice.photos, **asdict(folders), "lookalikes": (choice.lookalikes,)}
-        named = {role: [path.name for path in paths if path] for role, paths in given.items()}
+        folders_by_role = {"photos": choice.photos, **asdict(folders), "lookalikes": (choice.lookalikes,)}
+        named = {role: [path.name for path in paths if path] for role, paths in folders_by_role.items()}
         counts = {
             "works": choice.works,
             "each": choice.each,
@@ -84,18 +85,18 @@ class Plan:
             "chains": self.chains,
             "seed": choice.seed,
         }
-        told = [["--" + role, *names] for role, names in named.items() if names]
-        told += [[f"--{name}", str(count)] for name, count in counts.items()]
-        return shlex.join(["python", "-m", "bench", "weighing", *chain.from_iterable(told)])
+        options = [["--" + role, *names] for role, names in named.items() if names]
+        options += [[f"--{name}", str(count)] for name, count in counts.items()]
+        return shlex.join(["python", "-m", "bench", "weighing", *chain.from_iterable(options)])
 
 
 def measure(plan: Plan, out: Path, jobs: int = 1) -> None:
-    """Measure every pair that isn't measured yet.
+    """Measure every pair that has not been measured yet.
 
     Args:
-        plan: which pictures.
-        out: folder in which measurements are kept.
-        jobs: processes that measure.
+        plan: Selection of the pictures.
+        out: Folder for the measurements.
+        jobs: Number of processes.
     """
     choice = plan.choice
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
@@ -112,7 +113,7 @@ def measure(plan: Plan, out: Path, jobs: int = 1) -> None:
 
 
 def kept(out: Path) -> tuple[About, list[Pair]]:
-    """What was measured. Raises ``WrongUseError`` where nothing was."""
+    """Return the saved measurements. Raises ``WrongUseError`` if there are none."""
     folder = next((file.parent for file in out.glob(f"pairs/*/{LINES}")), None)
     if folder is None:
         raise WrongUseError(
@@ -123,20 +124,20 @@ def kept(out: Path) -> tuple[About, list[Pair]]:
 
 
 def measured(asked: Question, registered: Registered, files: list[str], alike: LookAlikes) -> Measured:
-    """Every figure of a found picture beside each that it is to be measured with."""
-    found = extract(asked.data)
+    """Measure a found picture against each picture that it is to be compared with."""
+    features = extract(asked.data)
     beside = [
-        _pair(asked, asked.kind, found, path, registered.features(files.index(path)), alike)
+        _pair(asked, asked.kind, features, path, registered.features(files.index(path)), alike)
         for path in asked.registered
     ]
     if asked.alone:
         path, data = asked.alone
-        beside.append(_pair(asked, asked.kind, found, path, extract(data), alike))
-    for number in _named(found, registered, asked.named):
+        beside.append(_pair(asked, asked.kind, features, path, extract(data), alike))
+    for number in _named(features, registered, asked.named):
         path = files[number]
         kind = alike.kind(asked.photo, path)
         if path not in (asked.photo, *asked.registered) and kind is not None:
-            other = _pair(asked, kind, found, path, registered.features(number), alike)
+            other = _pair(asked, kind, features, path, registered.features(number), alike)
             beside.append(other and replace(other, family="", primitives=()))
     return Measured(asked.photo, asked.edit, tuple(pair for pair in beside if pair is not None))
 
@@ -144,7 +145,7 @@ def measured(asked: Question, registered: Registered, files: list[str], alike: L
 def _pair(
     asked: Question, kind: Kind, found: Features, path: str, registered: Features, alike: LookAlikes
 ) -> Pair | None:
-    """Nothing of a flat work: the product doesn't weigh what its figures are."""
+    """Measure a pair. Returns None for a flat work, which the product does not weigh."""
     if registered.is_flat:
         return None
     name = Path(path).name
@@ -161,14 +162,14 @@ def _pair(
 
 
 def _ways(found: Features, registered: Features) -> tuple[Figures, ...]:
-    """Each way in which the one can be laid on the other as a whole, each with the figures of the pieces."""
+    """Return the measurements of each alignment of the whole pictures, each with those of the pieces."""
     nearest, matches = nearest_hash(found, registered), Remembered(found, registered)
     laid = list(ways(found, registered, nearest, matches))
     if not laid:
         return (begun(nearest, registered, matches),)
     pieces = in_pieces(found, registered, matches, laid[0]).figures
-    told = {name: getattr(pieces, name) for name in OF_PIECES}
-    return tuple(replace(way.figures, **told) for way in laid)
+    piece_figures = {name: getattr(pieces, name) for name in OF_PIECES}
+    return tuple(replace(way.figures, **piece_figures) for way in laid)
 
 
 def _glance(found: Features, registered: Features) -> tuple[Figures, ...]:
@@ -176,7 +177,7 @@ def _glance(found: Features, registered: Features) -> tuple[Figures, ...]:
 
 
 def _named(found: Features, registered: Registered, count: int) -> list[int]:
-    """The works that the descriptor and the most votes name, so many each, however little speaks for them."""
+    """Return the works proposed by the descriptor and by the most votes, ``count`` each, however weak."""
     if not count:
         return []
     hits = registered.descriptors.search(np.stack(list(found.embeddings.values())), k=NEAREST, within=ANY_DISTANCE)
@@ -200,7 +201,7 @@ def _asked(plan: Plan, parts: Roles, alike: LookAlikes) -> Iterator[Question]:
 
 
 def _count(plan: Plan, parts: Roles, alike: LookAlikes) -> int:
-    """How many there are about: some works leave too little to change, some scenes are contested."""
+    """Estimate the number of queries: some works leave too little to change, and some scenes are contested."""
     choice = plan.choice
     copies = len(parts.works) * (3 * plan.singles + 2 * plan.chains)
     made = 2 * len(exposures.EXPOSURES) * min(questions.MADE_OF, len(parts.works))
@@ -215,7 +216,7 @@ def _about(plan: Plan, parts: Roles, alike: LookAlikes) -> About:
 
 
 def _code() -> list[str]:
-    """The code that asks, beside what the answers' own state covers."""
+    """Return the code of the queries, in addition to the code covered by the answers' own state."""
     modules = (exposures, questions, pairs)
     here = Path(__file__).read_text(encoding="utf-8")
     return [here, *(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)]

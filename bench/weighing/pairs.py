@@ -1,4 +1,4 @@
-"""What is kept of a pair that was measured: what the two pictures are to each other, and every figure of them."""
+"""Stored data of a measured pair: the relation of the two pictures, and all measurements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from bench.primitives import PRIMITIVES
 from indexer.compare.figures import Figures
 
 EDITS, CHAINS = "edits", "chains"
-"""Families of copies beside those of :data:`bench.primitives.FAMILIES`: of listed edits, and of several primitives."""
+"""Families of copies in addition to :data:`bench.primitives.FAMILIES`: listed edits, and several primitives."""
 
 
 class Kind(StrEnum):
-    """What a found picture is to a registered one."""
+    """Relation of a found picture to a registered one."""
 
     COPY = "copy"
     STRANGER = "stranger"
@@ -24,17 +24,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A found picture beside a registered one.
+    """A found picture and a registered one.
 
     Attributes:
-        kind: what the one is to the other.
-        registered: name of the registered picture.
-        scene: of the registered picture, or its name: pairs of one scene stand on one side of a split.
-        composed: whether the registered picture is a page or a collage, of which no match is certain.
-        ways: the figures of each way in which the one can be laid on the other, with those of its pieces.
-        glance: the figures of each way by the quick features.
-        family: of a copy.
-        primitives: of which a copy was made.
+        kind: Relation of the found picture to the registered one.
+        registered: Name of the registered picture.
+        scene: Scene of the registered picture, or its name. Pairs of one scene are on the same side of a split.
+        composed: Whether the registered picture is a page or a collage, for which no match is certain.
+        ways: Measurements of each alignment, with those of its pieces.
+        glance: Measurements of each alignment by the quick features.
+        family: Family of a copy.
+        primitives: Primitives used to make a copy.
     """
 
     kind: Kind
@@ -48,18 +48,18 @@ class Pair:
 
     @property
     def held_out(self) -> bool:
-        """Whether it was made by primitives with which nothing may be fitted."""
+        """True if it was made with primitives that must not be used for fitting."""
         return any(PRIMITIVES[name].held_out for name in self.primitives)
 
     @property
     def families(self) -> frozenset[str]:
-        """Of everything that made a copy."""
+        """Families of everything used to make a copy."""
         return frozenset({self.family, *(PRIMITIVES[name].family for name in self.primitives)})
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All pairs of one picture that was found."""
+    """All pairs of one found picture."""
 
     photo: str
     edit: str
@@ -67,20 +67,20 @@ class Measured:
 
     @property
     def question(self) -> tuple[str, str]:
-        """Identity."""
+        """Identity of the query."""
         return self.photo, self.edit
 
 
 def measured_from(row: Mapping[str, Any]) -> Measured:
-    """What was kept as a line."""
+    """Parse a saved line."""
     return Measured(row["photo"], row["edit"], tuple(_pair(pair) for pair in row["pairs"]))
 
 
 def _pair(row: Mapping[str, Any]) -> Pair:
-    told = {
+    values = {
         "kind": Kind(row["kind"]),
         "ways": tuple(Figures.told(way) for way in row["ways"]),
         "glance": tuple(Figures.told(way) for way in row["glance"]),
         "primitives": tuple(row["primitives"]),
     }
-    return Pair(**{**row, **told})
+    return Pair(**{**row, **values})

@@ -1,6 +1,6 @@
-"""The pictures that are found: copies of works, strangers, other photographs of one scene, strangers under one overlay.
+"""Found pictures: copies of works, unrelated photos, other photographs of one scene, pairs under one overlay.
 
-All are made by what the other benchmarks ask with; each question travels to the process that measures it.
+All are made with the code of the other benchmarks. Each query is sent to the process that measures it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,27 +19,27 @@ from exhibit.files.delimited import records
 from indexer.edits import EDITS as EVERY_EDIT, OVERLAYS, PAGES, apply
 
 LIGHT = ("jpeg70", "resize50", "crop85")
-"""Edits in which other exposures are found, in turns."""
+"""Edits applied to other exposures, used in turns."""
 MADE_OF = 30
-"""Works of which exposures are made."""
+"""Works from which exposures are made."""
 ON_LOOK_ALIKES = 2
 """Edits of each look-alike, as a copy of itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A found picture, and what it is measured beside.
+    """A found picture, and the pictures to compare it with.
 
     Attributes:
-        kind: what it is to those.
-        photo: path of what it was made of.
-        edit: how.
-        data: bytes of its file.
-        registered: paths of registered pictures.
-        alone: path and bytes of a picture that is registered for this question only: made of the photo at that path.
-        named: works that descriptor and votes each name, which are measured besides.
-        family: of a copy.
-        primitives: of which a copy was made.
+        kind: Its relation to those.
+        photo: Path of the source photo.
+        edit: Name of the edit.
+        data: Bytes of its file.
+        registered: Paths of registered pictures.
+        alone: Path of a photo, and bytes of a picture made from it that is registered only for this query.
+        named: Number of works each proposed by descriptor and votes, which are also measured.
+        family: Family of a copy.
+        primitives: Primitives used to make a copy.
     """
 
     kind: Kind
@@ -54,17 +54,17 @@ class Question:
 
     @property
     def question(self) -> tuple[str, str]:
-        """Identity."""
+        """Identity of the query."""
         return self.photo, self.edit
 
 
 @dataclass(frozen=True, slots=True)
 class LookAlikes:
-    """Pictures that a list sorts by scene.
+    """Pictures sorted by scene in a list.
 
     Attributes:
-        scenes: the name of each picture's, by its path.
-        contested: scenes whose pictures may count as copies: they aren't measured beside one another.
+        scenes: Scene name of each picture, by path.
+        contested: Scenes whose pictures may count as copies; they are not compared with each other.
     """
 
     scenes: Mapping[str, str]
@@ -72,15 +72,15 @@ class LookAlikes:
 
     @classmethod
     def listed(cls, folder: Path | None) -> "LookAlikes":
-        """Those of a folder with ``groups.csv``: file, group, kind, expected; none without a folder."""
+        """Read a folder with ``groups.csv`` (file, group, kind, expected); empty without a folder."""
         rows = list(records(folder / "groups.csv")) if folder else []
         contested = frozenset(row["group"] for row in rows if row["expected"] == "ambiguous")
         return cls({str(folder / row["file"]): row["group"] for row in rows if folder}, contested)
 
     def kind(self, photo: str, registered: str) -> Kind | None:
-        """What two different pictures are to each other; ``None`` where that isn't known.
+        """Return the relation of two different pictures, or ``None`` if it is unknown.
 
-        It is contested within some scenes; and of pictures of two scenes the list doesn't say what these share.
+        It is contested within some scenes, and the list does not state what pictures of different scenes share.
         """
         if photo not in self.scenes or registered not in self.scenes:
             return Kind.STRANGER
@@ -88,27 +88,27 @@ class LookAlikes:
         return None if scene != self.scenes[registered] or scene in self.contested else Kind.EXPOSURE
 
     def beside(self, photo: str) -> tuple[str, ...]:
-        """The other pictures of its scene."""
+        """Return the other pictures of its scene."""
         return tuple(path for path in self.scenes if path != photo and self.kind(photo, path) is Kind.EXPOSURE)
 
 
 def copies(parts: Roles, seed: int, singles: int, chains: int) -> Iterator[Question]:
-    """Each work in some listed edits, in some primitives alone in two strengths, and in random chains of both kinds."""
+    """Yield each work in listed edits, in single primitives at two strengths, and in random chains of both kinds."""
     yield from _edited(parts.works, parts.others, singles, seed)
-    for asked in compositions.questions(parts, seed, singles, chains):
-        name, _, primitives = asked.edit.partition(": ")
+    for question in compositions.questions(parts, seed, singles, chains):
+        name, _, primitives = question.edit.partition(": ")
         family = name.partition(",")[0]
-        yield _copy(asked, family if family in FAMILIES else CHAINS, tuple(primitives.split(" + ")))
+        yield _copy(question, family if family in FAMILIES else CHAINS, tuple(primitives.split(" + ")))
 
 
 def of_strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Question]:
-    """Pictures of others, as they are and edited, each beside the works that are named for it."""
-    for asked in strangers(photos, others, each, seed):
-        yield Question(Kind.STRANGER, asked.photo, asked.edit, asked.data, named=2)
+    """Yield unrelated pictures, plain and edited, each with the works that are proposed for it."""
+    for question in strangers(photos, others, each, seed):
+        yield Question(Kind.STRANGER, question.photo, question.edit, question.data, named=2)
 
 
 def of_look_alikes(alike: LookAlikes, others: Sequence[Path], seed: int) -> Iterator[Question]:
-    """Look-alikes beside the others of their scene, as they are and lightly edited, and beside themselves as copies."""
+    """Yield look-alikes against others of their scene, plain and lightly edited, and against themselves as copies."""
     around, light = [opened(path) for path in others], cycle(LIGHT)
     for photo in alike.scenes:
         beside = alike.beside(photo)
@@ -120,7 +120,7 @@ def of_look_alikes(alike: LookAlikes, others: Sequence[Path], seed: int) -> Iter
 
 
 def of_made_exposures(works: Sequence[Path], seed: int) -> Iterator[Question]:
-    """Exposures made of works, each lightly edited beside the first of its scene."""
+    """Yield exposures made from works, each lightly edited, against the first of its scene."""
     light = cycle(LIGHT)
     for scene in exposures.made(works, MADE_OF, seed):
         (_, first), *further = scene.exposures
@@ -135,7 +135,7 @@ def of_made_exposures(works: Sequence[Path], seed: int) -> Iterator[Question]:
 def under_overlays(
     photos: Sequence[Path], others: Sequence[Path], counts: tuple[int, int], seed: int
 ) -> Iterator[Question]:
-    """Two strangers under the same marks, and in the same page, so many of each."""
+    """Yield pairs of unrelated photos under the same marks, and in the same page, ``counts`` of each."""
     for place, (overlays, count) in enumerate(zip((OVERLAYS, PAGES), counts, strict=True)):
         for number, pair in enumerate(overlay_pairs(photos, others, overlays, count, seed + place)):
             name = f"{pair.overlay} {number} over {pair.photos[0]}"
@@ -143,7 +143,7 @@ def under_overlays(
 
 
 def _edited(works: Iterable[Path], others: Sequence[Path], count: int, seed: int) -> Iterator[Question]:
-    """Each picture in so many of the listed edits, which come in turns."""
+    """Yield each picture in ``count`` listed edits, which are used in turns."""
     around, edits = [opened(path) for path in others], cycle(EVERY_EDIT)
     for path in works:
         picture = opened(path)

@@ -1,4 +1,4 @@
-"""The command: pairs are measured, a weighing is fitted to them, and told what it decides."""
+"""The commands: measure pairs, fit a weighing to them, and report its decisions."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ FOLDER, FILE = "weighing", f"{PIPELINE}.json"
 
 
 def measure(plan: Plan, out: Path, jobs: int = 1) -> Iterator[Titled]:
-    """Measure what isn't measured yet, then fit; see :func:`bench.weighing.measuring.measure`."""
+    """Measure the remaining pairs, then fit; see :func:`bench.weighing.measuring.measure`."""
     measuring.measure(plan, out / FOLDER, jobs)
     yield from fit(out)
 
 
 def fit(out: Path) -> Iterator[Titled]:
-    """Write a weighing of everything that was measured as the current pipeline's, and give the tables."""
+    """Fit the current pipeline's weighing to all measured pairs, save it, and yield the tables."""
     about, pairs = kept(out / FOLDER)
     counts = dict(sorted(Counter(str(pair.kind) for pair in pairs).items()))
     today = datetime.now(UTC).date().isoformat()

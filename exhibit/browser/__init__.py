@@ -1,1 +1,1 @@
-"""A browser without a network of its own: started, replaced when it is lost, and taken through a page."""
+"""A browser without its own network access: launching, restarting, and loading pages in it."""

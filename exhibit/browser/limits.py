@@ -1,16 +1,16 @@
-"""What one page may take of a browser."""
+"""Resource limits for one page in the browser."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLimits:
-    """What one page may take; what goes beyond is left out."""
+    """Resource limits for one page. Anything beyond them is left out."""
 
-    seconds: float = 90.0  # for everything together
-    load_seconds: float = 15.0  # until what is there counts as the page
+    seconds: float = 90.0  # for the whole visit
+    load_seconds: float = 15.0  # after which the page is used as loaded so far
     scroll_seconds: float = 6.0
-    quiet_seconds: float = 0.4  # without a request, after which nothing more is expected
+    quiet_seconds: float = 0.4  # without a request, after which the page counts as loaded
     requests: int = 600
-    height: int = 15_000  # how far it is scrolled through, pixels
-    memory_bytes: int = 3 << 30  # of the browser with all its processes
+    height: int = 15_000  # maximum scroll position in pixels
+    memory_bytes: int = 3 << 30  # of the browser including all its processes

@@ -1,4 +1,4 @@
-"""Loading a page as a visitor sees it: wait until it is quiet, scroll through it once, go back to the beginning."""
+"""Loading a page as a visitor sees it: wait until the network is idle, scroll through it once, return to the top."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from exhibit.types import Untyped
 SETTLE_SECONDS = 3.0
 SCROLL_PAUSE = 0.12
 CLOSE_SECONDS = 5.0
-ANSWER_SECONDS = 5.0  # how long a page's scripts may keep a question to the page waiting
+ANSWER_SECONDS = 5.0  # maximum time to wait for an answer from the page's scripts
 
 HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body ? document.body.scrollHeight : 0)"
 SIGNS = (Sentence("a password field"), Sentence("a check of visitors"))
@@ -38,7 +38,7 @@ WALLS = """
 
 @dataclass(eq=False, repr=False)
 class PageTraffic(ABC):
-    """Answers all requests of one page."""
+    """Handles all requests of one page."""
 
     page: Page = field(kw_only=True)
 
@@ -49,11 +49,11 @@ class PageTraffic(ABC):
 
     @property
     def quiet_for(self) -> float:
-        """Seconds since a request was answered; 0 while one is under way for which somebody waits."""
+        """Seconds since the last request was answered; 0 while an awaited request is in progress."""
         return 0.0 if self._in_flight else time.monotonic() - self._quiet_since
 
     def close(self) -> None:
-        """Answer nothing more; what is still under way isn't waited for."""
+        """Stop answering requests. Requests in progress are not awaited."""
         self._closed = True
 
     async def answer(self, route: Route) -> None:
@@ -61,7 +61,7 @@ class PageTraffic(ABC):
         is_awaited = self._is_awaited(route.request)
         self._in_flight += is_awaited
         try:
-            with suppress(Error):  # the page or the browser has gone meanwhile
+            with suppress(Error):  # the page or the browser has been closed
                 await self._answer(route)
         finally:
             self._in_flight -= is_awaited
@@ -74,7 +74,7 @@ class PageTraffic(ABC):
         return True
 
     def _is_of_page(self, request: Request) -> bool:
-        """Whether the page or a frame in it asks, not another window or a worker of its own."""
+        """Return True if the request comes from the page or a frame in it, not from another window or a worker."""
         try:
             return request.frame.page is self.page
         except Error:  # a window that is just being opened has no frame yet
@@ -83,7 +83,7 @@ class PageTraffic(ABC):
 
 @asynccontextmanager
 async def visitors_page(browser: Browser, agent: str, width: int, height: int) -> AsyncIterator[Page]:
-    """A page in a context of its own for one visit: no service worker, nothing is saved, one language whoever asks."""
+    """Open a page in a separate context for one visit: no service worker, no downloads, a fixed locale."""
     context = await browser.new_context(
         viewport={"width": width, "height": height},
         user_agent=agent,
@@ -99,7 +99,12 @@ async def visitors_page(browser: Browser, agent: str, width: int, height: int) -
 
 
 def keep_alone(page: Page, refused: Callable[[str, str, str], None] = lambda *_: None) -> None:
-    """Let a page open no other and wait for nobody; ``refused`` is told address, kind and reason of what it tried."""
+    """Close popups and dialogs of a page.
+
+    Args:
+        page: The page.
+        refused: Called with URL, kind and reason of each refused attempt.
+    """
 
     async def dismiss(dialog: Dialog) -> None:
         refused(page.url, "dialog", dialog.type)
@@ -118,7 +123,7 @@ def keep_alone(page: Page, refused: Callable[[str, str, str], None] = lambda *_:
 
 
 async def load(page: Page, url: str, traffic: PageTraffic, limits: PageLimits) -> str:
-    """Go to an address and wait until the page is there; returns why the browser shows nothing, or an empty string."""
+    """Go to a URL and wait until the page has loaded. Returns the browser's error, or an empty string."""
     end = time.monotonic() + limits.load_seconds
     try:
         await page.goto(url, wait_until="commit", timeout=limits.load_seconds * 1000)
@@ -131,14 +136,14 @@ async def load(page: Page, url: str, traffic: PageTraffic, limits: PageLimits) -
 
 
 async def settle(traffic: PageTraffic, limits: PageLimits, seconds: float = SETTLE_SECONDS) -> None:
-    """Wait until nothing has been asked for during a short while, at most some seconds."""
+    """Wait until the page has made no request for a short time, at most ``seconds``."""
     end = time.monotonic() + seconds
     while traffic.quiet_for < limits.quiet_seconds and time.monotonic() < end:  # noqa: ASYNC110 - quiet is a span of time
         await asyncio.sleep(0.05)
 
 
 async def scroll_through(page: Page, traffic: PageTraffic, limits: PageLimits) -> None:
-    """Scroll to the end once, so that what is loaded late is loaded, then back; as far as a screenshot reaches."""
+    """Scroll to the end once to trigger lazy loading, then back to the top. Stops at the maximum screenshot height."""
     end = time.monotonic() + limits.scroll_seconds
     step = page.viewport_size["height"] if page.viewport_size else 900
     top = 0
@@ -151,24 +156,24 @@ async def scroll_through(page: Page, traffic: PageTraffic, limits: PageLimits) -
 
 
 async def scroll_back(page: Page) -> None:
-    """Scroll to the beginning."""
+    """Scroll to the top."""
     await _asked(page.evaluate("() => window.scrollTo({top: 0, left: 0, behavior: 'instant'})"))
 
 
 async def page_height(page: Page) -> int:
-    """The height of the page, pixels, as it says itself; 0 when it says none."""
-    said = await _asked(page.evaluate(HEIGHT))
-    return int(said) if isinstance(said, int | float) and 0 < said < 1 << 31 else 0
+    """Return the height of the page in pixels as reported by its scripts; 0 if they report none."""
+    height = await _asked(page.evaluate(HEIGHT))
+    return int(height) if isinstance(height, int | float) and 0 < height < 1 << 31 else 0
 
 
 async def wall_signs(page: Page) -> list[str]:
-    """What on the page asks for a login or for a proof that the visitor is a person."""
-    said = await _asked(page.evaluate(WALLS))
-    return [sign for sign in SIGNS if sign in said] if isinstance(said, list) else []
+    """Return the signs of a login form or a CAPTCHA on the page."""
+    signs = await _asked(page.evaluate(WALLS))
+    return [sign for sign in SIGNS if sign in signs] if isinstance(signs, list) else []
 
 
 async def _asked(question: Coroutine[Any, Any, Any]) -> Untyped:
-    """The answer of the page, or ``None`` when it gives none in time."""
+    """Return the page's answer, or ``None`` if there is none in time."""
     try:
         return await asyncio.wait_for(question, ANSWER_SECONDS)
     except (Error, TimeoutError):

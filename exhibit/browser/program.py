@@ -1,4 +1,4 @@
-"""Which browser captures are made with: the operator's, or the first that is installed under a usual name."""
+"""Selection of the browser for captures: the operator's, or the first one installed under a common name."""
 
 import shutil
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable")
-"""Programs that are Chromium or made of it, in the order in which they are looked for."""
+"""Programs that are or contain Chromium, in the order in which they are tried."""
 
-OFF = "none"  # as the setting: no browser, though there may be one
+OFF = "none"  # as the setting: use no browser even if one is installed
 
 GET_PACKAGES = "Install the optional part: `python3 tools/bootstrap.py runtime capture`, or `make setup`."
 GET_BROWSER = "Install one, for example with `apt-get install chromium`, or name yours in EXHIBIT_CAPTURE_BROWSER."
@@ -16,15 +16,15 @@ GET_BROWSER = "Install one, for example with `apt-get install chromium`, or name
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found, and how it stands in a sentence."""
+    """Result of the search for a browser, with a sentence that describes it."""
 
-    path: Path | None  # of the browser; ``None`` when captures are made without one
+    path: Path | None  # path of the browser; ``None`` if captures are made without one
     sentence: str
-    remedy: str = ""  # what to do for captures with a browser; empty when there is nothing to do
+    remedy: str = ""  # how to enable captures with a browser; empty if nothing is needed
 
 
 def find_browser(setting: str) -> Found:
-    """Look for a browser, by path or name, and for what steers it; ``none`` for none, empty for the usual names."""
+    """Find a browser by path or name, and the package that controls it; ``none`` for none, empty for common names."""
     if setting == OFF:
         return Found(None, "The setting capture_browser says none: pages are captured as they are served.")
     if find_spec("playwright") is None:

@@ -1,8 +1,8 @@
-"""One browser for many pages: started when it is first needed, replaced when it has been killed or grown too large.
+"""A browser shared by many pages: started on first use, replaced after it has been killed or has grown too large.
 
-The browser gets no network: every name and address leads nowhere, a proxy that doesn't exist stands before everything,
-and nothing goes around it. Its parts talk through pipes, so no port is opened either. When this process dies, however
-suddenly, the pipe breaks, and browser and driver end.
+The browser has no network access: no host name resolves, all requests go to a proxy that does not exist, and nothing
+bypasses it. Its parts communicate through pipes, so it opens no port. If this process dies for any reason, the pipe
+breaks, and browser and driver exit.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ NOWHERE = (
     "--disable-domain-reliability",
     "--no-pings",
 )
-"""Options that leave the browser without a network."""
+"""Options that disable the browser's network access."""
 
 _PLAYWRIGHTS_OWN = (
     "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
@@ -46,25 +46,26 @@ _PLAYWRIGHTS_OWN = (
     "msEdgeUpdateLaunchServicesPreferredVersion",
 )  # fmt: skip
 WITHOUT = "--disable-features=" + ",".join((*_PLAYWRIGHTS_OWN, "WebUIOmniboxPopup", "WebUIOmniboxAimPopup"))
-"""What the browser leaves out: two pages of its own behind the address bar of each window, which nobody sees and which
-cost as much again as a page that is opened. A browser reads the last such option alone, hence Playwright's own list."""
+"""Disabled features: two internal pages behind the address bar of each window, which are never visible and cost as much
+as an open page. A browser reads only the last such option, so the list includes Playwright's own.
+"""
 QUIETLY = (WITHOUT, "--disable-gpu", "--no-first-run", "--mute-audio", "--js-flags=--max-old-space-size=768")
-PAGES_EACH = 200  # after so many pages the browser is replaced, whatever it has gathered
+PAGES_EACH = 200  # after this many pages the browser is replaced, because it accumulates data
 LAUNCH_SECONDS = 120.0
-"""How long a start may take: minutes pass on a machine with much else to do, and the first one reads much from disk."""
+"""Maximum time of a launch. It can take minutes on a busy machine, and the first one reads much data from disk."""
 LAUNCHES, REST_SECONDS = 2, 300.0
-"""After so many launches that failed, one after the other, none is tried for some time."""
+"""After this many consecutive failed launches, no further one is tried for some time."""
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 5.0
-GRACE_SECONDS = 15.0  # how long the browser may take beyond the limit of a page before it is killed
+GRACE_SECONDS = 15.0  # time beyond the limit of a page after which the browser is killed
 
 
 class BrowserLostError(ServiceMissingError):
-    """The browser ended, or had to be ended, during a page."""
+    """The browser exited, or had to be killed, during a page."""
 
 
 class SteeredBrowser:
-    """A browser that is steered from one event loop; several pages may be open at once, and are lost together.
+    """A browser controlled from one event loop. Several pages may be open at once and are lost together.
 
     ``engines`` are selector engines for Playwright, by name.
     """
@@ -84,13 +85,14 @@ class SteeredBrowser:
 
     @property
     def pid(self) -> int:
-        """The browser's process; 0 when none runs."""
+        """PID of the browser; 0 if none is running."""
         return self._pid if self._browser is not None else 0
 
     async def run(self, work: Callable[[Browser], Awaitable[T]]) -> T:
-        """Let the browser do something; raises ``ServiceMissingError`` when it can't be started.
+        """Run a task in the browser. Raises ``ServiceMissingError`` if the browser cannot be started.
 
-        Raises ``BrowserLostError`` when it ended, took too much memory or no end; the next call starts another.
+        Raises ``BrowserLostError`` if the browser exited, exceeded its memory or did not finish in time. The next call
+        starts a new one.
         """
         async with self._starting:
             browser = await self._launched()
@@ -100,7 +102,7 @@ class SteeredBrowser:
         try:
             async with asyncio.timeout(self._limits.seconds + GRACE_SECONDS):
                 result = await work(browser)
-                # one that has just been killed may not be known as such, and parts of the result are missing then
+                # a browser that was just killed may not be detected yet, and parts of the result are missing then
                 await _pid_of(browser)
         except TimeoutError as error:
             await self._lose(browser)
@@ -120,7 +122,7 @@ class SteeredBrowser:
         return result
 
     async def _lose(self, browser: Browser) -> None:
-        """End a browser, unless another page has done so and a new one runs."""
+        """Stop a browser, unless another page has already done so and a new one is running."""
         async with self._starting:
             if browser is self._browser:
                 await self.stop()
@@ -138,7 +140,7 @@ class SteeredBrowser:
                     await self._playwright.selectors.register(name, script=script, content_script=True)
                 self._browser = await self._playwright.chromium.launch(
                     executable_path=self._program,
-                    chromium_sandbox=os.geteuid() != 0,  # it doesn't work for root
+                    chromium_sandbox=os.geteuid() != 0,  # the sandbox does not work for root
                     args=[*NOWHERE, *QUIETLY],
                     handle_sigint=False,
                     handle_sigterm=False,
@@ -159,7 +161,7 @@ class SteeredBrowser:
         return ServiceMissingError(self._trouble, hint="Another one can be named in EXHIBIT_CAPTURE_BROWSER.")
 
     async def stop(self) -> None:
-        """End browser and driver."""
+        """Stop browser and driver."""
         browser, playwright, self._browser, self._playwright = self._browser, self._playwright, None, None
         if browser is not None and browser.is_connected():
             with suppress(Error, TimeoutError):
@@ -171,14 +173,14 @@ class SteeredBrowser:
         self.kill()
 
     def kill(self) -> None:
-        """End the browser at once."""
+        """Kill the browser immediately."""
         pid, self._pid = self._pid, 0
         if pid:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
 
     async def _watch_memory(self) -> None:
-        """End the browser when it takes more memory than it may; goes on until it is cancelled or that happens."""
+        """Kill the browser when it exceeds its memory limit. Runs until then or until it is cancelled."""
         while memory_of(self._pid) <= self._limits.memory_bytes:  # noqa: ASYNC110 - memory sends no event
             await asyncio.sleep(LOOK_SECONDS)
         self.kill()
@@ -186,22 +188,22 @@ class SteeredBrowser:
 
 async def _pid_of(browser: Browser) -> int:
     session = await browser.new_browser_cdp_session()
-    told: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")
+    info: dict[str, Any] = await session.send("SystemInfo.getProcessInfo")
     await session.detach()
-    return next(int(process["id"]) for process in told["processInfo"] if process["type"] == "browser")
+    return next(int(process["id"]) for process in info["processInfo"] if process["type"] == "browser")
 
 
 def memory_of(pid: int) -> int:
-    """Bytes of memory that a process and its descendants have for themselves, as far as Linux tells; else 0."""
+    """Return the private memory of a process and its descendants in bytes, as reported by Linux; else 0."""
     page = os.sysconf("SC_PAGE_SIZE")
     below: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
             below.setdefault(int(stat_fields(number := int(entry.name))[1]), []).append(number)
-    total, waiting = 0, [pid] if pid else []
-    while waiting:
-        process = waiting.pop()
-        waiting += below.get(process, [])
+    total, pending = 0, [pid] if pid else []
+    while pending:
+        process = pending.pop()
+        pending += below.get(process, [])
         with suppress(OSError, ValueError, IndexError):
             fields = Path(f"/proc/{process}/statm").read_text().split()
             total += (int(fields[1]) - int(fields[2])) * page
@@ -209,11 +211,11 @@ def memory_of(pid: int) -> int:
 
 
 def _end(watch: "asyncio.Future[None]") -> str:
-    """Why the browser has gone: the watch on its memory ends by itself only when it was too much."""
+    """Return the reason why the browser exited. The memory watch ends by itself only if the limit was exceeded."""
     return "The page took too much memory." if watch.done() and not watch.cancelled() else "The browser ended."
 
 
 def _reason(error: BaseException) -> str:
-    said = str(error).splitlines()
-    sandbox = next((line for line in said if "No usable sandbox" in line), "")
-    return sandbox[:300] or (said[0][:300] if said else "it took too long.")
+    message_lines = str(error).splitlines()
+    sandbox = next((line for line in message_lines if "No usable sandbox" in line), "")
+    return sandbox[:300] or (message_lines[0][:300] if message_lines else "it took too long.")

@@ -1,1 +1,1 @@
-"""Figures of a comparison that need no library of pictures: calibrated probability, rates, dense check, warping."""
+"""Comparison code without image libraries: calibrated probability, error rates, dense check, warping."""

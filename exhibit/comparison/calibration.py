@@ -1,11 +1,11 @@
-"""A calibration: how the measured figures of a pair become a probability, and what may be said of false alarms.
+"""Calibration: converts the measurements of a pair to a probability, and bounds the rate of false alarms.
 
-It is data, not code. Its canonical JSON (RFC 8785) travels in bundles, and whoever has that file and the figures can
-compute the probability again with a pocket calculator:
+It is data, not code. Its canonical JSON (RFC 8785) is part of bundles. With that file and the measurements, anybody can
+recompute the probability with a pocket calculator:
 
 1. ``score = intercept + Σ weight · figure`` over the named figures (:data:`FIGURES`);
-2. the probability is read off the knots, pairs of score and probability, by straight lines between them; before the
-   first and behind the last knot it stays as it is there.
+2. the probability is interpolated linearly between the knots, which are pairs of score and probability; before the
+   first and after the last knot it is constant.
 """
 
 import json
@@ -26,26 +26,28 @@ CALIBRATION_FORMAT = "exhibit-calibration/1"
 SHIPPED_NETWORK = "descriptor@1"
 """Name and version of the network that comes with Exhibit."""
 DECIMALS = 4
-"""A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
+"""Decimals of a probability. Knots never exceed what the number of photographs supports."""
 HELD = frozenset(
     {"low-information", "plain", "collage", "page", "negative", "pieces", "hash", "mark", "series", "derived"}
 )
-"""Reasons of which no calibration on photographs says anything. The first four, and marks that an owner's works
-share, lie in the registered picture itself: strangers' pictures agree with such works for other causes than
-copying. With the others the figures are of different forms of the found picture: some of the picture as it is,
-some of its negative or of its pieces. ``series`` follows from the figures of other
-pairs; ``derived`` works are no copies."""
+"""Reasons for which a calibration on photographs makes no statement. The first four, and marks shared by an owner's
+works, are properties of the registered image itself: unrelated images agree with such works for reasons other than
+copying. For the others, the measurements are of different forms of the found image: some of the image as it is,
+some of its negative or of its pieces. ``series`` follows from the measurements of other pairs; ``derived`` works are
+not copies.
+"""
 LEAST_IN_PLACE = 0.5
-"""Share of patches in place below which no probability is stated: what two drawn laptops share is precise, too, and
-photographs in edits, by which calibrations are measured, hold few such pairs."""
+"""Share of patches in place below which no probability is stated: the common parts of two drawn laptops are precise,
+too, and the photographs in edits from which calibrations are measured contain few such pairs.
+"""
 UNRELATED = 128
-"""Bits by which the hashes of unrelated pictures differ, on average."""
+"""Average number of bits by which the hashes of unrelated images differ."""
 FAR_DRIFT = 2.0
-"""Pixels; a larger drift says no more."""
+"""Drift in pixels above which a larger drift makes no difference."""
 _PLAIN = (
     "name", "made", "pipeline", "network", "data", "photographs", "prior", "figures", "weights", "intercept", "knots",
 )  # fmt: skip
-"""Fields that stand in the JSON as they are."""
+"""Fields that are stored in the JSON unchanged."""
 
 FIGURES: Mapping[str, Callable[[Verification], float]] = {
     "log-inliers": lambda pair: math.log1p(pair.inliers),
@@ -59,39 +61,39 @@ FIGURES: Mapping[str, Callable[[Verification], float]] = {
     "imprecise": lambda pair: float("imprecise" in pair.reasons),
     "shared-overlay": lambda pair: float("shared-overlay" in pair.reasons),
 }
-"""What a model may look at, by name; each is a plain function of what is kept and sealed of a pair."""
+"""Inputs of a model by name. Each is a plain function of the stored and sealed measurements of a pair."""
 
 
 def figures(verification: Verification, names: Sequence[str] = tuple(FIGURES)) -> tuple[float, ...]:
-    """The figures of a pair, in the order of their names."""
+    """Return the measurements of a pair in the order of their names."""
     return tuple(FIGURES[name](verification) for name in names)
 
 
 def is_measurable(verification: Verification) -> bool:
-    """Whether a calibration on photographs says anything of such a pair."""
+    """Return True if a calibration on photographs makes a statement about such a pair."""
     return HELD.isdisjoint(verification.reasons)
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """False alarms that were counted."""
+    """Number of false alarms observed in a test."""
 
-    photographs: int  # how many independent photographs were searched for; edits of one are the same one
-    failed: int  # in how many of them something was taken for a copy that isn't one
+    photographs: int  # number of independent photographs that were searched for; edits of one photograph count once
+    failed: int  # number of these for which another image was taken for a copy
 
     @property
     def per_million(self) -> int:
-        """At most so many in a million pictures, with 95% confidence (``confidence.upper_bound``)."""
+        """Upper bound of false alarms in a million images, with 95% confidence (``confidence.upper_bound``)."""
         return per_million(upper_bound(self.failed, self.photographs))
 
     @property
     def per_million_at_any_time(self) -> int:
-        """The same, whatever made somebody stop or count on (``confidence.upper_bound_at_any_time``)."""
+        """The same bound, valid whenever counting is stopped (``confidence.upper_bound_at_any_time``)."""
         return per_million(upper_bound_at_any_time(self.failed, self.photographs))
 
     @property
     def in_words(self) -> str:
-        """The bound as it is printed everywhere."""
+        """The bound as a text, in the same wording everywhere."""
         searched = f"from {self.photographs:,} photographs, each searched for among the other {self.photographs - 1:,}"
         counted = f"{searched}, with {self.failed:,} false alarms"
         return f"at most {self.per_million:,} false alarms in a million pictures, 95%, {counted}"
@@ -99,18 +101,18 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodRatio:
-    """How many times as frequent a pair's figures are among copies as among other pictures."""
+    """Likelihood ratio: how much more frequent the measurements are among copies than among other images."""
 
-    value: float  # the ratio, above 0
-    limited: bool  # whether the figures give a stronger one than so few photographs support
+    value: float  # ratio, above 0
+    limited: bool  # whether the measurements give a stronger ratio than the number of photographs supports
 
 
 def likelihood_ratio(probability: float, prior: float, photographs: int) -> LikelihoodRatio:
-    """Odds after the measurement over the odds that were supposed before: what a reader's own prior is multiplied by.
+    """Return the odds after the measurement divided by the prior odds. Readers multiply their own prior odds by it.
 
-    It is held within what was seen. The curve rests on half of the photographs. Where none of ``n`` strangers scores so
-    high, their share may still be the one-sided 95% bound of Clopper and Pearson, some 3 / n; one over that bound is
-    the strongest ratio that is stated, and the bound itself the weakest.
+    The ratio is limited by the sample. The curve is based on half of the photographs. If none of ``n`` unrelated images
+    scores as high, their rate may still be the one-sided 95% bound of Clopper and Pearson, about 3 / n. The strongest
+    ratio stated is the inverse of that bound, and the weakest is the bound itself.
     """
     least = upper_bound(0, photographs // 2)
     odds = probability * (1 - prior)
@@ -122,52 +124,52 @@ def likelihood_ratio(probability: float, prior: float, photographs: int) -> Like
 
 @dataclass(frozen=True)
 class Calibration:
-    """How figures become a probability."""
+    """Parameters that convert measurements to a probability."""
 
     name: str  # such as `default-2026-11`
-    made: str  # the day, ISO 8601
-    pipeline: str  # version of the comparison whose figures it is for; it says nothing of others
-    data: str  # what was measured, in words
-    photographs: int  # how many photographs stand behind weights and knots
-    prior: float  # share of copies among the pairs that the probability supposes, before anything was measured
+    made: str  # date, ISO 8601
+    pipeline: str  # version of the comparison whose measurements it applies to
+    data: str  # description of the measured data
+    photographs: int  # number of photographs behind weights and knots
+    prior: float  # share of copies among the pairs that the probability assumes before any measurement
     figures: tuple[str, ...]  # names of the figures, see `FIGURES`
     weights: tuple[float, ...]  # one for each figure
     intercept: float  # of the score
     knots: tuple[tuple[float, float], ...]  # score and probability, both rising
-    certain: Bound  # false alarms among what is called certain
-    review: Bound  # false alarms among what is put up for review
+    certain: Bound  # false alarms among pairs decided as certain
+    review: Bound  # false alarms among pairs decided as review
     network: str = SHIPPED_NETWORK
-    """Name and version of the network whose search named the pairs."""
+    """Name and version of the network whose search proposed the pairs."""
 
     @cached_property
     def digest(self) -> Digest:
-        """SHA-256 of the canonical JSON: the identity."""
+        """SHA-256 of the canonical JSON, which identifies the calibration."""
         return Digest.of(self.to_json())
 
     def bound(self, decision: Decision) -> Bound:
-        """The false alarms among what is decided so; those of ``review`` for what isn't certain."""
+        """Return the false alarms for a decision. Those of ``review`` exclude certain pairs."""
         return self.certain if decision is Decision.CERTAIN else self.review
 
     def score(self, verification: Verification) -> float:
-        """The weighted sum of the figures; raises ``ValueError`` or ``ArithmeticError`` when they can't be figures."""
-        measured = figures(verification, self.figures)
-        score = self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, measured, strict=True))
+        """Return the weighted sum of the measurements. Raises ``ValueError`` or ``ArithmeticError`` if invalid."""
+        values = figures(verification, self.figures)
+        score = self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, values, strict=True))
         if not math.isfinite(score):
             raise ArithmeticError("a score has to be finite")
         return score
 
     def probability(self, verification: Verification) -> float | None:
-        """The probability of a copy; ``None`` for figures of another version, or that no calibration measures."""
+        """Return the probability of a copy; ``None`` for another pipeline version or an uncovered pair."""
         if verification.pipeline != self.pipeline or not is_measurable(verification):
             return None
         return round(between(self.score(verification), self.knots), DECIMALS)
 
     def ratio(self, probability: float) -> LikelihoodRatio:
-        """What a probability of this calibration says without its prior."""
+        """Return the likelihood ratio of a probability of this calibration, without its prior."""
         return likelihood_ratio(probability, self.prior, self.photographs)
 
     def to_json(self) -> bytes:
-        """Canonical JSON (RFC 8785): the bytes that the digest is of."""
+        """Return the canonical JSON (RFC 8785), from which the digest is computed."""
         bounds = {"certain": _plain_bound(self.certain), "review": _plain_bound(self.review)}
         return canonical(
             {"format": CALIBRATION_FORMAT, "bounds": bounds, **{name: getattr(self, name) for name in _PLAIN}}
@@ -175,36 +177,36 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Read a calibration; raises ``IntegrityError`` when it isn't one, in its one canonical form."""
+        """Parse a calibration. Raises ``IntegrityError`` if it is invalid or not in its canonical form."""
         try:
-            made = cls(**_fields(json.loads(data)))
-            sound = _is_sound(made) and made.to_json() == data
+            calibration = cls(**_fields(json.loads(data)))
+            sound = _is_sound(calibration) and calibration.to_json() == data
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             raise IntegrityError("The calibration can't be read.", hint=_HINT) from error
         if not sound:
             raise IntegrityError("The calibration isn't in its one canonical form, or contradicts itself.", hint=_HINT)
-        return made
+        return calibration
 
 
 _HINT = "Use one that exhibit calibrate has written."
 
 
 def calibrated(verification: Verification, calibration: Calibration | None) -> Verification:
-    """The same figures with their probability.
+    """Return the verification with its calibrated probability.
 
-    There is none where nothing was found, where less than half of the work is in place, and where the calibration
-    doesn't fit.
+    There is none if no match was found, if less than half of the work is in place, or if the calibration does not
+    apply.
     """
-    probability, found = None, verification.decision in (Decision.CERTAIN, Decision.REVIEW)
+    probability, is_match = None, verification.decision in (Decision.CERTAIN, Decision.REVIEW)
     is_little = verification.in_place is not None and verification.in_place < LEAST_IN_PLACE
-    if calibration is not None and found and not is_little:
+    if calibration is not None and is_match and not is_little:
         probability = calibration.probability(verification)
     identity = None if calibration is None or probability is None else calibration.digest
     return replace(verification, probability=probability, calibration=identity)
 
 
 def between(score: float, knots: Sequence[tuple[float, float]]) -> float:
-    """The value at a score, by straight lines between knots."""
+    """Return the value at a score, interpolated linearly between knots."""
     if score <= knots[0][0]:
         return knots[0][1]
     for (left, low), (right, high) in pairwise(knots):

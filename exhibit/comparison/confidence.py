@@ -1,28 +1,28 @@
-"""What counts say about a rate: a bound for a sample of fixed size, and what is valid at any moment."""
+"""Confidence bounds of a rate, for samples of fixed size and valid at any time."""
 
 import math
 from collections.abc import Callable
 from functools import lru_cache
 
 LEVEL = 0.95
-"""How often at least a statement made here holds, over all that might have been sampled."""
+"""Minimum probability that a statement made here holds, over all possible samples."""
 MILLION = 1_000_000
 MOST_ODDS = 1000
-"""Odds beyond which only that is said: what they are summed by was learned from some hundreds of photographs."""
+"""Largest odds that are stated exactly. The weights behind them were learned from only some hundreds of photographs."""
 _HALVINGS = 60
 SLOPES = (3.0, 1.0, 1 / 3)
-"""Of :func:`upper_bound_at_any_time`: the steeper, the better for few failures, the gentler, the better for many."""
+"""Slopes of :func:`upper_bound_at_any_time`: steep ones are better for few failures, gentle ones for many."""
 
 
-@lru_cache(maxsize=256)  # each verdict and each command asks for those of the calibrations that are used
+@lru_cache(maxsize=256)  # every verdict and every command needs those of the calibrations in use
 def upper_bound(failures: int, trials: int) -> float:
-    """The largest rate, 0 to 1, that still gives as few failures as were seen with probability ``1 - LEVEL``.
+    """Return the largest rate, 0 to 1, that gives at most ``failures`` failures with probability ``1 - LEVEL``.
 
     The exact one-sided bound of C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated
     in the case of the binomial", Biometrika 26 (1934): the ``p`` with ``P(X ≤ failures) = 1 - LEVEL`` for a binomial
-    ``X``; 1 without trials. Trials must be independent of one another: edits of one photograph are one trial. Without a
-    failure it is ``1 - (1 - LEVEL) ** (1 / trials)``, some 3 / trials. It holds for a number of trials that was fixed
-    beforehand.
+    ``X``; 1 without trials. Trials must be independent of one another: edits of one photograph are one trial. Without
+    failures it is ``1 - (1 - LEVEL) ** (1 / trials)``, about 3 / trials. It is valid for a number of trials that was
+    fixed in advance.
     """
     _check(failures, trials)
     if failures >= trials:
@@ -31,14 +31,14 @@ def upper_bound(failures: int, trials: int) -> float:
 
 
 def per_million(rate: float) -> int:
-    """A rate as a count in a million, rounded up."""
+    """Return a rate as a count in a million, rounded up."""
     return min(MILLION, math.ceil(rate * MILLION - 1e-6))
 
 
 def odds_words(logarithm: float) -> str:
-    """Odds, given by their natural logarithm, as ``63 : 1``, ``1 : 240`` or ``> 1,000 : 1``.
+    """Format odds, given by their natural logarithm, as ``63 : 1``, ``1 : 240`` or ``> 1,000 : 1``.
 
-    Two digits are said, and the rest is left off so that no more is said than was measured.
+    Odds are rounded to two digits in the cautious direction, so that they never exceed the measured ones.
     """
     against = logarithm < 0
     if abs(logarithm) > math.log(MOST_ODDS):
@@ -52,7 +52,7 @@ def odds_words(logarithm: float) -> str:
 
 
 def evidence_against(rate: float, failures: int, trials: int) -> float:
-    """The logarithm of how much more likely the sequence is under a mixture of rates than under this one.
+    """Return the log likelihood ratio of a mixture of rates to this rate, given the sequence of trials.
 
     H. Robbins, "Statistical methods related to the law of the iterated logarithm", Annals of Mathematical Statistics 41
     (1970); S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence
@@ -60,8 +60,8 @@ def evidence_against(rate: float, failures: int, trials: int) -> float:
 
         M = B(½ + failures, ½ + trials - failures) / B(½, ½) / (rate ** failures * (1 - rate) ** (trials - failures))
 
-    is a martingale that starts at 1 when each trial, given those before it, fails with probability ``rate``. By Ville's
-    inequality it ever reaches 1 / α with probability at most α.
+    is a martingale that starts at 1 if each trial, given the previous ones, fails with probability ``rate``. By Ville's
+    inequality, the probability that it ever reaches 1 / α is at most α.
     """
     successes = trials - failures
     mixed = _log_beta(0.5 + failures, 0.5 + successes) - _log_beta(0.5, 0.5)
@@ -69,35 +69,35 @@ def evidence_against(rate: float, failures: int, trials: int) -> float:
 
 
 def interval_at_any_time(failures: int, trials: int) -> tuple[float, float]:
-    """The lowest and highest rate that the sequence so far hasn't refuted: a confidence sequence.
+    """Return the lowest and highest rate that the sequence so far has not refuted: a confidence sequence.
 
-    Without trials it is (0, 1). All the intervals of one growing sequence hold together, with probability ``LEVEL``:
-    one may look after every trial, and stop when one likes. See :func:`evidence_against` for the formula and its
-    sources.
+    Without trials it is (0, 1). With probability ``LEVEL``, all intervals of one growing sequence hold together, so the
+    result may be read after every trial, and the test may be stopped at any time. See :func:`evidence_against` for the
+    formula and its sources.
     """
     _check(failures, trials)
     if not trials:
         return 0.0, 1.0
-    limit, seen = -math.log(1 - LEVEL), failures / trials
+    limit, observed = -math.log(1 - LEVEL), failures / trials
 
     def beyond(rate: float) -> float:
         return evidence_against(rate, failures, trials) - limit
 
-    lower = _where(beyond, 0.0, seen) if failures else 0.0
-    return lower, (_where(lambda rate: -beyond(rate), seen, 1.0) if failures < trials else 1.0)
+    lower = _where(beyond, 0.0, observed) if failures else 0.0
+    return lower, (_where(lambda rate: -beyond(rate), observed, 1.0) if failures < trials else 1.0)
 
 
 def upper_bound_at_any_time(failures: int, trials: int) -> float:
-    """The largest mean of the trials' rates, 0 to 1, that failures so far haven't refuted, however one came to look.
+    """Return the largest mean rate of the trials, 0 to 1, that the failures so far have not refuted, at any time.
 
-    Each trial may have a rate of its own, as photographs of several installations have, and one may look after each and
-    stop when one likes; 1 without trials. S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform Chernoff
-    bounds via nonnegative supermartingales", Probability Surveys 17 (2020): for each slope ``s``
+    Each trial may have its own rate, as photographs of several installations have. The result may be read after every
+    trial, and the test may be stopped at any time; 1 without trials. S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon,
+    "Time-uniform Chernoff bounds via nonnegative supermartingales", Probability Surveys 17 (2020): for each slope ``s``
 
         exp(-s * failures) / product of (1 - rate * (1 - exp(-s))) over the trials
 
-    is a martingale that starts at 1. With the mean of the rates in place of each it is no larger, as the logarithm is
-    concave. By Ville's inequality the mean over :data:`SLOPES` ever reaches 1 / α with probability at most α.
+    is a martingale that starts at 1. Replacing each rate by their mean does not increase it, because the logarithm is
+    concave. By Ville's inequality, the probability that the mean over :data:`SLOPES` ever reaches 1 / α is at most α.
     """
     _check(failures, trials)
 
@@ -116,7 +116,7 @@ def _check(failures: int, trials: int) -> None:
 
 
 def _where(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function passes zero, by halving."""
+    """Return the zero of a falling function, by bisection."""
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if falling(middle) > 0 else (low, middle)
@@ -124,7 +124,7 @@ def _where(falling: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _at_most(failures: int, trials: int, rate: float) -> float:
-    """The probability of at most so many failures: the sum of the binomial's terms."""
+    """Return the probability of at most ``failures`` failures: the sum of the binomial terms."""
 
     def logarithm(failed: int) -> float:
         ways = -math.log(trials + 1) - _log_beta(failed + 1, trials - failed + 1)

@@ -1,6 +1,6 @@
-"""What of a work survives in a picture that is laid on it, cell by cell, and the grade from 0 to 5. NumPy only.
+"""Survival of a work in an image aligned with it, cell by cell, and the grade from 0 to 5. Uses NumPy only.
 
-``docs/match-figures.md`` defines both, beside the similarity; product and verifier run what stands here.
+``docs/match-figures.md`` defines both, beside the similarity. The product and the verifier share this code.
 """
 
 from collections.abc import Sequence
@@ -12,25 +12,28 @@ from exhibit.comparison.similarity import WINDOW, Grey, Number, blurred, window_
 from exhibit.comparison.warp import Floats, Mask
 
 DERIVED = "derived"
-"""The reason of a match that resembles the work by its structure alone."""
+"""Reason of a match that resembles the work by its structure alone."""
 CELLS = 12
 PLAIN, NOTHING, STRUCTURE, PIXELS = "-012"
 MIN_TEXTURED, MIN_WINDOWS, AGREEING, MIN_STRUCTURE, MIN_VALID = 0.2, 0.1, 0.5, 0.6, 0.5
 MARGIN, TOLERANCE, AROUND = 4, 2, 14
-"""Pixels on each side: valid neighbours, how far lines may lie beside one another, what counts around a pixel."""
+"""Pixels on each side: valid neighbours, allowed distance between lines, neighbourhood considered around a pixel."""
 MIN_TELLING = 20
-"""Cells that tell something, below which a map has no grade but 0: chance alone fills a few."""
+"""Minimum number of informative cells. With fewer, the grade is 0, because chance alone can fill some cells."""
 GRADES = ((5, PIXELS, 0.9), (4, PIXELS, 0.6), (3, STRUCTURE, 0.75), (2, STRUCTURE, 0.6), (1, STRUCTURE, 0.25))
-"""The grades, with what has to survive at least, and in which share of the cells that tell something."""
+"""Grades with the kind of survival required, and the minimum share of the informative cells that have it."""
 
 
 def survival(shown: Grey, mask: Mask, work: Grey) -> tuple[str, ...]:
-    """The map: what of a work survives in a picture laid on it, both grey, (h, w), in the work's small frame.
+    """Return the survival map: what remains of each cell of a work in an image aligned with it.
 
-    The mask says where the picture shows something.
+    Args:
+        shown: Aligned image in the small frame of the work, grey, shape (h, w).
+        mask: True where the image covers the frame.
+        work: The work in the same frame, grey.
     """
     down, across = (max(1, round(CELLS * side / max(work.shape))) for side in work.shape)
-    if min(work.shape) < WINDOW:  # no window lies within
+    if min(work.shape) < WINDOW:  # no window fits into the frame
         return tuple([PLAIN * int(across)] * int(down))
     first, second = blurred(shown, mask), blurred(work, mask)
     whole = _around(mask.astype(np.float64), MARGIN) > (2 * MARGIN + 1) ** 2 - 0.5
@@ -57,7 +60,7 @@ def survival(shown: Grey, mask: Mask, work: Grey) -> tuple[str, ...]:
 
 
 def grade(survives: Sequence[str]) -> int:
-    """What survives by a map, from 0, nothing that could be told from chance, to 5, nearly all of it in its pixels."""
+    """Grade a survival map from 0 (nothing beyond chance) to 5 (almost all of the work survives in its pixels)."""
     telling = "".join(survives).replace(PLAIN, "")
     if len(telling) < MIN_TELLING:
         return 0
@@ -66,7 +69,7 @@ def grade(survives: Sequence[str]) -> int:
 
 
 def _edges(grey: Floats, whole: Mask) -> NDArray[np.complex128]:
-    """Where edges run in a blurred picture, whichever side is dark, and how clearly."""
+    """Return the direction and clarity of the edges in a blurred image, regardless of which side is dark."""
     down, across = np.gradient(grey)
     gradient = across + 1j * down
     steep = np.abs(gradient)
@@ -76,17 +79,17 @@ def _edges(grey: Floats, whole: Mask) -> NDArray[np.complex128]:
 
 
 def _alike(first: NDArray[np.complex128], second: NDArray[np.complex128]) -> Floats:
-    """How alike edges run around each pixel, -1 to 1."""
+    """Return the similarity of edge directions around each pixel, -1 to 1."""
     energy = _around(np.abs(first) ** 2, AROUND) * _around(np.abs(second) ** 2, AROUND)
     shared = _around((np.conj(first) * second).real, AROUND)
     return np.asarray(np.where(energy > 1e-9, shared / np.sqrt(np.maximum(energy, 1e-9)), 0))
 
 
 def _around(values: NDArray[Number], radius: int) -> NDArray[Number]:
-    """Sums over the squares around each pixel; 0 outside the frame."""
+    """Return the sums over the squares around each pixel; 0 outside the frame."""
     return window_sums(np.pad(values, radius), 2 * radius + 1)
 
 
 def _centred(seen: Mask) -> Mask:
-    """What was seen window by window, at their centres in the frame."""
+    """Move the results of windows to their centres in the frame."""
     return np.pad(seen, (WINDOW // 2, (WINDOW - 1) // 2))

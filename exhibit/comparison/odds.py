@@ -1,21 +1,23 @@
-"""The numbers by which the terms of odds are computed (docs/match-figures.md has the formulae).
+"""Constants for the terms of the odds (docs/match-figures.md has the formulae).
 
-Whoever weighs a pair and whoever verifies the sums compute the terms apart from each other, by the same numbers.
+The code that weighs a pair and the code that verifies the sums compute the terms independently, with these constants.
 """
 
 FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0
-"""What counts where a drift (pixels), an excess (times) or a roughness (pixels) wasn't measured."""
+"""Values used if a drift (pixels), an excess (times) or a roughness (pixels) was not measured."""
 NEAR_HASH = 110
-"""Bits from which the distance of two hashes says nothing: strangers differ by so many."""
+"""Bits from which the distance of two hashes is meaningless: unrelated images differ by as many."""
 NOT_COMPARED = 256
-"""Bits that stand for the distance of hashes that weren't compared."""
+"""Bits that represent the distance of hashes that were not compared."""
 EXCESS, PIECES_EXCESS = (2.0, 5.0), (1.25, 2.25)
-"""Times what its noise explains, up to which the median patch lies in place in full, and from which on not at all: of
-the whole, and of pieces."""
+"""Ratios of the median patch's displacement to its expected noise: up to the first, it lies fully in place; from the
+second, not at all. One pair for the whole image, one for pieces.
+"""
 ENOUGH_PATCHES = 40
-"""Patches from which their lying in place counts in full: a dozen lie in place on another smooth shape, too."""
+"""Patches from which their position counts fully. A dozen can also lie in place on a different smooth shape."""
 ANOTHER_PICTURE, HALF_ANOTHER = 0.15, 0.5
-"""Shares of the overlap from which a part that shows another picture counts in full: beside what lies in place as a
-whole, and beside what lies in place piece by piece. A bar over a fifth of a copy leaves the rest where it was."""
+"""Shares of the overlap from which a part that shows another image counts fully: beside patches in place as a whole and
+beside patches in place piece by piece. A bar over a fifth of a copy leaves the rest in place.
+"""
 MAX_COPIES = 8
-"""So many copies of one picture are looked for in another."""
+"""Maximum number of copies of one image that are searched for in another."""

@@ -1,4 +1,4 @@
-"""Whether the pieces in which a picture is laid on another one belong together. NumPy only."""
+"""Check that the pieces with which an image is aligned to another belong together. Uses NumPy only."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,23 @@ from exhibit.types import Piece
 
 Floats = NDArray[np.float64]
 NEAR = 0.25
-"""Share of the length of a common edge by which its ends may lie apart in the found picture, besides one pixel."""
-TOUCHING, ALONG = 0.02, 0.5  # shares of a side: by which boxes that adjoin lie over another, least length of their edge
+"""Maximum gap between the ends of a common edge in the found image: share of its length, in addition to one pixel."""
+TOUCHING, ALONG = 0.02, 0.5  # shares of a side: allowed overlap of adjoining boxes, minimum length of their common edge
 GAP = 0.9
-"""Share of a side by which boxes may lie apart and still adjoin: gaps make no neighbours strangers."""
+"""Share of a side by which adjoining boxes may be apart. Gaps do not make pieces unrelated."""
 MAX_PIECES, FEW = 400, 3
 
 
 def hang_together(pieces: Sequence[Piece], seen: Sequence[int]) -> float:
-    """Whether adjoining pieces show their common edge at one place of the found picture: a share from 0 to 1.
+    """Return how consistently adjoining pieces place their common edges in the found image, 0 to 1.
 
-    The least of two: of all edges, each as heavy as the smaller of both pieces, and of what is shown, in pieces that
-    hang together with another one. 1 for hardly any pieces none of which adjoins another one, 0 for more than these,
-    and for more than anybody lays.
+    The result is the smaller of two shares: of all edges, each weighted by the smaller of its pieces; and of the area
+    shown, in pieces that are consistent with another one. It is 1 for a few pieces without any adjoining ones, 0 for
+    more pieces than these without adjoining ones, and 0 for more pieces than occur in practice.
 
     Args:
-        pieces: in which a picture is laid on another one.
-        seen: pixels that each of them shows, where no other lies over it. What shows none doesn't count.
+        pieces: Alignment of an image with parts of another one.
+        seen: Visible pixels of each piece, not covered by others. Pieces without visible pixels are ignored.
     """
     counts = np.array(seen, np.float64)
     if len(pieces) > MAX_PIECES:
@@ -44,15 +44,15 @@ def hang_together(pieces: Sequence[Piece], seen: Sequence[int]) -> float:
     first, second = first[adjoin], second[adjoin]
     back: Floats = np.asarray(np.linalg.inv(matrices), np.float64)
     edges = np.stack([low, high], axis=1)[adjoin]
-    here, there = (_mapped(back[which], edges) for which in (first, second))
-    length = np.minimum(*(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) for ends in (here, there)))
-    at_one_place = np.linalg.norm(here - there, axis=2).max(axis=1) <= NEAR * length + 1
+    first_edges, second_edges = (_mapped(back[which], edges) for which in (first, second))
+    length = np.minimum(*(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) for ends in (first_edges, second_edges)))
+    at_one_place = np.linalg.norm(first_edges - second_edges, axis=2).max(axis=1) <= NEAR * length + 1
     heavy = np.minimum(counts[first], counts[second])
     hanging = np.union1d(first[at_one_place], second[at_one_place])
     return float(min(heavy[at_one_place].sum() / heavy.sum(), counts[hanging].sum() / counts.sum()))
 
 
 def _mapped(matrices: Floats, points: Floats) -> Floats:
-    """Points, shape (n, k, 2), each group by a matrix of its own."""
+    """Map groups of points, shape (n, k, 2), each with its own matrix."""
     moved = np.einsum("nij,nkj->nki", matrices[:, :, :2], points) + matrices[:, None, :, 2]
     return np.asarray(moved[..., :2] / moved[..., 2:], np.float64)

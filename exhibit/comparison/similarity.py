@@ -1,32 +1,32 @@
-"""The dense check: how much of a picture really shows the registered one, once aligned. NumPy and Pillow only.
+"""Dense check: the share of an image that really shows the registered one after alignment. NumPy and Pillow only.
 
-This is the reference definition; a faster one has to agree with it within 0.01. In full:
+This is the reference definition. Faster implementations must agree with it within 0.01. In full:
 
 1. Grey: ``(19595 R + 38470 G + 7471 B + 32768) >> 16``, uint8 (ITU-R BT.601 luma).
-2. Scale ``s = 192 / max(width, height)`` of the registered picture, at most 1; its small form has
-   ``max(1, floor(s · side + ½))`` pixels a side. Both pictures are resized by Pillow's ``BILINEAR`` resampling: a
+2. Scale ``s = 192 / max(width, height)`` of the registered image, at most 1; its small form has
+   ``max(1, floor(s · side + ½))`` pixels a side. Both images are resized by Pillow's ``BILINEAR`` resampling: a
    triangle filter whose support grows with the reduction, centred by ``(i + ½) / factor - ½``, so each side has a
    factor of its own.
-3. The found picture is resized first, by the scale that the transform has at its centre (``√|det J|`` of the Jacobian
+3. The found image is resized first, by the scale that the transform has at its centre (``√|det J|`` of the Jacobian
    ``J`` there, times ``s``), at most 1; then it is warped into the small registered frame as ``warp.warp``
    defines it, with the transform between the small frames.
-   Where the found picture lies on the registered one in pieces, each piece is warped so by its own transform, into
-   the pixels whose centres lie in its box (left and top edge included), and nothing elsewhere; the scale of the
-   reduction is still that of the one transform.
+   If the found image is aligned in pieces, each piece is warped by its own transform, into the pixels whose centres
+   lie in its box (left and top edge included), and nothing elsewhere; the scale of the reduction is still that of
+   the single transform.
 4. Both are blurred in float64 with a Gaussian of σ = 1, cut at ±4 pixels, divided by the equally blurred mask of valid
-   pixels, so that nothing from outside the overlap has a say.
-5. Every window of 12 × 12 pixels all of which are valid (stride 1) is compared: variances ``va``, ``vb`` and covariance
-   ``c`` of the two (divided by 144). It counts as textured when ``va > 9`` or ``vb > 9``; it agrees when both are and
+   pixels, so that values outside the overlap have no influence.
+5. Every window of 12 × 12 pixels that are all valid (stride 1) is compared: variances ``va``, ``vb`` and covariance
+   ``c`` of the two (divided by 144). It is textured if ``va > 9`` or ``vb > 9``; it agrees if both are and
    ``c / √(va · vb) > 0.6``.
 6. The similarity is the number of agreeing windows divided by the number of textured ones; 0 without any.
 
-A picture may be decoded smaller before, down to :func:`side_needed`: with fewer pixels a work that is small in it would
-be compared blurred.
+An image may be decoded at a smaller size first, down to :func:`side_needed`. With fewer pixels, a work that is small
+in it would be compared blurred.
 
-Where little of the registered picture is shared, so few windows lie within that an alignment can be found by which any
-other picture agrees in most of them. :func:`laid_closely` looks at that part alone, with as many pixels as a whole
-picture is compared with. And an edge agrees with any other one along its whole length: of windows in which gradients
-cross (a corner, a texture) :func:`crossing_agreement` asks as well.
+If little of the registered image is shared, it contains so few windows that an alignment can be found by which any
+other image agrees in most of them. :func:`laid_closely` examines that part alone, with as many pixels as a whole
+image is compared with. Also, an edge agrees with any other edge along its whole length, so
+:func:`crossing_agreement` examines only windows in which gradients cross (a corner, a texture).
 """
 
 import math
@@ -43,28 +43,34 @@ from exhibit.types import Piece
 
 LONG_SIDE = 192
 MOST_NEEDED = 4096
-"""Pixels of the long side; as many times more of a picture that is longer than twice its width."""
+"""Pixels of the long side. For images longer than twice their width, the limit grows in proportion."""
 WINDOW = 12
 MIN_VARIANCE = 9.0
 MIN_CORRELATION = 0.6
 CROSSING = 0.1
 MOST, SLOPE = 0.95, 0.5
-"""Share of the pixels of a slope of brightness whose level is so near the mean of their neighbours."""
+"""Share of the pixels of a brightness gradient whose level is that close to the mean of their neighbours."""
 ENLARGED = 0.75
-"""Share of the pixels shown that are enlarged by no more than what :func:`enlargement` says."""
+"""Share of the visible pixels whose enlargement is at most the result of :func:`enlargement`."""
 _RADIUS = 4
 
 Grey = NDArray[np.uint8]
 Laid = tuple[Grey, Mask, Grey]
-"""A picture in the frame of another, where it shows something, and that other one."""
+"""An image in the frame of another, the mask of its visible part, and that other image."""
 Number = TypeVar("Number", np.float64, np.complex128)
 
 
 def dense_similarity(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()) -> float:
-    """The share of textured windows in the overlap that agree, 0 to 1, of two pictures, each (h, w, 3) uint8 RGB.
+    """Return the share of textured windows in the overlap that agree, 0 to 1.
 
-    The transform is 3×3, from the found picture's pixels to the registered one's, mirroring included, and so are those
-    of the pieces; raises ``WrongUseError`` when one can't be inverted.
+    Args:
+        found: Found image, (h, w, 3) uint8 RGB.
+        registered: Registered image, likewise.
+        transform: 3×3 homography from pixels of the found image to the registered one, mirroring included.
+        pieces: Piecewise alignment, with transforms likewise.
+
+    Raises:
+        WrongUseError: A transform cannot be inverted.
     """
     return agreement(*laid_on(found, registered, transform, pieces))[0]
 
@@ -72,9 +78,9 @@ def dense_similarity(found: Pixels, registered: Pixels, transform: ArrayLike, pi
 def laid_on(
     found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = (), side: float = LONG_SIDE
 ) -> Laid:
-    """The found picture in the small frame of the registered one, where it shows something, and the registered one.
+    """Return the found image in the small frame of the registered one, its mask, and the small registered image.
 
-    The arguments are those of :func:`dense_similarity`, and the frame's long side in pixels.
+    The arguments are those of :func:`dense_similarity`, and the long side of the frame in pixels.
     """
     small, to_small = resized(_grey(registered), min(1.0, side / max(registered.shape[:2])))
     matrix = np.asarray(transform, np.float64)
@@ -87,10 +93,10 @@ def laid_on(
 
 
 def laid_closely(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece], mask: Mask) -> Laid:
-    """As :func:`laid_on`, of the part of the registered picture alone that the mask of that says is shared.
+    """Like :func:`laid_on`, for only the part of the registered image that the mask of :func:`laid_on` covers.
 
-    It is cut out of the registered picture and taken for a picture of its own; its frame is smaller than usual where
-    more than a quarter of what is shown would be enlarged in it.
+    That part is cropped and treated as an image of its own. Its frame is smaller than usual if more than a quarter of
+    the visible part would be enlarged in it.
     """
     down, across = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not down.size:
@@ -120,13 +126,13 @@ def _in_pieces(grey: Grey, pieces: Sequence[Piece], to_small: Floats, back: Floa
         if right > left and bottom > top:
             shift = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
             between = shift @ to_small @ np.asarray(piece.transform, np.float64) @ back
-            shown = warp(grey, between, (right - left, bottom - top))
-            out[top:bottom, left:right], mask[top:bottom, left:right] = shown
+            warped = warp(grey, between, (right - left, bottom - top))
+            out[top:bottom, left:right], mask[top:bottom, left:right] = warped
     return out, mask
 
 
 def pixels_within(box: Sequence[float], scaling: Floats, size: Size) -> tuple[int, int, int, int]:
-    """The rows and columns of a scaled picture whose centres lie in a box of the original: left, top, right, bottom."""
+    """Return left, top, right, bottom of the pixels in a scaled image whose centres lie in a box of the original."""
     corners = np.array([[box[0], box[1]], [box[2], box[3]]]) * np.diag(scaling)[:2] + scaling[:2, 2]
     left, top, right, bottom = (int(edge) for edge in np.clip(np.ceil(corners), 0, size).ravel())
     return left, top, right, bottom
@@ -138,7 +144,7 @@ def _grey(rgb: Pixels) -> Grey:
 
 
 def resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
-    """The resized picture and the 3×3 matrix from the coordinates of the given one to its own."""
+    """Return the resized image, and the 3×3 matrix from the original coordinates to the new ones."""
     height, width = grey.shape
     size = (max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5)))
     is_so = size == (width, height)
@@ -147,31 +153,31 @@ def resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
 
 
 def scaling_of(across: float, down: float) -> Floats:
-    """The 3×3 matrix that carries coordinates over when each side of a picture is resized by a factor of its own."""
+    """Return the 3×3 matrix that maps coordinates when each side of an image is resized by its own factor."""
     return np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
 
 
 def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
-    """By how much lengths grow at the centre of a picture of this shape; 1 where that isn't finite."""
+    """Return the factor by which lengths grow at the centre of an image of this shape; 1 if it is not finite."""
     depth = float(transform[2] @ np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1]))
     return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
 
 
 def enlargement(registered: tuple[int, ...], mask: Mask, transform: ArrayLike, pieces: Sequence[Piece]) -> float:
-    """By how much lengths grow from the found picture to the registered one, of this shape, where that is shown.
+    """Return the factor by which lengths grow from the found to the registered image in the visible part.
 
-    The mask is that of :func:`laid_on`. Of its pixels, each by what it is laid with, three quarters grow by no more; 0
-    without any.
+    It is the 75th percentile over the pixels of the mask of :func:`laid_on`, each with the transform of its piece; 0
+    without any pixels. ``registered`` is the shape of the registered image.
     """
     size = (mask.shape[1], mask.shape[0])
     across, down = size[0] / registered[1], size[1] / registered[0]
     to_small = scaling_of(across, down)
     x, y = (np.arange(size[0]) + 0.5) / across - 0.5, (np.arange(size[1]) + 0.5) / down - 0.5
     grown = np.zeros(mask.shape)
-    laid: list[tuple[tuple[int, int, int, int], ArrayLike]] = [((0, 0, *size), transform)]
+    alignments: list[tuple[tuple[int, int, int, int], ArrayLike]] = [((0, 0, *size), transform)]
     if pieces:
-        laid = [(pixels_within(piece.box, to_small, size), piece.transform) for piece in pieces]
-    for (left, top, right, bottom), matrix in laid:
+        alignments = [(pixels_within(piece.box, to_small, size), piece.transform) for piece in pieces]
+    for (left, top, right, bottom), matrix in alignments:
         back = np.linalg.inv(np.asarray(matrix, np.float64))
         depth = back[2, 0] * x[left:right] + back[2, 1] * y[top:bottom, None] + back[2, 2]
         grown[top:bottom, left:right] = np.sqrt(np.abs(depth**3 / np.linalg.det(back)))
@@ -179,9 +185,9 @@ def enlargement(registered: tuple[int, ...], mask: Mask, transform: ArrayLike, p
 
 
 def side_needed(found: Size, registered: tuple[float, float], transform: ArrayLike) -> int:
-    """Long side of the found picture, pixels, with which nothing has to be enlarged in step 3, as far as that goes.
+    """Return the long side in pixels at which the found image needs no enlargement in step 3, up to a limit.
 
-    Sizes are width and height in full. Raises ``ValueError`` or ``ArithmeticError`` where the transform is none.
+    Sizes are full width and height. Raises ``ValueError`` or ``ArithmeticError`` for invalid transforms.
     """
     short, long = sorted(found)
     scale = min(1.0, LONG_SIDE / max(registered)) * scale_at_centre(np.asarray(transform, np.float64), found[::-1])
@@ -189,7 +195,7 @@ def side_needed(found: Size, registered: tuple[float, float], transform: ArrayLi
 
 
 def blurred(grey: Grey, mask: Mask) -> Floats:
-    """A picture after step 4."""
+    """Blur an image as in step 4."""
     weights = np.exp(-0.5 * np.arange(-_RADIUS, _RADIUS + 1) ** 2)
     weights /= weights.sum()
     valid = mask.astype(np.float64)
@@ -197,7 +203,7 @@ def blurred(grey: Grey, mask: Mask) -> Floats:
 
 
 def _smooth(values: Floats, weights: Floats) -> Floats:
-    """Convolution along rows, then columns; zero outside."""
+    """Convolve rows, then columns; zero outside."""
     padded = np.pad(values, _RADIUS)
     height, width = values.shape
     rows = np.zeros((height + 2 * _RADIUS, width))
@@ -210,16 +216,17 @@ def _smooth(values: Floats, weights: Floats) -> Floats:
 
 
 def agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
-    """The similarity of what :func:`laid_on` gives, and how many windows are textured."""
+    """Return the similarity of a result of :func:`laid_on`, and the number of textured windows."""
     textured, agree = windows(blurred(warped, mask), blurred(small, mask), mask)
     count = int(textured.sum())
     return (float(int(agree.sum()) / count) if count else 0.0), count
 
 
 def crossing_agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
-    """What :func:`agreement` gives of windows alone in which gradients cross, and how many of these agree.
+    """Like :func:`agreement`, for windows in which gradients cross; also returns how many of these agree.
 
-    Of the textured windows in which they do in either picture, those count that agree and in which they do in both.
+    The share is of the textured windows in which gradients cross in either image. Windows count as agreeing if they
+    agree and gradients cross in both images.
     """
     pictures = blurred(warped, mask), blurred(small, mask)
     textured, agree = windows(*pictures, mask)
@@ -232,7 +239,7 @@ def crossing_agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, in
 
 
 def _gradients_cross(picture: Floats, inner: Mask) -> Mask:
-    """In which windows the smaller eigenvalue of the summed gradients' tensor is beyond a tenth of the larger one."""
+    """Return the windows in which the smaller eigenvalue of the structure tensor exceeds a tenth of the larger one."""
     down, across = (gradient * inner for gradient in np.gradient(picture))
     xx, xy, yy = (window_sums(product) for product in (across * across, across * down, down * down))
     larger = (xx + yy + np.sqrt((xx - yy) ** 2 + 4 * xy * xy)) / 2
@@ -240,7 +247,7 @@ def _gradients_cross(picture: Floats, inner: Mask) -> Mask:
 
 
 def is_sloping(laid: Laid) -> bool:
-    """Whether what two pictures share is hardly more than a slope of brightness, as many others have too."""
+    """Return True if the shared part is little more than a brightness gradient, which many images have in common."""
     _, mask, small = laid
     grey = blurred(small, np.ones(small.shape, np.bool_))
     bends = np.abs(grey[2:, 1:-1] + grey[:-2, 1:-1] + grey[1:-1, 2:] + grey[1:-1, :-2] - 4 * grey[1:-1, 1:-1])
@@ -249,7 +256,7 @@ def is_sloping(laid: Laid) -> bool:
 
 
 def windows(first: Floats, second: Floats, mask: Mask) -> tuple[Mask, Mask]:
-    """Which windows of two blurred pictures are textured, and which of these agree, shape (h - 11, w - 11) each."""
+    """Return masks of the textured windows of two blurred images and of those that agree, (h - 11, w - 11) each."""
     whole = window_sums(mask.astype(np.float64)) > WINDOW**2 - 0.5
     mean_a, mean_b = _window_means(first), _window_means(second)
     variance_a = _window_means(first * first) - mean_a**2
@@ -266,7 +273,7 @@ def _window_means(values: Floats) -> Floats:
 
 
 def window_sums(values: NDArray[Number], side: int = WINDOW) -> NDArray[Number]:
-    """Sums over all windows that lie within, by a table of cumulative sums: shape (h - 11, w - 11) for 12 pixels."""
+    """Return the sums over all windows, by a summed-area table: shape (h - 11, w - 11) for 12 pixels."""
     table = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     right = table[:, side:] - table[:, :-side]
     return np.asarray(right[side:] - right[:-side])

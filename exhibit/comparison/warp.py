@@ -1,9 +1,9 @@
-"""Warping one picture onto another by a homography, and how much of each the two share. NumPy only.
+"""Warping an image onto another by a homography, and the shares of both that overlap. Uses NumPy only.
 
-Coordinates: pixel ``(x, y)`` has its centre at integers, ``x`` to the right, ``y`` down, so that a picture of width
+Coordinates: pixel ``(x, y)`` has its centre at integers, ``x`` to the right, ``y`` down, so that an image of width
 ``w`` covers ``-0.5 … w - 0.5``. This is OpenCV's convention; transforms measured with it need no shift.
-A transform, 3×3, maps homogeneous source points ``(x, y, 1)`` to destination points, and may contain a mirroring; one
-that can't be inverted raises ``WrongUseError``. Sizes are width and height.
+A transform, 3×3, maps homogeneous source points ``(x, y, 1)`` to destination points, and may include mirroring.
+Singular transforms raise ``WrongUseError``. Sizes are width and height.
 """
 
 import numpy as np
@@ -20,12 +20,12 @@ _EPSILON = 1e-9
 
 
 def warp(pixels: Pixels, transform: ArrayLike, size: Size) -> tuple[Pixels, Mask]:
-    """A picture, (h, w) or (h, w, channels) uint8, warped by inverse mapping with bilinear interpolation, and its mask.
+    """Warp an image by inverse mapping with bilinear interpolation. Returns the warped image and its mask.
 
-    The destination pixel ``p`` takes its value from the source point ``q = transform⁻¹ p``. It is valid when ``q`` lies
-    in front of the horizon (on the side of the source's centre) and within the centres of the source's border pixels,
-    ``0 ≤ x ≤ w - 1`` and ``0 ≤ y ≤ h - 1``; there the four neighbours are weighted in float64 and the value is rounded
-    half up. An invalid pixel is 0 and false in the mask.
+    The image is (h, w) or (h, w, channels) uint8. The destination pixel ``p`` takes its value from the source point ``q
+    = transform⁻¹ p``. It is valid if ``q`` lies in front of the horizon (on the side of the source's centre) and within
+    the centres of the source's border pixels, ``0 ≤ x ≤ w - 1`` and ``0 ≤ y ≤ h - 1``; there the four neighbours are
+    weighted in float64 and the value is rounded half up. An invalid pixel is 0, and false in the mask.
     """
     height, width = pixels.shape[:2]
     x, y, front = _source_points(transform, (width, height), size)
@@ -36,7 +36,7 @@ def warp(pixels: Pixels, transform: ArrayLike, size: Size) -> tuple[Pixels, Mask
 
 
 def overlaps(transform: ArrayLike, source_size: Size, target_size: Size) -> tuple[float, float]:
-    """Which share of the target's area the warped source covers, and which share of the source's area lies inside."""
+    """Return the share of the target covered by the warped source, and the share of the source inside the target."""
     forward = _oriented(transform, source_size)
     inverse = np.linalg.inv(forward).astype(np.float64)
     of_target = abs(turned_area(_clipped(forward, source_size, target_size))) / 2 / (target_size[0] * target_size[1])
@@ -45,29 +45,29 @@ def overlaps(transform: ArrayLike, source_size: Size, target_size: Size) -> tupl
 
 
 def shared_outline(transform: ArrayLike, source_size: Size, target_size: Size) -> Floats:
-    """Corners in turn of the part of the target that the warped source covers, (n, 2) target pixels; n may be 0.
+    """Return the corners of the part of the target that the warped source covers, (n, 2) target pixels in order.
 
-    The polygon is convex, and so is what the inverse transform makes of it in the source.
+    n may be 0. The polygon is convex, and so is its image in the source under the inverse transform.
     """
     return _clipped(_oriented(transform, source_size), source_size, target_size)
 
 
 def turn(transform: Floats, size: Size) -> tuple[int, bool]:
-    """Degrees by which the found picture was turned counter-clockwise, after mirroring, and whether it was mirrored.
+    """Return the counter-clockwise rotation of the found image in degrees (after mirroring) and whether it is mirrored.
 
-    The transform, from found to registered, is measured at the middle of the found picture.
+    The transform, from found to registered, is measured at the middle of the found image.
     """
     weight = transform[2] @ np.array([size[0] / 2, size[1] / 2, 1])
     middle = transform @ np.array([size[0] / 2, size[1] / 2, 1]) / weight
     slopes = (transform[:2, :2] - np.outer(middle[:2], transform[2, :2])) / weight
     mirrored = bool(np.linalg.det(slopes) < 0)
-    made = np.linalg.inv(slopes) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
-    degrees = round(float(np.degrees(np.arctan2(-made[1, 0], made[0, 0]))))
+    rotation = np.linalg.inv(slopes) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+    degrees = round(float(np.degrees(np.arctan2(-rotation[1, 0], rotation[0, 0]))))
     return (180 if degrees == -180 else degrees), mirrored
 
 
 def _oriented(transform: ArrayLike, source_size: Size) -> Floats:
-    """The matrix with the sign that gives the source's centre a positive third coordinate."""
+    """Return the matrix with the sign that gives the centre of the source a positive third coordinate."""
     matrix = np.array(transform, np.float64)
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
         raise WrongUseError("A transform is a 3×3 matrix of finite numbers.")
@@ -102,7 +102,7 @@ def _bilinear(pixels: Pixels, x: Floats, y: Floats) -> Pixels:
 
 
 def _clipped(matrix: Floats, source_size: Size, target_size: Size) -> Floats:
-    """The part of the target that the warped source covers: Sutherland–Hodgman in homogeneous coordinates."""
+    """Return the part of the target covered by the warped source (Sutherland–Hodgman, homogeneous coordinates)."""
     right, bottom = source_size[0] - 0.5, source_size[1] - 0.5
     outline = ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))
     polygon = [matrix @ np.array([x, y, 1.0]) for x, y in outline]
@@ -122,18 +122,18 @@ def _clipped(matrix: Floats, source_size: Size, target_size: Size) -> Floats:
 
 
 def turned_area(points: Floats) -> float:
-    """Twice the area of a polygon (the shoelace formula), positive when its corners go clockwise as seen."""
+    """Return twice the area of a polygon (shoelace formula), positive if its corners run clockwise as seen."""
     following = np.roll(points, -1, axis=0)
     return float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())
 
 
 def _clip(polygon: list[Floats], normal: Floats, offset: float) -> list[Floats]:
-    """The part of a convex polygon where ``normal · point ≥ offset``."""
-    kept = []
-    for here, following in zip(polygon, polygon[1:] + polygon[:1], strict=True):
-        inside, next_inside = float(normal @ here) - offset, float(normal @ following) - offset
+    """Return the part of a convex polygon where ``normal · point ≥ offset``."""
+    corners = []
+    for corner, following in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        inside, next_inside = float(normal @ corner) - offset, float(normal @ following) - offset
         if inside >= 0:
-            kept.append(here)
+            corners.append(corner)
         if (inside >= 0) != (next_inside >= 0):
-            kept.append(here + (following - here) * (inside / (inside - next_inside)))
-    return kept
+            corners.append(corner + (following - corner) * (inside / (inside - next_inside)))
+    return corners

@@ -1,1 +1,1 @@
-"""The configuration and the secrets of an installation."""
+"""Configuration and secrets of an installation."""

@@ -1,4 +1,4 @@
-"""The tables ``[[anchors]]`` of the configuration; a ``ValueError`` says why one can't be read."""
+"""The ``[[anchors]]`` tables of the configuration. Invalid tables raise ``ValueError`` with the reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -15,19 +15,20 @@ short_name = values.matching(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorConfig:
-    """The settings that every outside witness has; each kind adds its own.
+    """Settings shared by all outside timestamp services. Each kind adds its own.
 
     Attributes:
-        kind: What it is, one of the kinds below.
-        name: A short name: small letters, digits, dots, hyphens.
-        urls: Needed: the authority; the calendars, each of which is asked; or the JSON-RPC address of one node.
-        networks: Private networks that this witness may be reached in, such as `["10.1.0.0/16"]`. Needed when a name
-            in the other settings leads there; an address written as a number, or `localhost`, is allowed as it
-            stands.
-        development: `true` marks a witness made for trials; it has no legal weight, and every document says so.
+        kind: Kind of timestamp service, one of those below.
+        name: Short name: lower-case letters, digits, dots, hyphens.
+        urls: Required: the URL of the timestamp authority; the calendars, each of which is requested; or the JSON-RPC
+            URL of one node.
+        networks: Private networks in which this service may be reached, such as `["10.1.0.0/16"]`. Required if a host
+            name in the other settings resolves to one; IP addresses written as numbers, and `localhost`, are always
+            allowed.
+        development: `true` marks a service made for trials; it has no legal weight, and every document says so.
     """
 
-    needs_urls: ClassVar[bool] = True  # false where a kind asks nobody over the network
+    needs_urls: ClassVar[bool] = True  # false for kinds that need no network requests
 
     kind: str
     name: str
@@ -37,18 +38,18 @@ class AnchorConfig:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files that it names, by setting."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in named.items() if isinstance(value, Path)}
+        """Files named in the settings, by setting."""
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in settings.items() if isinstance(value, Path)}
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Every URL that the operator wrote."""
+        """All URLs configured by the operator."""
         return self.urls
 
     @property
     def faults(self) -> dict[str, object]:
-        """What may lack, and which settings need or exclude one another: a sentence, and whether it is so."""
+        """Possible errors (missing, required or conflicting settings): the message, and a true value if it applies."""
         return {}
 
 
@@ -56,13 +57,13 @@ Kinds = Mapping[str, type[AnchorConfig]]
 
 
 def read_anchors(value: object, kinds: Kinds, folder: Path) -> tuple[AnchorConfig, ...]:
-    """The tables ``[[anchors]]`` of the file, each with the settings of its kind; files lie in a folder."""
+    """Read the ``[[anchors]]`` tables, each with the settings of its kind. Paths are relative to ``folder``."""
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         raise ValueError("it must be a list of tables, each begun by [[anchors]]")
-    made = tuple(map(partial(_read, kinds=kinds, folder=folder), value))
-    if len({anchor.name for anchor in made}) < len(made):
+    anchors = tuple(map(partial(_read, kinds=kinds, folder=folder), value))
+    if len({anchor.name for anchor in anchors}) < len(anchors):
         raise ValueError("two anchors have the same name")
-    return made
+    return anchors
 
 
 def _read(table: dict[str, object], kinds: Kinds, folder: Path) -> AnchorConfig:
@@ -80,9 +81,9 @@ def _of_kind(kind: str, table: dict[str, Any], kinds: Kinds, folder: Path) -> An
     for key in table:
         if key not in checks:
             raise ValueError(f"{key} isn't a setting of an anchor of the kind {kind}")
-    made = kinds[kind](**{key: checks[key](value) for key, value in table.items()})
-    made = replace(made, **{key: folder / path for key, path in made.files.items()})  # type: ignore[arg-type]
-    for fault, is_so in {"urls is missing": made.needs_urls and not made.urls, **made.faults}.items():
+    anchor = kinds[kind](**{key: checks[key](value) for key, value in table.items()})
+    anchor = replace(anchor, **{key: folder / path for key, path in anchor.files.items()})  # type: ignore[arg-type]
+    for fault, is_so in {"urls is missing": anchor.needs_urls and not anchor.urls, **anchor.faults}.items():
         if is_so:
             raise ValueError(fault)
-    return made
+    return anchor

@@ -1,7 +1,7 @@
-"""The configuration: environment variables over ``exhibit.toml`` in the data folder, and nothing guessed.
+"""Configuration: environment variables take precedence over ``exhibit.toml`` in the data folder.
 
-Every setting is a field of :class:`Config`; its metadata says how text becomes a value. An unknown name or a value that
-can't be used stops the start with a sentence that names the setting.
+Every setting is a field of :class:`Config`, whose metadata defines how its value is parsed. An unknown name or an
+unusable value stops the start with a message that names the setting.
 """
 
 import difflib
@@ -36,118 +36,114 @@ class Config:
     ``data_dir`` is absolute and may not exist yet.
 
     Attributes:
-        data_dir: The data folder: pictures, evidence, indexes, secrets, logs, the embedded servers' data,
-            `exhibit.toml`. With root, every folder above it must be open to all users (0755), since the embedded
-            servers run as an unprivileged user.
-        database_url: A PostgreSQL of your own, such as `postgresql://exhibit:secret@db/exhibit`. Empty: an embedded
+        data_dir: The data folder: images, evidence, indexes, secrets, logs, the data of embedded servers,
+            `exhibit.toml`. When run as root, every parent folder must be accessible to all users (0755), because the
+            embedded servers run as an unprivileged user.
+        database_url: URL of your own PostgreSQL, such as `postgresql://exhibit:secret@db/exhibit`. Empty: an embedded
             PostgreSQL.
-        redis_url: A Redis or Valkey of your own, such as `redis://cache:6379/0`. Empty: an embedded Redis.
-        blobs_url: Where the exact bytes lie, such as `s3://bucket/prefix` (and what speaks S3), `gs://…`, `az://…` or
-            `file:///mnt/exhibit`; keys and endpoint are taken from the environment, such as `AWS_ACCESS_KEY_ID`, or
-            from `secrets/bucket.toml`. Empty: in `blobs/` of the data folder. `exhibit blobs move` takes those along
-            that are there.
-        secrets_dir: A folder of secrets that lie elsewhere, such as a mount of Kubernetes or Docker, which may be
-            read-only: `master_key`, `secret_key`, `log.key`, `installation`, `bucket.toml`. Those that aren't there
-            are taken from `secrets/` of the data folder; where none is there, it isn't mounted, and nothing starts.
-        milvus_url: A Milvus of your own, in which all pictures ever seen are searched, such as `http://milvus:19530` or
-            `https://milvus.example.org/database`; its token is taken from `MILVUS_TOKEN` in the environment, or from
-            `secrets/milvus_token`. Empty: each machine searches them itself. `exhibit index rebuild --to`
-            takes them there and back.
-        web_host: The address on which the site listens. Put a proxy with TLS before it when others are to reach it.
-        web_port: Its port.
-        public_url: The address under which people reach the site; links in mails and documents begin with it.
-        allowed_hosts: Further host names under which the site answers; the host of `public_url`, `web_host` and
-            localhost always count.
-        proxies: How many proxies of your own stand before the site, one behind another. So many of the last addresses
-            in `X-Forwarded-For` are believed when visitors are told apart, for the limits of sign-ins and links and
-            for `metrics_networks`; with 0 all visitors behind a proxy count as one.
-        sign_up: Who can have an account: `invitation`, whom a member or the operator invites; `open`, whoever
-            verifies an e-mail address, and may then add an owner of their own. `open` needs a `mail_url`.
-        passkey_roots: A file of root certificates (PEM) of makers of passkeys, or a folder of such files named `*.pem`.
-            Then a maker has to vouch for each passkey that is added (attestation), and only passkeys of such makers
-            sign grave decisions. Empty: nobody is asked.
-        passkey_aaguids: The kinds of devices that are allowed, by their AAGUIDs, such as
-            `["2fc0579f-8113-47ea-b116-bb5a8db9202a"]`. It needs `passkey_roots`. Empty: all kinds of these makers.
-        mail_url: The server that takes our mail: `smtp+tls://user:password@mail.example.org:587` (STARTTLS),
-            `smtps://…:465` (TLS from the beginning), or `smtp://localhost` for a relay of your own without TLS, which
-            takes no password over a network. Signs such as `@` and `/` in user or password are percent-encoded.
-            Empty: **nothing is sent**; each mail is a file in `mail/` of the data folder, and `exhibit doctor` says
-            so.
-        mail_from: The sender, such as `Exhibit <exhibit@example.org>`. Empty: `exhibit@` and the host of
-            `public_url`.
+        redis_url: URL of your own Redis or Valkey, such as `redis://cache:6379/0`. Empty: an embedded Redis.
+        blobs_url: Storage of all blobs (images, evidence), such as `s3://bucket/prefix` (also for S3-compatible
+            services), `gs://…`, `az://…` or `file:///mnt/exhibit`. Keys and endpoint are read from the environment,
+            such as `AWS_ACCESS_KEY_ID`, or from `secrets/bucket.toml`. Empty: `blobs/` in the data folder. `exhibit
+            blobs move` moves existing files.
+        secrets_dir: Separate folder with secrets, such as a mount of Kubernetes or Docker, which may be read-only:
+            `master_key`, `secret_key`, `log.key`, `installation`, `bucket.toml`. Missing ones are read from `secrets/`
+            in the data folder. If the folder contains none, it is considered not mounted, and nothing starts.
+        milvus_url: URL of your own Milvus for searches of all images ever seen, such as `http://milvus:19530` or
+            `https://milvus.example.org/database`. Its token is read from `MILVUS_TOKEN` in the environment, or from
+            `secrets/milvus_token`. Empty: each machine searches locally. `exhibit index rebuild --to` converts in both
+            directions.
+        web_host: Address on which the site listens. For access by others, put a proxy with TLS in front of it.
+        web_port: Port of the site.
+        public_url: URL under which users reach the site; links in mails and documents begin with it.
+        allowed_hosts: Additional host names of the site; the host of `public_url`, `web_host` and localhost are always
+            allowed.
+        proxies: Number of your own proxies in front of the site, one behind another. That many of the last addresses in
+            `X-Forwarded-For` are trusted to identify visitors, for the limits of sign-ins and links and for
+            `metrics_networks`; with 0, all visitors behind a proxy count as one.
+        sign_up: Who can create an account: `invitation` (a member or the operator sends it) or `open` (anybody with a
+            verified e-mail address, who can then add an owner). `open` requires `mail_url`.
+        passkey_roots: File of root certificates (PEM) of passkey manufacturers, or a folder of such files named
+            `*.pem`. New passkeys then require attestation by a manufacturer, and only such passkeys can sign critical
+            decisions. Empty: no attestation is requested.
+        passkey_aaguids: Allowed device models by AAGUID, such as `["2fc0579f-8113-47ea-b116-bb5a8db9202a"]`. Requires
+            `passkey_roots`. Empty: all models of these manufacturers.
+        mail_url: Mail server: `smtp+tls://user:password@mail.example.org:587` (STARTTLS), `smtps://…:465` (implicit
+            TLS), or `smtp://localhost` for your own relay without TLS, which accepts no password over a network.
+            Percent-encode characters such as `@` and `/` in user or password. Empty: **nothing is sent**; each mail is
+            written to `mail/` in the data folder, and `exhibit doctor` reports it.
+        mail_from: Sender, such as `Exhibit <exhibit@example.org>`. Empty: `exhibit@` and the host of `public_url`.
         mail_sign_in: Whether links in mails to members open their page signed in, for three days: only in a browser in
-            which the member has signed in before and hasn't signed out, after a press of a button, and with the second
-            factor of who has one. False: links ask for the password where nobody is signed in.
-        push: Whether members may have their browsers told of finds: by the service of the browser's maker (Google,
-            Mozilla, Apple, Microsoft), which learns that a message was sent and when, not what it says. False: nobody
-            is told so, and nothing is sent there.
-        workers: Processes that crawl at once, and as many again that match or visit; six more at most do what is short
-            and what people ask for. Each uses one core and up to 1 GB.
-        contact: E-mail address or web page in the crawler's user agent, where a site's owner can complain or opt out.
-            Set it before crawling the public web.
-        operator_name: Who runs this installation; shown in documents as the one who sealed.
-        allowed_networks: Private networks that crawler and capture may reach all the same, such as `10.1.0.0/16`.
-            Without it every private, loopback and link-local address is refused.
-        cocapture_networks: The same for visits that partners ask for, which `allowed_networks` doesn't open: for
-            trials on one machine.
-        rdap_url: Where IANA's registers of RDAP servers stand (RFC 9224); members who press a button have those asked
-            that are named there. Empty: nobody can.
-        web_archive_url: A web archive that speaks the Internet Archive's Save Page Now (SPN2), such as
-            `https://web.archive.org`, which owners may have asked to save pages of confirmed cases. Its keys, as
-            `ACCESS:SECRET`, are taken from `WEB_ARCHIVE_KEYS` in the environment, or from `secrets/web_archive_keys`.
-            Empty: none is asked.
-        wayback_url: Where the Wayback Machine is asked which captures it has of a domain, and for their bytes, by
-            watches over an archive; and, where a member presses a button, since when it has captures of a confirmed
-            case's pages and pictures. Empty: neither is offered.
-        common_crawl_url: The same of Common Crawl's indexes. Empty: it isn't offered.
-        common_crawl_data_url: Where Common Crawl's files lie.
-        retention_days: Days for which the bytes of pictures that matched nothing are kept.
-        owner_quota_bytes: Bytes of registered pictures, and documents beside them, that one owner may keep.
-        package_days: Days for which bundles that were put together for a download are kept; the bundles themselves
-            stay, and can be put together again.
-        flood_floor: A work that is found on more new sites in a day is held back: no case is opened for it until a
-            person decides. Sites whose pictures look alike count a tenth.
-        flood_factor: So many times what it had on its best day before a work may be found on in a day, even where
-            that is more.
-        disk_floor_bytes: With less free space than this in the data folder, crawling stops and says so, and works
-            that are sent to the site or the API are refused. So they are when hardly a file fits there any more.
-        max_picture_bytes: Larger pictures are refused.
-        max_picture_pixels: Pictures with more pixels are refused before they are decoded.
-        capture_browser: The browser that captures are made with: a path or the name of a program. Empty: the first of
-            `chromium`, `chromium-browser`, `google-chrome-stable`, `google-chrome`, `microsoft-edge-stable` on the
-            PATH. `none`: no browser; pages are captured as they are served. Each worker has one of its own, some 500
-            MB.
-        recapture_days: Days until the places of open and confirmed cases are visited again; the pauses double while
-            nothing changes, up to eight times this. 0: places are visited once.
-        anchors: The outside witnesses, a table `[[anchors]]` for each; see below.
-        witnesses_needed: How many different witnesses have to have answered in full for a bundle to be called
-            witnessed, on the site and the command line. It stops nothing.
-        direct_stamps_a_day: So many bundles in 24 hours have their seal digest stamped directly by each time-stamping
-            authority too, so that `openssl` alone checks `data/manifest.json`. All others rest on the checkpoint
-            alone, one stamp for all. 0: never.
+            which the member has signed in before and has not signed out, after a click on a button, and with the second
+            factor if the member has one. False: links require the password unless the member is signed in.
+        push: Whether members can enable browser notifications of matches. They are sent by the service of the browser's
+            vendor (Google, Mozilla, Apple, Microsoft), which learns that and when a message was sent, but not its
+            content. False: no notifications, and no requests to these services.
+        workers: Number of parallel crawling processes, and the same number for matching and visits; up to six more
+            handle short tasks and user requests. Each uses one core and up to 1 GB.
+        contact: E-mail address or web page in the crawler's user agent, where site owners can complain or opt out. Set
+            it before crawling the public web.
+        operator_name: Operator of this installation; shown in documents as the party that sealed them.
+        allowed_networks: Private networks that crawler and capture may access, such as `10.1.0.0/16`. By default, all
+            private, loopback and link-local addresses are refused.
+        cocapture_networks: Private networks allowed for visits requested by partners, to which `allowed_networks` does
+            not apply; for trials on one machine.
+        rdap_url: URL of IANA's registries of RDAP servers (RFC 9224); members can query the servers listed there with a
+            button. Empty: disabled.
+        web_archive_url: Web archive with the Internet Archive's Save Page Now API (SPN2), such as
+            `https://web.archive.org`, which owners can use to save pages of confirmed cases. Its keys, as
+            `ACCESS:SECRET`, are read from `WEB_ARCHIVE_KEYS` in the environment, or from `secrets/web_archive_keys`.
+            Empty: disabled.
+        wayback_url: URL of the Wayback Machine, which archive watches query for the captures of a domain and their
+            bytes. With a button, members can also query it for the first captures of a confirmed case's pages and
+            images. Empty: disabled.
+        common_crawl_url: URL of Common Crawl's indexes, used likewise. Empty: disabled.
+        common_crawl_data_url: URL of Common Crawl's files.
+        retention_days: Days for which the files of images without matches are kept.
+        owner_quota_bytes: Maximum bytes of registered images and their documents for each owner.
+        package_days: Days for which bundle downloads are kept after they were created; the bundles themselves remain,
+            and the downloads can be created again.
+        flood_floor: Number of new sites in a day above which the matches of a work are held back: no case is opened
+            until a person decides. Sites with similar images count a tenth.
+        flood_factor: Multiple of a work's previous daily maximum up to which its matches are not held back, even if
+            that is more than `flood_floor`.
+        disk_floor_bytes: Minimum free space in the data folder. Below it, crawling stops with a message, and works sent
+            to the site or the API are refused; likewise if almost no more files can be created.
+        max_picture_bytes: Maximum size of an image file; larger ones are refused.
+        max_picture_pixels: Maximum pixels of an image; larger ones are refused before decoding.
+        capture_browser: Browser for captures: a path or the name of a program. Empty: the first of `chromium`,
+            `chromium-browser`, `google-chrome-stable`, `google-chrome`, `microsoft-edge-stable` on the PATH. `none`: no
+            browser; pages are captured as served. Each worker has its own browser, about 500 MB.
+        recapture_days: Days until the pages of open and confirmed cases are visited again. The interval doubles while
+            nothing changes, up to eight times this. 0: pages are visited once.
+        anchors: Outside timestamp services, one `[[anchors]]` table for each; see below.
+        witnesses_needed: Number of different timestamp services with complete receipts that a bundle needs to be called
+            witnessed, on the site and the command line. It does not block anything.
+        direct_stamps_a_day: Number of bundles in 24 hours whose seal digest is also stamped directly by each timestamp
+            authority, so that `openssl` alone verifies `data/manifest.json`. All others rely on the checkpoint, which
+            has one timestamp for all. 0: never.
         languages: Languages of the site, the default first.
-        time_zone: The zone in which schedules and pages show times; stored and sealed times are UTC.
-        log_origin: The name of this installation's log, the first line of each checkpoint: a host name of yours and a
-            path, at most 200 visible ASCII characters without a plus sign, chosen before the first head is signed.
-            Later only `exhibit api POST /operator/log/new-origin` changes it.
-        checkpoint_seconds: How often the log's head is signed and witnessed while entries come; a new seal is
-            witnessed at once.
-        step_timeout_seconds: After so long without a sign of life, another worker takes a step over.
-        processor_hour_price: What an hour of one processor core costs you, with its currency, such as `0.02 EUR`. The
-            operator's page then says what a million pictures cost; without it, how many hours.
-        log_format: `json` writes each line of the logs as one JSON object, with `request_id`, `task_id` and `task`,
-            and a line for the end of each request and task.
-        metrics_token: A secret of 16 to 200 characters that Prometheus shows for `/metrics` (`Authorization: Bearer
-            …`).
-        metrics_networks: Networks that may read `/metrics`, such as `10.1.0.0/16`. Behind a proxy set `proxies`, or
-            use the token. Each of the two that is set has to be met; with neither, `/metrics` answers 404.
-        tick_seconds: How often schedules and waiting work are looked at.
-        api_requests_a_minute: How many requests of the API each token may send in a minute.
-        identifications_a_minute: How many of them, of all tokens of a member together, may be `identify`.
-        edge_recheck_share: How many of a hundred results of contributors are fetched and measured here again.
-        update_url: An address that names the newest version, such as a forge's `…/releases/latest` of its API: one
-            `GET` a day, without version, contact or cookie; it learns this machine's address. Empty: nobody is asked.
-        debug: Shows errors in the browser. Never on a machine that others reach.
+        time_zone: Time zone for schedules and for times on pages; stored and sealed times are UTC.
+        log_origin: Name of this installation's log, the first line of each checkpoint: your host name and a path, at
+            most 200 visible ASCII characters without a plus sign, chosen before the first checkpoint is signed. Later,
+            only `exhibit api POST /operator/log/new-origin` changes it.
+        checkpoint_seconds: Interval at which checkpoints of the log are signed and timestamped while it grows; a new
+            seal is timestamped immediately.
+        step_timeout_seconds: Seconds without a sign of life after which another worker takes over a step.
+        processor_hour_price: Your cost of one hour of a CPU core, with its currency, such as `0.02 EUR`. The operator's
+            page then shows the cost of a million images instead of the hours.
+        log_format: `json` writes each log line as one JSON object, with `request_id`, `task_id` and `task`, and one
+            line for the end of each request and task.
+        metrics_token: Secret of 16 to 200 characters that Prometheus sends for `/metrics` (`Authorization: Bearer …`).
+        metrics_networks: Networks that may read `/metrics`, such as `10.1.0.0/16`. Behind a proxy, set `proxies`, or
+            use the token. If both are set, both are required; without either, `/metrics` returns 404.
+        tick_seconds: Interval at which schedules and pending work are checked.
+        api_requests_a_minute: Maximum API requests of each token in a minute.
+        identifications_a_minute: Maximum `identify` requests of all tokens of a member together in a minute.
+        edge_recheck_share: Percentage of the results of contributors that are fetched and measured again here.
+        update_url: URL that names the latest version, such as a forge's `…/releases/latest` API: one `GET` a day,
+            without version, contact or cookie; the server learns this machine's IP address. Empty: no requests.
+        debug: Shows errors in the browser. Never enable it on a machine that others can reach.
     """
 
     data_dir: Path
@@ -209,9 +205,9 @@ class Config:
 
 
 def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
-    """The configuration of this process; the environment wins over ``exhibit.toml`` in the data folder.
+    """Read the configuration of this process. The environment overrides ``exhibit.toml`` in the data folder.
 
-    Raises ``ConfigError``, which names the setting, when a name is unknown or a value can't be used.
+    Raises ``ConfigError``, naming the setting, for unknown names and unusable values.
     """
     data_dir = _data_dir(environ)
     given = _from_file(data_dir / FILE_NAME) | _from_environment(environ)
@@ -234,23 +230,23 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
 
 
 def _lacking(config: Config) -> dict[str, str]:
-    """What settings need besides themselves and isn't there, by their names; empty texts where nothing lacks."""
+    """Return for each setting what else it requires and lacks; empty texts if nothing is missing."""
     roots = config.data_dir / config.passkey_roots
-    found = not config.passkey_roots or roots.is_file() or any(roots.glob("*.pem"))
+    has_roots = not config.passkey_roots or roots.is_file() or any(roots.glob("*.pem"))
     return {
         "sign_up": "open needs a mail_url" if config.sign_up == "open" and not config.mail_url else "",
-        "passkey_roots": "" if found else f"{roots} is no file, and no folder with *.pem",
+        "passkey_roots": "" if has_roots else f"{roots} is no file, and no folder with *.pem",
         "passkey_aaguids": "it needs passkey_roots" if config.passkey_aaguids and not config.passkey_roots else "",
     }
 
 
 def bare_config(environ: Mapping[str, str]) -> Config:
-    """The data folder alone, all else as where nothing is set: for what goes on though a setting is wrong."""
+    """Return a configuration with only the data folder, for code that must run although a setting is invalid."""
     return Config(data_dir=_data_dir(environ))
 
 
 def made_data_dir(config: Config) -> Path:
-    """The data folder, made when it isn't there, closed to others; raises ``ConfigError`` where that can't be."""
+    """Return the data folder, creating it as a private folder if necessary. Raises ``ConfigError`` on failure."""
     folder = config.data_dir
     if not folder.is_dir():
         try:
@@ -263,14 +259,14 @@ def made_data_dir(config: Config) -> Path:
 
 
 def environment_name(field_name: str) -> str:
-    """The environment variable that sets a field."""
+    """Return the environment variable of a field."""
     return _OTHER_NAMES.get(field_name, _PREFIX + field_name.upper())
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:
-    given = environ.get("EXHIBIT_DATA", "")
-    if given:
-        return Path(given).expanduser().absolute()
+    setting = environ.get("EXHIBIT_DATA", "")
+    if setting:
+        return Path(setting).expanduser().absolute()
     if os.geteuid() == 0:
         return Path("/var/lib/exhibit")
     base = environ.get("XDG_DATA_HOME", "")
@@ -292,14 +288,14 @@ def _from_file(path: Path) -> dict[str, tuple[str, object]]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
-    # tables have no form as one text: they stand in the file only
+    # tables cannot be written as one text and are supported only in the file
     names = {environment_name(field.name): field.name for field in fields(Config) if field.name != "anchors"}
-    given = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
-    return {name: found for name, found in _by_field(given, names, "").items() if found[1] and name != "data_dir"}
+    variables = {name: value for name, value in environ.items() if name in names or name.startswith(_PREFIX)}
+    return {name: found for name, found in _by_field(variables, names, "").items() if found[1] and name != "data_dir"}
 
 
 def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) -> dict[str, tuple[str, object]]:
-    """What is given by the names of fields, each with what it is called in a sentence and its value."""
+    """Return given values by field name, each with its name for messages."""
     for name in given:
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)

@@ -1,4 +1,4 @@
-"""The secrets of an installation: made on first use in files that only its user may read, or mounted by others."""
+"""Secrets of an installation: created on first use in files that only its user can read, or mounted."""
 
 import secrets
 from pathlib import Path
@@ -18,9 +18,9 @@ _BYTES = 32
 
 
 def check_mount(config: Config) -> None:
-    """Raise ``ConfigError`` where the folder of the setting isn't there, or is the empty one below a lost mount.
+    """Raise ``ConfigError`` if the folder of ``secrets_dir`` is missing, or empty because its mount is missing.
 
-    What lies there would be made anew in the data folder, and open nothing.
+    Otherwise the secrets would be created again in the data folder, and could not decrypt anything.
     """
     if config.secrets_dir and not all_mounted(config):
         folder = Path(config.secrets_dir)
@@ -30,46 +30,46 @@ def check_mount(config: Config) -> None:
 
 
 def all_mounted(config: Config) -> list[Path]:
-    """The files of all secrets that lie in the folder of the setting."""
+    """Return the files of all secrets in the folder of ``secrets_dir``."""
     return [path for name in _MOUNTABLE if (path := mounted(config, name)) is not None]
 
 
 def mounted(config: Config, name: str) -> Path | None:
-    """The file of a secret in the folder of the setting; nothing where there is none."""
+    """Return the file of a secret in the folder of ``secrets_dir``, or None."""
     path = Path(config.secrets_dir) / name
     return path if config.secrets_dir and path.is_file() else None
 
 
 def secret_path(config: Config, name: str) -> Path:
-    """The file of a secret, mounted or in the data folder, whether it is there or not."""
+    """Return the path of a secret, mounted or in the data folder, whether it exists or not."""
     return mounted(config, name) or config.data_dir / "secrets" / name
 
 
 def secret_key(config: Config) -> str:
-    """The key that signs sessions and links of the site: 64 hex digits."""
+    """Return the key that signs sessions and links of the site: 64 hex digits."""
     return _kept(config, SECRET_KEY).hex()
 
 
 def redis_password(config: Config) -> str:
-    """What the embedded Redis asks everybody for: 64 hex digits. Made anew when it is gone; no backup holds it."""
+    """Return the password of the embedded Redis: 64 hex digits. It is created again if missing, and not backed up."""
     return _kept(config, REDIS_PASSWORD).hex()
 
 
 def installation(config: Config) -> str:
-    """What this installation calls itself where its bytes lie: 64 hex digits. What is restored has another name."""
+    """Return this installation's identifier in its blob store: 64 hex digits. After a restore it is a new one."""
     return _kept(config, INSTALLATION).hex()
 
 
 def master_key(config: Config) -> bytes:
-    """The key of 32 bytes under which owners' signing keys are encrypted at rest; without it they are lost.
+    """Return the 32-byte key that encrypts owners' signing keys at rest. If it is lost, they are lost.
 
-    A next one that is mounted counts already: other machines, which read it too, open with either.
+    A mounted next key is used already, because other machines read it too and can decrypt with either.
     """
     return _kept(config, NEXT_MASTER_KEY if mounted(config, NEXT_MASTER_KEY) else MASTER_KEY)
 
 
 def master_keys(config: Config) -> tuple[bytes, ...]:
-    """The master key and, while it is being changed, the one that comes after it."""
+    """Return the master key and, during its rotation, the next one."""
     present = _kept(config, MASTER_KEY)
     try:
         return present, _read(secret_path(config, NEXT_MASTER_KEY))
@@ -78,9 +78,9 @@ def master_keys(config: Config) -> tuple[bytes, ...]:
 
 
 def next_master_key(config: Config) -> bytes:
-    """The master key that comes after the present one; made, or the one that an interrupted change has made.
+    """Return the next master key, creating it unless an interrupted rotation has done so.
 
-    Beside a mounted one it isn't made but mounted, too; raises ``ConfigError`` where it isn't.
+    If the current key is mounted, the next one must be mounted, too. Raises ``ConfigError`` if it is not.
     """
     if mounted(config, MASTER_KEY) and not mounted(config, NEXT_MASTER_KEY):
         hint = f"On every machine put the new one beside it as {NEXT_MASTER_KEY}: openssl rand -hex 32"
@@ -89,7 +89,7 @@ def next_master_key(config: Config) -> bytes:
 
 
 def adopt_next_master_key(config: Config) -> None:
-    """Let the next master key take the present one's place, which is gone then; a mounted one its operator replaces."""
+    """Replace the current master key by the next one, and delete the old. The operator replaces mounted keys."""
     if mounted(config, NEXT_MASTER_KEY) is None:
         path = secret_path(config, NEXT_MASTER_KEY)
         path.replace(path.with_name(MASTER_KEY))
@@ -97,7 +97,7 @@ def adopt_next_master_key(config: Config) -> None:
 
 
 def _kept(config: Config, name: str) -> bytes:
-    """The secret of a file, made when it isn't there; processes that come at the same moment all get the same one."""
+    """Return a secret, creating its file if it is missing. Concurrent processes all get the same value."""
     path = secret_path(config, name)
     try:
         return _read(path)

@@ -1,4 +1,4 @@
-"""How a setting is read from a text of the environment or a value of TOML; a ``ValueError`` says why it can't be."""
+"""Parsers for settings from environment texts or TOML values. A ``ValueError`` states the reason of a failure."""
 
 import ipaddress
 import re
@@ -18,19 +18,19 @@ _TRUTHS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0"
 
 
 def setting(default: T, check: Callable[[object], T]) -> T:
-    """A field with its default and the function that makes its value of a TOML value or of a text."""
+    """Create a field with its default and the function that parses a TOML value or a text."""
     return field(default=default, metadata={"check": check})
 
 
 def text(value: object) -> str:
-    """A text without line breaks, blanks at its ends removed."""
+    """Parse a one-line text, stripped."""
     if not isinstance(value, str) or any(sign in value for sign in "\r\n\0"):
-        raise ValueError("it isn't a text of one line")  # which isn't repeated: it may be a secret
+        raise ValueError("it isn't a text of one line")  # the value is not repeated, because it may be a secret
     return value.strip()
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """A list of texts; in the environment they stand with commas between them."""
+    """Parse a list of texts, separated by commas in the environment."""
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list):
         raise ValueError(f"{value!r} isn't a list of texts")  # noqa: TRY004 - a wrong value, whatever its type
@@ -38,15 +38,15 @@ def texts(value: object) -> tuple[str, ...]:
 
 
 def truth(value: object) -> bool:
-    """True or false."""
-    known = _TRUTHS.get(str(value).strip().lower())
-    if known is None:
+    """Parse a Boolean."""
+    result = _TRUTHS.get(str(value).strip().lower())
+    if result is None:
         raise ValueError(f"{value!r} is neither true nor false")
-    return known
+    return result
 
 
 def whole_number(lowest: int, highest: int = 2**53 - 1) -> Callable[[object], int]:
-    """A check for whole numbers within limits, both included; larger ones have no canonical JSON (RFC 8785)."""
+    """Create a parser for integers in an inclusive range. Larger ones have no canonical JSON (RFC 8785)."""
 
     def check(value: object) -> int:
         try:
@@ -63,7 +63,7 @@ def whole_number(lowest: int, highest: int = 2**53 - 1) -> Callable[[object], in
 
 
 def matching(pattern: str, fault: str) -> Callable[[object], str]:
-    """A check for texts of a pattern; the fault, behind what was given where it holds ``{}``, says what they lack."""
+    """Create a parser for texts that match a pattern. ``{}`` in the error message is replaced by the value."""
 
     def check(value: object) -> str:
         given = text(value)
@@ -75,12 +75,12 @@ def matching(pattern: str, fault: str) -> Callable[[object], str]:
 
 
 def one_of(*known: str) -> Callable[[object], str]:
-    """A check for one of some words."""
+    """Create a parser for one of several words."""
     check = matching(f"(?i:{'|'.join(known)})", f"{{}} isn't {' or '.join(known)}")
     return lambda value: check(value).lower()
 
 
-token = matching(r"([!-~]{16,200})?", "it must have 16 to 200 visible characters without spaces")  # it isn't repeated
+token = matching(r"([!-~]{16,200})?", "it must have 16 to 200 visible characters without spaces")  # not repeated
 price = matching(r"(\d{1,6}(\.\d{1,6})? [A-Z]{3})?", "{} isn't a price such as 0.02 EUR")  # with its currency, ISO 4217
 mail_address = matching(
     r"([^\s@<>]+@[^\s@<>]+|[^<>@]+<[^\s@<>]+@[^\s@<>]+>)?", "{} isn't an address such as Exhibit <exhibit@example.org>"
@@ -89,14 +89,14 @@ contact = matching(
     r"(https?://[^\s/]+\S*|[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+)?", "{} is neither an e-mail address nor a web address"
 )
 web_archive_url = matching(
-    r"(https://[A-Za-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?)?",  # keys travel under TLS
-    "it must look like https://web.archive.org; the keys stand in secrets/web_archive_keys",  # it isn't repeated
+    r"(https://[A-Za-z0-9.-]+(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?)?",  # keys are sent only with TLS
+    "it must look like https://web.archive.org; the keys stand in secrets/web_archive_keys",  # not repeated
 )
 log_name = matching(r"[!-*,-~]{1,200}", "{} isn't a name such as example.org/log, without spaces and plus signs")
 
 
 def url(*schemes: str) -> Callable[[object], str]:
-    """A check for URLs of the given schemes; an empty text stays empty. None is repeated: it may hold a password."""
+    """Create a parser for URLs with these schemes, or empty. Errors omit the value: it may contain a password."""
 
     def check(value: object) -> str:
         given = text(value)
@@ -108,7 +108,7 @@ def url(*schemes: str) -> Callable[[object], str]:
 
 
 def server_url(*schemes: str) -> Callable[[object], str]:
-    """A check for URLs of servers, whose host is named, without a slash at their ends; an empty text stays empty."""
+    """Create a parser for URLs of servers, with a host and without a trailing slash, or empty."""
     checked = url(*schemes)
 
     def check(value: object) -> str:
@@ -128,44 +128,44 @@ def server_url(*schemes: str) -> Callable[[object], str]:
 
 
 def blobs_url(value: object) -> str:
-    """Where the exact bytes lie: a bucket and what stands before the names in it, or a folder."""
-    given = url("s3", "gs", "az", "file")(value).rstrip("/")
-    parts = urlsplit(given)
+    """Parse the URL of the blob store: a bucket with a prefix, or a folder."""
+    address = url("s3", "gs", "az", "file")(value).rstrip("/")
+    parts = urlsplit(address)
     if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
         raise ValueError("it names no folder; it looks like file:///mnt/exhibit")
-    if given and parts.scheme != "file" and not re.fullmatch(r"[\w.-]+", parts.netloc):
+    if address and parts.scheme != "file" and not re.fullmatch(r"[\w.-]+", parts.netloc):
         raise ValueError("it names no bucket, or more than that; it looks like s3://bucket/prefix")  # maybe a key
     if parts.query or parts.fragment:
         raise ValueError("it ends with the prefix; keys and the like stand in the environment")
-    return given
+    return address
 
 
 def milvus_url(value: object) -> str:
-    """Where Milvus is asked: a server, and one of its databases if not its usual one."""
-    given = server_url("http", "https")(value)
-    if not re.fullmatch(r"(https?://[^/@?#]+(/\w+)?)?", given):
+    """Parse the URL of Milvus: a server, optionally with the name of a database."""
+    address = server_url("http", "https")(value)
+    if not re.fullmatch(r"(https?://[^/@?#]+(/\w+)?)?", address):
         raise ValueError("it looks like http://milvus:19530/database; the token stands in secrets/milvus_token")
-    return given
+    return address
 
 
 database_url = url("postgresql", "postgres")
 redis_url = url("redis", "rediss", "redis+socket")
 web_url = server_url("http", "https")
-mail_url = server_url("smtp", "smtp+tls", "smtps")  # smtp+tls is STARTTLS, smtps TLS from the beginning
+mail_url = server_url("smtp", "smtp+tls", "smtps")  # smtp+tls is STARTTLS, smtps is implicit TLS
 
 
 def networks(value: object) -> tuple[str, ...]:
-    """IP networks such as ``127.0.0.0/8``."""
+    """Parse IP networks such as ``127.0.0.0/8``."""
     return tuple(str(ipaddress.ip_network(part)) for part in texts(value))
 
 
 def aaguids(value: object) -> tuple[str, ...]:
-    """Kinds of authenticators, as UUIDs in small letters."""
+    """Parse models of authenticators, as lower-case UUIDs."""
     return tuple(str(UUID(part)) for part in texts(value))
 
 
 def languages(value: object) -> tuple[str, ...]:
-    """Languages of the site, the first of them the default."""
+    """Parse the languages of the site, the default first."""
     given = texts(value)
     if not given or set(given) - set(LANGUAGES) or len(set(given)) < len(given):
         raise ValueError(f"{', '.join(given) or 'nothing'} isn't a choice among {', '.join(LANGUAGES)}")
@@ -173,7 +173,7 @@ def languages(value: object) -> tuple[str, ...]:
 
 
 def time_zone(value: object) -> str:
-    """A time zone of the IANA database, such as ``Asia/Shanghai``."""
+    """Parse a time zone of the IANA database, such as ``Asia/Shanghai``."""
     given = text(value)
     try:
         zoneinfo.ZoneInfo(given)
@@ -183,12 +183,12 @@ def time_zone(value: object) -> str:
 
 
 def path(value: object) -> Path | None:
-    """Where a file lies; nothing for an empty text."""
-    given = text(value)
-    return Path(given) if given else None
+    """Parse the path of a file; None for an empty text."""
+    location = text(value)
+    return Path(location) if location else None
 
 
 def day(value: object) -> str:
-    """A date, as TOML's own kind or as text; of a moment, its day."""
-    given = value if isinstance(value, date) else text(value) and date.fromisoformat(text(value))
-    return date.isoformat(given) if given else ""
+    """Parse a date, as TOML date, TOML datetime (its date is used) or text."""
+    moment = value if isinstance(value, date) else text(value) and date.fromisoformat(text(value))
+    return date.isoformat(moment) if moment else ""

@@ -1,4 +1,4 @@
-"""Settings that the product writes into ``exhibit.toml`` itself, for an operator who sets them on the site."""
+"""Settings that an operator can change on the site, which Exhibit then writes into ``exhibit.toml``."""
 
 import json
 import os
@@ -15,19 +15,19 @@ from exhibit.files.durable import settle_path
 from exhibit.sentences import Sentence
 
 WRITABLE = ("public_url", "contact", "operator_name", "update_url")
-"""The settings that can be written: texts, none of which is a secret."""
+"""Settings that can be written: texts, none of which is a secret."""
 
 _UNFIT = Sentence("exhibit.toml can't be changed from here.")
 _BY_HAND = Sentence("Change it by hand, then restart.")
 
 
 def fixed(environ: Mapping[str, str] = os.environ) -> set[str]:
-    """Those that the environment sets, which wins over the file."""
+    """Return those that the environment sets, which takes precedence over the file."""
     return {name for name in WRITABLE if environ.get(environment_name(name))}
 
 
 def written(folder: Path) -> dict[str, str]:
-    """What the file of a data folder says of them now, whatever runs; nothing where it can't be read."""
+    """Return their current values in the file of a data folder; empty if the file is unreadable."""
     try:
         table = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
@@ -36,34 +36,34 @@ def written(folder: Path) -> dict[str, str]:
 
 
 def checked(name: str, value: str) -> str:
-    """A value as the setting keeps it; raises ``WrongUseError`` where it can't be one."""
+    """Return a value in the normal form of its setting. Raises ``WrongUseError`` if it is invalid."""
     check = next(field.metadata["check"] for field in fields(Config) if field.name == name)
     try:
-        found = check(" ".join(value.split()))
+        result = check(" ".join(value.split()))
     except ValueError as error:
         raise WrongUseError(f"{environment_name(name)} can't be used: {error}.") from None
-    assert isinstance(found, str)
-    return found
+    assert isinstance(result, str)
+    return result
 
 
 def write_settings(folder: Path, given: Mapping[str, str]) -> None:
-    """Set some of them in the file, or leave out what is empty; every other line stays as it is.
+    """Write settings to the file, or remove those with empty values. All other lines are kept.
 
-    They take effect when the processes are restarted. Raises ``WrongUseError`` for a value that can't be used, and
-    ``ConfigError`` where the file can't be written, or isn't what would be read again.
+    The change takes effect after a restart. Raises ``WrongUseError`` for invalid values, and ``ConfigError`` if the
+    file cannot be written or would not be read back correctly.
     """
     values, path = {name: checked(name, value) for name, value in given.items()}, folder / FILE_NAME
     try:
         before = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-        kept, top = [], True
+        lines_kept, top = [], True
         for line in before.splitlines(keepends=True):
             top = top and not line.lstrip().startswith("[")
             if not (top and re.match(rf"\s*({'|'.join(values)})\s*=", line)):
-                kept.append(line)
+                lines_kept.append(line)
         lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items() if value]
-        after = "".join([*lines, *kept])
-        others = {name: value for name, value in tomllib.loads(before).items() if name not in values}
-        if tomllib.loads(after) != others | {name: value for name, value in values.items() if value}:
+        after = "".join([*lines, *lines_kept])
+        other_settings = {name: value for name, value in tomllib.loads(before).items() if name not in values}
+        if tomllib.loads(after) != other_settings | {name: value for name, value in values.items() if value}:
             raise ConfigError(_UNFIT, hint=_BY_HAND)
         _replace(path, after)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

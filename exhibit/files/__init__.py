@@ -1,1 +1,1 @@
-"""Files that are whole or not there, exact bytes by their digest, and folders for this user alone."""
+"""Files: atomic writes, blobs stored by digest, and folders that are private to one user."""

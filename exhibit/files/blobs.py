@@ -1,7 +1,7 @@
-"""Exact bytes, named by their SHA-256 and written once, in a folder or in a bucket.
+"""Blobs identified by their SHA-256 and written once, in a folder or in a bucket.
 
-Each lies by itself as ``ab/cd/abcd…`` (64 hexadecimal digits). :class:`BlobStore` is the store, whatever it lies in; a
-:class:`Place` is what it lies in: a :class:`Folder` of this machine, or a bucket (:mod:`exhibit.files.bucket`).
+Each blob has the key ``ab/cd/abcd…`` (64 hexadecimal digits). :class:`BlobStore` is the store, independent of the
+medium. A :class:`Place` is the medium: a :class:`Folder` of this machine, or a bucket (:mod:`exhibit.files.bucket`).
 """
 
 import errno
@@ -23,74 +23,74 @@ from exhibit.files.durable import settle, settle_path
 from exhibit.sentences import Sentence
 
 PIECE = 8 << 20
-"""Bytes that travel at once: a larger file goes in several pieces."""
+"""Bytes transferred at once. Larger files are transferred in several chunks."""
 AT_ONCE = 8
-"""So many are written beside one another."""
+"""Number of blobs written in parallel."""
 AHEAD = 4
-"""So many bytes are fetched beside one another, ahead of their reader."""
+"""Number of blobs fetched in parallel, ahead of their reader."""
 _NAME = re.compile(r"(?:.*/)?([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{60})")
 _READ_ONLY = 0o400
 
 
 class Place(Protocol):
-    """What bytes lie in, by keys such as ``ab/cd/abcd…``; asking for one that isn't here raises ``NotFoundError``."""
+    """Storage medium with keys such as ``ab/cd/abcd…``. Access to a missing key raises ``NotFoundError``."""
 
     def read(self, key: str) -> bytes:
-        """The bytes of a key."""
+        """Return the bytes of a key."""
 
     def open(self, key: str) -> BinaryIO:
-        """A stream of the bytes of a key."""
+        """Open the bytes of a key as a stream."""
 
     def size(self, key: str) -> int:
-        """How many bytes a key has."""
+        """Return the size of a key in bytes."""
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write what has no bytes yet, as :meth:`write` does; false where there are some."""
+        """Write bytes to a new key, as :meth:`write` does. Returns False if the key exists."""
 
     def write(self, key: str, data: bytes | Iterator[bytes]) -> None:
-        """Give a key bytes, which appear whole or not at all, and outlive a power cut when the call returns."""
+        """Write the bytes of a key atomically. They survive a power failure once the call returns."""
 
     def move(self, key: str, to: "Place", new: str) -> None:
-        """Give a key's bytes to a key of a place beside this one."""
+        """Move a key to a key of another place on the same medium."""
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Remove the bytes of keys, as far as there are any."""
+        """Remove keys. Missing keys are ignored."""
 
     def keys(self, below: str) -> Iterator[str]:
-        """The keys below a folder, or all."""
+        """Yield the keys below a folder, or all keys."""
 
     def folders(self, below: str) -> Iterator[tuple[str, float]]:
-        """The names of folders in a folder, and when something came into each, in seconds since 1970."""
+        """Yield the names of a folder's subfolders and when each last received a file, in seconds since 1970."""
 
     def clear(self, below: str) -> None:
-        """Remove a folder with all that is below it, as far as it can be."""
+        """Remove a folder and its contents, as far as possible."""
 
     def sweep(self, older_than: float) -> int:
-        """Remove what writers that were killed so many seconds ago have left behind; returns how much."""
+        """Remove leftovers of killed writers older than ``older_than`` seconds. Returns their number."""
 
 
 class BlobStore:
-    """Exact bytes by SHA-256, written once, verified when read.
+    """Blobs by SHA-256, written once and verified when they are read.
 
-    Any number of threads, processes and machines write to it at the same time.
+    Any number of threads, processes and machines may write to it at the same time.
 
     Args:
-        place: what it lies in.
-        folder: where in it; all of it without one.
+        place: Storage medium.
+        folder: Folder in the medium; the whole medium if empty.
     """
 
     def __init__(self, place: Place, folder: str = "") -> None:
         self.place, self._folder = place, folder
 
     def put(self, data: bytes) -> Digest:
-        """Keep bytes; a second time changes nothing, unless what is stored was damaged: that is written anew."""
+        """Store bytes and return their digest. Does nothing if they are stored already, but repairs a damaged copy."""
         digest = Digest.of(data)
         if not self.place.create(self.key(digest), data) and not self.is_whole(digest):
             self.keep_as(digest, data)
         return digest
 
     def put_file(self, path: Path) -> Digest:
-        """Keep a copy of a file's bytes; raises ``IntegrityError`` when a large one is changed meanwhile."""
+        """Store a copy of a file. Raises ``IntegrityError`` if a large file changes while it is read."""
         with path.open("rb") as file:
             start = file.read(PIECE + 1)
             if len(start) <= PIECE:
@@ -103,63 +103,63 @@ class BlobStore:
         return digest
 
     def put_all(self, given: Iterable[bytes | Path]) -> None:
-        """Keep bytes and the bytes of files, some beside one another: a disk and a bucket take their time."""
+        """Store bytes and files, several in parallel, because disks and buckets have latency."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(lambda each: self.put(each) if isinstance(each, bytes) else self.put_file(each), given))
 
     def get(self, digest: Digest) -> bytes:
-        """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
+        """Return the bytes. Raises ``NotFoundError`` if absent, ``IntegrityError`` if they do not match the digest."""
         return verified(self.place.read(self.key(digest)), digest)
 
     def ahead(self, digests: Iterable[Digest]) -> Callable[[Digest], bytes]:
-        """Gives the bytes as :meth:`get` does; some are fetched beside one another, ahead of the reader."""
+        """Return a function that works like :meth:`get`, with several blobs fetched in parallel ahead of the reader."""
         return _ReadAhead(self.get, digests)
 
     def open(self, digest: Digest) -> BinaryIO:
-        """A stream of the bytes, not verified: for large files whose reader hashes them."""
+        """Open a stream of the bytes without verification, for large files whose reader computes the hash."""
         return self.place.open(self.key(digest))
 
     def size(self, digest: Digest) -> int:
-        """Bytes; raises ``NotFoundError`` when absent."""
+        """Return the size in bytes. Raises ``NotFoundError`` if absent."""
         return self.place.size(self.key(digest))
 
     def remove(self, digest: Digest) -> bool:
-        """Remove the bytes; false when they weren't here."""
-        there = digest in self
-        if there:
+        """Remove the bytes. Returns False if they were absent."""
+        is_present = digest in self
+        if is_present:
             self.place.remove([self.key(digest)])
-        return there
+        return is_present
 
     def remove_all(self, digests: Iterable[Digest]) -> None:
-        """Remove those that are here, without asking for each."""
+        """Remove all of these that are present, without checking each one first."""
         self.place.remove([self.key(digest) for digest in digests])
 
     def move(self, digest: Digest, to: Self) -> None:
-        """Hand bytes over to the store beside this one as they are, damaged ones too."""
+        """Move bytes unchanged to another store on the same medium, including damaged ones."""
         self.place.move(self.key(digest), to.place, to.key(digest))
 
     def sweep(self, older_than: float = 3600.0) -> int:
-        """Remove what writers that were killed so many seconds ago have left behind; returns how much."""
+        """Remove leftovers of killed writers older than ``older_than`` seconds. Returns their number."""
         return self.place.sweep(older_than)
 
     def changed(self, begin: str) -> Iterator[Digest]:
-        """Those that begin with two hexadecimal digits and aren't whole; reads them all."""
+        """Yield the damaged blobs whose digest begins with these two hexadecimal digits. Reads all of them."""
         return (digest for digest in self._below(begin) if not self.is_whole(digest))
 
     def is_whole(self, digest: Digest) -> bool:
-        """Whether a blob is here and its bytes are those of its name; reads them all."""
+        """Return True if a blob is present and its bytes match its digest. Reads the whole blob."""
         try:
             with self.open(digest) as stream:
                 return Digest.of_stream(stream) == digest
-        except (NotFoundError, OSError):  # it isn't here, or the disk can't read it any more
+        except (NotFoundError, OSError):  # it is absent, or the disk can no longer read it
             return False
 
     def keep_as(self, digest: Digest, data: bytes | Iterator[bytes]) -> None:
-        """Write bytes under a digest as they are, damaged ones too."""
+        """Write bytes under a digest without verification, including damaged ones."""
         self.place.write(self.key(digest), data)
 
     def key(self, digest: Digest) -> str:
-        """The key of a digest, present or not."""
+        """Return the key of a digest, present or not."""
         return self._in_folder(f"{digest.hex[:2]}/{digest.hex[2:4]}/{digest.hex}")
 
     def __contains__(self, digest: Digest) -> bool:
@@ -181,46 +181,47 @@ class BlobStore:
 
 
 class Folder:
-    """A :class:`Place` on a disk. ``incoming/`` holds what is being written; all else is whole, and read-only.
+    """A :class:`Place` on a disk. ``incoming/`` holds unfinished files; all other files are complete and read-only.
 
-    When the folder is gone, such as a disk that isn't mounted, whatever is asked of it is an ``OSError`` (``ESTALE``).
-    The file ``made`` beside it tells that it was made; then it isn't made again where it is gone.
+    If the folder is missing, for example because its disk is not mounted, all operations raise ``OSError``
+    (``ESTALE``). The file ``made`` beside the folder records its creation; a folder recorded there is not created
+    again.
     """
 
     def __init__(self, root: Path, made: Path | None = None) -> None:
         self.root = root
         self._incoming = root / "incoming"
         if made is None or not (made.exists() and is_empty(root)):
-            root.mkdir(mode=0o700, exist_ok=True)  # what lies here is for nobody else on this machine
+            root.mkdir(mode=0o700, exist_ok=True)  # other users of the machine have no access
             self._incoming.mkdir(exist_ok=True)
-            with suppress(OSError):  # it only reads
+            with suppress(OSError):  # the process may be read-only
                 if made is not None:
                     made.touch()
 
     def read(self, key: str) -> bytes:
-        """At once."""
+        """Read the whole file."""
         with self._at(key) as path:
             return path.read_bytes()
 
     def open(self, key: str) -> BinaryIO:
-        """The file."""
+        """Open the file."""
         with self._at(key) as path:
             return path.open("rb")
 
     def size(self, key: str) -> int:
-        """By the file system."""
+        """Return the size from the file system."""
         with self._at(key) as path:
             return path.stat().st_size
 
     def create(self, key: str, data: bytes) -> bool:
-        """Two writers of the same bytes may both do it: the second changes nothing."""
+        """Write unless the file exists. If two writers of the same bytes race, the second write changes nothing."""
         if (self.root / key).exists():
             return False
         self.write(key, data)
         return True
 
     def write(self, key: str, data: bytes | Iterator[bytes]) -> None:
-        """Into a file of ``incoming/``, which gets its name when all of it is on the disk."""
+        """Write to a file in ``incoming/``, which is renamed once all of it is on the disk."""
         self._check()
         draft = self._incoming / f"{os.getpid()}-{secrets.token_hex(8)}"
         try:
@@ -233,7 +234,7 @@ class Folder:
             draft.unlink(missing_ok=True)
 
     def move(self, key: str, to: Place, new: str) -> None:
-        """On the same disk that takes no room."""
+        """Rename the file on the same disk, which needs no space, or copy it to another disk."""
         assert isinstance(to, Folder)
         try:
             with self._at(key) as path:
@@ -246,7 +247,7 @@ class Folder:
             self.remove([key])
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Gone from the disk, too, when the call returns."""
+        """Remove the files durably: they are gone from the disk when the call returns."""
         self._check()
         for key in keys:
             with suppress(FileNotFoundError):
@@ -254,22 +255,22 @@ class Folder:
                 settle_path((self.root / key).parent)
 
     def keys(self, below: str) -> Iterator[str]:
-        """By the names of files, some of which may be others' or still be written."""
+        """Yield file names. Some may be foreign files or unfinished."""
         self._check()
         for folder, _, names in os.walk(self.root / below, onerror=_unread):
             inside = Path(folder).relative_to(self.root).as_posix()
             yield from (f"{inside}/{name}" for name in names)
 
     def folders(self, below: str) -> Iterator[tuple[str, float]]:
-        """By the time of a folder."""
+        """Return subfolders with their modification times."""
         return ((path.name, _written(path)) for path in (self.root / below).iterdir() if path.is_dir())
 
     def clear(self, below: str) -> None:
-        """At once."""
+        """Remove the folder immediately."""
         shutil.rmtree(self.root / below, ignore_errors=True)
 
     def sweep(self, older_than: float) -> int:
-        """Files of ``incoming/``."""
+        """Remove old files in ``incoming/``."""
         limit = time.time() - older_than
         leftovers = [path for path in self._incoming.iterdir() if _written(path) <= limit]
         for path in leftovers:
@@ -277,7 +278,7 @@ class Folder:
         return len(leftovers)
 
     def take(self, draft: Path, key: str) -> None:
-        """Give a file of this disk its name here."""
+        """Move a file of this disk to its key."""
         path = self.root / key
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -288,13 +289,13 @@ class Folder:
         settle_path(path.parent)
 
     def _check(self) -> None:
-        """Raise ``OSError`` when it isn't there at all: then nothing is missing in it."""
+        """Raise ``OSError`` if the folder itself is missing, because then no statement about its files is possible."""
         if not self._incoming.is_dir():
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(self.root))
 
     @contextmanager
     def _at(self, key: str) -> Iterator[Path]:
-        """Asking for one file; raises ``NotFoundError`` when it isn't there."""
+        """Yield the path of a file. Raises ``NotFoundError`` if the file is absent."""
         try:
             yield self.root / key
         except FileNotFoundError:
@@ -303,19 +304,19 @@ class Folder:
 
 
 class FolderBlobStore(BlobStore):
-    """Exact bytes in a folder, where others may read the files themselves."""
+    """A blob store in a folder whose files other programs may read directly."""
 
     def __init__(self, root: Path, made: Path | None = None) -> None:
         super().__init__(Folder(root, made))
         self.root = root
 
     def path(self, digest: Digest) -> Path:
-        """Where the bytes of a digest lie, present or not."""
+        """Return the path of a digest, present or not."""
         return self.root / self.key(digest)
 
 
 class _ReadAhead:
-    """Gives bytes by their digest as ``get`` does; the next ones come while the reader works on those before."""
+    """Returns blobs by digest as ``get`` does, and prefetches the next ones while the reader works."""
 
     def __init__(self, get: Callable[[Digest], bytes], digests: Iterable[Digest]) -> None:
         self._get, self._left = get, dict.fromkeys(digests)
@@ -337,17 +338,17 @@ class _ReadAhead:
 
 
 def is_empty(root: Path) -> bool:
-    """Whether a folder of exact bytes isn't there, or holds none: where it was made, that one has gone."""
+    """Return True if a blob folder is absent or empty. If it had been created, it has disappeared."""
     return not any(root.glob("??"))
 
 
 def has_gone(root: Path, made: Path) -> bool:
-    """Whether a folder of exact bytes that was made isn't there any more, as where its disk isn't mounted."""
+    """Return True if a blob folder that was created no longer exists, for example because its disk is not mounted."""
     return made.exists() and is_empty(root) and not (root / "incoming").is_dir()
 
 
 def verified(data: bytes, digest: Digest) -> bytes:
-    """The bytes as they are; raises ``IntegrityError`` when they aren't those of the digest."""
+    """Return the bytes. Raises ``IntegrityError`` if they do not match the digest."""
     if Digest.of(data) != digest:
         raise IntegrityError(
             Sentence("The stored bytes of %(digest)s have changed.", digest=digest),
@@ -357,27 +358,30 @@ def verified(data: bytes, digest: Digest) -> bytes:
 
 
 def absent(key: str) -> NotFoundError:
-    """What is said of bytes that aren't here, by the digest at the end of their key."""
+    """Create the error for a missing blob. The digest is the last part of the key."""
     return NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=key.rpartition("/")[2]))
 
 
 def blob_store(data_dir: Path) -> FolderBlobStore:
-    """The exact bytes of a data folder."""
+    """Return the blob store of a data folder."""
     return FolderBlobStore(data_dir / "blobs", made=data_dir / "blobs.made")
 
 
 def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
-    """A file's pieces; raises ``IntegrityError`` behind the last one, so that nothing appears, when it was changed."""
-    seen = sha256()
+    """Yield the chunks of a file, verifying its digest.
+
+    Raises ``IntegrityError`` after the last chunk if the file has changed, so that the write is not completed.
+    """
+    sha = sha256()
     while piece := file.read(CHUNK):
-        seen.update(piece)
+        sha.update(piece)
         yield piece
-    if seen.digest() != digest.raw:
+    if sha.digest() != digest.raw:
         raise IntegrityError(Sentence("The file was changed while it was read."), hint=Sentence("Try again."))
 
 
 def _unread(error: OSError) -> None:
-    """A folder that can't be read isn't an empty one; one that was removed is."""
+    """Raise errors of unreadable folders, which are not empty; ignore folders that have been removed."""
     if not isinstance(error, FileNotFoundError):
         raise error
 

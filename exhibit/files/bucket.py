@@ -1,7 +1,7 @@
-"""A place in an object store: S3 and what speaks it, Google, Azure.
+"""A :class:`Place` in an object store: S3 and compatible services, Google Cloud Storage, Azure.
 
-Below its URL lie exact bytes (``blobs/ab/cd/abcd…``, as in a folder), objects with names of their own, and the object
-``installation``, which says whose it is. An object appears whole or not at all.
+Its URL contains blobs (``blobs/ab/cd/abcd…``, as in a folder), named objects, and the object ``installation``, which
+identifies the installation that owns the bucket. Objects are written atomically.
 """
 
 import io
@@ -35,7 +35,7 @@ _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _FULL = re.compile("Quota|StorageFull|EntityTooLarge|InsufficientStorage|507|413")
 _CLIENT: "ClientConfig" = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(minutes=1)}
 _OF_CLIENT = {"allow_http", "allow_invalid_certificates", "proxy_url", "proxy_excludes", "root_certificate", "timeout"}
-"""What is told to the HTTP client: of what the file says, or the environment, such as ``AWS_ALLOW_HTTP``."""
+"""Options of the HTTP client, taken from the keys file or from the environment, such as ``AWS_ALLOW_HTTP``."""
 _RETRY: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=15)}
 SILENT = Sentence("The bucket doesn't answer.")
 UNCONDITIONAL = Sentence("The store of the bucket knows no conditional writes.")
@@ -43,33 +43,33 @@ OF_ANOTHER = Sentence("The bucket belongs to another installation of Exhibit.")
 GONE = Sentence("The bucket isn't there, or isn't the one that it was.")
 FULL = Sentence("The bucket is full, or its quota is used up.")
 LONG = 3.0
-"""Seconds from which on an answer that doesn't come was waited for long."""
+"""Seconds without a response after which a wait counts as long."""
 _SEE = "See docs/machines.md, bytes in a bucket."
 
 
 class Bucket:
-    """A :class:`Place` in an object store, opened when it is first asked, after any fork: it is one installation's."""
+    """A :class:`Place` in an object store, owned by one installation. It is opened on first use, after any fork."""
 
     def __init__(self, opened: Callable[[], ObjectStore], owner: str, made: Path) -> None:
-        """``made`` is the file that tells, once it has been claimed, that it was: it isn't claimed again when gone."""
+        """Create without a connection. The file ``made`` records the claim: a bucket is claimed only once."""
         self._opened, self._owner, self._made = opened, owner, made
         self._silent_until = 0.0
 
     @cached_property
     def objects(self) -> ObjectStore:
-        """What is asked, claimed; raises ``StorageError`` when it isn't there, or is another installation's."""
+        """The claimed store. Raises ``StorageError`` if it is missing or belongs to another installation."""
         if not self.examine():
-            with self.told(), suppress(AlreadyExistsError):  # by another process at the same moment
+            with self.told(), suppress(AlreadyExistsError):  # another process may have claimed it at the same moment
                 obstore.put(self._objects, MARKER, self._owner.encode(), mode="create", use_multipart=False)
             self.check()
         if not self._made.exists():
             self._check_conditions()
-        with suppress(OSError):  # it only reads
+        with suppress(OSError):  # the process may be read-only
             self._made.touch()
         return self._objects
 
     def examine(self) -> bool:
-        """Whether it is claimed for this installation, without changing anything; raises as :attr:`objects` does."""
+        """Return True if this installation has claimed the bucket. Changes nothing; raises as :attr:`objects` does."""
         with self.told():
             owner = _owner_of(self._objects)
         if owner is None and self._made.exists():
@@ -82,26 +82,26 @@ class Bucket:
         return owner is not None
 
     def check(self) -> None:
-        """Raise ``StorageError`` when the bucket isn't there any more, for then nothing is missing in it."""
+        """Raise ``StorageError`` if the bucket no longer exists: then nothing is known about its objects."""
         if not self.examine():
             raise _gone()
 
     def read(self, key: str) -> bytes:
-        """At once."""
+        """Read the whole object."""
         with self._asked_for(key) as objects:
             return bytes(obstore.get(objects, key).bytes())
 
     def open(self, key: str) -> BinaryIO:
-        """Asked for piece by piece: a slow reader loses no connection."""
+        """Open a reader that requests each chunk separately, so that a slow reader loses no connection."""
         return io.BufferedReader(_Pieces(self, key, self.size(key)), PIECE)
 
     def size(self, key: str) -> int:
-        """By the object's head."""
+        """Return the size from the object's metadata (HEAD)."""
         with self._asked_for(key) as objects:
             return obstore.head(objects, key)["size"]
 
     def create(self, key: str, data: bytes) -> bool:
-        """On one condition, which the store looks at: of two who write, one is told that there are some."""
+        """Write with a condition that the store enforces: of two concurrent writers, one gets False."""
         try:
             with self.asked() as objects:
                 obstore.put(objects, key, data, mode="create", use_multipart=False)
@@ -110,13 +110,13 @@ class Bucket:
         return True
 
     def write(self, key: str, data: bytes | Iterator[bytes]) -> None:
-        """Large files in several pieces, four of them beside one another."""
+        """Write the object. Large files are sent in several parts, up to four in parallel."""
         several = not isinstance(data, bytes)
         with self.asked() as objects:
             obstore.put(objects, key, data, use_multipart=several, chunk_size=PIECE, max_concurrency=4)
 
     def piece(self, key: str, start: int, end: int) -> bytes:
-        """Some of the bytes of a key, fewer where they end before."""
+        """Return a range of the bytes of a key, shorter at the end of the object."""
         with self._asked_for(key) as objects:
             try:
                 return bytes(obstore.get_range(objects, key, start=start, end=end)) if end > start else b""
@@ -126,27 +126,27 @@ class Bucket:
                 return b""
 
     def move(self, key: str, to: Place, new: str) -> None:
-        """By the store itself."""
+        """Rename the object within the store."""
         assert to is self or isinstance(to, Bucket)
         with self._asked_for(key) as objects:
             obstore.rename(objects, key, new)
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Many with one request."""
+        """Remove many objects with one request."""
         with self.asked() as objects:
             try:
                 obstore.delete(objects, keys)
-            except FileNotFoundError:  # a store that tells, and leaves the rest
+            except FileNotFoundError:  # some stores report a missing object and leave the others
                 for key in keys:
                     with suppress(FileNotFoundError):
                         obstore.delete(objects, key)
 
     def keys(self, below: str) -> Iterator[str]:
-        """Many with one request."""
+        """Yield keys, many for each request."""
         return (one["path"] for one in self.listed(below))
 
     def folders(self, below: str) -> Iterator[tuple[str, float]]:
-        """By the newest object in each, and the store's clock."""
+        """Return subfolders with the time of the newest object in each, by the clock of the store."""
         newest: dict[str, float] = {}
         for one in self.listed(below):
             name = one["path"].removeprefix(f"{below}/").partition("/")[0]
@@ -154,24 +154,24 @@ class Bucket:
         return iter(newest.items())
 
     def listed(self, below: str) -> "Iterator[ObjectMeta]":
-        """The objects below a folder, many with one request."""
+        """Yield the objects below a folder, many for each request."""
         with self.asked() as objects:
             self.check()
             for some in obstore.list(objects, below):
                 yield from some
 
     def clear(self, below: str) -> None:
-        """Some hundred with one request."""
+        """Remove the objects below a folder, up to 1,000 with each request."""
         keys = self.keys(below)
         while some := list(islice(keys, 1000)):
             self.remove(some)
 
     def sweep(self, older_than: float) -> int:  # noqa: ARG002 - as a place has it
-        """Nothing is left behind that can be seen; parts of broken uploads are for a rule of the bucket to remove."""
+        """Return 0: no leftovers are visible. A lifecycle rule of the bucket has to remove parts of broken uploads."""
         return 0
 
     def _check_conditions(self) -> None:
-        """Raise ``StorageError`` where a store overwrites what is to be new, as some do without a word."""
+        """Raise ``StorageError`` if the store silently ignores the condition that an object must be new."""
         with suppress(AlreadyExistsError):
             with self.told():
                 obstore.put(self._objects, MARKER, self._owner.encode(), mode="create", use_multipart=False)
@@ -179,9 +179,9 @@ class Bucket:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Say what is amiss in a sentence, without what the library says: an address may hold a key.
+        """Convert library errors to ``StorageError``, without the library's messages, which may contain keys.
 
-        Whoever comes just after one that waited long for no answer doesn't wait as long again.
+        After a long wait without a response, calls that follow immediately fail without waiting again.
         """
         if _used_by() != os.getpid():
             raise RuntimeError("a bucket was asked before this process was forked: it would wait for ever")
@@ -195,21 +195,21 @@ class Bucket:
         except FileNotFoundError:
             raise _gone() from None
         except (exceptions.BaseError, ValueError) as error:
-            said, ended = _said(error), time.monotonic()
-            if said == SILENT and ended > began + LONG:
+            message, ended = _said(error), time.monotonic()
+            if message == SILENT and ended > began + LONG:
                 self._silent_until = ended + LONG
-            raise StorageError(said, hint=_SEE) from None
+            raise StorageError(message, hint=_SEE) from None
 
     @contextmanager
     def asked(self) -> Iterator[ObjectStore]:
-        """What is asked, claimed; says what is amiss as :meth:`told` does."""
+        """Yield the claimed store, and convert errors as :meth:`told` does."""
         objects = self.objects
         with self.told():
             yield objects
 
     @contextmanager
     def _asked_for(self, key: str) -> Iterator[ObjectStore]:
-        """Asking for one object; raises ``NotFoundError`` when it isn't there, while the bucket is."""
+        """Yield the store for access to one object. Raises ``NotFoundError`` if only the object is absent."""
         with self.asked() as objects:
             try:
                 yield objects
@@ -223,34 +223,35 @@ class Bucket:
 
 
 class NamedObjects:
-    """What lies below one folder of a bucket, by name. Whatever the bucket is to blame for is a ``StorageError``."""
+    """Objects below one folder of a bucket, by name. All failures of the bucket raise ``StorageError``."""
 
     def __init__(self, bucket: Bucket, folder: str) -> None:
         self._bucket, self._folder, self._conditional = bucket, folder, True
 
     def get(self, name: str) -> tuple[bytes, str] | None:
-        """The bytes, and the mark (ETag) of this state of them; ``None`` when nothing has the name."""
+        """Return the bytes and their ETag, or ``None`` if there is no object of this name."""
         with self._bucket.asked() as objects:
             try:
-                found = obstore.get(objects, self._key(name))
-                return bytes(found.bytes()), found.meta["e_tag"] or ""
+                result = obstore.get(objects, self._key(name))
+                return bytes(result.bytes()), result.meta["e_tag"] or ""
             except FileNotFoundError:
                 pass
         self._bucket.check()
         return None
 
     def put(self, name: str, data: bytes) -> None:
-        """Keep bytes under a name, whatever had it."""
+        """Store bytes under a name, replacing any previous object."""
         self._bucket.write(self._key(name), data)
 
     def create(self, name: str, data: bytes) -> bool:
-        """Keep bytes under a name that nothing has; false when something has it."""
+        """Store bytes under a new name. Returns False if the name exists."""
         return self._bucket.create(self._key(name), data)
 
     def replace(self, name: str, data: bytes, mark: str) -> None:
-        """Put bytes in the place of those with a mark, or of none; raises ``StorageError`` when others came meanwhile.
+        """Replace the object that has this ETag, or create it if the ETag is empty.
 
-        A store that replaces under no condition, such as Swift, is asked for the mark just before.
+        Raises ``StorageError`` if the object changed in the meantime. For stores without conditional replacement, such
+        as Swift, the ETag is compared just before the write.
         """
         if not mark:
             if not self.create(name, data):
@@ -273,18 +274,18 @@ class NamedObjects:
         self.put(name, data)
 
     def remove(self, name: str) -> None:
-        """Let nothing have the name."""
+        """Remove the object of this name, if there is one."""
         with self._bucket.asked() as objects, suppress(FileNotFoundError):
             obstore.delete(objects, self._key(name))
 
     def folders(self) -> list[str]:
-        """The first part of all names of several parts."""
+        """Return the first segments of all names that have several."""
         with self._bucket.asked() as objects:
-            found = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
-        return [path.removeprefix(f"{self._folder}/") for path in found]
+            prefixes = obstore.list_with_delimiter(objects, self._folder)["common_prefixes"]
+        return [path.removeprefix(f"{self._folder}/") for path in prefixes]
 
     def names(self, below: str = "") -> Iterator[tuple[str, datetime]]:
-        """All names, or those below one, and since when each has had its bytes, by the store's clock."""
+        """Yield names (all, or those below one) with the last modification by the clock of the store."""
         for one in self._bucket.listed(self._key(below).rstrip("/")):
             yield one["path"].removeprefix(f"{self._folder}/"), one["last_modified"]
 
@@ -293,7 +294,7 @@ class NamedObjects:
 
 
 class _Pieces(io.RawIOBase):
-    """The bytes of an object, each piece asked for by itself."""
+    """Reader of an object that requests each chunk separately."""
 
     def __init__(self, bucket: Bucket, key: str, size: int) -> None:
         self._bucket, self._key, self._size, self._place = bucket, key, size, 0
@@ -320,13 +321,13 @@ class _Pieces(io.RawIOBase):
 
 
 def open_store(url: str, keys: Path) -> ObjectStore:
-    """What is asked at a URL; keys are those of the environment and, before them, of a file of the data folder."""
+    """Open the store at a URL. Keys come from a file of the data folder or else from the environment."""
     try:
-        given = tomllib.loads(keys.read_text("utf-8-sig")) if keys.exists() else {}
+        options_in_file = tomllib.loads(keys.read_text("utf-8-sig")) if keys.exists() else {}
         client = {name: os.environ[f"AWS_{name.upper()}"] for name in _OF_CLIENT if f"AWS_{name.upper()}" in os.environ}
-        client |= {name: given.pop(name) for name in _OF_CLIENT & given.keys()}
+        client |= {name: options_in_file.pop(name) for name in _OF_CLIENT & options_in_file.keys()}
         options: ClientConfig = {**_CLIENT, **client}  # type: ignore[typeddict-item]  # the library looks at them
-        return from_url(url, config=given, client_options=options, retry_config=_RETRY)  # type: ignore[call-overload, no-any-return]  # of whichever kind the URL says
+        return from_url(url, config=options_in_file, client_options=options, retry_config=_RETRY)  # type: ignore[call-overload, no-any-return]  # the class depends on the URL
     except (exceptions.BaseError, ValueError, TypeError) as error:
         said = str(error).partition("\n")[0].partition(" error: ")[2]
         raise StorageError(Sentence("The bucket can't be used as it is configured."), hint=f"{said}. {_SEE}") from None
@@ -334,7 +335,7 @@ def open_store(url: str, keys: Path) -> ObjectStore:
 
 @cache
 def _used_by() -> int:
-    """The process that asked a bucket first: the library's threads are its alone."""
+    """PID of the first process that used a bucket. The library's threads exist only in that process."""
     return os.getpid()
 
 
@@ -352,9 +353,9 @@ def _gone() -> StorageError:
 
 
 def _said(error: Exception) -> Sentence:
-    """What is amiss, by what the store's answer says."""
+    """Describe an error from the response of the store."""
     text = str(error)
-    code = found[1] if (found := _CODE.search(text)) else type(error).__name__.removesuffix("Error")
+    code = match[1] if (match := _CODE.search(text)) else type(error).__name__.removesuffix("Error")
     if _FULL.search(code) or " 507 " in text or " 413 " in text:
         return FULL
     if "169.254.169.254" in text or "metadata.google" in text:
@@ -363,7 +364,7 @@ def _said(error: Exception) -> Sentence:
         return Sentence("The bucket refuses these keys: %(code)s.", code=code)
     if isinstance(error, exceptions.NotSupportedError) or code == "NotImplemented":
         return UNCONDITIONAL
-    if found is None or code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
+    if match is None or code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
         return SILENT
     return Sentence("The bucket refuses: %(code)s.", code=code)
 

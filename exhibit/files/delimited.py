@@ -1,8 +1,8 @@
-"""Delimited text (CSV, RFC 4180) as programs write it: the one reader of such tables.
+"""Reader of delimited text (CSV, RFC 4180), used for all such tables.
 
-It is strict, and loses no more than it can't read: a line that is no row says so with its number, and the next one is
-read. Lines may end with CR, LF or both; a quoted field may go over several lines. A quotation mark that is never
-closed, or closed by one in a later row, costs the line that it stands in.
+It is strict, and skips only what it cannot read: an invalid line yields a problem with its number, and reading
+continues with the next line. Lines may end with CR, LF or both, and a quoted field may span several lines. A quotation
+mark that is never closed, or is closed by one in a later row, invalidates only its own line.
 """
 
 import codecs
@@ -25,20 +25,20 @@ from exhibit.sentences import Sentence
 SEPARATORS = (",", ";", "\t", "|")
 _EMPTY = "".join(SEPARATORS) + ' "'
 MAX_LINE = 1 << 20
-"""Characters of a line; a longer one is passed over."""
+"""Maximum characters in a line. Longer lines are skipped."""
 MAX_SPAN = 1_000
-"""Lines that one row may take."""
+"""Maximum number of lines that one row may span."""
 SHOWN = 80
-"""Characters that are told of a line with a problem."""
+"""Number of characters shown of a line with a problem."""
 _BLOCK = 1 << 18
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BAD = "\udfff"
-"""Stands for bytes that can't be decoded: no text holds it."""
+"""Replacement for bytes that cannot be decoded. It never occurs in text."""
 codecs.register_error("exhibit-marked", lambda error: (_BAD, error.end))  # type: ignore[attr-defined]
 
 
 class Problem(StrEnum):
-    """Why a line isn't a row."""
+    """Reason why a line is not a row."""
 
     ENCODING = "encoding"
     TOO_LONG = "line-too-long"
@@ -48,16 +48,16 @@ class Problem(StrEnum):
 
 
 class Row(NamedTuple):
-    """A row, or what is wrong with a line."""
+    """A row, or the problem of a line."""
 
-    line: int  # the number of its first line in the file, from 1
+    line: int  # number of its first line in the file, from 1
     cells: Sequence[str]
     problem: Problem | None = None
-    text: str = ""  # of a line with a problem: how it begins
+    text: str = ""  # beginning of a line with a problem
 
 
 class Delimited:
-    """A table as it is read: what parts its fields, its first row, and the others, each once."""
+    """A table with its separator, its header row and an iterator over its rows, which can be read once."""
 
     def __init__(
         self,
@@ -68,12 +68,18 @@ class Delimited:
         sample: int = _BLOCK,
         encoding: str = "",
     ) -> None:
-        """Begin to read.
+        """Read the header row.
 
-        ``known`` says whether a heading is known: what parts the fields is what gives most known headings. ``begins``
-        says of the headings and the fields of a line within a quoted field whether it would be a row of its own: then
-        the quotation mark before it was left open. By so many bytes of a ``sample`` the encoding is told, unless an
-        ``encoding`` is given. Raises ``RefusedError`` where the first row can't be read.
+        Args:
+            stream: Table as bytes.
+            known: Returns True for known headings. The separator that yields most known headings is chosen.
+            begins: Returns True if a line within a quoted field, given the headings and its fields, would be a row of
+                its own. Then the previous quotation mark was left open.
+            sample: Number of bytes used to detect the encoding.
+            encoding: Encoding of the table; detected if empty.
+
+        Raises:
+            RefusedError: The header row cannot be read.
         """
         self._begins = begins
         self._decoder = _Decoder(encoding)
@@ -82,11 +88,11 @@ class Delimited:
 
     @property
     def encoding(self) -> str:
-        """As told by what was read; empty where it can't be told, and lines beyond ASCII are problems."""
+        """Encoding detected so far. Empty if it is unknown; lines with non-ASCII characters are then problems."""
         return self._decoder.encoding
 
     def __iter__(self) -> Iterator[Row]:
-        """The rows behind the first one, empty lines left out."""
+        """Yield the rows after the header, without empty lines."""
         width = len(self.heads)
         while (row := self._next(self.separator, width)) is not None:
             cells = row.cells
@@ -102,7 +108,7 @@ class Delimited:
         while (first := self._lines.next()) is not None and first.problem is None:
             if first.text[:4].lower() == "sep=" and first.text[4:] in SEPARATORS:  # Excel's own first line
                 separators = [first.text[4:]]
-            elif first.text.strip(_EMPTY):  # a sheet's first lines may be blank
+            elif first.text.strip(_EMPTY):  # a sheet may begin with blank lines
                 break
         if first is None:
             return separators[0], [], 0
@@ -111,7 +117,7 @@ class Delimited:
         def fit(separator: str) -> tuple[int, int]:
             try:
                 cells = next(csv.reader([first.text[:_BLOCK]], delimiter=separator), [])
-            except csv.Error:  # a field longer than any that is read
+            except csv.Error:  # a field longer than the limit of the csv module
                 return 0, 0
             return sum(known(cell.strip()) for cell in cells), len(cells)
 
@@ -128,7 +134,7 @@ class Delimited:
         return separator, heads, row.line
 
     def _next(self, separator: str, width: int) -> Row | None:
-        """The next row; ``width`` is how many fields one has that goes over several lines, 0 for any number."""
+        """Return the next row. ``width`` is the number of fields of rows that span several lines, 0 for any number."""
         while (first := self._lines.next()) is not None:
             text = first.text
             if first.problem is not None:
@@ -144,16 +150,16 @@ class Delimited:
         return None
 
     def _over_lines(self, text: str, separator: str, width: int) -> list[str] | None:
-        """The fields of a row whose last field goes on in the next lines; ``None``, and those lines unread, if not."""
+        """Return the fields of a row that continues on the next lines; else ``None``, with those lines unread."""
         cells = _parsed(text + '"', separator)
-        if cells is None:  # it isn't that a field is open: its quotation marks don't fit together
+        if cells is None:  # no field is open: the quotation marks do not match
             return None
-        taken: list[_Text] = []
+        further_lines: list[_Text] = []
         size = len(text)
-        while len(taken) < MAX_SPAN and size < MAX_LINE:
+        while len(further_lines) < MAX_SPAN and size < MAX_LINE:
             if (line := self._lines.next()) is None:
                 break
-            taken.append(line)
+            further_lines.append(line)
             size += len(line.text)
             if line.problem is not None or (width and self._is_row(line.text, separator, width)):
                 break
@@ -171,7 +177,7 @@ class Delimited:
                 if width and len(cells) != width:
                     break
                 return cells
-        self._lines.put_back(taken)
+        self._lines.put_back(further_lines)
         return None
 
     def _is_row(self, text: str, separator: str, width: int) -> bool:
@@ -180,7 +186,7 @@ class Delimited:
 
 
 def records(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a table in a file by its headings; raises ``RefusedError``, which names the line that is no row."""
+    """Yield the rows of a table file as dictionaries. Raises ``RefusedError``, naming the line, for an invalid row."""
     with path.open("rb") as file:
         table = Delimited(file)
         for row in table:
@@ -191,7 +197,7 @@ def records(path: Path) -> Iterator[dict[str, str]]:
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
-    """Rows as CSV (RFC 4180), in which no spreadsheet computes what others wrote: every table that is given out."""
+    """Format rows as CSV (RFC 4180), escaping formulas so that no spreadsheet evaluates user content."""
     out = io.StringIO(newline="")
     lines = ([escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     csv.writer(out, lineterminator="\r\n").writerows(lines)
@@ -199,10 +205,10 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
 
 
 def escape_formula(text: str) -> str:
-    """A text with an apostrophe in front, where a spreadsheet would compute it (OWASP, CSV Injection).
+    """Prefix a text with an apostrophe if a spreadsheet would evaluate it (OWASP, CSV Injection).
 
-    Formulas begin with =, +, - or @, or with what becomes one of them when it is normalised, such as the full-width
-    forms; blanks and invisible characters in front are looked through. Tabs and line breaks begin another cell.
+    Formulas begin with =, +, - or @, or with a character that is normalised to one of them, such as the full-width
+    forms. Leading blanks and invisible characters are ignored. Tabs and line breaks begin another cell.
     """
     begin = next((sign for sign in text if not (sign.isspace() or unicodedata.category(sign) in _INVISIBLE)), "")
     is_formula = unicodedata.normalize("NFKC", begin)[:1] in _FORMULA_SIGNS if begin else False
@@ -214,7 +220,7 @@ _FORMULA_SIGNS = frozenset("=+-@−")
 
 
 def _parsed(text: str, separator: str) -> list[str] | None:
-    """The fields of a line; ``None`` where its quotation marks don't fit together."""
+    """Return the fields of a line, or ``None`` if its quotation marks do not match."""
     try:
         return next(csv.reader([text], strict=True, delimiter=separator))
     except csv.Error:
@@ -228,22 +234,22 @@ class _Text(NamedTuple):
 
 
 class _Lines:
-    """Lines that can be put back."""
+    """An iterator of lines with push-back."""
 
     def __init__(self, lines: Iterator[_Text]) -> None:
         self._lines, self._waiting = lines, deque[_Text]()
 
     def next(self) -> _Text | None:
-        """The next line; nothing behind the last one."""
+        """Return the next line, or ``None`` at the end."""
         return self._waiting.popleft() if self._waiting else next(self._lines, None)
 
     def put_back(self, lines: Sequence[_Text]) -> None:
-        """Let these be the next ones."""
+        """Push lines back, to be returned next."""
         self._waiting.extendleft(reversed(lines))
 
 
 class _Decoder:
-    """Decodes block by block: the first one with more than ASCII in it tells the encoding."""
+    """Incremental decoder that detects the encoding from the first block with non-ASCII bytes."""
 
     def __init__(self, encoding: str = "") -> None:
         self.encoding, self._given = "ascii", encoding
@@ -261,7 +267,7 @@ class _Decoder:
 
 
 def _texts(stream: BinaryIO, sample: int, decoder: _Decoder) -> Iterator[_Text]:
-    """The lines, with their ends taken off, whatever those are."""
+    """Yield the lines without their line endings."""
     translated = io.IncrementalNewlineDecoder(decoder, translate=True)  # type: ignore[arg-type]
     number, rest, passed, size, block = 1, "", False, sample, b" "
     while block:
@@ -287,21 +293,21 @@ def _checked(number: int, text: str, *, passed: bool) -> _Text:
 
 _LETTERS = "A-Za-zÀ-ÖØ-öø-ÿŠŽšžŒœŸ"
 _UNLIKELY = re.compile(
-    r"[\x80-\x9f¤¦¬¯¶¸¨±µ¹÷×ÐÞðþÝý]"  # undefined in Windows-1252, or in hardly any text
-    r"|[À-ÖØ-öø-ÿŠŽšžŒœŸ]{3}"  # three such letters side by side: another alphabet
+    r"[\x80-\x9f¤¦¬¯¶¸¨±µ¹÷×ÐÞðþÝý]"  # undefined in Windows-1252, or rare in any text
+    r"|[À-ÖØ-öø-ÿŠŽšžŒœŸ]{3}"  # three such letters in a row: another alphabet
     rf"|(?<![{_LETTERS}])[À-ÖØ-öø-ÿŠŽšžŒœŸ]{{2}}(?![{_LETTERS}])"
-    rf"|(?<=[{_LETTERS}])[^\x00-\x7f{_LETTERS}’‘“”»«–—…™®©ªº°²³ ](?=[{_LETTERS}])"  # a sign within a word
+    rf"|(?<=[{_LETTERS}])[^\x00-\x7f{_LETTERS}’‘“”»«–—…™®©ªº°²³ ](?=[{_LETTERS}])"  # a symbol within a word
     rf"|[£¥§](?=[{_LETTERS}])|(?<=[{_LETTERS}])[‚„ƒ‹¡¿²³ªº°](?=[{_LETTERS}])"
     r"|[€‚ƒ„†‡ˆ‰‹•˜™›¡¢£¥§©«ª®°²³´·º»¼½¾¿]{2}"
-    r"|[a-zß-öø-ÿ][À-ÖØ-ÞŠŽŒŸ](?![À-ÖØ-ÞA-Z])"  # a capital within a word
-    r"|(?<=[A-Z])[ŠŽŸ](?=[a-z])"  # behind another capital, before a small letter: vowels of MacRoman
+    r"|[a-zß-öø-ÿ][À-ÖØ-ÞŠŽŒŸ](?![À-ÖØ-ÞA-Z])"  # a capital letter within a word
+    r"|(?<=[A-Z])[ŠŽŸ](?=[a-z])"  # after another capital, before a small letter: vowels of MacRoman
 )
 _GBK_SIGNS = frozenset({0xA1, 0xA2})
 _SHIFTED = re.compile(rb"\x1b[$(][@-Z]")
-"""Escape sequences of ISO-2022-JP, which is ASCII otherwise (RFC 1468)."""
+"""Escape sequences of ISO-2022-JP, which is otherwise ASCII (RFC 1468)."""
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]|\x1b[$(][@-Z]")
 _RARE = re.compile("[\u0250-\u02ff\u0460-\u048f\u0590-\u05cf\u0700-\u07ff]")
-"""Of the letters that UTF-8 writes in two bytes, those of hardly any name: Syriac, Thaana, phonetic and old ones."""
+"""Rare letters among those with two bytes in UTF-8: Syriac, Thaana, phonetic and historic ones."""
 _WITHIN_A_WORD = re.compile("[A-Za-z][^\x00-\x7f][A-Za-z]")
 
 ENCODINGS: Mapping[str, str] = MappingProxyType({
@@ -311,40 +317,40 @@ ENCODINGS: Mapping[str, str] = MappingProxyType({
     "windows-1257": "cp1257", "GBK": "gb18030", "Big5": "cp950", "Shift_JIS": "cp932", "EUC-JP": "euc_jp",
     "ISO-2022-JP": "iso2022_jp", "EUC-KR": "cp949", "TIS-620": "cp874", "IBM850": "cp850",
 })  # fmt: skip
-"""Encodings that a person may choose, by their names at IANA, as Python names them; each with what extends it."""
+"""Encodings that a user can select: IANA name to Python codec. Each codec is the superset in common use."""
 _EAST_ASIAN = re.compile("[\u2e80-\u9fff\uac00-\ud7a3]")
 _SCRIPTS = re.compile(r"^(LATIN|CYRILLIC|GREEK|HANGUL|CJK|HIRAGANA|KATAKANA|THAI)")
 MAX_COMPARED = 200
-"""Lines with letters beyond ASCII by which encodings are compared."""
+"""Number of lines with non-ASCII letters that are used to compare encodings."""
 MOST_STRANGE = 0.5
 SAMPLE_LINES, MAX_SAMPLE = 3, 120
-"""Lines with letters beyond ASCII that show how a text reads in an encoding, and characters of each."""
+"""Number of sample lines that show how a text reads in an encoding, and maximum characters of each."""
 
 
 class Candidate(NamedTuple):
-    """An encoding that a text may be in, and how lines with letters beyond ASCII read in it."""
+    """A possible encoding of a text, with sample lines decoded in it."""
 
-    encoding: str  # its name at IANA, a key of :data:`ENCODINGS`
+    encoding: str  # IANA name, a key of :data:`ENCODINGS`
     lines: tuple[str, ...]
 
 
 def candidates_of(data: bytes) -> list[Candidate]:
-    """The encodings that a text may be in, likeliest first; of those that read it alike the first one is named."""
+    """Return the possible encodings of a text, likeliest first. Of encodings with equal results, only one is listed."""
     readings: dict[tuple[str, ...], tuple[float, str]] = {}
     for name, encoding in ENCODINGS.items():
         lines = _lines_beyond_ascii(data, encoding)
         score = _strangeness("\n".join(lines))
         if lines and score < MOST_STRANGE and lines not in readings:
             readings[lines] = score, name
-    # lines are shown in which the readings differ most
+    # Show the lines in which the readings differ most.
     distinct = [len(set(same)) for same in zip(*readings, strict=False)]
-    shown = sorted(sorted(range(len(distinct)), key=lambda place: -distinct[place])[:SAMPLE_LINES])
+    line_numbers = sorted(sorted(range(len(distinct)), key=lambda place: -distinct[place])[:SAMPLE_LINES])
     ordered = sorted(readings.items(), key=lambda reading: reading[1][0])
-    return [Candidate(name, tuple(lines[at][:MAX_SAMPLE] for at in shown)) for lines, (_score, name) in ordered]
+    return [Candidate(name, tuple(lines[at][:MAX_SAMPLE] for at in line_numbers)) for lines, (_score, name) in ordered]
 
 
 def _lines_beyond_ascii(data: bytes, encoding: str) -> tuple[str, ...]:
-    """The first lines with letters beyond ASCII; none where the beginning isn't in the encoding."""
+    """Decode the first lines with non-ASCII letters; none if the beginning is not valid in this encoding."""
     head = data[_first_beyond_ascii(data) :][:_BLOCK]
     for mark, _encoding in _MARKS:
         head = head.removeprefix(mark)
@@ -352,29 +358,29 @@ def _lines_beyond_ascii(data: bytes, encoding: str) -> tuple[str, ...]:
         text = codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
         return ()
-    if encoding.startswith("utf-16") != (0 in head) or "\0" in text:  # separators are half zeros in UTF-16 alone
+    if encoding.startswith("utf-16") != (0 in head) or "\0" in text:  # only UTF-16 has zero bytes in separators
         return ()
     lines = re.split("\r\n|\r|\n", text)
     return tuple(islice((line for line in lines if not line.isascii()), MAX_COMPARED))
 
 
 def _first_beyond_ascii(data: bytes) -> int:
-    """Return where the first line with bytes beyond ASCII or an escape sequence begins; 0 for text with zeros."""
-    found = None if b"\0" in data[:_BLOCK] else _BEYOND_ASCII.search(data)
-    return 0 if found is None else max(data.rfind(b"\n", 0, found.start()), data.rfind(b"\r", 0, found.start())) + 1
+    """Return the offset of the first line with non-ASCII bytes or an escape sequence; 0 for text with NUL bytes."""
+    match = None if b"\0" in data[:_BLOCK] else _BEYOND_ASCII.search(data)
+    return 0 if match is None else max(data.rfind(b"\n", 0, match.start()), data.rfind(b"\r", 0, match.start())) + 1
 
 
 def _strangeness(text: str) -> float:
-    """How much of what is beyond ASCII is hardly part of any table: 0 for none of it, 1 for all.
+    """Return the share of the non-ASCII characters that are unlikely in any table, 0 to 1.
 
-    Strange are signs within words, controls, words of several scripts, and capitals and signs of East Asia behind small
-    letters.
+    Unlikely are symbols within words, control characters, words in several scripts, and capitals and East Asian
+    characters after small letters.
     """
     strange = beyond = 0
     for word in re.findall(r"[^\s,;|\"]+", text):
         signs = [sign for sign in word if sign > "\x7f"]
         beyond += len(signs)
-        scripts = {found[1] for sign in word if (found := _SCRIPTS.match(unicodedata.name(sign, "")))}
+        scripts = {match[1] for sign in word if (match := _SCRIPTS.match(unicodedata.name(sign, "")))}
         if scripts >= {"CJK", "HANGUL"} or len(scripts - {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}) > 1:
             strange += len(signs)
             continue
@@ -391,12 +397,12 @@ _STRANGE = frozenset({"Cc", "Cn", "Co", "Cs", "Sm", "Sk", "No", "Lm", "So", "Sc"
 
 
 def encoding_of(data: bytes) -> str:
-    """How the beginning of a text is encoded, as Python names it; empty where that can't be told.
+    """Detect the encoding from the beginning of a text. Returns a Python codec name, or an empty string if unknown.
 
-    Told are UTF-8, UTF-16, GBK (GB 18030) where no other encoding of East Asia or of Cyrillic gives likely words, and
-    Windows-1252 for words of Western Europe. The last one is the likeliest reading, no certain one: other encodings of
-    one byte a character can give likely words, so whoever reads names has to be shown them. A text whose lines are
-    UTF-8 for the most part is UTF-8 with damaged lines.
+    Detects UTF-8; UTF-16; GBK (GB 18030), if no other East Asian or Cyrillic encoding yields likely words; and
+    Windows-1252 for words of Western Europe. Windows-1252 is only the likeliest reading: other single-byte encodings
+    can yield likely words, so users must see the result before names are used. A text with mostly valid UTF-8 lines is
+    UTF-8 with damaged lines.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -405,7 +411,7 @@ def encoding_of(data: bytes) -> str:
     if _decodes(data, "utf-8") and zeros * 5 < len(data):
         return "" if _SHIFTED.search(data) or _may_be_two_byte(data) else "utf-8"
     if zeros and max(zeros, beyond) * 5 >= len(data):
-        # half of each separator: where the zeros lie tells which half comes first
+        # Every other byte of a separator is zero; the position of the zeros shows the byte order.
         encoding = "utf-16-be" if data[0::2].count(0) > data[1::2].count(0) else "utf-16-le"
         return encoding if _decodes(data, encoding) else ""
     if _is_mostly_utf_8(data):
@@ -417,7 +423,7 @@ def encoding_of(data: bytes) -> str:
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
-    """Whether a beginning of a text may be in an encoding: it may end within a character."""
+    """Return True if this beginning of a text is valid in an encoding. It may end within a character."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(data)
     except UnicodeDecodeError:
@@ -426,9 +432,9 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 
 def _may_be_two_byte(data: bytes) -> bool:
-    """Whether what is UTF-8 may as well be short words of an encoding of two bytes, such as 小雪 in GBK.
+    """Return True if valid UTF-8 may also be short words in a two-byte encoding, such as 小雪 in GBK.
 
-    All of it reads as letters of two bytes then, and a part of these as rare ones.
+    In that case all of it reads as two-byte letters, some of which are rare.
     """
     text = data[_first_beyond_ascii(data) :][:_BLOCK].decode("utf-8", "ignore")
     beyond = [sign for sign in text if sign > "\x7f"]
@@ -437,17 +443,17 @@ def _may_be_two_byte(data: bytes) -> bool:
 
 
 def _is_mostly_utf_8(data: bytes) -> bool:
-    """Whether most lines beyond ASCII are UTF-8, and at least two."""
+    """Return True if at least two non-ASCII lines, and the majority of them, are valid UTF-8."""
     lines = [line for line in re.split(rb"[\r\n]+", data[:_BLOCK])[:-1] if not line.isascii()]
     sound = sum(_decodes(line, "utf-8") for line in lines)
     return sound > 1 and sound * 2 > len(lines)
 
 
 def _may_be_another(text: bytes) -> bool:
-    """Whether what looks like GBK may as well be Korean, Japanese or Cyrillic: of few words nobody can tell.
+    """Return True if a text that looks like GBK may be Korean, Japanese or Cyrillic; few words are ambiguous.
 
-    Chinese words have signs from the whole table of GB 2312. In EUC-KR and EUC-JP those of everyday words lie in a part
-    of it, and in encodings of Cyrillic no byte but letters is seen.
+    Chinese words use characters from the whole GB 2312 table. In EUC-KR and EUC-JP, everyday words use only a part of
+    it, and in Cyrillic encodings all non-ASCII bytes are letters.
     """
     data = text[:_BLOCK]
     with suppress(UnicodeDecodeError):
@@ -468,7 +474,7 @@ def _may_be_another(text: bytes) -> bool:
 
 
 def _looks_like_gbk(data: bytes) -> bool:
-    """Whether nearly all characters beyond ASCII are common Chinese ones, as no text in another encoding has them."""
+    """Return True if nearly all non-ASCII characters are common Chinese ones, as in no other encoding."""
     try:
         text = codecs.getincrementaldecoder("gb18030")().decode(data)
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Writing files so that they are on the disk, whole or not at all, when the call returns."""
+"""Durable file writes: complete and on the disk when the call returns, or not done at all."""
 
 import os
 import secrets
@@ -7,7 +7,7 @@ from typing import IO, Any
 
 
 def settle(file: IO[Any]) -> None:
-    """Wait until what was written to a file is on the disk."""
+    """Wait until the data written to a file is on the disk."""
     file.flush()
     os.fsync(file.fileno())
 
@@ -22,14 +22,18 @@ def settle_path(path: Path) -> None:
 
 
 def write_once(path: Path, data: bytes) -> bool:
-    """Write a file for this user alone unless it is there, so that all who come together agree; whether it is ours."""
+    """Write a private file unless it exists, so that concurrent writers agree on its content.
+
+    Returns:
+        True if this call has created the file.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             settle(file)
-        path.hardlink_to(draft)  # whole or not at all, and only the first one stays
+        path.hardlink_to(draft)  # atomic, and only the first writer succeeds
         settle_path(path.parent)
     except FileExistsError:
         return False

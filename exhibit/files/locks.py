@@ -1,4 +1,4 @@
-"""Locks between processes on files: free as soon as the process that held them has ended, however it ended."""
+"""File locks between processes. A lock is free as soon as the process that held it has ended for any reason."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from exhibit.errors import ExhibitError
 
 DIGITS = 10
-"""That the number of a process has at most, and as many characters a signed lock."""
+"""Maximum digits of a PID, and length of the content of a signed lock."""
 
 
 class FileLock:
@@ -22,7 +22,7 @@ class FileLock:
         self._signed = False
 
     def take(self, *, within: float = 0.0) -> bool:
-        """Take it alone, trying for some seconds; whether it could be taken."""
+        """Acquire the lock exclusively, retrying for ``within`` seconds. Returns True on success."""
         until = time.monotonic() + within
         while not self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
             if time.monotonic() >= until:
@@ -31,17 +31,17 @@ class FileLock:
         return True
 
     def sign(self) -> None:
-        """Write this process's number into a lock that is held, for :func:`holder`."""
+        """Write the PID of this process into the held lock, for :func:`holder`."""
         assert self._handle is not None
         self._write(str(os.getpid()))
         self._signed = True
 
     def share(self, *, wait: bool = True) -> bool:
-        """Take it together with others who share it; whether it could be, which ``wait`` makes sure of."""
+        """Acquire the lock in shared mode. Returns True on success; with ``wait`` it always succeeds."""
         return self._lock(fcntl.LOCK_SH if wait else fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def release(self) -> None:
-        """Give it back; harmless when it isn't held."""
+        """Release the lock. Does nothing if it is not held."""
         if self._handle is not None:
             if self._signed:
                 self._write("")
@@ -49,14 +49,14 @@ class FileLock:
             self._handle, self._signed = None, False
 
     def is_in_place(self) -> bool:
-        """Whether the file that is held still lies at its path."""
+        """Return True if the locked file still exists at its path."""
         assert self._handle is not None
         with suppress(OSError):
             return os.path.samestat(os.fstat(self._handle), self._path.stat())
         return False
 
     def _write(self, number: str) -> None:
-        """Write over what is there: that needs no room, so that a full disk takes it."""
+        """Overwrite the content in place, which needs no space and thus works on a full disk."""
         assert self._handle is not None
         with suppress(OSError):
             os.pwrite(self._handle, f"{number:<{DIGITS}}".encode(), 0)
@@ -75,7 +75,7 @@ class FileLock:
 
 
 def is_free(path: Path) -> bool:
-    """Whether the lock can be had alone at this moment."""
+    """Return True if the lock can be acquired exclusively at this moment."""
     lock = FileLock(path)
     free = lock.take()
     lock.release()
@@ -83,7 +83,7 @@ def is_free(path: Path) -> bool:
 
 
 def holder(path: Path) -> int | None:
-    """The process that holds a lock alone at this moment and has signed it; None when nobody does."""
+    """Return the PID of the process that holds and has signed the lock, or None."""
     if is_free(path):
         return None
     text = path.read_text(encoding="ascii", errors="replace").strip()
@@ -91,7 +91,7 @@ def holder(path: Path) -> int | None:
 
 
 def is_shared(path: Path) -> bool:
-    """Whether somebody shares the lock at this moment: it can be shared, but not be had alone."""
+    """Return True if the lock is held in shared mode at this moment: it can be shared, but not acquired exclusively."""
     lock = FileLock(path)
     sharable = lock.share(wait=False)
     lock.release()
@@ -100,7 +100,7 @@ def is_shared(path: Path) -> bool:
 
 @contextmanager
 def alone(path: Path, refusal: ExhibitError, *, within: float = 0.0) -> Iterator[FileLock]:
-    """Hold a lock alone for the length of a block; raises the refusal where somebody has it for so many seconds."""
+    """Hold a lock exclusively for the block. Raises ``refusal`` if it is not available ``within`` seconds."""
     lock = FileLock(path)
     if not lock.take(within=within):
         raise refusal
@@ -112,7 +112,7 @@ def alone(path: Path, refusal: ExhibitError, *, within: float = 0.0) -> Iterator
 
 @contextmanager
 def shared(path: Path) -> Iterator[None]:
-    """Hold a lock together with others for the length of a block."""
+    """Hold a lock in shared mode for the block."""
     lock = FileLock(path)
     lock.share()
     try:

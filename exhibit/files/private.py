@@ -1,4 +1,4 @@
-"""What Exhibit writes is for its user alone, and for nobody else on the machine."""
+"""Permissions that keep Exhibit's files private to its user account."""
 
 import contextlib
 import os
@@ -9,24 +9,27 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def keep_private() -> None:
-    """Close to others all files and folders that this process and its children make; entry points begin with it."""
+    """Set the umask so that this process and its children create private files only. Entry points call this first."""
     os.umask(_OTHERS)
 
 
 def closed(data_dir: Path) -> int:
-    """Close files and folders of the data folder that others may read, such as settings that an editor saved.
+    """Remove other users' permissions on files and folders of the data folder, such as settings saved by an editor.
 
-    Returns how many they were. What lies behind a closed door isn't looked for. The folder itself may let the group of
-    its servers pass.
+    Contents of folders that are already private are not checked. The data folder itself may allow access to the group
+    of its servers.
+
+    Returns:
+        Number of files and folders that were changed.
     """
-    mended, waiting = 0, [data_dir]
-    while waiting:
-        path = waiting.pop()
+    mended, pending = 0, [data_dir]
+    while pending:
+        path = pending.pop()
         with contextlib.suppress(FileNotFoundError, PermissionError):
             mode = path.lstat().st_mode
             is_open = mode & (_OTHERS & ~stat.S_IXGRP if path == data_dir else _OTHERS)
             if stat.S_ISDIR(mode) and (is_open or path == data_dir):
-                waiting += path.iterdir()
+                pending += path.iterdir()
             if is_open and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
                 path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
                 mended += 1

@@ -1,4 +1,4 @@
-"""Opening a file by its name, whatever else may have that name."""
+"""Opening regular files safely, whatever the path refers to."""
 
 import os
 import stat
@@ -9,9 +9,9 @@ from exhibit.errors import RefusedError
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file to be read; a pipe of that name would let whoever opens it wait for somebody who writes.
+    """Open a regular file for reading, without blocking: opening a named pipe would wait for a writer.
 
-    Raises ``RefusedError`` where there is no regular file, and ``OSError``.
+    Raises ``RefusedError`` if the path is not a regular file, and ``OSError``.
     """
     refused = RefusedError("It isn't a file.", reason="not-a-file")
     try:

@@ -1,1 +1,1 @@
-"""Which addresses may be reached, and reaching them; URLs as the rooms compare them."""
+"""Network access: allowed addresses, guarded HTTP, and normalised URLs."""

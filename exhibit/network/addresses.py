@@ -1,9 +1,9 @@
-"""The one reader of addresses: as the WHATWG URL standard reads them, and so as browsers do.
+"""URL parsing according to the WHATWG URL standard, as in browsers. All of Exhibit uses this module for web URLs.
 
-Libraries disagree about ``https://a.example@b.example/``, backslashes, ``ß``, ``0x7f.1`` or ``１２７.０.０.１``, and
-where two readers disagree, the one who is accused isn't the one who was visited. So nothing else here takes a URL of
-the web apart: crawler, capture, guard, parties, notices and the verifier ask this module, which asks Ada, the parser
-of Node.js. ``tests/exhibit/network/addresses.json`` holds the cases that Python and the browser must read alike.
+Libraries disagree about ``https://a.example@b.example/``, backslashes, ``ß``, ``0x7f.1`` or ``１２７.０.０.１``. If two
+parsers disagree, the site named in the evidence may not be the site that was visited. Therefore crawler, capture,
+guard, sites, notices and the verifier all use this module, which uses Ada, the parser of Node.js.
+``tests/exhibit/network/addresses.json`` has the cases that Python and the browser must parse alike.
 """
 
 import hashlib
@@ -43,15 +43,16 @@ _BESIDE_LATIN = (
     {"CJK", "IDEOGRAPHIC", "HANGUL"},
 )
 """Scripts that are written together, and with Latin letters (UTS 39, 5.2, "highly restrictive"), by the first word of
-the names of their letters: the mark of a long vowel is of both Japanese ones, that of a repeated sign ideographic."""
+their letters' names: the long vowel mark belongs to both Japanese scripts, the iteration mark is ideographic.
+"""
 _LIKE_LATIN = frozenset("асԁеһіјӏорԛѕԝхуъьҽпгѵѡкмтвнґзбαεικνορτυχωաբգզոսցհօքմռ")
-"""Letters of other scripts that look like Latin ones, alone or nearly so (from the confusables of UTS 39)."""
+"""Letters of other scripts that look exactly or almost like Latin ones (from the confusables of UTS 39)."""
 _LIKE_ASCII = frozenset("ıȷɑɡɩɪɯʋʏᴄᴏᴜᴠᴡᴢ")
-"""Latin letters that look like those of ASCII, among which one of them stands out to nobody."""
+"""Latin letters that look like ASCII letters and are easily overlooked among them."""
 
 
 def read_url(url: str, base: str = "") -> URL | None:
-    """An address taken apart, within a base when it may be relative; ``None`` for what the standard says is none."""
+    """Parse a URL, relative to ``base`` if given. Returns ``None`` for invalid URLs."""
     try:
         return URL(_HALF.sub("\ufffd", url), _HALF.sub("\ufffd", base) or None)
     except ValueError:
@@ -59,24 +60,24 @@ def read_url(url: str, base: str = "") -> URL | None:
 
 
 def joined(base: str, address: str) -> str:
-    """An address within a base as the standard writes it, without its fragment; empty when it isn't one."""
-    read = read_url(address, base)
-    if read is None:
+    """Resolve a URL against a base and return its standard form without fragment; empty if it is invalid."""
+    parsed = read_url(address, base)
+    if parsed is None:
         return ""
-    return read.href[: len(read.href) - len(read.hash)].removesuffix("#")
+    return parsed.href[: len(parsed.href) - len(parsed.hash)].removesuffix("#")
 
 
 def without_fragment(url: str) -> str:
-    """An address as the standard writes it, without its fragment; unchanged when it can't be read."""
+    """Return the standard form of a URL without its fragment, or the text unchanged if it is invalid."""
     return joined("", url) or url
 
 
 def normalise(url: str) -> str:
-    """The normal form of a URL, so that two spellings of one address compare equal, and no two addresses do.
+    """Return the normal form of a URL: equal for different spellings of one URL, and different for different URLs.
 
-    As the standard writes it, without user name and fragment, and with the escapes in one spelling (RFC 3986, 6.2.2):
-    ``%7e`` is ``~``, while ``%2F`` isn't ``/``. The query's order stays: it may matter. A URL that isn't ``http`` or
-    ``https``, or that can't be read, is only stripped of spaces around it.
+    It is the standard form without user name and fragment, with escapes in one spelling (RFC 3986, 6.2.2): ``%7e``
+    becomes ``~``, while ``%2F`` does not become ``/``. The order of the query is kept, because it may matter. URLs that
+    are invalid or not ``http`` or ``https`` are only stripped of surrounding spaces.
     """
     read = read_url(url)
     if read is None or read.protocol[:-1] not in DEFAULT_PORTS:
@@ -85,54 +86,54 @@ def normalise(url: str) -> str:
 
 
 def url_key(url: str) -> bytes:
-    """The 128-bit key of a URL's normal form: BLAKE2b (RFC 7693) of 16 bytes."""
+    """Return the 128-bit key of a URL's normal form: BLAKE2b (RFC 7693) of 16 bytes."""
     return hashlib.blake2b(normalise(url).encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
 
 
 def host_of(url: str) -> str:
-    """The host of a URL in lower case and its ASCII form, without a port or brackets; empty when there is none."""
-    read = read_url(url)
-    return "" if read is None else read.hostname.strip("[]")
+    """Return the host of a URL in lower-case ASCII, without port and brackets; empty if there is none."""
+    parsed = read_url(url)
+    return "" if parsed is None else parsed.hostname.strip("[]")
 
 
 def port_of(url: str) -> int:
-    """The port of an ``http`` or ``https`` URL, the scheme's own when it names none; 0 when it can't be read."""
-    read = read_url(url)
-    if read is None:
+    """Return the port of an ``http`` or ``https`` URL, by default that of its scheme; 0 if the URL is invalid."""
+    parsed = read_url(url)
+    if parsed is None:
         return 0
-    return int(read.port) if read.port else DEFAULT_PORTS.get(read.protocol[:-1], 0)
+    return int(parsed.port) if parsed.port else DEFAULT_PORTS.get(parsed.protocol[:-1], 0)
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL, without a user name; empty when it can't be read."""
+    """Return scheme, host and port of a URL without a user name; empty if the URL is invalid."""
     read = read_url(url)
     return "" if read is None else f"{read.protocol}//{read.host}"
 
 
 def path_of(url: str) -> str:
-    """The path of a URL as the standard writes it; empty when it can't be read."""
-    read = read_url(url)
-    return "" if read is None else read.pathname
+    """Return the path of a URL in its standard form; empty if the URL is invalid."""
+    parsed = read_url(url)
+    return "" if parsed is None else parsed.pathname
 
 
 def query_of(url: str) -> str:
-    """The query of a URL as the standard writes it, without its question mark."""
-    read = read_url(url)
-    return "" if read is None else read.search[1:]
+    """Return the query of a URL in its standard form, without the question mark."""
+    parsed = read_url(url)
+    return "" if parsed is None else parsed.search[1:]
 
 
 def without_scheme(url: str) -> str:
-    """An address as people read it: host, port, path and query, never a user name that looks like a host."""
+    """Return a URL for display: host, port, path and query, without any user name that could look like a host."""
     read = read_url(url)
     return url if read is None or not read.host else f"{read.host}{read.pathname}{read.search}"
 
 
 @lru_cache(maxsize=20_000)
 def registrable_domain(host: str) -> str:
-    """The name under which somebody registered this host, such as ``example.co.uk`` for ``www.example.co.uk``.
+    """Return the registrable domain of a host, such as ``example.co.uk`` for ``www.example.co.uk``.
 
-    By the Public Suffix List that comes with tldextract, its private part included: each ``name.github.io`` is a party
-    of its own. An address, a single label and a public suffix itself come back as they are. Nothing is fetched.
+    Uses the Public Suffix List included in tldextract, with its private part: each ``name.github.io`` is a separate
+    site. IP addresses, single labels and public suffixes are returned unchanged. Makes no requests.
     """
     name = _ascii_host(host.strip().strip("[]").rstrip("."))
     try:
@@ -144,52 +145,52 @@ def registrable_domain(host: str) -> str:
 
 
 def registered_name(host: str) -> str:
-    """As :func:`registrable_domain`, by the list's public part alone: what a registry knows, such as ``github.io``."""
+    """Like :func:`registrable_domain`, by the list's public part only: names of registries, such as ``github.io``."""
     found = _suffixes()(_ascii_host(host), include_psl_private_domains=False)
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else host
 
 
 def is_public_suffix(name: str, *, private: bool = False) -> bool:
-    """Whether names below this one are other people's, so that it is nobody's: ``co.uk``, or a single label.
+    """Return True if the names below this one belong to different parties: ``co.uk``, or a single label.
 
-    With ``private`` also what a company lets others register under, such as ``github.io``.
+    With ``private``, also if a company lets others register names below it, such as ``github.io``.
     """
     plain = _ascii_host(name.strip().strip(".")).removeprefix("*.")
     return "." not in plain or is_listed_suffix(plain, private=private)
 
 
 def is_listed_suffix(name: str, *, private: bool = False) -> bool:
-    """As :func:`is_public_suffix`, by the list alone: ``com``, but no single label that only a house of its own has."""
+    """Like :func:`is_public_suffix`, by the list alone: ``com``, but not the single label of a private network."""
     return not _suffixes()(_ascii_host(name.strip().strip(".")), include_psl_private_domains=private).domain
 
 
 def same_domain(one: str, other: str) -> bool:
-    """Whether two URLs lie below one registrable domain, so that one party answers for both."""
+    """Return True if two URLs have the same registrable domain, and thus the same responsible party."""
     return registrable_domain(host_of(one)) == registrable_domain(host_of(other))
 
 
 def is_within(host: str, name: str) -> bool:
-    """Whether a host is this name or lies below it; both may be in letters or in ``xn--`` form."""
+    """Return True if a host equals this name or is a subdomain of it. Both may be in Unicode or ``xn--`` form."""
     inner, outer = (_ascii_host(each.strip().strip("[]").rstrip(".")) for each in (host, name))
     return bool(outer) and (inner == outer or inner.endswith(f".{outer}"))
 
 
 def in_letters(host: str) -> str:
-    """What a host in ``xn--`` form is in letters; empty when it has no other form."""
+    """Return the Unicode form of a host in ``xn--`` form; empty if it has no other form."""
     letters = idna_to_unicode(host) if "xn--" in host else ""
     return "" if letters == host else letters
 
 
 def with_letters(host: str) -> str:
-    """A host as a document shows it: an ``xn--`` form with its letters beside it."""
+    """Format a host for documents: an ``xn--`` form is followed by its Unicode form."""
     letters = in_letters(host)
     return f"{host} ({letters})" if letters else host
 
 
 def is_confusable(host: str) -> bool:
-    """Whether one may take a host for another: a name in it mixes scripts, or consists of letters that look Latin.
+    """Return True if a host can be mistaken for another: a label mixes scripts, or consists of letters that look Latin.
 
-    After UTS 39, "highly restrictive": of scripts only those that are written together may stand in one name.
+    Follows UTS 39, "highly restrictive": a label may mix only scripts that are commonly written together.
     """
     return any(
         _is_mixed(label) or _looks_latin(label) or _LIKE_ASCII & set(label)
@@ -198,7 +199,7 @@ def is_confusable(host: str) -> bool:
 
 
 def plain_host(host: str) -> str:
-    """A host in lower-case ASCII without brackets and without the root's dot.
+    """Return a host in lower-case ASCII, without brackets and trailing dot.
 
     Raises ``RefusedError`` with reason ``bad-url``, or ``private-address`` for an address with a zone.
     """
@@ -212,11 +213,11 @@ def plain_host(host: str) -> str:
 
 
 def literal_address(host: str) -> IPAddress | None:
-    """The address that a plain host is, or ``None`` for a name.
+    """Return the IP address that a plain host represents, or ``None`` for a name.
 
-    Raises ``RefusedError`` for a number that isn't a dotted quad of decimal numbers: reason ``private-address`` when
-    the standard's reading of it lies outside the public internet, else ``bad-url``. What a page names in such a way
-    has its usual form already where it is asked about.
+    Raises ``RefusedError`` for a number that is not a dotted quad of decimal numbers: with reason ``private-address``
+    if its standard interpretation lies outside the public internet, else ``bad-url``. URLs from pages have been
+    normalised before this check.
     """
     if ":" in host:
         return IPv6Address(host)
@@ -225,27 +226,27 @@ def literal_address(host: str) -> IPAddress | None:
     try:
         return IPv4Address(host)
     except ValueError as error:
-        read = host_of(f"http://{host}/")
+        usual = host_of(f"http://{host}/")
         raise RefusedError(
             Sentence("%(host)s is an unusual way to write an address.", host=f"{host!r}"),
-            reason=Reason.BAD_URL if not read or ip_address(read).is_global else Reason.PRIVATE_ADDRESS,
+            reason=Reason.BAD_URL if not usual or ip_address(usual).is_global else Reason.PRIVATE_ADDRESS,
             hint=Sentence("Write an address as four decimal numbers without leading zeros."),
         ) from error
 
 
 def is_localhost(host: str) -> bool:
-    """Whether a plain host names the machine itself (RFC 6761, 6.3)."""
+    """Return True if a plain host names the machine itself (RFC 6761, 6.3)."""
     return host == "localhost" or host.endswith(".localhost")
 
 
 def names_of(host: str) -> list[str]:
-    """The name of a host, and the names above it: of ``a.b.c`` also ``b.c`` and ``c``."""
+    """Return a host name and its parent names: for ``a.b.c`` also ``b.c`` and ``c``."""
     labels = host.split(".")
     return [".".join(labels[place:]) for place in range(len(labels))]
 
 
 def embedded_ipv4(address: IPAddress) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for: mapped, compatible (RFC 4291) or by NAT64 (RFC 6052)."""
+    """Return the IPv4 address embedded in an IPv6 address: mapped, compatible (RFC 4291) or NAT64 (RFC 6052)."""
     if isinstance(address, IPv4Address):
         return None
     if address.ipv4_mapped is not None:
@@ -257,7 +258,7 @@ def embedded_ipv4(address: IPAddress) -> IPv4Address | None:
 
 @cache
 def _suffixes() -> "TLDExtract":
-    """The Public Suffix List that comes with tldextract."""
+    """Load the Public Suffix List included in tldextract."""
     from tldextract import TLDExtract  # noqa: PLC0415 - takes a quarter of a second to load, and few commands need it
 
     return TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
@@ -265,14 +266,14 @@ def _suffixes() -> "TLDExtract":
 
 @lru_cache(maxsize=20_000)
 def _ascii_host(host: str) -> str:
-    """A host in lower case, an internationalised name in its ``xn--`` form where the standard gives it one."""
+    """Return a host in lower case, with internationalised names in ``xn--`` form if the standard defines one."""
     if host.isascii() or _NOT_IN_HOSTS.search(host):
         return host.lower()
     return host_of(f"http://{host}/") or host.lower()
 
 
 def _respelled(text: str) -> str:
-    """Upper-case hexadecimal digits, unreserved characters unescaped, unsafe ones escaped (RFC 3986, 6.2.2)."""
+    """Normalise escapes (RFC 3986, 6.2.2): upper-case digits, unreserved characters unescaped, unsafe ones escaped."""
     if "%" in text:
         text = _ESCAPE.sub(_respell, text)
     return _UNSAFE.sub(lambda sign: "".join(f"%{byte:02X}" for byte in sign[0].encode("utf-8", "surrogatepass")), text)

@@ -1,4 +1,4 @@
-"""Networks and ports of URLs that the operator wrote into the configuration."""
+"""Networks and ports of URLs in the operator's configuration."""
 
 from collections.abc import Iterable
 from ipaddress import ip_network
@@ -8,9 +8,10 @@ from exhibit.network.addresses import DEFAULT_PORTS, host_of
 
 
 def named_addresses(urls: Iterable[str]) -> tuple[str, ...]:
-    """The networks of exactly the addresses that the operator wrote into these URLs as numbers, or as localhost.
+    """Return networks for the IP addresses (and localhost) that the operator wrote literally in these URLs.
 
-    A witness may run on this machine or in the operator's own network; a name on the web may still not lead there.
+    A timestamp service may run on this machine or in the operator's own network. Names on the web still may not resolve
+    to these addresses.
     """
     networks = []
     for host in map(host_of, urls):
@@ -22,6 +23,6 @@ def named_addresses(urls: Iterable[str]) -> tuple[str, ...]:
 
 
 def named_ports(urls: Iterable[str]) -> tuple[int, ...]:
-    """The ports that the operator wrote into these URLs."""
+    """Return the ports of these URLs."""
     parts = [urlsplit(url) for url in urls]
     return tuple(part.port or DEFAULT_PORTS[part.scheme] for part in parts)

@@ -1,12 +1,12 @@
-"""Which addresses may be reached: one rule for the crawler, the capture and every other outgoing request.
+"""Rule for allowed addresses, shared by the crawler, the capture and all other outgoing requests.
 
-Exhibit follows URLs that strangers wrote. Without a guard such a URL could point into the operator's own network
-(server-side request forgery). The rule is: only ``http`` and ``https``, only the usual ports, no credentials in the
-URL, and only addresses that the IANA special-purpose registries call globally reachable (RFC 6890, RFC 8190).
-Networks that an operator names are open besides, on every port.
+Exhibit follows URLs that strangers wrote. Without a guard, such a URL could point into the operator's own network
+(server-side request forgery). The rule: only ``http`` and ``https``, only the usual ports, no credentials in the URL,
+and only addresses that the IANA special-purpose registries call globally reachable (RFC 6890, RFC 8190). In addition,
+networks that the operator names are allowed on every port.
 
-A host name says nothing yet: it is resolved once, every answer is checked, and the connection has to be made to an
-answer that was checked (:mod:`exhibit.network.http` does), or a second DNS answer could point elsewhere (rebinding).
+Checking a host name is not enough: the name is resolved once, every answer is checked, and the connection must go to a
+checked answer (:mod:`exhibit.network.http` does this). Otherwise a second DNS answer could point elsewhere (rebinding).
 """
 
 import errno
@@ -67,10 +67,12 @@ _FORBIDDEN = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Says which URLs and addresses may be reached; raises ``ValueError`` when a network isn't one.
+    """Check of URLs and addresses before access. Raises ``ValueError`` for an invalid network.
 
-    Allowed are CIDR networks that are open on every port although they aren't public, such as ``127.0.0.0/8`` for a
-    demonstration on one machine: exactly these, nothing near them. Of public addresses the ports named are open.
+    Attributes:
+        allowed_networks: CIDR networks allowed on every port although they are not public, such as ``127.0.0.0/8`` for
+            a demonstration on one machine. Only exactly these are added.
+        allowed_ports: Ports allowed on public addresses.
     """
 
     allowed_networks: tuple[str, ...] = ()
@@ -81,10 +83,10 @@ class Guard:
         object.__setattr__(self, "_networks", tuple(map(ipaddress.ip_network, self.allowed_networks)))
 
     def check_url(self, url: str) -> None:
-        """Check everything that the text of a URL tells, without resolving its host.
+        """Check a URL by its text, without resolving its host.
 
-        A host name on an unusual port passes here only where networks are allowed: its address is known after
-        :meth:`resolve`, which checks the port too. Raises ``RefusedError`` with reason ``bad-url``, ``scheme``,
+        A host name on an unusual port is accepted here only if networks are allowed: its address is known after
+        :meth:`resolve`, which also checks the port. Raises ``RefusedError`` with reason ``bad-url``, ``scheme``,
         ``credentials``, ``port`` or ``private-address``.
         """
         host, port = _host_and_port(url)
@@ -97,7 +99,7 @@ class Guard:
             self._check_port(port)
 
     def check_address(self, address: str, port: int | None = None) -> None:
-        """Check one address as the resolver or the socket gives it; a zone (``fe80::1%eth0``) is ignored.
+        """Check an address from the resolver or the socket. A zone (``fe80::1%eth0``) is ignored.
 
         Raises ``RefusedError`` with reason ``bad-url`` (not an address), ``private-address`` or ``port``.
         """
@@ -115,11 +117,11 @@ class Guard:
             self._check_port(port)
 
     def resolve(self, host: str, port: int) -> list[str]:
-        """The addresses of a host, each checked, in the resolver's order: connect to these, not to the name.
+        """Return the checked addresses of a host in the resolver's order. Connect to these, not to the name.
 
         The host is a name, or a literal address with or without brackets. Raises ``RefusedError`` with reason
-        ``unresolvable``, or as :meth:`check_address` does: one forbidden answer among several is enough. Raises
-        ``ServiceMissingError`` as :meth:`check_network` does, or when the machine lacks something else.
+        ``unresolvable``, or as :meth:`check_address` does if any answer is forbidden. Raises ``ServiceMissingError`` as
+        :meth:`check_network` does, or for other faults of this machine.
         """
         host = plain_host(host)
         literal = literal_address(host)
@@ -141,18 +143,19 @@ class Guard:
         return addresses
 
     def check_network(self) -> None:
-        """Raise ``ServiceMissingError`` when, after a failure, it is this machine's own network that is away.
+        """Raise ``ServiceMissingError`` if, after a failure, this machine's own network is down.
 
-        Then no address of the internet has a route, or no name server answers; nothing is connected to. Where networks
-        of the operator's are open there may be no other, and every failure is a place's own.
+        That is the case if no internet address has a route, or no name server responds; no connection is made. If
+        networks of the operator are allowed, there may be no other network, and every failure counts as one of the
+        remote host.
         """
         if not self._networks and not (_a_name_server_answers() and any(_has_route(*label) for label in _ROOT_SERVER)):
             blame_machine(OSError(errno.ENETDOWN, "no route, or no name server"))
 
     def check_answers(self, host: str, addresses: Iterable[str], port: int) -> None:
-        """Check what a host's name leads to as :meth:`check_address` does, without telling what that is.
+        """Check the addresses of a host name as :meth:`check_address` does, without revealing them in the error.
 
-        It may be just what was asked for.
+        A caller may have sent the request just to learn them.
         """
         try:
             for address in addresses:
@@ -161,7 +164,7 @@ class Guard:
             raise (_private(host) if error.reason == Reason.PRIVATE_ADDRESS else error) from None
 
     def _loopback(self, port: int) -> list[str]:
-        """The loopback addresses that are allowed; ``localhost`` is never asked of a name server (RFC 6761, 6.3)."""
+        """Return the allowed loopback addresses. ``localhost`` is never sent to a name server (RFC 6761, 6.3)."""
         addresses = [address for address in _LOOPBACK if self._is_allowed(ipaddress.ip_address(address))]
         if not addresses:
             raise _private("localhost")
@@ -197,9 +200,9 @@ def _has_route(family: int, address: str) -> bool:
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
-    """The host and port of an absolute URL that all readers read alike; what they may read differently is refused.
+    """Return host and port of an absolute URL. Refuses URLs that parsers may interpret differently.
 
-    The host has to stand in the URL as the standard reads it: whoever connects may read by other rules.
+    The URL must contain the host exactly as the standard reads it, because the HTTP client may use other rules.
     """
     if _READ_DIFFERENTLY.search(url):
         raise RefusedError(
@@ -216,15 +219,15 @@ def _host_and_port(url: str) -> tuple[str, int]:
     place = parts[3] or ""
     if "@" in place:
         raise RefusedError(Sentence("The URL carries a user name or a password."), reason=Reason.CREDENTIALS)
-    written = _PORT.sub("", place)
-    if not written:
+    host_text = _PORT.sub("", place)
+    if not host_text:
         raise RefusedError(Sentence("The URL has no host that can be read."), reason=Reason.BAD_URL)
-    host = plain_host(written)
+    host = plain_host(host_text)
     literal_address(host)
-    read = read_url(url)
-    if read is None or plain_host(read.hostname) != host:
+    parsed = read_url(url)
+    if parsed is None or plain_host(parsed.hostname) != host:
         raise RefusedError(Sentence("The URL can't be read."), reason=Reason.BAD_URL)
-    port = int(read.port) if read.port else DEFAULT_PORTS[read.protocol[:-1]]
+    port = int(parsed.port) if parsed.port else DEFAULT_PORTS[parsed.protocol[:-1]]
     if port == 0:
         raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason=Reason.BAD_URL)
     return host, port

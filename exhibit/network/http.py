@@ -1,11 +1,11 @@
-"""A ``requests`` session that reaches only what the guard allows.
+"""A ``requests`` session that connects only to addresses allowed by the guard.
 
-The host is resolved once; the connection goes to the very address that was checked, while the name stays in the
-``Host`` header, in SNI and in the verification of the certificate. Redirects pass the same check one by one. Nothing
-of the environment (proxies, ``.netrc``) is read. Bodies are never read unasked: take them with :func:`read_limited`.
+The host is resolved once, and the connection goes to the checked address, while the name is used in the ``Host``
+header, in SNI and for the verification of the certificate. Each redirect is checked in the same way. The environment
+(proxies, ``.netrc``) is ignored. Bodies are not read automatically: read them with :func:`read_limited`.
 
 Exchanges can be recorded with ``warcio.capture_http`` in the usual way, wire-exact and in any order of imports. Use
-one session for one recording: a kept-alive connection stays with the recording in which it was made.
+one session for each recording: a kept-alive connection stays with the recording in which it was made.
 """
 
 import socket
@@ -43,26 +43,30 @@ _TRIED_ADDRESSES = 4
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """What is known of the connection that brought a response."""
+    """Facts about the connection of a response."""
 
-    host: str  # the name that was resolved, or the literal address
-    answers: tuple[str, ...]  # every address that the name had, all of them checked
-    address: str  # the one that was connected to, as the socket tells it
-    port: int  # the peer's port
+    host: str  # resolved name, or literal address
+    answers: tuple[str, ...]  # all addresses of the name, all checked
+    address: str  # address of the peer, from the socket
+    port: int  # port of the peer
     tls_version: str | None = None  # such as `TLSv1.3`, or `None` without TLS
     cipher: str | None = None  # name of the cipher suite, or `None` without TLS
-    certificates: tuple[bytes, ...] = ()  # as sent, the peer's own first, each in DER; empty without TLS
+    certificates: tuple[bytes, ...] = ()  # chain as sent, the peer's own first, each in DER; empty without TLS
 
 
 def guarded_session(
     guard: Guard, *, timeout: float = 30.0, user_agent: str = USER_AGENT, check: Callable[[str], None] = lambda _: None
 ) -> requests.Session:
-    """A session whose every connection the guard has checked. It streams: read bodies with :func:`read_limited`.
+    """Create a streaming session whose connections are all checked by the guard. Read bodies with :func:`read_limited`.
 
-    The timeout is seconds to connect, without a byte, and until the last header, each. ``check`` raises for a URL that
-    isn't to be requested for another reason; it is asked before each redirect, too. Requests raise ``RefusedError``
-    (the guard's reasons, ``too-slow``, ``too-many-redirects``), and ``ServiceMissingError`` for what this machine
-    lacks, besides what ``requests`` raises. Close the responses.
+    Requests raise ``RefusedError`` (the guard's reasons, ``too-slow``, ``too-many-redirects``), ``ServiceMissingError``
+    for faults of this machine, and the exceptions of ``requests``. Close the responses.
+
+    Args:
+        guard: Check of URLs and addresses.
+        timeout: Limit in seconds for each of: connecting, waiting for a byte, and receiving all headers.
+        user_agent: User-Agent header.
+        check: Raises an error for URLs that must not be requested for other reasons. Called before each redirect, too.
     """
     return _GuardedSession(guard, timeout, user_agent, check)
 
@@ -70,13 +74,13 @@ def guarded_session(
 def read_limited(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
     """Read the body of a response of a guarded session, and close it.
 
-    The seconds are for the whole body, however slowly it drips; bytes count after its content encoding has been undone.
-    Raises ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
+    The seconds are a limit for the whole body. Bytes are counted after decoding of the content encoding. Raises
+    ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
     """
     large = Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}")
     too_large = RefusedError(large, reason=Reason.TOO_MANY_BYTES)
-    declared = response.headers.get("Content-Length", "")
-    if declared.isdecimal() and int(declared) > max_bytes:
+    content_length = response.headers.get("Content-Length", "")
+    if content_length.isdecimal() and int(content_length) > max_bytes:
         response.close()
         raise too_large
     body = read_beginning(response, max_bytes + 1, seconds)
@@ -86,7 +90,7 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
 
 
 def read_beginning(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
-    """Read the first bytes of a body as :func:`read_limited`, but without refusing more: nothing more is asked for."""
+    """Read the beginning of a body as :func:`read_limited` does, ignoring any further bytes."""
     body = bytearray()
     with response, _deadline(_wire(response).socket, seconds):
         for piece in response.iter_content(_PIECE):
@@ -97,7 +101,7 @@ def read_beginning(response: requests.Response, max_bytes: int, seconds: float =
 
 
 def connection_facts(response: requests.Response) -> ConnectionFacts:
-    """Peer address, TLS version and certificate chain of a response of a guarded session, read or unread."""
+    """Return peer address, TLS version and certificate chain of a guarded session's response, read or unread."""
     return _wire(response).facts
 
 
@@ -126,19 +130,19 @@ class _GuardedSession(requests.Session):
             self.mount(scheme, _GuardedAdapter(guard, timeout))
 
     def get_adapter(self, url: str | bytes) -> Untyped:
-        """Every request passes here, redirected ones too."""
+        """Check the URL of every request, including redirects."""
         text = url if isinstance(url, str) else url.decode("utf-8", "replace")
         self.guard.check_url(text)
         self.check(text)
-        return super().get_adapter(url)  # type: ignore[arg-type]  # bytes are what requests may pass on
+        return super().get_adapter(url)  # type: ignore[arg-type]  # requests may pass bytes
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """Write the address as the standard does, so that whoever reads it on the way to the socket reads the same."""
+        """Write the URL in its standard form, so that all layers down to the socket parse it alike."""
         request.url = without_fragment(str(request.url))
         return super().prepare_request(request)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Read where a redirect leads as browsers do."""
+        """Resolve the target of a redirect as browsers do."""
         target = super().get_redirect_target(resp)
         return (joined(resp.url, target) or target) if target else target
 
@@ -160,7 +164,7 @@ class _GuardedAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Untyped, **kwargs: Untyped) -> None:
-        """Let the pools make guarded connections."""
+        """Make the pools create guarded connections."""
         super().init_poolmanager(*args, **kwargs)
         members = {"guard": self._guard}
         plain = type("GuardedHTTP", (_GuardedHTTPConnection,), members)
@@ -171,11 +175,11 @@ class _GuardedAdapter(HTTPAdapter):
         }
 
     def proxy_manager_for(self, proxy: Untyped, **_kwargs: Untyped) -> Untyped:
-        """A proxy would connect to addresses that nobody has checked."""
+        """Refuse proxies: they would connect to unchecked addresses."""
         raise WrongUseError(f"A guarded session doesn't go through the proxy {proxy}.")
 
     def send(self, request: requests.PreparedRequest, *args: Untyped, **kwargs: Untyped) -> requests.Response:
-        """Send with the session's time limit; the body of a redirect is read here, within limits."""
+        """Send with the session's timeout. The body of a redirect is read here, within limits."""
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self._timeout
         response = super().send(request, *args, **kwargs)
@@ -185,17 +189,17 @@ class _GuardedAdapter(HTTPAdapter):
 
 
 def _settle(redirect: requests.Response, seconds: float) -> None:
-    """Read a redirect's body, because ``requests`` would read it without any limit; a long one is dropped."""
+    """Read a redirect's body within limits, because ``requests`` would read it without any. Long bodies are dropped."""
     try:
         body = read_limited(redirect, _REDIRECT_BODY, seconds)
     except (RefusedError, requests.RequestException):
         body = b""
-    redirect._content = body  # noqa: SLF001 - the one place where requests keeps a body that has been read
+    redirect._content = body  # noqa: SLF001 - where requests stores a body that was read
     redirect._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 class _GuardedMixin:
-    """Connects to what the guard resolved, and remembers the peer; mixed into urllib3's connections."""
+    """Mixin for urllib3 connections that connects to addresses resolved by the guard and records the peer."""
 
     guard: ClassVar[Guard]
 
@@ -204,20 +208,20 @@ class _GuardedMixin:
         failure: OSError | None = None
         for address in self.exhibit_answers[:_TRIED_ADDRESSES]:
             try:
-                found = create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
+                connection = create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
             except OSError as error:
                 blame_machine(error)
                 failure = error
                 continue
-            self.guard.check_answers(self.host, found.getpeername()[:1], self.port)
-            return found
+            self.guard.check_answers(self.host, connection.getpeername()[:1], self.port)
+            return connection
         self.guard.check_network()
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, f"{self.host} doesn't answer.") from failure
         raise NewConnectionError(self, f"{self.host} can't be reached: {failure}") from failure
 
     def getresponse(self: Any) -> HTTPResponse:
-        """The head of the response, within the time limit however slowly it drips."""
+        """Receive the response headers within a total time limit."""
         live = self.sock
         facts = _facts(self.host, tuple(self.exhibit_answers), live)
         with _deadline(live, self.timeout) as late:
@@ -228,7 +232,7 @@ class _GuardedMixin:
         return response
 
 
-# The recording class of warcio stands behind urllib3's own, so that recording works in any order of imports.
+# warcio's recording class comes after urllib3's own, so that recording works in any order of imports.
 class _GuardedHTTPConnection(_GuardedMixin, HTTPConnection, RecordingHTTPConnection):  # type: ignore[misc]
     pass
 
@@ -239,15 +243,15 @@ class _GuardedHTTPSConnection(_GuardedMixin, HTTPSConnection, RecordingHTTPConne
 
 def _facts(host: str, answers: tuple[str, ...], live: socket.socket) -> ConnectionFacts:
     address, port = live.getpeername()[:2]
-    known = (host, answers, address, port)
+    endpoints = (host, answers, address, port)
     if not isinstance(live, ssl.SSLSocket):
-        return ConnectionFacts(*known)
+        return ConnectionFacts(*endpoints)
     cipher = live.cipher()
-    return ConnectionFacts(*known, live.version(), cipher[0] if cipher else None, _certificates(live))
+    return ConnectionFacts(*endpoints, live.version(), cipher[0] if cipher else None, _certificates(live))
 
 
 def _certificates(live: ssl.SSLSocket) -> tuple[bytes, ...]:
-    """The chain as sent. Public since Python 3.13; before that the same call stands on the inner object."""
+    """Return the chain as sent. The method is public since Python 3.13; before, it exists on the inner object."""
     if hasattr(live, "get_unverified_chain"):
         return tuple(live.get_unverified_chain())
     inner = getattr(live, "_sslobj", None)
@@ -259,9 +263,9 @@ def _certificates(live: ssl.SSLSocket) -> tuple[bytes, ...]:
 
 @contextmanager
 def _deadline(live: socket.socket, seconds: float | None) -> Iterator[threading.Event]:
-    """Cut the connection when the time is over; a time limit on the socket would start anew with each byte.
+    """Close the connection after a total time, because a timeout of the socket would restart with each byte.
 
-    Raises ``RefusedError`` with reason ``too-slow`` then, whatever was being read.
+    Raises ``RefusedError`` with reason ``too-slow`` in that case, whatever was being read.
     """
     late = threading.Event()
 
@@ -282,5 +286,5 @@ def _deadline(live: socket.socket, seconds: float | None) -> Iterator[threading.
         cause = error
     finally:
         timer.cancel()
-    if late.is_set():  # what was cut off may read like what ended
+    if late.is_set():  # a truncated response may look complete
         raise RefusedError(Sentence("The server answers too slowly."), reason=Reason.TOO_SLOW) from cause

@@ -1,1 +1,1 @@
-"""Strangers' picture files: opened within limits, in a helper process, and turned into pixels."""
+"""Untrusted image files: opened within limits, in a helper process, and decoded into pixels."""

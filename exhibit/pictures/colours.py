@@ -1,4 +1,4 @@
-"""Conversion of a picture's levels to sRGB by the ICC profile that its file embeds (LittleCMS)."""
+"""Conversion of an image's levels to sRGB with the ICC profile embedded in its file (LittleCMS)."""
 
 import io
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image, ImageCms
 
 MAX_PROFILE_BYTES = 4 << 20
-"""Larger than the profiles of presses, which are the largest ones in use."""
+"""Limit above the size of printing profiles, the largest ones in use."""
 _MODES = {b"GRAY": "L", b"RGB ": "RGB", b"CMYK": "CMYK"}
 _COLOUR_SPACE = slice(16, 20)  # ICC.1:2022, 7.2
 _SRGB = ImageCms.createProfile("sRGB")
 _IMPERCEPTIBLE = 2
-"""Levels that a conversion must exceed to be worth its time; the profiles that mean sRGB stay below."""
+"""Minimum change in levels for a conversion to be worth its time. Profiles equivalent to sRGB stay below it."""
 _GRID = np.stack(np.meshgrid(*3 * [np.arange(0, 256, 15, dtype=np.uint8)]), axis=-1).reshape(1, -1, 3)
 
 
@@ -21,23 +21,23 @@ _GRID = np.stack(np.meshgrid(*3 * [np.arange(0, 256, 15, dtype=np.uint8)]), axis
 class Conversion:
     """A conversion of levels to sRGB."""
 
-    mode: str  # Pillow's mode of what is converted: ``L``, ``RGB`` or ``CMYK``
+    mode: str  # Pillow's mode of the input: ``L``, ``RGB`` or ``CMYK``
     _transform: ImageCms.ImageCmsTransform = field(repr=False)
 
     def to_srgb(self, picture: Image.Image) -> Image.Image:
-        """Convert an opaque picture to RGB."""
+        """Convert an opaque image to RGB."""
         return ImageCms.applyTransform(picture.convert(self.mode), self._transform) or picture
 
 
 def base_mode(mode: str) -> str:
-    """Return which of ``L``, ``RGB`` and ``CMYK`` holds what a picture of one of Pillow's modes shows."""
+    """Return the mode (``L``, ``RGB`` or ``CMYK``) that can represent the visible content of a Pillow mode."""
     if mode in {"1", "L", "LA", "La", "F"} or mode.startswith("I"):
         return "L"
     return "CMYK" if mode == "CMYK" else "RGB"
 
 
 def conversion_of(picture: Image.Image) -> Conversion | None:
-    """Return what makes an opened picture's levels sRGB; None without a usable profile, and for one of sRGB."""
+    """Return the conversion of an opened image's levels to sRGB, or None without a usable or necessary profile."""
     profile = picture.info.get("icc_profile")
     if not isinstance(profile, bytes) or len(profile) > MAX_PROFILE_BYTES:
         return None

@@ -1,8 +1,8 @@
-"""Decoding of untrusted picture files into pixels; nothing else in Exhibit opens them.
+"""Decoding of untrusted image files into pixels. No other code in Exhibit opens them.
 
 The bytes are opened and decoded in a child process (``pictures.picture_helper``), within limits that are checked before
-anything large is decoded (``pictures.picture_file``). The child's memory and processor time are limited as well, so
-that whatever a decoder does ends with the refusal of that one picture.
+large data are decoded (``pictures.picture_file``). The child's memory and CPU time are limited as well, so that a
+misbehaving decoder leads only to the refusal of that one image.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,51 +22,57 @@ _BYTES_A_PIXEL = 8.5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a picture may cost."""
+    """Limits for decoding an image."""
 
-    max_bytes: int = MAX_PICTURE_BYTES  # of the file
+    max_bytes: int = MAX_PICTURE_BYTES  # size of the file
     max_pixels: int = MAX_PICTURE_PIXELS
     """Width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third for AVIF."""
     max_side: int = 30_000  # pixels of the longer side
-    max_frames: int = 32  # of an animation, searched for one that isn't of a single colour, and pages of a TIFF
-    seconds: float = 10.0  # of processor time, for opening and decoding
+    max_frames: int = 32  # frames of an animation that are searched for one with several colours, and pages of a TIFF
+    seconds: float = 10.0  # CPU time for opening and decoding
     profiles: bool = True
-    """Whether levels are converted to sRGB by the file's profile, as people see them, or stay as they are stored."""
-    dark: bool = False  # whether transparent pictures stand on black instead of white
+    """Whether levels are converted to sRGB by the embedded profile, as viewers do, or kept as stored."""
+    dark: bool = False  # whether transparent images are placed on black instead of white
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedPicture:
-    """A picture's pixels."""
+    """Pixels of an image."""
 
-    info: PictureInfo  # of the picture in full size
+    info: PictureInfo  # properties of the image at full size
     pixels: NDArray[np.uint8]  # (h, w, 3) uint8 RGB, orientation applied
-    scale: float  # decoded width divided by the full width; 1 unless a reduced decoding was asked for
+    scale: float  # decoded width divided by the full width; 1 unless a reduced decoding was requested
 
 
 def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
-    """Size, format and frames of a picture, without decoding its pixels.
+    """Return size, format and number of frames of an image, without decoding its pixels.
 
-    Raises as :func:`decode`; damage inside the pixels isn't noticed here.
+    Raises the errors of :func:`decode`, but does not notice damage inside the pixels.
     """
     return PictureInfo(**asked("inspect", data, limits)[0]["info"])
 
 
 def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> DecodedPicture:
-    """Decode a picture, in full size unless ``at_least`` allows a reduction.
+    """Decode an image, at full size unless ``at_least`` allows a reduction.
 
-    Then it is reduced by 2, 4 or 8 so that the longer side has at least so many pixels: inside the decoder for JPEG
-    (DCT scaling), by averaging blocks for the others. Raises ``UnreadablePictureError`` with reason ``empty``,
-    ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``, ``too-long-side``, ``too-slow``, ``truncated`` or
-    ``broken``, and ``ServiceMissingError`` when no child process can be had.
+    Args:
+        data: Bytes of the file.
+        limits: Limits for decoding.
+        at_least: Minimum length of the longer side in pixels. The image is then reduced by 2, 4 or 8: inside the
+            decoder for JPEG (DCT scaling), by averaging blocks for other formats.
+
+    Raises:
+        UnreadablePictureError: Reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
+            ``too-long-side``, ``too-slow``, ``truncated`` or ``broken``.
+        ServiceMissingError: No child process can be started.
     """
-    told, pixels = asked("decode", data, limits, at_least=at_least)
-    height, width, depth = told["shape"]
-    return DecodedPicture(PictureInfo(**told["info"]), pixels.reshape(height, width, depth), told["scale"])
+    response, pixels = asked("decode", data, limits, at_least=at_least)
+    height, width, depth = response["shape"]
+    return DecodedPicture(PictureInfo(**response["info"]), pixels.reshape(height, width, depth), response["scale"])
 
 
 def asked(what: str, data: bytes, limits: Limits, **more: object) -> Told:
-    """What the child says of a picture, and the pixels that come with it."""
+    """Return the child process's response about an image, and the pixels sent with it."""
     if not data:
         raise UnreadablePictureError(Sentence("The file is empty."), reason="empty")
     if len(data) > limits.max_bytes:
@@ -75,16 +81,16 @@ def asked(what: str, data: bytes, limits: Limits, **more: object) -> Told:
     question = {"what": what, "limits": asdict(limits), **more}
     memory = _SLACK + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
     try:
-        told, pixels = helper.ask(question, data, seconds=limits.seconds, memory=memory)
+        response, pixels = helper.ask(question, data, seconds=limits.seconds, memory=memory)
     except HelperDiedError as died:
         raise _refusal(died.reason, limits) from died
-    if "reason" in told:
-        raise UnreadablePictureError(told["sentence"], reason=told["reason"], hint=told["hint"])
-    return told, pixels
+    if "reason" in response:
+        raise UnreadablePictureError(response["sentence"], reason=response["reason"], hint=response["hint"])
+    return response, pixels
 
 
 def _refusal(reason: str, limits: Limits) -> UnreadablePictureError:
-    """Return the refusal of a picture of which the helper died."""
+    """Return the error for an image that made the helper exit."""
     if reason == "time":
         seconds = f"{limits.seconds:g}"
         sentence = Sentence("The picture takes longer than %(seconds)s s to decode.", seconds=seconds)

@@ -1,6 +1,6 @@
-"""Writing a rights statement into a picture's file, as XMP (ISO 16684-1), without touching a pixel.
+"""Embedding of a rights statement into an image file, as XMP (ISO 16684-1), without changing any pixel.
 
-The properties are those of the IPTC Photo Metadata Standard 2023.1 and of PLUS. What the file's XMP says besides stays.
+The properties are those of the IPTC Photo Metadata Standard 2023.1 and of PLUS. Other XMP of the file is kept.
 """
 
 import struct
@@ -21,19 +21,19 @@ _PNG, _PNG_XMP = b"\x89PNG\r\n\x1a\n", b"XML:com.adobe.xmp\0"
 
 @dataclass(frozen=True, slots=True)
 class RightsStatement:
-    """What is written; what is empty is left as the file has it."""
+    """Rights statement to embed. Empty fields leave the file's own values unchanged."""
 
     title: str = ""
     creator: str = ""
     credit: str = ""
     rights: str = ""  # copyright notice
-    holder: str = ""  # of the rights
-    licensor: str = ""  # address at which a licence is to be had
+    holder: str = ""  # rights holder
+    licensor: str = ""  # URL where a licence can be obtained
     no_mining: bool = False  # PLUS Data Mining: prohibited
 
 
 def with_rights(data: bytes, statement: RightsStatement) -> bytes:
-    """The same JPEG or PNG with a rights statement in its XMP; raises ``RefusedError`` for another or damaged file."""
+    """Return the JPEG or PNG with a rights statement in its XMP. Raises ``RefusedError`` for other or damaged files."""
     try:
         if data.startswith(_JPEG):
             return b"".join(_jpeg(data, statement))
@@ -45,8 +45,8 @@ def with_rights(data: bytes, statement: RightsStatement) -> bytes:
 
 
 def _jpeg(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
-    """The segments (ISO/IEC 10918-1, B.1): the packet stands behind the leading APP0 and APP1."""
-    kept: list[bytes] = []
+    """Yield the segments (ISO/IEC 10918-1, B.1). The packet follows the leading APP0 and APP1."""
+    segments: list[bytes] = []
     old, place, leading = b"", 2, 0
     while data[place + 1] not in (0xDA, 0xD9):
         if data[place] != 0xFF:
@@ -56,33 +56,33 @@ def _jpeg(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
         if segment[1] == 0xE1 and segment[4:].startswith(_JPEG_XMP):
             old = segment[4 + len(_JPEG_XMP) :]
         else:
-            kept.append(segment)
-            leading += segment[1] in (0xE0, 0xE1) and leading == len(kept) - 1
+            segments.append(segment)
+            leading += segment[1] in (0xE0, 0xE1) and leading == len(segments) - 1
         place += 2 + size
     packet = _JPEG_XMP + _packet(old, statement)
     if len(packet) > _MAX_SEGMENT:
         raise RefusedError("The file's XMP is too long to be added to.", reason="too-many-bytes")
-    written = b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet
-    yield from (_JPEG, *kept[:leading], written, *kept[leading:], data[place:])
+    xmp_segment = b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet
+    yield from (_JPEG, *segments[:leading], xmp_segment, *segments[leading:], data[place:])
 
 
 def _png(data: bytes, statement: RightsStatement) -> Iterator[bytes]:
-    """The chunks (PNG, third edition, 5.3): the packet stands behind IHDR, in an iTXt that isn't compressed."""
-    kept: list[bytes] = []
+    """Yield the chunks (PNG, third edition, 5.3). The packet follows IHDR, in an uncompressed iTXt."""
+    chunks: list[bytes] = []
     old, place = b"", len(_PNG)
     while place < len(data):
         (size,) = struct.unpack_from(">I", data, place)
         chunk = data[place : place + 12 + size]
         if chunk[4:8] == b"iTXt" and chunk[8:].startswith(_PNG_XMP):
-            told = chunk[8 + len(_PNG_XMP) : -4]  # whether and how it is compressed, two names, the packet
-            packet = told[2:].split(b"\0", 2)[-1]
-            old = _inflated(packet) if told[:1] == b"\1" else packet
+            content = chunk[8 + len(_PNG_XMP) : -4]  # compression flag and method, two names, the packet
+            packet = content[2:].split(b"\0", 2)[-1]
+            old = _inflated(packet) if content[:1] == b"\1" else packet
         else:
-            kept.append(chunk)
+            chunks.append(chunk)
         place += 12 + size
     body = b"iTXt" + _PNG_XMP + b"\0\0\0\0" + _packet(old, statement)
-    written = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    yield from (_PNG, *kept[:1], written, *kept[1:])
+    xmp_chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    yield from (_PNG, *chunks[:1], xmp_chunk, *chunks[1:])
 
 
 def _inflated(packet: bytes) -> bytes:
@@ -93,19 +93,19 @@ def _inflated(packet: bytes) -> bytes:
 
 
 def _packet(old: bytes, statement: RightsStatement) -> bytes:
-    """The old packet with our properties in place of its own, without what is damaged of it; or a new one."""
-    ours = list(_properties(statement))
+    """Return the old packet with these properties replaced and damaged parts dropped, or a new packet."""
+    elements = list(_properties(statement))
     whole = parse_packet(old).root
     rdf = None if whole is None else next(whole.iter(RDF), None)
     if whole is None or rdf is None:
         whole = Element(_name("x:xmpmeta"))
         rdf = SubElement(whole, _name("rdf:RDF"))
     for description in rdf.findall(_name("rdf:Description")):
-        for element in ours:
+        for element in elements:
             description.attrib.pop(element.tag, None)
             for same in description.findall(element.tag):
                 description.remove(same)
-    SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): ""}).extend(ours)
+    SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): ""}).extend(elements)
     for prefix, address in SPACES.items():
         register_namespace(prefix, address)
     head, tail = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'

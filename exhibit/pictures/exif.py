@@ -1,7 +1,8 @@
 """Text entries of EXIF (CIPA DC-008, EXIF 3.0) and of TIFF files.
 
-Pillow's reader ends a directory at the first wrong offset and passes over UTF-8 entries (type 129), so the entries are
-read here. An entry counts when its bytes lie in the block and look like one whole text; otherwise damage is reported.
+Pillow's reader stops reading a directory at the first invalid offset and skips UTF-8 entries (type 129), so the entries
+are read here. An entry is valid if its bytes lie in the block and look like one complete text; otherwise damage is
+reported.
 """
 
 import struct
@@ -20,7 +21,7 @@ _POINTERS = {4, 13, 16, 18}
 _ORDERS = {b"II": "<", b"MM": ">"}
 _OTHER = {"<": ">", ">": "<"}
 _CLASSIC, _BIG = 42, 43
-_BEFORE = 3  # printable bytes in front of a text: then it starts within another one
+_BEFORE = 3  # printable bytes before a text: the offset then points into another text
 _COMMENT_CODES = {b"ASCII\0\0\0": "ascii", b"JIS\0\0\0\0\0": "iso2022_jp", b"UNICODE\0": "utf-16"}
 
 
@@ -30,7 +31,7 @@ class Entry:
 
     tag: int
     kind: int
-    place: int  # of its bytes in the block
+    place: int  # offset of the value in the block
     size: int  # bytes
     view: memoryview
     order: str  # "<" or ">"
@@ -38,13 +39,13 @@ class Entry:
 
     @property
     def value(self) -> bytes:
-        """Its bytes."""
+        """Bytes of the value."""
         return bytes(self.view)
 
 
 @dataclass(slots=True)
 class Directories:
-    """The entries of the first directory and of the EXIF directory, the first of each tag."""
+    """Entries of the first directory and of the EXIF directory, the first one of each tag."""
 
     first: dict[int, Entry] = field(default_factory=dict)
     exif: dict[int, Entry] = field(default_factory=dict)
@@ -52,23 +53,23 @@ class Directories:
 
 
 def read_directories(block: bytes) -> Directories:
-    """Read the entries of a TIFF structure, as EXIF blocks and TIFF files have it."""
-    found = Directories()
+    """Read the entries of a TIFF structure, as used in EXIF blocks and TIFF files."""
+    directories = Directories()
     order = _ORDERS.get(block[:2])
     if order is None or len(block) < 8:
-        found.is_damaged = True
-        return found
+        directories.is_damaged = True
+        return directories
     (magic,) = struct.unpack_from(f"{order}H", block, 2)
     if magic not in {_CLASSIC, _BIG}:
-        order, found.is_damaged = _OTHER[order], True
+        order, directories.is_damaged = _OTHER[order], True
         (magic,) = struct.unpack_from(f"{order}H", block, 2)
     is_big = magic == _BIG
     (start,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", block.ljust(16, b"\0"), 8 if is_big else 4)
-    found.first = _directory(block, start, order, found, is_big=is_big)
-    pointer = found.first.get(EXIF_IFD)
+    directories.first = _directory(block, start, order, directories, is_big=is_big)
+    pointer = directories.first.get(EXIF_IFD)
     if pointer is not None:
-        found.exif = _directory(block, _number(pointer), pointer.order, found, is_big=is_big)
-    return found
+        directories.exif = _directory(block, _number(pointer), pointer.order, directories, is_big=is_big)
+    return directories
 
 
 def _number(entry: Entry) -> int:
@@ -76,7 +77,7 @@ def _number(entry: Entry) -> int:
 
 
 def _directory(block: bytes, start: int, order: str, found: Directories, *, is_big: bool) -> dict[int, Entry]:
-    """Read a directory in its byte order, or in the other one where only that makes sense of it."""
+    """Read a directory in its declared byte order, or in the other one if only that is readable."""
     entries, is_whole = _entries(block, start, order, is_big=is_big)
     if not is_whole:
         found.is_damaged = True
@@ -86,14 +87,14 @@ def _directory(block: bytes, start: int, order: str, found: Directories, *, is_b
             if is_readable:
                 entries = again
                 break
-    told: dict[int, Entry] = {}
+    by_tag: dict[int, Entry] = {}
     for entry in entries:
-        told.setdefault(entry.tag, entry)
-    return told
+        by_tag.setdefault(entry.tag, entry)
+    return by_tag
 
 
 def _entries(block: bytes, start: int, order: str, *, is_big: bool) -> tuple[list[Entry], bool]:
-    """Read the entries of a directory whose bytes are there, and whether all of them are."""
+    """Return the entries of a directory whose bytes are present, and True if these are all entries."""
     head, size, form, offset = (8, 20, "HHQ", "Q") if is_big else (2, 12, "HHI", "I")
     room = size - struct.calcsize(f"={form}")
     if not 8 <= start <= len(block) - head:
@@ -121,11 +122,11 @@ def _entries(block: bytes, start: int, order: str, *, is_big: bool) -> tuple[lis
 
 
 def text_of(entry: Entry | None, others: Sequence[Entry], block: bytes) -> tuple[Text, bool]:
-    """Read a text entry, and whether its bytes are those of one whole text; empty where they are not.
+    """Return the text of an entry, and whether it is valid. Invalid entries have an empty text.
 
     Args:
         entry: The entry, or None.
-        others: All entries of its block, which say what lies next to it.
+        others: All entries of its block, which show what is adjacent to it.
         block: The bytes that the entries point into.
     """
     if entry is None:
@@ -141,7 +142,7 @@ def text_of(entry: Entry | None, others: Sequence[Entry], block: bytes) -> tuple
 
 
 def _is_whole(entry: Entry, others: Sequence[Entry], block: bytes) -> bool:
-    """Return False where a text starts or ends within other printable bytes, as with offsets that are moved."""
+    """Return False if a text starts or ends within other printable bytes, as with shifted offsets."""
     place, end = entry.place, entry.place + entry.size
     neighbours = [other for other in others if other is not entry]
     before = block[max(0, place - _BEFORE) : place]
@@ -152,11 +153,11 @@ def _is_whole(entry: Entry, others: Sequence[Entry], block: bytes) -> bool:
 
 
 def wide_text(entry: Entry | None) -> tuple[Text, bool]:
-    """Read one of Windows' own tags (XPTitle, XPAuthor, …), which are UTF-16, and whether it is one whole text."""
+    """Return the text of a Windows tag (XPTitle, XPAuthor, …), which is UTF-16, and whether it is one complete text."""
     if entry is None:
         return "", True
     value = entry.value
-    if entry.kind == _SHORT_KIND and not any(value[entry.order == "<" :: 2]):  # a number of two bytes for each byte
+    if entry.kind == _SHORT_KIND and not any(value[entry.order == "<" :: 2]):  # a two-byte number for each byte
         value = value[entry.order == ">" :: 2]
     text = _utf_16(value, "<")
     return ("", False) if isinstance(text, bytes) or "\0" in text else (text, True)
@@ -166,18 +167,18 @@ def comment_of(entry: Entry | None) -> Text:
     """Read a user comment, whose first eight bytes name its character set."""
     if entry is None:
         return ""
-    written = bytes(entry.view[:MAX_COMMENT])
-    code, value = written[:8], written[8:]
+    comment = bytes(entry.view[:MAX_COMMENT])
+    code, value = comment[:8], comment[8:]
     encoding = _COMMENT_CODES.get(code)
     if encoding == "utf-16":
         return _utf_16(value, entry.order)
     if encoding is not None and (text := decode_with(value.rstrip(b"\0 "), encoding)) is not None:
         return text
-    return to_text((written if encoding is None and code.strip(b"\0") else value).strip(b"\0 "))
+    return to_text((comment if encoding is None and code.strip(b"\0") else value).strip(b"\0 "))
 
 
 def _utf_16(value: bytes, order: str) -> Text:
-    """Decode UTF-16 by its mark, or in the order in which more of it is ASCII; else in the order of the file."""
+    """Decode UTF-16 by its BOM, or in the byte order with more ASCII characters, preferring that of the file."""
     if value.startswith((b"\xff\xfe", b"\xfe\xff")):
         return decode_with(value, "utf-16") or value
     value += b"\0" * (len(value) % 2)

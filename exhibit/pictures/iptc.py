@@ -1,7 +1,7 @@
-"""IPTC-IIM 4.2 datasets and the Photoshop image resources that hold them.
+"""IPTC-IIM 4.2 datasets and the Photoshop image resources that contain them.
 
-Pillow's reader gives up the whole block at the first wrong byte and reads the length of extended datasets as zero, so
-the datasets are read here. Sound datasets before and after damage are kept, and the damage is reported.
+Pillow's reader rejects the whole block at the first wrong byte and reads the length of extended datasets as zero, so
+the datasets are read here. Valid datasets before and after damage are kept, and the damage is reported.
 """
 
 import codecs
@@ -17,7 +17,7 @@ Dataset = tuple[int, int, bytes]  # record, number, value
 _MARK = 0x1C
 _RECORDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 240})
 _EXTENDED, _MAX_OCTETS = 0x8000, 4
-_SIGNATURES = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")  # of image resources, as Adobe's programs write them
+_SIGNATURES = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")  # signatures of image resources written by Adobe's programs
 _START = re.compile(b"|".join(_SIGNATURES))
 _CHARACTER_SET = (1, 90)
 _ESCAPE = re.compile(rb"\x1b([\x20-\x2f]*)([\x30-\x7e])")
@@ -30,7 +30,7 @@ _SETS_OF_96 = {
 }  # fmt: skip
 """Right halves in the International Register (ISO 2375), designated by ``ESC - F``, ``ESC . F`` or ``ESC / F``."""
 _SETS_OF_94 = {b"$)A": "gb2312", b"$)B": "euc_jp", b"$)C": "euc_kr", b"$)G": "euc_tw"}
-_NATIONAL = frozenset(b"#$@[\\]^`{|}~")  # codes that variants of ISO 646 give to letters
+_NATIONAL = frozenset(b"#$@[\\]^`{|}~")  # codes that variants of ISO 646 assign to letters
 _ASCII = (b"B", b"@")
 
 
@@ -49,54 +49,54 @@ def resources(segments: Sequence[bytes]) -> tuple[list[tuple[int, bytes]], bool]
             joined[-1].append(segment)
         else:
             joined.append([segment])
-    found: list[tuple[int, bytes]] = []
+    blocks: list[tuple[int, bytes]] = []
     is_damaged = False
     for parts in joined:
         block, place = b"".join(parts), 0
-        while len(block) - place >= 12 and len(found) < MAX_DATASETS:
+        while len(block) - place >= 12 and len(blocks) < MAX_DATASETS:
             start = _START.search(block, place)
             if start is None:
                 break
             is_damaged |= bool(block[place : start.start()].strip(b"\0"))
             (number,) = struct.unpack_from(">H", block, start.end())
-            named = start.end() + 2
-            place = named + 1 + block[named]
+            name_start = start.end() + 2
+            place = name_start + 1 + block[name_start]
             place += (place - start.start()) % 2
             if place + 4 > len(block):
                 break
             (size,) = struct.unpack_from(">I", block, place)
             place += 4
-            found.append((number, block[place : place + size]))
+            blocks.append((number, block[place : place + size]))
             place += size
             if place % 2 != start.start() % 2 and not block.startswith(_SIGNATURES, place):
                 place += 1
         is_damaged |= place > len(block) + 1 or bool(block[place:].strip(b"\0"))
-    return found, is_damaged
+    return blocks, is_damaged
 
 
 def datasets(block: bytes) -> tuple[list[Dataset], bool]:
-    """Read the datasets of an IPTC block, and whether anything between or behind them could not be read."""
-    found: list[Dataset] = []
+    """Return the datasets of an IPTC block, and True if anything between or after them is unreadable."""
+    results: list[Dataset] = []
     filled = len(block.rstrip(b"\0"))
     is_damaged, place = False, 0
-    while place < filled and len(found) < MAX_DATASETS:
-        read = _dataset(block, place, filled)
-        end = len(block) if read is None else read[1]
-        if read is None or not _ends(block, end, filled):  # junk, or a wrong length
+    while place < filled and len(results) < MAX_DATASETS:
+        dataset = _dataset(block, place, filled)
+        end = len(block) if dataset is None else dataset[1]
+        if dataset is None or not _ends(block, end, filled):  # invalid bytes, or a wrong length
             is_damaged = True
-            start = place + 1 if read is None else end - len(read[0][2])
+            start = place + 1 if dataset is None else end - len(dataset[0][2])
             inner = _next_start(block, start, end, filled)
-            if inner is not None or read is None:
+            if inner is not None or dataset is None:
                 place = end if inner is None else inner
                 continue
-        if read is not None:
-            found.append(read[0])
+        if dataset is not None:
+            results.append(dataset[0])
         place = end
-    return found, is_damaged or len(found) == MAX_DATASETS
+    return results, is_damaged or len(results) == MAX_DATASETS
 
 
 def _dataset(block: bytes, place: int, filled: int) -> tuple[Dataset, int] | None:
-    """Read the dataset at a place, and where it ends; None where there is none, or it is cut off."""
+    """Return the dataset at an offset and its end, or None if there is none or it is truncated."""
     if len(block) - place < 5 or block[place] != _MARK or block[place + 1] not in _RECORDS:
         return None
     record, number, size = struct.unpack_from(">BBH", block, place + 1)
@@ -105,19 +105,19 @@ def _dataset(block: bytes, place: int, filled: int) -> tuple[Dataset, int] | Non
     if 0 < octets <= _MAX_OCTETS:
         size = int.from_bytes(block[start : start + octets], "big")
         start += octets
-    elif octets == 0 or (octets > 0 and not _ends(block, start + size, filled)):  # some write a long length as it is
+    elif octets == 0 or (octets > 0 and not _ends(block, start + size, filled)):  # long, but not in extended form
         return None
     end = start + size
     return ((record, number, block[start:end]), end) if end <= len(block) else None
 
 
 def _ends(block: bytes, place: int, filled: int) -> bool:
-    """Return True where the block ends but for zeros, or a dataset starts."""
+    """Return True if only zeros follow in the block, or a dataset starts there."""
     return filled <= place <= len(block) or block[place : place + 1] == b"\x1c"
 
 
 def _next_start(block: bytes, place: int, end: int, filled: int) -> int | None:
-    """Find the first place in a part of the block at which a whole dataset starts."""
+    """Return the first offset in a part of the block at which a complete dataset starts, or None."""
     while (place := block.find(b"\x1c", place, end)) >= 0:
         if _dataset(block, place, filled) is not None:
             return place
@@ -127,11 +127,13 @@ def _next_start(block: bytes, place: int, end: int, filled: int) -> int | None:
 
 def decoded(found: Sequence[Dataset]) -> dict[int, list[Text]]:
     """Decode the values of record 2 by number, in the character set that dataset 1:90 declares."""
-    declared = [value for record, number, value in found if (record, number) == _CHARACTER_SET]
+    declared_sets = [value for record, number, value in found if (record, number) == _CHARACTER_SET]
     values: dict[int, list[Text]] = {}
     for record, number, value in found:
         if record == 2 and value.strip(b"\0 "):
-            values.setdefault(number, []).append(_decoded(value.rstrip(b"\0"), declared[-1] if declared else b""))
+            values.setdefault(number, []).append(
+                _decoded(value.rstrip(b"\0"), declared_sets[-1] if declared_sets else b"")
+            )
     return values
 
 
@@ -149,11 +151,11 @@ def _decoded(value: bytes, declared: bytes) -> Text:
     text, utf_8 = decode_with(value, right), as_utf_8(value)
     if right == "utf-8" or text is None:
         return utf_8 if right == "utf-8" else value
-    return value if isinstance(utf_8, str) else text  # where both readings are possible, neither is certain
+    return value if isinstance(utf_8, str) else text  # both readings are possible, so neither is certain
 
 
 def _named(declared: bytes) -> tuple[str, bytes] | None:
-    """The encoding that some programs write as its name instead of escape sequences."""
+    """Return the encoding if it is declared by its name instead of escape sequences, as some programs do."""
     if not _NAMED.fullmatch(declared):
         return None
     try:
@@ -164,9 +166,9 @@ def _named(declared: bytes) -> tuple[str, bytes] | None:
 
 
 def _designated(declared: bytes) -> tuple[str | None, bytes]:
-    """The encoding of codes above 127 that ISO 2022 escape sequences designate, and the set of the codes below.
+    """Return the encoding designated by ISO 2022 escape sequences for codes above 127, and the set for the codes below.
 
-    Where they designate more than one set above, that in G1 counts, which is in use until a text changes it.
+    If several sets are designated above 127, the one in G1 is used, which is active until a text changes it.
     """
     right: dict[bytes, str | None] = {}
     left = b"B"

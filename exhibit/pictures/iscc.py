@@ -1,7 +1,7 @@
-"""The International Standard Content Code (ISCC, ISO 24138) of a picture's file, in the words of the library iscc-lib.
+"""The International Standard Content Code (ISCC, ISO 24138) of an image file, computed with the library iscc-lib.
 
-The pixels are prepared as the standard's reference does (iscc-sdk): EXIF orientation, white behind what is transparent,
-without a border of one colour, grey by Rec. 601, 32 by 32 by bicubic resampling.
+The pixels are prepared as in the standard's reference implementation (iscc-sdk): EXIF orientation applied, white behind
+transparency, single-colour borders removed, grey by Rec. 601, resampled to 32 by 32 (bicubic).
 """
 
 from base64 import b32decode, b32encode, b64decode
@@ -17,26 +17,26 @@ from exhibit.pictures import picture_file
 from exhibit.pictures.decode import Limits, asked
 
 BITS, SIDE = 256, 32
-STRIP = 512  # rows that are looked at together
-MAX_VALUE = 4096  # characters of a binding
-HEADER = 2  # bytes before a unit's body
+STRIP = 512  # rows processed together
+MAX_VALUE = 4096  # maximum characters of a binding
+HEADER = 2  # bytes before the body of a unit
 _KNOWN = {b"\x21\x07": "content", b"\x30\x07": "data", b"\x40\x07": "instance"}
 """Units by their headers: main type and subtype, version 0 with a length of 256 bits."""
-_COMPOSITE = 0x50  # the first byte of what isn't a unit: ISCC-CODE, ISCC-ID and above
+_COMPOSITE = 0x50  # first byte of ISCC-CODE, ISCC-ID and other values that are not units
 
 
 @dataclass(frozen=True, slots=True)
 class Iscc:
-    """A file's code, and the units of 256 bits that it is made of, each written ``ISCC:…``."""
+    """ISCC code of a file, and the 256-bit units that it consists of, each in the form ``ISCC:…``."""
 
-    code: str  # ISCC-CODE: 64 bits of each
-    content: str  # Content-Code Image, of the pixels
-    data: str  # Data-Code, of the bytes: alike for bytes that are alike
-    instance: str  # Instance-Code, of the exact bytes
+    code: str  # ISCC-CODE: 64 bits of each unit
+    content: str  # Content-Code Image, from the pixels
+    data: str  # Data-Code, from the bytes: similar for similar bytes
+    instance: str  # Instance-Code, from the exact bytes
 
     @property
     def binding(self) -> bytes:
-        """The value of a soft binding ``io.iscc.v0`` (IEP-0020): the units' headers and bodies one after the other."""
+        """Value of a soft binding ``io.iscc.v0`` (IEP-0020): headers and bodies of all units, concatenated."""
         return b"".join(map(_raw, (self.content, self.data, self.instance)))
 
     @property
@@ -46,13 +46,13 @@ class Iscc:
 
 
 def iscc_of(data: bytes, limits: Limits) -> Iscc:
-    """The code of a picture's file, computed in the helper; raises as :func:`exhibit.pictures.decode.decode`."""
+    """Compute the code of an image file in the helper. Raises the errors of :func:`exhibit.pictures.decode.decode`."""
     return Iscc(**asked("iscc", data, limits)[0]["iscc"])
 
 
 def computed_here(data: bytes, limits: Limits) -> Iscc:
-    """The same in this process: only for the helper."""
-    pixels = picture_file.decode(data, replace(limits, profiles=False)).pixels  # as ISO 24138 has it
+    """Compute the code in this process. Only for the helper."""
+    pixels = picture_file.decode(data, replace(limits, profiles=False)).pixels  # as ISO 24138 requires
     units = (
         iscc_lib.gen_image_code_v0(_prepared(pixels), bits=BITS)["iscc"],
         iscc_lib.gen_data_code_v0(data, bits=BITS)["iscc"],
@@ -62,9 +62,10 @@ def computed_here(data: bytes, limits: Limits) -> Iscc:
 
 
 def read_binding(value: str) -> dict[str, bytes]:
-    """The bodies in a soft binding's value, by ``content``, ``data`` and ``instance``; other units are passed over.
+    """Return the unit bodies in a soft binding's value, by ``content``, ``data`` and ``instance``. Skips other units.
 
-    Takes base64 of both alphabets, padded or not. Raises ``WrongUseError`` for anything else, and without such a unit.
+    Accepts base64 in both alphabets, with or without padding. Raises ``WrongUseError`` for anything else, and if there
+    is no such unit.
     """
     text = value.strip().translate(str.maketrans("-_ ", "+/+")).rstrip("=")
     if len(value) > MAX_VALUE:
@@ -74,8 +75,8 @@ def read_binding(value: str) -> dict[str, bytes]:
         units = iscc_lib.iscc_decompose(b32encode(raw).decode().rstrip("="))
     except ValueError:
         raise WrongUseError("The value isn't base64 of ISCC units.") from None
-    found = [_raw(unit) for unit in units if raw[0] < _COMPOSITE]
-    bodies = {_KNOWN[unit[:HEADER]]: unit[HEADER:] for unit in found if unit[:HEADER] in _KNOWN}
+    raw_units = [_raw(unit) for unit in units if raw[0] < _COMPOSITE]
+    bodies = {_KNOWN[unit[:HEADER]]: unit[HEADER:] for unit in raw_units if unit[:HEADER] in _KNOWN}
     if not bodies:
         raise WrongUseError("The value has no Content-Code Image, Data-Code or Instance-Code of 256 bits.")
     return bodies
@@ -87,7 +88,7 @@ def _raw(unit: str) -> bytes:
 
 
 def _prepared(pixels: NDArray[np.uint8]) -> bytes:
-    """The 32 by 32 grey levels, row by row; strip by strip, so that large pictures need little more memory."""
+    """Return the 32 by 32 grey levels, row by row. Works in strips, so that large images need little extra memory."""
     differs = [(strip != pixels[0, 0]).any(axis=2) for strip in _strips(pixels)]
     rows = np.flatnonzero(np.concatenate([part.any(axis=1) for part in differs]))
     columns = np.flatnonzero(np.any([part.any(axis=0) for part in differs], axis=0))

@@ -1,8 +1,8 @@
-"""What a picture's file states of itself: EXIF, IPTC and XMP, read within limits. Nobody has examined any of it.
+"""Metadata in image files: EXIF, IPTC and XMP, read within limits. The statements in it are not verified.
 
-Where several say something, XMP goes before IPTC and IPTC before EXIF, as the Metadata Working Group's guidelines
-(version 2.0, 2010) have it for writers that keep them together. What is sound is read; what is damaged, cut or written
-in an unknown character set is a :class:`MetadataProblem`, and never a value.
+If several blocks have the same field, XMP takes precedence over IPTC, and IPTC over EXIF, as in the Metadata Working
+Group's guidelines (version 2.0, 2010) for writers that keep them in sync. Valid values are read. Damaged or truncated
+text and text in an unknown character set become a :class:`MetadataProblem`, and never a value.
 """
 
 import json
@@ -23,62 +23,63 @@ from exhibit.pictures.text_encodings import Text, comparable, decode_as_one, enc
 from exhibit.plain import mended
 
 MAX_TEXT = 300
-MAX_ENTRIES = 20  # of a list
-MAX_VALUE = 4_096  # characters or bytes of a value that are looked at
-MAX_AIGC = 1 << 14  # characters of a label
+MAX_ENTRIES = 20  # maximum entries of a list
+MAX_VALUE = 4_096  # maximum characters or bytes of a value that are examined
+MAX_AIGC = 1 << 14  # maximum characters of a label
 MAX_PROBLEMS = 20
 AIGC_FIELDS = ("Label", "ContentProducer", "ProduceID", "ContentPropagator", "PropagateID")
-"""Of the label of GB 45438-2025, appendix E, in its order; the fields that are reserved for signatures are left out."""
+"""Fields of the label in GB 45438-2025, appendix E, in order, without those reserved for signatures."""
 DAMAGED, ENCODING, LONG, CONFLICT = "damaged", "encoding", "long", "conflict"
-"""Reasons of problems: what is not as its standard has it, text of an unknown character set, text that was cut, and a
-name that differs from that of a block that goes before."""
+"""Reasons of problems: content that violates its standard, text in an unknown character set, text that was cut, and a
+name that differs from that of a block with higher precedence.
+"""
 _COMPARED = ("author", "credit", "rights")
 _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
 _PNG_FIELDS = {"title": "title", "author": "author", "copyright": "rights", "comment": "comment"}
 _Fields = Iterator[tuple[str, list[Text]]]
-"""Fields with their values; of a field that comes again, the first that says something counts."""
+"""Fields with their values. Of repeated fields, the first that has a value counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataProblem:
-    """What could not be read of a file's metadata, or is not certain."""
+    """Metadata of a file that could not be read or is uncertain."""
 
     block: str  # "EXIF", "IPTC", "XMP", "Photoshop", "PNG text" or "comment"; empty for the whole file
     reason: str  # "damaged", "encoding", "long", "conflict", or that of an ``UnreadablePictureError``
-    field: str = ""  # of ``FileMetadata``; empty where it is not known what is missing
-    text: str = ""  # what can be read of it, with U+FFFD for the rest
+    field: str = ""  # field of ``FileMetadata``; empty if unknown
+    text: str = ""  # readable part, with U+FFFD for the rest
 
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What the file states; empty where it says nothing that is certain."""
+    """Statements in a file's metadata. Fields without a certain value are empty."""
 
-    title: str = ""  # of the picture
-    author: str = ""  # creator, byline, artist; several with a comma between
-    created: str = ""  # ISO 8601 day, or as much as is there
+    title: str = ""  # title of the picture
+    author: str = ""  # creator, byline, artist; several separated by commas
+    created: str = ""  # ISO 8601 date, as far as known
     rights: str = ""  # copyright notice
-    credit: str = ""  # to whom the picture is to be credited
-    holder: str = ""  # owner of the rights
-    licence: str = ""  # address of a licence or rights statement
-    source_type: str = ""  # IPTC digital source type, as a rule an address of IPTC's NewsCodes
+    credit: str = ""  # credit line
+    holder: str = ""  # rights holder
+    licence: str = ""  # URL of a licence or rights statement
+    source_type: str = ""  # IPTC digital source type, usually a URL of IPTC's NewsCodes
     aigc: str = ""  # China's label of generated content (GB 45438-2025), its fields as ``Label: 1, …``
-    keywords: str = ""  # with a comma between
+    keywords: str = ""  # separated by commas
     comment: str = ""  # free text of JPEG, GIF, PNG and EXIF
     problems: tuple[MetadataProblem, ...] = ()
 
     def as_dict(self) -> dict[str, str]:
-        """Return the fields that say something."""
+        """Return the fields that have a value."""
         return {name: text for name in FIELDS if (text := getattr(self, name))}
 
 
 FIELDS = tuple(one.name for one in fields(FileMetadata) if one.name != "problems")
 MAKING = ("source_type", "aigc")
-"""Fields that say how a picture was made, which bundles seal."""
+"""Fields about how an image was made, which bundles seal."""
 
 
 @dataclass(slots=True)
 class _Reading:
-    """What one block says."""
+    """Content of one metadata block."""
 
     block: str
     fields: list[tuple[str, list[Text]]] = field(default_factory=list)
@@ -86,7 +87,7 @@ class _Reading:
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
-    """Read what a picture's file states of itself, and what of that could not be read."""
+    """Read the metadata of an image file, including a list of its problems."""
     try:
         answer = asked("metadata", data, limits)[0]["metadata"]
     except UnreadablePictureError as error:
@@ -96,17 +97,17 @@ def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
 
 
 def read_here(data: bytes, limits: Limits) -> FileMetadata:
-    """Read the same in the child process that opens pictures; raises ``UnreadablePictureError``."""
+    """Read the metadata in this process, which must be the helper. Raises ``UnreadablePictureError``."""
     with opened(data, limits) as picture:
         return _merged([*_readings(collect_blocks(picture, data))])
 
 
 def _readings(blocks: Blocks) -> Iterator[_Reading]:
-    """Read all blocks, in the order in which they count."""
+    """Yield the content of all blocks in order of precedence."""
     for packet in blocks.xmp:
         parsed = xmp.parse_packet(packet)
-        read = list(_xmp(parsed.root)) if parsed.root is not None else []
-        yield _Reading("XMP", read, LONG if len(packet) > xmp.MAX_XMP else DAMAGED * parsed.is_damaged)
+        xmp_fields = list(_xmp(parsed.root)) if parsed.root is not None else []
+        yield _Reading("XMP", xmp_fields, LONG if len(packet) > xmp.MAX_XMP else DAMAGED * parsed.is_damaged)
     for block in blocks.iptc:
         datasets, is_damaged = iptc.datasets(block)
         yield _Reading("IPTC", list(_iptc(iptc.decoded(datasets))), DAMAGED * is_damaged)
@@ -121,16 +122,16 @@ def _readings(blocks: Blocks) -> Iterator[_Reading]:
 
 
 def _merged(readings: Sequence[_Reading]) -> FileMetadata:
-    """Take each field from the first block that says something certain, and collect what is not."""
+    """Take each field from the first block with a certain value, and collect the problems."""
     every = [text for reading in readings for _, values in reading.fields for text in values]
-    known = [text[:MAX_VALUE] for text in every if isinstance(text, str)]
-    found: dict[str, str] = {}
+    known_texts = [text[:MAX_VALUE] for text in every if isinstance(text, str)]
+    metadata: dict[str, str] = {}
     problems: dict[tuple[str, str, str], list[str]] = {}
     for reading in readings:
         if reading.fault:
             problems.setdefault((reading.block, reading.fault, ""), [])
         unknown = [text[:MAX_VALUE] for _, values in reading.fields for text in values if isinstance(text, bytes)]
-        encodings = encodings_that_agree(unknown[:MAX_ENTRIES], known) if unknown else []
+        encodings = encodings_that_agree(unknown[:MAX_ENTRIES], known_texts) if unknown else []
         for name, values in reading.fields:
             sound = []
             for value in values[:MAX_ENTRIES]:
@@ -139,25 +140,25 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
                     problems.setdefault((reading.block, reason, name), []).append(text)
                 elif text:
                     sound.append(text)
-            said = ", ".join(dict.fromkeys(sound))
-            if name in _COMPARED and _differ(said, found.get(name, "")):
-                problems.setdefault((reading.block, CONFLICT, name), []).append(said)
-            if said and name not in found:
-                found[name] = said[:MAX_TEXT]
-                if len(said) > MAX_TEXT or len(values) > MAX_ENTRIES:
+            joined_text = ", ".join(dict.fromkeys(sound))
+            if name in _COMPARED and _differ(joined_text, metadata.get(name, "")):
+                problems.setdefault((reading.block, CONFLICT, name), []).append(joined_text)
+            if joined_text and name not in metadata:
+                metadata[name] = joined_text[:MAX_TEXT]
+                if len(joined_text) > MAX_TEXT or len(values) > MAX_ENTRIES:
                     problems.setdefault((reading.block, LONG, name), [])
-    told = [MetadataProblem(*key, ", ".join(dict.fromkeys(texts))[:MAX_TEXT]) for key, texts in problems.items()]
-    return FileMetadata(**found, problems=tuple(told[:MAX_PROBLEMS]))
+    items = [MetadataProblem(*key, ", ".join(dict.fromkeys(texts))[:MAX_TEXT]) for key, texts in problems.items()]
+    return FileMetadata(**metadata, problems=tuple(items[:MAX_PROBLEMS]))
 
 
 def _differ(text: str, other: str) -> bool:
-    """Return True where two texts say different things; IPTC and EXIF may cut what XMP says in full."""
+    """Return True if two texts contradict each other. IPTC and EXIF may contain a truncated text of the XMP."""
     one, two = ("".join(filter(str.isalnum, comparable(each))) for each in (text, other))
     return bool(one and two) and one not in two and two not in one
 
 
 def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
-    """Return a text and why it is not certain, which is empty where it is."""
+    """Return a text and the reason why it is uncertain, empty if it is certain."""
     if isinstance(value, bytes):
         decoded = decode_as_one(value, encodings)
         if decoded is None:
@@ -168,26 +169,26 @@ def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
 
 
 def _exif(block: bytes, reading: _Reading) -> _Fields:
-    found = exif.read_directories(block)
-    reading.fault = DAMAGED * found.is_damaged
-    others = [*found.first.values(), *found.exif.values()]
+    directories = exif.read_directories(block)
+    reading.fault = DAMAGED * directories.is_damaged
+    all_entries = [*directories.first.values(), *directories.exif.values()]
 
-    def text(tag: int, entries: Mapping[int, exif.Entry] = found.first) -> list[Text]:
-        value, is_whole = exif.text_of(entries.get(tag), others, block)
+    def text(tag: int, entries: Mapping[int, exif.Entry] = directories.first) -> list[Text]:
+        value, is_whole = exif.text_of(entries.get(tag), all_entries, block)
         reading.fault = reading.fault or DAMAGED * (not is_whole)
         return [value] if value else []
 
     def wide(tag: int) -> list[Text]:
-        value, is_whole = exif.wide_text(found.first.get(tag))
+        value, is_whole = exif.wide_text(directories.first.get(tag))
         reading.fault = reading.fault or DAMAGED * (not is_whole)
         return [value] if value else []
 
-    yield from (("title", wide(0x9C9B)), ("title", text(0xA436, found.exif)), ("title", text(0x010E)))
-    yield from (("author", wide(0x9C9D)), ("author", text(0x013B)), ("author", text(0xA437, found.exif)))
+    yield from (("title", wide(0x9C9B)), ("title", text(0xA436, directories.exif)), ("title", text(0x010E)))
+    yield from (("author", wide(0x9C9D)), ("author", text(0x013B)), ("author", text(0xA437, directories.exif)))
     yield "rights", text(exif.COPYRIGHT)
     yield "keywords", [one for words in wide(0x9C9E) if isinstance(words, str) for one in words.split(";")]
-    yield "created", _days(text(0x9003, found.exif))
-    yield from _comment(exif.comment_of(found.exif.get(exif.USER_COMMENT)))
+    yield "created", _days(text(0x9003, directories.exif))
+    yield from _comment(exif.comment_of(directories.exif.get(exif.USER_COMMENT)))
     yield "comment", wide(0x9C9C)
 
 
@@ -202,13 +203,13 @@ def _png(texts: Iterable[tuple[str, Text]]) -> _Fields:
 
 
 def _comment(text: Text) -> _Fields:
-    """A free text, which may be a label of generated content."""
+    """Yield a free text, which may be a label of generated content."""
     label = _aigc(text)
     yield ("aigc", [label]) if label else ("comment", [text])
 
 
 def _iptc(said: Mapping[int, list[Text]]) -> _Fields:
-    """IPTC-IIM 4.2, record 2: 5 title, 25 keywords, 55 created, 80 byline, 105 headline, 110 credit, 116 copyright."""
+    """Yield fields of IPTC-IIM 4.2, record 2: 5 title, 25 keywords, 55 created, 80 byline, 105 headline, and others."""
     numbers = {5: "title", 105: "title", 80: "author", 110: "credit", 116: "rights", 25: "keywords"}
     for number, name in numbers.items():
         yield name, said.get(number, [])
@@ -216,8 +217,8 @@ def _iptc(said: Mapping[int, list[Text]]) -> _Fields:
 
 
 def _xmp(root: Element) -> _Fields:
-    """The properties of dc, photoshop, xmpRights, plus and cc in an XMP packet."""
-    said: dict[str, list[Text]] = {}
+    """Yield the properties of dc, photoshop, xmpRights, plus and cc in an XMP packet."""
+    values: dict[str, list[Text]] = {}
     for name, value in xmp.properties(root):
         texts: list[Text] = [mended(text) for text in xmp.texts(value)]
         if name == "AIGC":
@@ -225,10 +226,10 @@ def _xmp(root: Element) -> _Fields:
         if name == "CopyrightOwner" and isinstance(value, Element):
             owners = (one for one in value.iter() if one.tag.endswith("}CopyrightOwnerName"))
             texts = [text for one in owners for text in xmp.texts(one)]
-        said[name] = said.get(name) or texts
+        values[name] = values.get(name) or texts
     for field_name, its_names in _XMP_FIELDS.items():
-        yield from ((field_name, said.get(name, [])) for name in its_names)
-    yield from (("created", _days(said.get(name, []))) for name in ("DateCreated", "CreateDate"))
+        yield from ((field_name, values.get(name, [])) for name in its_names)
+    yield from (("created", _days(values.get(name, []))) for name in ("DateCreated", "CreateDate"))
 
 
 _XMP_FIELDS = {
@@ -239,7 +240,7 @@ _XMP_FIELDS = {
 
 
 def _aigc(value: object) -> str:
-    """The fields of a label of GB 45438-2025: JSON, in a file without XMP inside an object under ``AIGC``."""
+    """Return the fields of a GB 45438-2025 label. It is JSON; in files without XMP, inside an object under ``AIGC``."""
     if not isinstance(value, str) or len(value) > MAX_AIGC:
         return ""
     try:
@@ -248,12 +249,12 @@ def _aigc(value: object) -> str:
         return ""
     label = _mapping(_mapping(label).get("AIGC", label))
     values = ((name, label.get(name)) for name in AIGC_FIELDS)
-    said = ((name, _text(str(value))) for name, value in values if isinstance(value, (str, int)))
-    return _text(", ".join(f"{name}: {text}" for name, text in said if text))
+    label_fields = ((name, _text(str(value))) for name, value in values if isinstance(value, (str, int)))
+    return _text(", ".join(f"{name}: {text}" for name, text in label_fields if text))
 
 
 def _text(text: str) -> str:
-    """Text as rows can hold it."""
+    """Replace unprintable characters and collapse whitespace, so that rows can hold the text."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
@@ -262,14 +263,14 @@ def _days(values: Sequence[Text]) -> list[Text]:
 
 
 def _day(text: str) -> str:
-    """An ISO 8601 day of EXIF's ``2020:05:31 10:00:00``, IPTC's ``20200531`` and XMP's ``2020-05-31T10:00``."""
-    found = _DAY.match(text.strip())
-    if found is None:
+    """Parse an ISO 8601 date from EXIF (``2020:05:31 10:00:00``), IPTC (``20200531``) or XMP (``2020-05-31T10:00``)."""
+    match = _DAY.match(text.strip())
+    if match is None:
         try:
-            return parsedate_to_datetime(text).date().isoformat()  # PNG recommends the form of mails
+            return parsedate_to_datetime(text).date().isoformat()  # PNG recommends the date format of e-mails
         except (ValueError, OverflowError):
             return ""
-    parts = [part for part in found.groups() if part]
+    parts = [part for part in match.groups() if part]
     for count in (len(parts), 1):
         try:
             date.fromisoformat(("-".join(parts[:count]) + "-01-01")[:10])

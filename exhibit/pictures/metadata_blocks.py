@@ -1,7 +1,7 @@
-"""Where pictures' files keep metadata: EXIF, IPTC, XMP, text chunks and comments of each format.
+"""Locations of metadata in image files: EXIF, IPTC, XMP, text chunks and comments of each format.
 
-JPEG segments and AVIF items come from Pillow. The chunks of PNG, WebP and GIF are read here, since Pillow reads none
-behind a PNG's pixels, none that a WebP's header does not announce, and no XMP of a GIF.
+JPEG segments and AVIF items come from Pillow. The chunks of PNG, WebP and GIF are read here, because Pillow ignores
+chunks after a PNG's pixels, chunks that a WebP's header does not announce, and XMP in a GIF.
 """
 
 import binascii
@@ -18,9 +18,9 @@ from exhibit.pictures import exif, iptc
 from exhibit.pictures.text_encodings import Text, as_utf_8, decode_latin_1
 from exhibit.pictures.xmp import MAX_XMP
 
-MAX_TEXT_BYTES = 1 << 20  # of a chunk, unpacked
+MAX_TEXT_BYTES = 1 << 20  # maximum bytes of a chunk, unpacked
 MAX_CHUNKS = 10_000
-MAX_EXIF = 1 << 22  # bytes, in several segments of a JPEG
+MAX_EXIF = 1 << 22  # maximum bytes, in several segments of a JPEG
 _EXIF, _XMP, _XMP_EXTENSION = b"Exif\0", b"http://ns.adobe.com/xap/1.0/", b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = re.compile(rb"Photoshop 3\.0\0|Adobe_Photoshop2\.5:")
 _XMP_START = re.compile(rb"\s*(?:<\?xpacket|<\?xml|<\w+:xmpmeta|<\w+:xapmeta|<\w+:RDF)|\xef\xbb\xbf|\xff\xfe|\xfe\xff")
@@ -33,18 +33,18 @@ _GIF_XMP, _GIF_XMP_END = b"\x21\xff\x0bXMP DataXMP", b"\x01\xff\xfe\xfd"
 
 @dataclass(slots=True)
 class Blocks:
-    """The metadata blocks of a file, as bytes."""
+    """Metadata blocks of a file, as bytes."""
 
     exif: list[bytes] = field(default_factory=list)
     iptc: list[bytes] = field(default_factory=list)
     xmp: list[bytes] = field(default_factory=list)
     comments: list[bytes] = field(default_factory=list)
     texts: list[tuple[str, Text]] = field(default_factory=list)  # keyword and text of PNG chunks
-    damaged: list[str] = field(default_factory=list)  # names of blocks of which something is missing or wrong
+    damaged: list[str] = field(default_factory=list)  # names of damaged or incomplete blocks
 
 
 def collect_blocks(picture: Image.Image, data: bytes) -> Blocks:
-    """Collect the metadata blocks of an opened picture's file."""
+    """Collect the metadata blocks of an opened image file."""
     blocks = Blocks()
     readers: dict[str, Callable[[], None]] = {
         "JPEG": lambda: _jpeg(picture, blocks),
@@ -59,7 +59,7 @@ def collect_blocks(picture: Image.Image, data: bytes) -> Blocks:
 
 
 def _items(picture: Image.Image, blocks: Blocks) -> None:
-    """What Pillow found, for AVIF."""
+    """Add the blocks that Pillow found, for AVIF."""
     for name, found in (("exif", blocks.exif), ("xmp", blocks.xmp)):
         block = picture.info.get(name)
         if isinstance(block, bytes) and block:
@@ -87,9 +87,9 @@ def _jpeg(picture: Image.Image, blocks: Blocks) -> None:
 
 
 def _add_exif(content: bytes, blocks: Blocks) -> None:
-    """Add a segment's EXIF, which is a block or continues the one before."""
+    """Add a segment's EXIF, which is a new block or continues the previous one."""
     if blocks.exif and not content.startswith(_TIFF_HEADS):
-        if len(blocks.exif[-1]) < MAX_EXIF:  # what is missing behind is reported
+        if len(blocks.exif[-1]) < MAX_EXIF:  # a missing rest is reported as damage
             blocks.exif[-1] += content
     else:
         blocks.exif.append(content)
@@ -100,7 +100,7 @@ def _add_xmp_segment(content: bytes, blocks: Blocks) -> None:
         blocks.xmp.append(content[len(_XMP) :].removeprefix(b"\0"))
     elif content.startswith(_TIFF_HEADS):
         blocks.exif.append(content)
-    else:  # the name of the segment is damaged, or missing
+    else:  # the name of the segment is damaged or missing
         name, _zero, rest = content[:64].partition(b"\0")
         start = len(name) + 1 if _XMP_START.match(rest) else 0
         if start or _XMP_START.match(content):
@@ -108,7 +108,7 @@ def _add_xmp_segment(content: bytes, blocks: Blocks) -> None:
 
 
 def _add_extensions(extensions: list[bytes], blocks: Blocks) -> None:
-    """Join extended XMP (part 3, 1.1.3.1) that a packet names; what is incomplete or named by none is reported."""
+    """Join extended XMP (part 3, 1.1.3.1) referenced by a packet. Incomplete or unreferenced parts count as damage."""
     parts: dict[bytes, dict[int, bytes]] = {}
     sizes: dict[bytes, int] = {}
     for extension in extensions:
@@ -118,16 +118,16 @@ def _add_extensions(extensions: list[bytes], blocks: Blocks) -> None:
         digest, size, place = _EXTENSION_HEAD.unpack_from(extension)
         parts.setdefault(digest.upper(), {}).setdefault(place, extension[_EXTENSION_HEAD.size :])
         sizes[digest.upper()] = size
-    named = {found.upper() for packet in blocks.xmp for found in _NAMED.findall(packet[: MAX_XMP + 1])}
+    names = {found.upper() for packet in blocks.xmp for found in _NAMED.findall(packet[: MAX_XMP + 1])}
     for digest, pieces in parts.items():
         whole = b"".join(piece for _place, piece in sorted(pieces.items()))
         is_whole = len(whole) == sizes[digest] and _follow(pieces)
-        if digest in named and is_whole:
+        if digest in names and is_whole:
             blocks.xmp.append(whole)
             is_whole = hashlib.md5(whole, usedforsecurity=False).hexdigest().upper().encode() == digest
-        if not is_whole or digest not in named:
+        if not is_whole or digest not in names:
             blocks.damaged.append("XMP")
-    blocks.damaged += ["XMP"] * bool(named - parts.keys())
+    blocks.damaged += ["XMP"] * bool(names - parts.keys())
 
 
 def _follow(pieces: dict[int, bytes]) -> bool:
@@ -168,14 +168,14 @@ def _tiff(data: bytes, blocks: Blocks) -> None:
 
 
 def _swapped(block: bytes) -> bytes:
-    """IPTC that a program wrote as numbers of four bytes, in the order of its file."""
+    """Restore the byte order of IPTC that a program wrote as four-byte numbers in the order of its file."""
     if block[:1] == b"\x1c" or block[3:4] != b"\x1c" or len(block) % 4:
         return block
     return b"".join(block[place : place + 4][::-1] for place in range(0, len(block), 4))
 
 
 def _chunks(data: bytes, place: int, form: str, tail: int) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield kind, content and what follows of each chunk; the last one may be cut off."""
+    """Yield kind, content and trailing bytes of each chunk. The last one may be truncated."""
     for _number in range(MAX_CHUNKS):
         if place + 8 > len(data):
             return
@@ -195,15 +195,15 @@ def _png(data: bytes, blocks: Blocks) -> None:
         elif kind == b"eXIf":
             blocks.exif.append(_without_head(content))
         else:
-            read = _png_text(kind, content)
-            if read is None:
+            entry = _png_text(kind, content)
+            if entry is None:
                 blocks.damaged.append("PNG text")
             else:
-                _add_png_text(*read, blocks, is_utf_8=kind == b"iTXt")
+                _add_png_text(*entry, blocks, is_utf_8=kind == b"iTXt")
 
 
 def _png_text(kind: bytes, content: bytes) -> tuple[str, bytes] | None:
-    """Read keyword and text of a chunk; None for a damaged one (PNG 3, 11.3.3)."""
+    """Return keyword and text of a chunk, or None if it is damaged (PNG 3, 11.3.3)."""
     name, zero, rest = content.partition(b"\0")
     keyword = name.decode("latin-1").strip()
     if not zero or not keyword:
@@ -239,11 +239,11 @@ def _add_png_text(keyword: str, text: bytes, blocks: Blocks, *, is_utf_8: bool) 
 
 
 def _add_raw_profile(name: str, text: bytes, blocks: Blocks) -> None:
-    """Add what ImageMagick and others write in hexadecimal digits, behind a name and a length."""
+    """Add a profile that ImageMagick and others write in hexadecimal digits, after a name and a length."""
     if name not in {"exif", "app1", "iptc", "8bim", "xmp"}:
         return
     try:
-        _name, size, digits = text.strip().split(b"\n", 2)  # the name may hold spaces
+        _name, size, digits = text.strip().split(b"\n", 2)  # the name may contain spaces
         profile = binascii.unhexlify(b"".join(digits.split()))
         is_whole = len(profile) == int(size)
     except ValueError:

@@ -1,20 +1,21 @@
-"""Opening a picture's file within limits that are checked before anything large is decoded.
+"""Opening an image file within limits that are checked before large data are decoded.
 
-Only ``pictures.picture_helper`` does this, in a process of its own; other code calls ``pictures.decode``. Rules:
+Only ``pictures.picture_helper`` does this, in a separate process; other code calls ``pictures.decode``. Rules:
 
-- Formats: JPEG, MPO, PNG, WebP, GIF, TIFF, BMP, ICO, and AVIF where Pillow supports it. The bytes decide, never a name.
-- Pixels and sides are limited before decoding, those of every frame, page and tile too. The helper limits the time.
-- The EXIF orientation is applied, except in a WebP, as in browsers; one that can't be read is ignored.
+- Formats: JPEG, MPO, PNG, WebP, GIF, TIFF, BMP, ICO, and AVIF if Pillow supports it. They are detected by content,
+  never by file name.
+- Pixels and sides are limited before decoding, also for every frame, page and tile. The helper limits the time.
+- The EXIF orientation is applied, except in a WebP, as in browsers; unreadable values are ignored.
 - Levels are converted to sRGB by the embedded profile (``pictures.colours``), unless the stored levels are requested.
-- Transparent pictures are laid on white; a picture that shows nothing on white is laid on black.
-- The first frame of an animation that isn't of a single colour counts.
-- The largest picture of a TIFF counts, whether a page or a part of one (``pictures.tiff_pages``). Raw photographs are
+- Transparent images are placed on white, or on black if nothing is visible on white.
+- Of an animation, the first frame with several colours is used.
+- Of a TIFF, the largest image is used, whether a page or a part of one (``pictures.tiff_pages``). Raw photographs are
   refused, because Pillow would read only their preview.
 - A damaged or truncated file is read again in Pillow's tolerant mode (``LOAD_TRUNCATED_IMAGES``) and reported as
-  incomplete; it is refused if nothing can be seen then.
+  incomplete. It is refused if nothing is visible then.
 
-With the default limits decoding stays below 1 GB: formats whose decoders need more memory for each pixel may have fewer
-pixels.
+With the default limits, decoding needs less than 1 GB: formats whose decoders need more memory for each pixel have a
+lower limit of pixels.
 """
 
 import warnings
@@ -37,19 +38,19 @@ from exhibit.sentences import Sentence
 from exhibit.types import PictureInfo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
-Image.init()  # Pillow registers some of these formats only on demand; a multi-picture JPEG is opened by way of JPEG
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the helper may start none (RLIMIT_NPROC), from which root alone is exempt
+Image.init()  # Pillow registers some formats on demand; a multi-picture JPEG is opened via JPEG
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # RLIMIT_NPROC forbids the helper threads; only root is exempt
 
 _TILE_SIDES = (322, 323)
 _JPEG = ("JPEG", "MPO")
-_ORIENTED = (*_JPEG, "PNG", "AVIF")  # Pillow states an AVIF's own turns as EXIF, and turns a TIFF by itself
+_ORIENTED = (*_JPEG, "PNG", "AVIF")  # Pillow reports an AVIF's own rotation as EXIF, and rotates a TIFF itself
 _WHITE, _BLACK = 255, 0
 _REDUCTIONS = (8, 4, 2)
-_COST = {"WEBP": 2.0, "GIF": 2.0, "TIFF": 2.0, "AVIF": 3.0}  # memory for each pixel, beside 7.5 bytes for the others
+_COST = {"WEBP": 2.0, "GIF": 2.0, "TIFF": 2.0, "AVIF": 3.0}  # memory for each pixel, relative to 7.5 bytes
 _PROGRESSIVE_COST = 1.5
 _DAMAGED = frozenset({"truncated", "broken"})
 _UNDECODED = tuple([level] * 3 for level in (0, 128, 255))
-"""Colours of a picture of which nothing was decoded: as allocated, as libjpeg fills it, and of the ground."""
+"""Colours of an image of which nothing was decoded: as allocated, as filled by libjpeg, and as background."""
 
 
 def inspect(data: bytes, limits: Limits) -> PictureInfo:
@@ -59,7 +60,7 @@ def inspect(data: bytes, limits: Limits) -> PictureInfo:
 
 
 def profile(data: bytes, limits: Limits) -> bytes:
-    """Return the ICC profile of an RGB picture, which its decoded pixels keep; empty for others and without one."""
+    """Return the ICC profile of an RGB image, which its decoded pixels keep; empty for other modes and without one."""
     with opened(data, limits) as picture:
         return (picture.info.get("icc_profile") or b"") if picture.mode in {"RGB", "RGBA"} else b""
 
@@ -71,7 +72,7 @@ def decode(data: bytes, limits: Limits, at_least: int | None = None) -> DecodedP
     except UnreadablePictureError as error:
         if error.reason not in _DAMAGED:
             raise
-        reason = error.reason  # the error itself would keep the memory of the picture
+        reason = error.reason  # the error itself would keep the image in memory
     decoded = _decode(data, limits, at_least, tolerant=True)
     if is_blank(decoded.pixels) and decoded.pixels[0, 0].tolist() in _UNDECODED:
         raise _damaged(is_truncated=reason == "truncated")
@@ -88,19 +89,19 @@ def _decode(data: bytes, limits: Limits, at_least: int | None, *, tolerant: bool
             picture.draft(None, (max(1, picture.width // reduction), max(1, picture.height // reduction)))
             reduction = 1
         pixels = _shown_frame(picture, limits, reduction)
-        picture.close()  # frees its memory before the pixels are turned
+        picture.close()  # frees memory before the pixels are rotated
     pixels = _turned(pixels, orientation)
     return DecodedPicture(replace(info, incomplete=False), pixels, pixels.shape[1] / info.width)
 
 
 @contextmanager
 def opened(data: bytes, limits: Limits, *, tolerant: bool = True) -> Iterator[Image.Image]:
-    """Open a picture within its limits; any error within the block becomes an ``UnreadablePictureError``.
+    """Open an image within its limits. Any error within the block becomes an ``UnreadablePictureError``.
 
     Args:
         data: The file.
-        limits: What it may cost.
-        tolerant: Whether Pillow ignores damage where it can.
+        limits: Limits for decoding.
+        tolerant: Whether Pillow ignores damage where possible.
     """
     stream = BytesIO(data)
     with warnings.catch_warnings(), _pillow_settings(limits, tolerant=tolerant):
@@ -119,14 +120,14 @@ def opened(data: bytes, limits: Limits, *, tolerant: bool = True) -> Iterator[Im
             raise _too_many_pixels() from error
         except UnidentifiedImageError as error:
             raise _not_a_picture(data) from error
-        except Exception as error:  # a decoder that is fed hostile bytes may raise anything
+        except Exception as error:  # a decoder may raise any error for hostile bytes
             raise _damaged(is_truncated="truncated" in str(error).lower()) from error
 
 
 @contextmanager
 def _pillow_settings(limits: Limits, *, tolerant: bool) -> Iterator[None]:
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2  # Pillow refuses twice as many, for every frame it comes to
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2  # Pillow refuses more than twice as many, for every frame
     ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
     try:
         yield
@@ -149,7 +150,7 @@ def _check_size(picture: Image.Image, limits: Limits) -> None:
 
 
 def _largest_page(stream: BytesIO, limits: Limits) -> int | None:
-    """Return where the directory of a TIFF's largest picture starts.
+    """Return the offset of the directory of a TIFF's largest image.
 
     Raises:
         UnreadablePictureError: The file is a raw photograph.
@@ -161,7 +162,7 @@ def _largest_page(stream: BytesIO, limits: Limits) -> int | None:
 
 
 def _tile_size(picture: Image.Image) -> tuple[int, int]:
-    """Return the size of a TIFF's tiles, which are decoded whole even for a small picture (TIFF 6.0, section 15)."""
+    """Return the size of a TIFF's tiles, which are decoded as a whole even for small images (TIFF 6.0, section 15)."""
     tags = getattr(picture, "tag_v2", {})
     width, height = (tags.get(tag, 0) for tag in _TILE_SIDES)
     return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
@@ -175,15 +176,15 @@ def _info(picture: Image.Image) -> PictureInfo:
 
 
 def _count_frames(picture: Image.Image) -> int:
-    """Return the number of frames or pages; the further views of a multi-picture JPEG aren't frames."""
+    """Return the number of frames or pages. Additional views of a multi-picture JPEG are not frames."""
     return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
 
 
 def _orientation(picture: Image.Image) -> int:
-    """Return how to turn the picture, 1 to 8 as in EXIF."""
+    """Return the orientation of the image, 1 to 8 as in EXIF."""
     if picture.format not in _ORIENTED:
         return 1
-    exif = Image.Exif()  # ``getexif`` would also look in XMP, where browsers don't
+    exif = Image.Exif()  # ``getexif`` would also use XMP, which browsers ignore
     try:
         exif.load(picture.info.get("exif") or b"")
         value = exif.get(ExifTags.Base.Orientation)
@@ -193,7 +194,7 @@ def _orientation(picture: Image.Image) -> int:
 
 
 def _shown_frame(picture: Image.Image, limits: Limits, reduction: int) -> NDArray[np.uint8]:
-    """Return the pixels of the first frame of an animation that isn't of one colour, else of the first frame."""
+    """Return the pixels of the first frame with several colours, or else of the first frame."""
     colours = conversion_of(picture) if limits.profiles else None
     first = _pixels(picture, limits, reduction, colours)
     size = picture.size
@@ -202,19 +203,19 @@ def _shown_frame(picture: Image.Image, limits: Limits, reduction: int) -> NDArra
     try:
         for number in range(1, min(_count_frames(picture), limits.max_frames)):
             picture.seek(number)
-            if picture.size != size:  # it isn't limited as the first frame was
+            if picture.size != size:  # the limits were checked only for the size of the first frame
                 break
             if not is_blank(pixels := _pixels(picture, limits, reduction, colours)):
                 return pixels
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001, S110 - a later frame that is damaged takes nothing from the first one
+    except Exception:  # noqa: BLE001, S110 - a damaged later frame does not affect the first
         pass
     return first
 
 
 def _pixels(picture: Image.Image, limits: Limits, reduction: int, colours: Conversion | None) -> NDArray[np.uint8]:
-    """Return the current frame on its ground, or on the other one where nothing can be seen on that."""
+    """Return the current frame on its background, or on the other one if nothing is visible on the first."""
     ground, other = (_BLACK, _WHITE) if limits.dark else (_WHITE, _BLACK)
     pixels = rgb_pixels(picture, reduction, ground, colours)
     if picture.has_transparency_data and is_flat(pixels):
@@ -225,7 +226,7 @@ def _pixels(picture: Image.Image, limits: Limits, reduction: int, colours: Conve
 
 
 def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Apply an EXIF orientation (CIPA DC-008, 4.6.4): mirror and turn so that row 0 is the visual top."""
+    """Apply an EXIF orientation (CIPA DC-008, 4.6.4): mirror and rotate so that row 0 is the visual top."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):

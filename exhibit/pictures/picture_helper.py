@@ -1,4 +1,4 @@
-"""``python -m exhibit.pictures.picture_helper``: the helper that opens strangers' pictures (``pictures.decode``)."""
+"""``python -m exhibit.pictures.picture_helper``: the helper that opens untrusted images (``pictures.decode``)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,13 +11,13 @@ from exhibit.pictures.decode import Limits
 
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
-    """What a picture holds, or why it is refused."""
+    """Return the requested data of an image, or the reason why it is refused."""
     limits = Limits(**question["limits"])
     try:
         if question["what"] == "metadata":
             return {"metadata": asdict(metadata.read_here(data, limits))}, b""
         if question["what"] == "iscc":
-            from exhibit.pictures.iscc import computed_here  # noqa: PLC0415 - seldom asked for
+            from exhibit.pictures.iscc import computed_here  # noqa: PLC0415 - rarely needed
 
             return {"iscc": asdict(computed_here(data, limits))}, b""
         if question["what"] == "profile":
@@ -27,8 +27,8 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
         picture = picture_file.decode(data, limits, question["at_least"])
     except UnreadablePictureError as refused:
         return {"sentence": refused.message, "reason": refused.reason, "hint": refused.hint}, b""
-    said = {"info": asdict(picture.info), "shape": picture.pixels.shape, "scale": picture.scale}
-    return said, picture.pixels.data.cast("B")
+    properties = {"info": asdict(picture.info), "shape": picture.pixels.shape, "scale": picture.scale}
+    return properties, picture.pixels.data.cast("B")
 
 
 if __name__ == "__main__":

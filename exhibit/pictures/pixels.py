@@ -1,4 +1,4 @@
-"""Conversion from any of Pillow's modes to 8-bit RGB, strip by strip so that large pictures need little memory."""
+"""Conversion from any Pillow mode to 8-bit RGB, in strips so that large images need little memory."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,9 @@ def rgb_pixels(
     """Return the current frame as RGB pixels.
 
     Args:
-        picture: An opened picture.
+        picture: An opened image.
         reduction: Side of the blocks of pixels that are averaged into one.
-        ground: Grey level that shows through where the picture is transparent.
+        ground: Grey level of the background behind transparent pixels.
         colours: Conversion to sRGB.
 
     Returns:
@@ -43,13 +43,13 @@ def rgb_pixels(
 
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:
-    """Return True if all pixels have one colour; the first row is rarely not enough to tell."""
+    """Return True if all pixels have the same colour. Usually the first row is enough to decide."""
     first = pixels[:1, :1]
     return bool((pixels[:1] == first).all() and (pixels == first).all())
 
 
 def is_flat(pixels: NDArray[np.uint8]) -> bool:
-    """Return True if nothing can be seen: the standard deviation of all levels is below 2."""
+    """Return True if nothing is visible: the standard deviation of all levels is below 2."""
     counts = np.zeros(256, np.int64)
     rows = max(1, _STRIP_PIXELS // pixels.shape[1])
     for top in range(0, len(pixels), rows):
@@ -60,7 +60,7 @@ def is_flat(pixels: NDArray[np.uint8]) -> bool:
 
 
 def _opaque(strip: Image.Image, ground: int) -> Image.Image:
-    """Return a strip as L, RGB or CMYK, with a grey ground behind what is transparent."""
+    """Return a strip as L, RGB or CMYK, with a grey background behind transparent pixels."""
     if strip.mode == "LAB":
         return ImageCms.profileToProfile(strip, _LAB, _SRGB, outputMode="RGB") or strip
     mode = base_mode(strip.mode)
@@ -75,22 +75,23 @@ def _converted(strip: Image.Image, mode: str) -> Image.Image:
 
 
 def _grey_range(picture: Image.Image) -> _Range | None:
-    """Return the values of black and white in a grey picture of more than 8 bits; None for other pictures.
+    """Return the values of black and white in a grey image of more than 8 bits; None for other images.
 
-    A PNG uses its 16 bits in full. A TIFF's values often have fewer bits than are stored (12 from many sensors), so as
-    many count as its largest value needs. Wider values have no agreed range: what the picture holds is stretched.
+    A PNG uses its full 16 bits. The values of a TIFF often have fewer bits than are stored (12 from many sensors), so
+    the number of bits is that of its largest value. Wider values have no agreed range and are stretched to the image's
+    range.
     """
     if not picture.mode.startswith(("I", "F")):
         return None
     darkest, lightest = picture.getextrema()
     if not picture.mode.startswith("I;16"):
-        return float(darkest), float(lightest)  # type: ignore[arg-type] # a picture of one band has two numbers
+        return float(darkest), float(lightest)  # type: ignore[arg-type] # an image with one band has two numbers
     bits = int(lightest).bit_length() if picture.format == "TIFF" else 16  # type: ignore[arg-type] # as above
     return 0.0, float((1 << max(8, bits)) - 1)
 
 
 def _to_8_bits(strip: Image.Image, levels: _Range) -> Image.Image:
     black, white = levels
-    with np.errstate(all="ignore"):  # values may be infinite, or none
+    with np.errstate(all="ignore"):  # values may be infinite or NaN
         scaled = (np.asarray(strip).astype(np.float64) - black) * (255 / ((white - black) or 1))
         return Image.fromarray(np.nan_to_num(np.clip(scaled, 0, 255)).astype(np.uint8))

@@ -1,8 +1,8 @@
-"""Whether a picture's file shows the same picture however it is read.
+"""Checks whether an image file shows the same image in every way that programs read it.
 
-Programs differ in which of a file's statements they follow: whether and how a colour profile counts, on which ground
-something transparent stands, which of two statements holds. What shows one picture to whoever follows them and another
-one to others, or on a dark page, may be made so on purpose. Which program is right isn't asked here.
+Programs interpret files differently: whether and how a colour profile is applied, the background behind transparency,
+which of two contradicting statements holds. A file that shows different images to different programs, or on a dark
+page, may have been made so on purpose. This module does not decide which program is right.
 """
 
 import struct
@@ -19,9 +19,9 @@ IN_DOUBT = "to programs that handle duplicate, misplaced or corrupt parts of it 
 WITHOUT_PROFILE = "to programs that ignore its colour profile"
 ON_DARK_PAGE = "on a dark page, where another ground shows through"
 AT_LEAST = 512
-"""Pixels of the longer side that are left when a file is decoded."""
+"""Minimum pixels of the longer side after decoding."""
 SHOWS_SOMETHING, ALIKE = 0.05, 0.5
-"""Share of all windows from which a reading shows something, and of these from which it shows the same."""
+"""Share of all windows from which a reading shows something, and share of these from which it shows the same image."""
 _PNG, _JPEG, _AVIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"ftyp"
 _ONCE = frozenset({b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"acTL", b"eXIf"})
 _BEFORE_PIXELS = frozenset({b"PLTE", b"tRNS", b"acTL"})
@@ -31,30 +31,30 @@ _CUT = b"\0\0\0\x28clap"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A way to read a file by which it shows, or may show, another picture than the one that is compared."""
+    """A way to read a file that shows, or may show, a different image than the one that is compared."""
 
-    words: str  # that go on from "another picture"
-    usual: bool = False  # whether honest files are often so: emblems that are made for one ground
+    words: str  # continues "another picture"
+    usual: bool = False  # whether it is common in honest files, such as emblems made for one background
 
 
 def other_readings(data: bytes, limits: Limits) -> Iterator[Reading]:
-    """The ways to read a file by which it shows another picture than by these limits; none for nearly all.
+    """Yield the ways to read a file that show a different image than these limits; none for most files.
 
-    Windows are those of :mod:`exhibit.comparison.similarity`; dark for light is the same picture. Raises as
-    :func:`exhibit.pictures.decode.decode`.
+    Windows are those of :mod:`exhibit.comparison.similarity`. An inverted image counts as the same image. Raises the
+    errors of :func:`exhibit.pictures.decode.decode`.
     """
     if odd := statements_in_doubt(data):
         yield Reading(IN_DOUBT.format(odd))
-    shown = decode(data, limits, at_least=AT_LEAST)
-    for reading, read in (
+    usual = decode(data, limits, at_least=AT_LEAST)
+    for reading, other_limits in (
         (Reading(WITHOUT_PROFILE), replace(limits, profiles=False)),
         (Reading(ON_DARK_PAGE, usual=True), replace(limits, dark=True)),
     ):
-        other = decode(data, read, at_least=AT_LEAST)
-        if not np.array_equal(other.pixels, shown.pixels):
-            back = np.diag([shown.scale / other.scale, shown.scale / other.scale, 1.0])
-            laid, _, small = laid_on(other.pixels, shown.pixels, back)
-            if _shows_another(laid, small):
+        other = decode(data, other_limits, at_least=AT_LEAST)
+        if not np.array_equal(other.pixels, usual.pixels):
+            back = np.diag([usual.scale / other.scale, usual.scale / other.scale, 1.0])
+            aligned, _, small = laid_on(other.pixels, usual.pixels, back)
+            if _shows_another(aligned, small):
                 yield reading
 
 
@@ -69,11 +69,10 @@ def _shows_another(reading: Grey, shown: Grey) -> bool:
 
 
 def statements_in_doubt(data: bytes) -> str:
-    """What a file states twice, out of place or with a wrong checksum, so that programs differ in what holds.
+    """Return a part that is duplicate, misplaced or has a wrong checksum, which programs handle differently.
 
-    Empty for nearly all.
-    The chunks of a PNG (third edition, table 7), the segments of a JPEG's profile (ICC.1:2022, B.4), and a rectangle to
-    which an AVIF is cut (``clap``, ISO/IEC 23008-12), which not all follow.
+    Empty for most files. Checks the chunks of a PNG (third edition, table 7), the segments of a JPEG's profile
+    (ICC.1:2022, B.4), and the crop rectangle of an AVIF (``clap``, ISO/IEC 23008-12), which some programs ignore.
     """
     try:
         if data.startswith(_PNG):
@@ -86,23 +85,23 @@ def statements_in_doubt(data: bytes) -> str:
 
 
 def _doubtful_chunk(data: bytes) -> str:
-    seen, place = set[bytes](), len(_PNG)
+    kinds, place = set[bytes](), len(_PNG)
     while place + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, place)
         if kind in _ONCE:
-            late = kind in _BEFORE_PIXELS and b"IDAT" in seen
-            told = data[place + 4 : place + 8 + size]
-            is_sound = data[place + 8 + size : place + 12 + size] == struct.pack(">I", zlib.crc32(told))
-            if kind in seen or late or not is_sound or (kind == b"PLTE" and b"tRNS" in seen):
+            late = kind in _BEFORE_PIXELS and b"IDAT" in kinds
+            content = data[place + 4 : place + 8 + size]
+            is_sound = data[place + 8 + size : place + 12 + size] == struct.pack(">I", zlib.crc32(content))
+            if kind in kinds or late or not is_sound or (kind == b"PLTE" and b"tRNS" in kinds):
                 return str(kind, "ascii")
         if kind in _ONCE or kind == b"IDAT":
-            seen.add(kind)
+            kinds.add(kind)
         place += 12 + size
     return ""
 
 
 def _profile_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """The number of each segment of a profile before the first scan, and of how many it says that it is one."""
+    """Yield the number of each profile segment before the first scan, and the declared total number."""
     place = 2
     while data[place] == 0xFF and data[place + 1] != _SCAN:
         (size,) = struct.unpack_from(">H", data, place + 2)

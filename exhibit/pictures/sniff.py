@@ -1,9 +1,9 @@
-"""What bytes are that aren't a picture, in words, so that a refusal can say it."""
+"""Detection of content that is not an image, so that error messages can name it."""
 
 import re
 
 PICTURE_MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*", b"BM")
-"""How the formats that are decoded begin, as far as a few bytes tell."""
+"""Magic bytes of the decodable formats, as far as a few bytes identify them."""
 
 RAW_PHOTOGRAPH = "a raw photograph"
 _RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"MMOR", b"FOVb", b"\0MRM")
@@ -36,7 +36,7 @@ _BRANDS = {
 _MARKUP = re.compile(
     rb"(?P<drawing><svg[\s>])|<(?:!doctype html|html|head|body|script|title|meta|div|p[\s>])", re.IGNORECASE
 )
-"""What stands first tells: pages hold drawings, and drawings hold scripts and titles."""
+"""Opening tags of drawings and pages. The first match decides: pages contain drawings, and drawings contain scripts."""
 _TEXTS = (
     (re.compile(rb"\A\s*<\?xml"), "an XML document"),
     (re.compile(rb"\A\s*[\[{]\s*(\"|\]|\}|\{|\[)"), "JSON"),
@@ -45,14 +45,14 @@ _LOOKED_AT = 4096
 
 
 def kind_of(data: bytes) -> str | None:
-    """The kind of bytes, such as ``an HTML page``, or ``None`` when they tell nothing."""
+    """Return the kind of bytes, such as ``an HTML page``, or ``None`` if it is unknown."""
     head = data[:_LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
     for magic, kind in _MAGICS:
         if head.startswith(magic):
             return kind
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "a video")
-    if b"\0" in head:  # no text, whatever a picture's metadata may quote
+    if b"\0" in head:  # binary data, whatever text an image's metadata may quote
         return None
     if markup := _MARKUP.search(head):
         return "an SVG drawing" if markup["drawing"] else "an HTML page"

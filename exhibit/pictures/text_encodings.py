@@ -1,6 +1,6 @@
-"""Decoding of metadata text whose character set is not declared, without guessing.
+"""Decoding of metadata text with an undeclared character set, without guessing.
 
-Text is certain when it is ASCII, valid UTF-8, or in a declared character set. Everything else stays ``bytes`` until
+Text is certain if it is ASCII, valid UTF-8, or in a declared character set. All other text stays ``bytes`` until
 another block of the same file shows which character set was meant (:func:`encodings_that_agree`).
 """
 
@@ -14,24 +14,24 @@ ENCODINGS = (
     "mac_greek", "mac_turkish", "cp437", "cp850", "cp852", "cp866", "cp874",
     "gb18030", "big5hkscs", "cp932", "euc_jp", "iso2022_jp", "cp949",
 )  # fmt: skip
-"""What programs write without declaring it."""
+"""Encodings that programs write without declaring them."""
 _SHIFTED = re.compile(rb"\x1b[$(]")
 _COPYRIGHT = re.compile(rb"\xa9(?=[\s\d(,.]|\Z)")
-"""The copyright sign in each character set of Windows and Mac OS; a letter behind it may belong to a word."""
+"""The copyright sign in the character sets of Windows and Mac OS. Before a letter, it may be part of a word."""
 _RARE = re.compile(
     r"(?![\u00a0-\u017f\u0218-\u021b\u0386-\u03ce\u0400-\u045f\u0490\u0491\u0531-\u0587\u05d0-\u05ea\u0600-\u06ff])"
     r"[\u0080-\u07ff]"
 )
-"""Of the letters that UTF-8 writes in two bytes, those outside of the common alphabets."""
+"""Two-byte letters of UTF-8 outside the common alphabets."""
 _DOUBLE_BYTE = ("gb2312", "euc_kr", "euc_jp")
 _NOT_LATIN_1 = re.compile(r"[\xa0-\xff]{2}|(?<=[^\W\d_])[\xa1-\xbf]|[\xa1-\xa8\xaa-\xbf](?=[^\W\d_])")
 
 Text = str | bytes
-"""Decoded text, or the bytes of text whose character set is not known."""
+"""Decoded text, or the bytes of text in an unknown character set."""
 
 
 def to_text(value: bytes) -> Text:
-    """Decode text without a declared character set; returns the bytes where that would be a guess."""
+    """Decode text without a declared character set. Returns the bytes if the encoding is uncertain."""
     value = value.rstrip(b"\0")
     if b"\0" in value or _SHIFTED.search(value):  # UTF-16, or ISO 2022 in seven bits
         return value
@@ -50,7 +50,7 @@ def _may_be_double_byte(value: bytes, text: str) -> bool:
 
 
 def as_utf_8(value: bytes) -> Text:
-    """Decode text that is declared to be UTF-8; returns the bytes where it is not."""
+    """Decode text declared as UTF-8. Returns the bytes if it is invalid."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
@@ -58,7 +58,7 @@ def as_utf_8(value: bytes) -> Text:
 
 
 def decode_with(value: bytes, encoding: str, also: str = "") -> str | None:
-    """Decode text in an encoding; returns None where it holds what no text does, apart from ``also``."""
+    """Decode text in an encoding. Returns None if the result is implausible, except for characters in ``also``."""
     try:
         text = value.decode(encoding)
     except (UnicodeDecodeError, LookupError):
@@ -71,10 +71,10 @@ def _is_plausible(character: str) -> bool:
 
 
 def decode_latin_1(value: bytes) -> Text:
-    """Decode text that a standard declares to be Latin-1, as PNG does; returns the bytes where it looks otherwise.
+    """Decode text that a standard declares as Latin-1, as PNG does. Returns the bytes if that looks wrong.
 
-    Programs write their system's character set there. UTF-8 is recognized. Letters outside ASCII that stand next to
-    each other, control codes, and symbols inside words are not what Latin-1 names look like.
+    Some programs write their system's character set there. UTF-8 is detected. Adjacent non-ASCII letters, control
+    codes, and symbols inside words do not look like Latin-1 names.
     """
     text = to_text(value)
     if isinstance(text, str):
@@ -84,28 +84,28 @@ def decode_latin_1(value: bytes) -> Text:
 
 
 def encodings_that_agree(values: Iterable[bytes], known: Iterable[str]) -> list[str]:
-    """Find the encodings in which a value reads as, or contains, text that is known from another block.
+    """Return the encodings in which a value equals, or contains, a known text of another block.
 
     Args:
         values: Undecoded texts of one block, which a program wrote in one character set.
         known: Certain texts of other blocks of the same file.
     """
-    wanted = [comparable(text) for text in known if not text.isascii()]
-    given = list(values)
+    known_texts = [comparable(text) for text in known if not text.isascii()]
+    undecoded = list(values)
     agreeing = []
     for encoding in ENCODINGS:
-        texts = [comparable(text) for value in given if (text := decode_with(value, encoding)) is not None]
-        if len(texts) == len(given) and any(one in text for one in wanted for text in texts):
+        texts = [comparable(text) for value in undecoded if (text := decode_with(value, encoding)) is not None]
+        if len(texts) == len(undecoded) and any(one in text for one in known_texts for text in texts):
             agreeing.append(encoding)
     return agreeing
 
 
 def decode_as_one(value: bytes, encodings: Iterable[str]) -> str | None:
-    """Decode a text where all these encodings read it alike; otherwise return None."""
+    """Decode a text if all these encodings give the same result; otherwise return None."""
     texts = {decode_with(value, encoding) for encoding in encodings}
     return texts.pop() if len(texts) == 1 else None
 
 
 def comparable(text: str) -> str:
-    """Text in the form in which texts of different blocks are compared."""
+    """Return the normalised form in which texts of different blocks are compared."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()

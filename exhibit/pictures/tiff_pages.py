@@ -1,4 +1,4 @@
-"""Which picture of a TIFF counts, and which TIFFs are raw photographs, whose previews aren't what they hold.
+"""Selection of the image in a TIFF, and detection of raw photographs, whose previews are not their content.
 
 TIFF 6.0, section 2; SubIFDs: TIFF Technical Note 1; raw photographs: DNG 1.7, TIFF/EP (ISO 12234-2).
 """
@@ -15,23 +15,23 @@ MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WIDTH, _HEIGHT, _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 256, 257, 254, 262, 330, 50706
 _MASK = 0b100
 _RAW_PHOTOMETRIC = (32803, 34892)
-"""Samples of single colours behind a filter, and such that were only interpolated (DNG: CFA, LinearRaw)."""
+"""Samples behind a colour filter array, and samples that were only interpolated (DNG: CFA, LinearRaw)."""
 _AT_ONCE = (b"CR\x02", b"IIII")
-"""What follows the header at once in those of Canon and Phase One."""
+"""Bytes directly after the header in raw files of Canon and Phase One."""
 _BIG = 43
 _UNREADABLE = (struct.error, EOFError, IndexError, KeyError, OSError, SyntaxError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
 class TiffPages:
-    """The directories of a TIFF: its pages and what these name as parts of them."""
+    """Directories of a TIFF: its pages and the parts that these refer to."""
 
-    largest: int | None  # where the directory of the largest picture begins; none where nothing can be read
+    largest: int | None  # offset of the directory of the largest image; none if nothing is readable
     is_raw: bool
 
 
 def read_pages(stream: IO[bytes], most: int) -> TiffPages:
-    """Read at most so many directories of a file, as far as they can be read; the first of the largest ones counts."""
+    """Read up to ``most`` directories of a file, as far as possible. Of equally large images the first one counts."""
     largest, pixels, is_raw = None, 0, False
     header = stream.read(16)
     stream.seek(0)
@@ -43,16 +43,16 @@ def read_pages(stream: IO[bytes], most: int) -> TiffPages:
         )
     except _UNREADABLE:
         return TiffPages(None, is_raw=False)
-    waiting, known = [directory.next], set[int]()
-    while waiting and len(known) < most:
-        place = waiting.pop(0)
-        if not place or place in known:
+    queue, visited = [directory.next], set[int]()
+    while queue and len(visited) < most:
+        place = queue.pop(0)
+        if not place or place in visited:
             continue
-        known.add(place)
+        visited.add(place)
         try:
             stream.seek(place)
             directory.load(stream)
-            waiting += [directory.next, *_numbers(directory, _SUB_DIRECTORIES)]
+            queue += [directory.next, *_numbers(directory, _SUB_DIRECTORIES)]
             (width, height, kind, photometric) = (
                 next(iter(_numbers(directory, tag)), 0) for tag in (_WIDTH, _HEIGHT, _SUBFILE_TYPE, _PHOTOMETRIC)
             )
@@ -66,7 +66,7 @@ def read_pages(stream: IO[bytes], most: int) -> TiffPages:
 
 
 def turn_to(picture: Untyped, place: int) -> None:
-    """Turn an opened TIFF to the picture whose directory begins there."""
+    """Switch an opened TIFF to the image whose directory is at this offset."""
     places: list[int] = picture._frame_pos  # noqa: SLF001 - as Pillow's own ``get_child_images`` does
     if place not in places[: picture.n_frames]:
         places.append(place)

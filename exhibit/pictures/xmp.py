@@ -1,7 +1,7 @@
-"""XMP packets (ISO 16684-1), read with defusedxml. Damage costs the property it is in, not the packet.
+"""XMP packets (ISO 16684-1), parsed with defusedxml. Damage affects only the property that contains it.
 
 A packet needs neither an ``x:xmpmeta`` element nor an ``xpacket`` wrapper. Bytes that are not UTF-8 become U+FFFD,
-which marks the one property as damaged. Where the XML is not well-formed, the property with the fault is left out.
+which marks that property as damaged. If the XML is not well-formed, the property with the error is left out.
 """
 
 import html
@@ -33,14 +33,14 @@ SPACES = {
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "TC260": "http://www.tc260.org.cn/ns/AIGC/1.0/",
 }
-"""Prefixes that a packet may use without declaring them: some programs lose the declarations."""
+"""Prefixes that a packet may use without declarations, which some programs lose."""
 RDF, DESCRIPTION, _ALT, _LI, _VALUE, _RESOURCE = (
     f"{{{SPACES['rdf']}}}{name}" for name in ("RDF", "Description", "Alt", "li", "value", "resource")
 )
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _MAX_FAULTS = 20
 _MAX_DEPTH = 64
-_MAX_ENTRIES = 20  # of a list
+_MAX_ENTRIES = 20  # maximum entries of a list
 _SPACE_DECLARATIONS = " ".join(f"xmlns:{prefix}='{address}'" for prefix, address in SPACES.items())
 _HEAD, _TAIL = f"<exhibit {_SPACE_DECLARATIONS}>".encode(), b"</exhibit>"
 _FIRST = re.compile(r"<(?:\w+:)?(?:xmpmeta|xapmeta|RDF)\b")
@@ -54,19 +54,19 @@ _DECLARED = re.compile(
 _WIDE = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 _BOMS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 DAMAGED = "\N{REPLACEMENT CHARACTER}"
-"""Stands for each byte or character that could not be read."""
+"""Replaces each byte or character that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What could be read of a packet."""
+    """The readable part of a packet."""
 
-    root: Element | None  # x:xmpmeta or rdf:RDF; None where there is neither
-    is_damaged: bool  # whether anything had to be replaced or left out
+    root: Element | None  # x:xmpmeta or rdf:RDF; None if there is neither
+    is_damaged: bool  # whether anything was replaced or left out
 
 
 def parse_packet(data: bytes) -> Packet:
-    """Parse an XMP packet; what is not well-formed is left out."""
+    """Parse an XMP packet. Parts that are not well-formed are left out."""
     if len(data) > MAX_XMP:
         return Packet(None, is_damaged=True)
     text = _unicode(data)
@@ -94,7 +94,7 @@ def parse_packet(data: bytes) -> Packet:
 
 
 def properties(root: Element) -> Iterator[tuple[str, Element | str]]:
-    """Yield the properties of a packet by local name: elements, and the values of those written as attributes."""
+    """Yield the properties of a packet by local name: elements, and the values of properties written as attributes."""
     for rdf in root.iter(RDF):
         for description in rdf.findall(DESCRIPTION):
             for name, value in description.attrib.items():
@@ -104,7 +104,7 @@ def properties(root: Element) -> Iterator[tuple[str, Element | str]]:
 
 
 def texts(value: Element | str) -> list[str]:
-    """Read the texts of a property: of a list all entries, of alternatives the default or the first."""
+    """Return the texts of a property: all entries of a list; of alternatives, the default or the first."""
     if isinstance(value, str):
         return [value]
     for container in value:
@@ -122,13 +122,13 @@ def texts(value: Element | str) -> list[str]:
 
 
 class _Building(TreeBuilder):
-    """Builds a tree, and knows where the elements that are open begin."""
+    """Tree builder that records where the open elements begin."""
 
     parser: Any
 
     def __init__(self) -> None:
         super().__init__()
-        self.open: list[tuple[str, int]] = []  # name, place in the packet's bytes
+        self.open: list[tuple[str, int]] = []  # name, offset in the packet
 
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         self.open.append((tag, self.parser.CurrentByteIndex - len(_HEAD)))
@@ -142,12 +142,12 @@ class _Building(TreeBuilder):
 
 
 def _without_fault(body: bytes, fault: int, opened: Sequence[tuple[str, int]]) -> bytes:
-    """Leave out the property that holds a fault, or the one tag where it is outside of properties."""
+    """Remove the property that contains an error, or the single tag if it is outside of properties."""
     tags = [tag for tag, _place in opened]
     nodes = [number for number, pair in enumerate(pairwise(tags)) if pair == (RDF, DESCRIPTION)]
     inner = opened[nodes[0] + 2 :] if nodes else ()
     place = inner[0][1] if inner else body.find(b"<", body.rfind(b">", 0, max(fault, 0)) + 1)
-    if fault >= len(body) and not inner:  # elements are left open
+    if fault >= len(body) and not inner:  # elements are not closed
         name = _MARKUP.match(body, opened[-1][1]) if len(opened) > 1 else None
         return body + b"</%s>" % name[1] if name else b""
     name = _MARKUP.match(body, place)
@@ -158,17 +158,17 @@ def _without_fault(body: bytes, fault: int, opened: Sequence[tuple[str, int]]) -
     if end < 0 or start in body[fault:end]:
         end = body.find(b">", max(fault, place))
     end = len(body) if end < 0 else body.index(b">", end) + 1
-    kept = start + b">" if not inner and _NAME.fullmatch(name[1]) else b""
-    return body[:place] + kept + body[end:]
+    start_tag = start + b">" if not inner and _NAME.fullmatch(name[1]) else b""
+    return body[:place] + start_tag + body[end:]
 
 
 def _unicode(data: bytes) -> str:
-    """Decode a packet, which is Unicode; what is not becomes U+FFFD."""
+    """Decode a packet, which is Unicode. Invalid bytes become U+FFFD."""
     encoding = next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "")
     encoding = encoding or next((encoding for mark, encoding in _WIDE if data.lstrip(b"\r\n\t ").startswith(mark)), "")
-    declared = _DECLARED.match(data)
-    if not encoding and declared is not None:
-        encoding = declared[1].decode()
+    declaration = _DECLARED.match(data)
+    if not encoding and declaration is not None:
+        encoding = declaration[1].decode()
     try:
         return data.decode(encoding or "utf-8", "replace")
     except LookupError:
@@ -176,14 +176,14 @@ def _unicode(data: bytes) -> str:
 
 
 def _reference(found: re.Match[str]) -> str:
-    """Write a reference as XML knows it: ``&`` as it is meant, HTML's names as their characters.
+    """Rewrite a reference for XML: a bare ``&`` is escaped, and HTML's named references become characters.
 
-    A name that HTML doesn't know stands for something that is not read: it damages the property.
+    A name unknown to HTML stands for unreadable content and damages the property.
     """
     decimal, hexadecimal, name = found.groups()
     if name is not None:
-        meant = html.unescape(found[0])
-        return DAMAGED + found[0].removeprefix("&") if meant == found[0] else meant
+        character = html.unescape(found[0])
+        return DAMAGED + found[0].removeprefix("&") if character == found[0] else character
     if found[0] == "&":
         return "&amp;"
     if decimal is None and hexadecimal is None:

@@ -1,4 +1,4 @@
-"""The reference, made from the code: ``make reference`` writes its pages into a folder of docs that git ignores."""
+"""Reference documentation generated from the code by ``make reference``, into a folder of docs that git ignores."""
 
 from pathlib import Path
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # settings make their secrets on first use
+os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # settings create their secrets on first use
 django.setup()
 
 from tools.reference import FOLDER, api, bundle_fields, commands, settings  # noqa: E402 - Django has to be set up first

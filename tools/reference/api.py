@@ -1,4 +1,4 @@
-"""The page of all operations of the HTTP API, and of what they take and answer with: from the OpenAPI document."""
+"""Reference page of all operations of the HTTP API, with their parameters and responses, from the OpenAPI document."""
 
 from desk.api.api import api
 from desk.api.common.reference import Fields, read
@@ -18,7 +18,7 @@ travels](#what-travels).
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the text of the page."""
     _about, operations, things = read(api)
     parts, last = [INTRODUCTION], ""
     for one in operations:

@@ -1,6 +1,7 @@
-"""The page of a bundle's fields: every field of every format of a bundle, from the code that reads it.
+"""Reference page of a bundle's fields: all fields of all formats, from the code that reads them.
 
-Words are those of docstrings and of comments beside fields; a field without any gets ``?``, which the tests refuse.
+Descriptions come from docstrings and from comments beside fields. A field without one gets ``?``, which fails the
+tests.
 """
 
 import dataclasses
@@ -57,32 +58,32 @@ WHOLE: dict[str, tuple[str, type]] = {
 
 
 def kinds_below(kind: type) -> dict[str, type]:
-    """A dataclass and all within it, by name."""
-    found: dict[str, type] = {}
+    """Return a dataclass and all dataclasses nested in it, by name."""
+    kinds: dict[str, type] = {}
 
     def look(one: Any) -> None:  # noqa: ANN401 - annotations are of any kind
-        if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__name__ not in found:
-            found[one.__name__] = one
+        if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__name__ not in kinds:
+            kinds[one.__name__] = one
             for hint in typing.get_type_hints(one).values():
                 look(hint)
         for argument in typing.get_args(one):
             look(argument)
 
     look(kind)
-    return found
+    return kinds
 
 
 def described(kind: type) -> dict[str, str]:
-    """What the docstring, or a comment beside it, says of each field."""
+    """Return the description of each field, from the docstring or a comment beside it."""
     text = inspect.getdoc(kind) or ""
     _, _, attributes = text.partition("Attributes:\n")
-    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
+    fields = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
     beside = re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(kind), re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", words) for name, words in found} | {name: f"{words}." for name, words in beside}
+    return {name: re.sub(r"\s+", " ", words) for name, words in fields} | {name: f"{words}." for name, words in beside}
 
 
 def shape(schema: dict[str, Any]) -> str:
-    """A field's kind in words."""
+    """Describe the type of a field."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2].lstrip("_")
     if "anyOf" in schema:
@@ -99,16 +100,16 @@ def shape(schema: dict[str, Any]) -> str:
 
 
 def page() -> str:
-    """The page's text."""
-    lines, told = [INTRODUCTION], set[str]()
+    """Return the text of the page."""
+    lines, described_kinds = [INTRODUCTION], set[str]()
     for name, (path, kind) in WHOLE.items():
         schema = schemas()[name]
         lines.append(f"\n## {path}\n\nSchema: `evidence/schemas/{name}.json`; {kind.__name__}\n")
         kinds = kinds_below(kind)
         for inside in [kind.__name__, *sorted(set(schema["$defs"]) - {kind.__name__})]:
-            if inside in told or inside not in kinds:
+            if inside in described_kinds or inside not in kinds:
                 continue
-            told.add(inside)
+            described_kinds.add(inside)
             whole, words = schema["$defs"][inside], described(kinds[inside])
             summary = re.sub(r"\s+", " ", (inspect.getdoc(kinds[inside]) or "").partition("\n\n")[0])
             lines.append(f"### {inside.lstrip('_')}\n\n{summary}\n\n| field | kind | what |\n|---|---|---|")

@@ -1,4 +1,4 @@
-"""The page of all commands: from their help, options and examples."""
+"""Reference page of all commands: from their help, options and examples."""
 
 from collections.abc import Iterator
 
@@ -16,20 +16,20 @@ all of them, how they end, and which keys their JSON has.
 
 
 def all_commands() -> Iterator[tuple[str, str, click.Command]]:
-    """Every command: its section, its whole name and itself."""
+    """Yield section, full name and object of every command."""
     for section, names in SECTIONS.items():
         for name in names:
             command: click.Command = exhibit
             for word in name.split():
                 assert isinstance(command, click.Group)
-                found = command.get_command(click.Context(command), word)
-                assert found is not None, name
-                command = found
+                subcommand = command.get_command(click.Context(command), word)
+                assert subcommand is not None, name
+                command = subcommand
             yield section, name, command
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the text of the page."""
     parts, last = [INTRODUCTION], ""
     for section, name, command in all_commands():
         if section != last:
@@ -54,7 +54,7 @@ def _of(command: click.Command, kind: type[click.Parameter]) -> Iterator[click.P
 
 
 def _paragraphs(text: str | None) -> str:
-    """The paragraphs of a help, each in one line."""
+    """Return the paragraphs of a help text, each on one line."""
     return "\n\n".join(" ".join(one.split()) for one in (text or "").replace("\b\n", "").split("\n\n")).strip()
 
 
@@ -62,8 +62,8 @@ def _option(one: click.Parameter) -> str:
     assert isinstance(one, click.Option)
     is_choice = isinstance(one.type, click.Choice)
     value = "" if one.is_flag or is_choice else f" {one.make_metavar(click.Context(click.Command('')))}"
-    shown = one.default if isinstance(one.default, list | tuple) else [one.default]
-    default = ", ".join(str(each) for each in shown if isinstance(each, str | int) and not one.is_flag and each != "")
+    values = one.default if isinstance(one.default, list | tuple) else [one.default]
+    default = ", ".join(str(each) for each in values if isinstance(each, str | int) and not one.is_flag and each != "")
     notes = [*(["needed"] if one.required else []), *([f"{default} by default"] if default else [])]
     notes += ["any number of times"] if one.multiple and "several times" not in (one.help or "") else []
     choices = f" One of `{'`, `'.join(one.type.choices)}`." if isinstance(one.type, click.Choice) else ""

@@ -1,6 +1,6 @@
-"""The page of all settings: from the declarations in ``exhibit/config`` and of each kind of witness.
+"""Reference page of all settings: from the declarations in ``exhibit/config`` and of each kind of timestamp service.
 
-Their docstrings say what each is for.
+Their docstrings have the descriptions.
 """
 
 import inspect
@@ -46,7 +46,7 @@ GIB = 1024**3
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the text of the page."""
     words = described(Config)
     text = (
         INTRODUCTION
@@ -79,7 +79,7 @@ def _table(cls: type[AnchorConfig], without: set[str]) -> str:
 
 
 def _default(one: "Field[Any]") -> str:
-    """As it is written in the file, or that there is none."""
+    """Return the default as written in the file, or a note that there is none."""
     if one.default is MISSING:
         return "needed"
     if one.default in (None, "", b"", ()):
