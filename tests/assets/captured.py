@@ -1,6 +1,7 @@
-"""A web archive on loopback that speaks both documented forms: Wayback's CDX server and replay, and Common Crawl's.
+"""A web archive on loopback with both documented interfaces: Wayback's CDX server and replay, and Common Crawl's.
 
-Indexes answer as https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server and pywb's manual say.
+The responses of the indexes follow https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server and the
+manual of pywb.
 """
 
 import base64
@@ -21,14 +22,14 @@ FILE = "crawl-data/{index}/segments/1/warc/{index}-00000.warc.gz"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A capture that the archive has."""
+    """A capture in the archive."""
 
     url: str
     stamp: str  # 14 digits
     body: bytes
     media_type: str = "image/jpeg"
     status: str = "200"
-    digest: str = ""  # what its index says; that of its bytes when empty
+    digest: str = ""  # digest in the index; the one of the body when empty
 
     @property
     def stated(self) -> str:
@@ -36,18 +37,18 @@ class Kept:
 
     @property
     def key(self) -> str:
-        """Its sort-friendly address."""
+        """Return the sort-friendly URL (SURT) of the capture."""
         read = urlsplit(self.url)
         return f"{','.join(reversed((read.hostname or '').split('.')))}){read.path}"
 
 
 def digest(body: bytes) -> str:
-    """SHA-1 as CDX has it."""
+    """Return the SHA-1 digest as CDX writes it."""
     return base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
 
 
 def _fields(one: Kept) -> dict[str, str]:
-    """A capture as the Wayback Machine's index lists it."""
+    """Return the fields of a capture as the Wayback Machine's index lists them."""
     return {
         "urlkey": one.key, "timestamp": one.stamp, "original": one.url, "mimetype": one.media_type,
         "statuscode": one.status, "digest": one.stated, "length": "512",
@@ -56,7 +57,7 @@ def _fields(one: Kept) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Archived:
-    """What a site serves as an archive; ``answer`` may say something else to a request first."""
+    """The responses of a site that acts as an archive; ``answer`` may return another response to a request first."""
 
     kept: list[Kept] = field(default_factory=list)
     answer: Callable[[Seen], Answer | None] = lambda _: None
@@ -65,7 +66,7 @@ class Archived:
     _files: dict[str, bytes] = field(default_factory=dict)
 
     def serve(self, site: Site) -> None:
-        """Let a site be this archive."""
+        """Make a site respond as this archive."""
         site.fallback = lambda seen: self.answer(seen) or self._answered(seen)
 
     def _answered(self, seen: Seen) -> Answer:
@@ -162,7 +163,7 @@ class Archived:
 
 
 def record(one: Kept) -> bytes:
-    """A capture as a member of gzip in a WARC file (ISO 28500:2017), always the same bytes."""
+    """Return a capture as a gzip member of a WARC file (ISO 28500:2017); the bytes are always the same."""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {one.media_type}\r\nContent-Length: {len(one.body)}\r\n\r\n"
     block = head.encode() + one.body
     fields = {
@@ -180,5 +181,5 @@ def record(one: Kept) -> bytes:
 
 
 def asked(site: Site, path: str) -> Sequence[Seen]:
-    """The requests of a site's index or files, in order."""
+    """Return the requests of a site's index or files, in order."""
     return [one for one in site.seen if one.path.startswith(path)]

@@ -1,4 +1,4 @@
-"""Documents that make a reader work or remember far too much: name → (what it is sent as, bytes)."""
+"""Documents that exhaust the processor time or memory of a reader: name → (media type, bytes)."""
 
 # ruff: noqa: E501 - one line a document
 
@@ -19,7 +19,7 @@ def _entities(levels: int, times: int) -> str:
 
 
 def _sheet(**parts: str) -> bytes:
-    """A workbook some of whose parts are others: of zeros when the text is ``bomb``."""
+    """Return a workbook with some parts replaced; a part with the text ``bomb`` becomes zeros."""
     plain, out = io.BytesIO(), io.BytesIO()
     book = Workbook()
     book.active.append(["file", "title"])  # type: ignore[union-attr] # a new workbook has a sheet

@@ -1,4 +1,4 @@
-"""The schema of a test database, made by the migrations once for a state of the code and by ``pg_restore`` then."""
+"""The schema of a test database: created by the migrations once for each state of the code, then by ``pg_restore``."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ KEPT = CHECKOUT / "var" / "tests"
 
 
 def make_schema(config: Config, migrate: Callable[[], object]) -> None:
-    """Bring an empty database up to date; the processes of a parallel run wait for the first of them to migrate."""
+    """Migrate an empty database. Processes of a parallel run wait for the first of them to migrate."""
     KEPT.mkdir(parents=True, exist_ok=True)
     lock = FileLock(KEPT / "schema.lock")
     assert lock.take(within=240)
@@ -39,13 +39,13 @@ def make_schema(config: Config, migrate: Callable[[], object]) -> None:
 
 
 def take_schema(config: Config) -> None:
-    """Give an empty database the schema, where it has been made before."""
+    """Restore the schema into an empty database, if it has been stored before."""
     if _kept().exists():
         _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(_kept()))
 
 
 def _kept() -> Path:
-    """Where it lies, under a name that follows from what it does: the migrations of all apps, and Django."""
+    """Return the path of the stored schema, named after a hash of all apps' migrations and Django's version."""
     made = sha256(version("django").encode())
     for app in apps.get_app_configs():
         for path in sorted(Path(app.path).glob("migrations/*.py")):
