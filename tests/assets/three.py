@@ -1,4 +1,4 @@
-"""Three installations with sites of their own, each a partner of the others; one has a fourth witness that is dead."""
+"""Three installations with their own sites, each a partner of the others; one has a fourth, unreachable witness."""
 
 import json
 import shutil
@@ -20,12 +20,12 @@ from tests.assets.processes import free_port
 
 NAMES = ("a", "b", "c")
 ALONE = ["unshare", "--map-root-user", "--net"]
-"""Runs a command in a network of its own, in which nothing is there, not even itself."""
+"""Command that runs another one in its own network namespace, without even a loopback."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """One of them: its command line, the address of its site, and its card."""
+    """An installation: its command line, its site's URL and its partner card."""
 
     run: CommandLine
     url: str
@@ -36,7 +36,7 @@ class Installation:
 
 @contextmanager
 def three(folder: Path) -> Iterator[dict[str, Installation]]:
-    """All of them run; a's log has both others as witnesses, and d, at whose address nothing answers."""
+    """Run all three. The log of a has both others as witnesses, and d, at whose URL no server runs."""
     made, cards = {}, {}
     for name in NAMES:
         port = free_port()
@@ -57,7 +57,7 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
     )
     (folder / "a" / "exhibit.toml").write_text("\n".join(tables))
     with ExitStack() as stack:
-        for name, one in reversed(list(made.items())):  # a last: its witnesses are there when it asks them
+        for name, one in reversed(list(made.items())):  # a last, so that its witnesses run before it queries them
             for other in NAMES:
                 if other != name:
                     add_partner(one.run, other, cards[other])
@@ -73,13 +73,13 @@ def add_partner(line: CommandLine, name: str, card: Mapping[str, str]) -> None:
 
 
 def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
-    """What ``exhibit verify`` says of a bundle."""
+    """Return the report of ``exhibit verify`` on a bundle."""
     told: dict[str, Any] = one.run.run("verify", *files, "--trust", trust, "--json", code=None).answer["bundles"][0]
     return told
 
 
 def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
-    """The same, in a process without a network where the system permits that, and without the installation's data."""
+    """Return the same report from a process without the installation's data, and without network access if possible."""
     permits = (
         shutil.which("unshare") and not subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode
     )
@@ -101,6 +101,6 @@ def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str
 
 
 def has_cosigners(bundle: dict[str, Any]) -> bool:
-    """Whether both witnesses that live have cosigned a head over the seal."""
+    """Return True if both running witnesses have cosigned a checkpoint over the seal."""
     said = "2 of 3 pinned witnesses have cosigned a head over the seal: b, c."
     return any(check["sentence"] == said and check["state"] == "passed" for check in bundle["checks"])

@@ -1,4 +1,4 @@
-"""A case of which no field of the facts is empty: everything that facts can state is in it, and is so."""
+"""A case in which every field of the facts has a value, and every value is true."""
 
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -76,7 +76,7 @@ CERTIFICATE = f"valid sha256:{'5e' * 32}"
 
 
 def whole_case(scene: Scene) -> Scene:
-    """The scene's case with a value in every field, sealed and logged anew; without receipts."""
+    """Return the scene's case with a value in every field, sealed and logged again, without receipts."""
     found = labelled(found_bytes(1))
     facts = replace(_with_work(scene), sightings=(_sighting(scene, found),))
     facts = _with_match(scene, facts, found)
@@ -99,7 +99,7 @@ def whole_case(scene: Scene) -> Scene:
 
 
 def labelled(jpeg: bytes) -> bytes:
-    """The picture with a label of generated content and a signed manifest; its pixels stay as they are."""
+    """Return the image with a label of generated content and a signed manifest; its pixels do not change."""
     packet = b"http://ns.adobe.com/xap/1.0/\0" + LABELLED
     segment = b"\xff\xe1" + (len(packet) + 2).to_bytes(2, "big") + packet
     return with_manifest(jpeg[:2] + segment + jpeg[2:])
@@ -152,7 +152,7 @@ def _sighting(scene: Scene, found: bytes) -> SightingFacts:
 
 
 def answers_of(seen: SightingFacts, found: bytes) -> ArchiveAnswers:
-    """What an archive answered about a sighting: a capture of the picture, and none of the page."""
+    """Return an archive's answers about a sighting: a capture of the image, and none of the page."""
     asked = f"{ARCHIVE}/cdx/search/cdx?url="
     line = f"20190303101500 {seen.image_url} image/jpeg 200 {sha1_of(found)}"
     return ArchiveAnswers(
