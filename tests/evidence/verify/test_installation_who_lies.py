@@ -1,6 +1,6 @@
-"""An installation that lies of times, log, figures, network and witnesses: it fails, or a line says whose word it is.
+"""Test that an installation's lies about times, log, measurements, network and timestamps fail, or are attributed.
 
-Whoever lies holds the owner's key, the log's key and the authority, and writes everything anew so that it fits.
+The liar holds the owner's key, the log's key and the authority, and rewrites everything consistently.
 """
 
 import json
@@ -84,12 +84,12 @@ pytestmark = pytest.mark.timeout(300)
 YEAR, HOST, PEER = 365 * 24, "copies.example", "203.0.113.9"
 MALLORY = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 Expected = dict[str, str]
-"""Checks with their states; of ``line:NAME`` and ``sentence`` words that stand there."""
+"""Checks with their states; for ``line:NAME`` and ``sentence``, words in them."""
 CALIBRATION_FILE, WEIGHING_FILE = "data/calibrations/01.json", "data/weighings/01.json"
 
 
 def lies(*every: Invention | Lie) -> Lie:
-    """One lie after the other."""
+    """Apply one lie after the other."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         for one in every:
@@ -101,7 +101,7 @@ def lies(*every: Invention | Lie) -> Lie:
 
 
 def first_seen(time: str | None, **record: object) -> Invention:
-    """Record and facts name this time of the first sight, and the record this besides."""
+    """Set the time of the first sighting in record and facts, and these fields of the record."""
     said = [part for name, value in record.items() for part in (name, value)]
     known = [S + name for name in record if name != "seen"]
     shown = [part for name, value in zip(known, record.values(), strict=True) for part in (name, value)]
@@ -115,7 +115,7 @@ def of_long_ago(**record: object) -> Invention:
 
 
 def decided_first(facts: Facts, files: Files, scene: Scene) -> None:
-    """The copy was seen and the case decided three hours ago; the work was registered just now."""
+    """Date the sighting and the decision three hours ago, although the work was registered just now."""
     earlier = moved(-3)(facts["written_at"])
     recorded("seen", earlier, facts=(S + "first_seen", earlier)).facts(facts, files, scene)  # type: ignore[misc]
     relogged("sightings.0.slice.log", time=earlier).facts(facts, files, scene)  # type: ignore[misc]
