@@ -15,12 +15,12 @@ OURS = ["exhibit", "crawler", "evidence", "workers", "desk"]
 
 
 def main(target: str, seconds: float) -> None:
-    """Run it; never returns."""
+    """Run the target. Never returns."""
     django.setup()
     with atheris.instrument_imports(include=OURS):
         from tests.fuzz.targets import fuzz_one, seeds
 
-        fuzz_one(target, b"")  # what is imported late is to be led by, too
+        fuzz_one(target, b"")  # imports it completely, for the coverage
     corpus = OUT / "corpus" / target
     corpus.mkdir(parents=True, exist_ok=True)
     for seed in seeds(target):
