@@ -1,4 +1,4 @@
-"""An old backup is put back after further heads were signed and seen: no second history is signed under one name."""
+"""Test that after restoring an old backup, no second history of the log is signed under one name."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ from workers.servers.postgres import postgres_programs
 
 
 class Installation:
-    """An installation in a folder of its own, whose servers run only while something is done with it."""
+    """An installation in its own folder, whose servers run only while they are used."""
 
     def __init__(self, cli: CommandLine) -> None:
         self.data, self.cli = cli.data, cli
@@ -49,7 +49,7 @@ class Installation:
             yield
 
     def log(self, count: int) -> tuple[str, str]:
-        """Put entries into the log and sign its head; returns the signed note, or why there is none."""
+        """Append entries to the log and sign a checkpoint; returns the signed note, or why there is none."""
         config = load_config({"EXHIBIT_DATA": str(self.data)})
         with connected_to(config):
             migrate()
@@ -122,7 +122,7 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
 
 
 def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
-    """The entry that records the break is proven, and the new name continues what both share."""
+    """Verify that the entry that records the break is proven, and that the new name continues the shared history."""
     from evidence.log import merkle
     from evidence.log.notes import parse_note
     from exhibit.clock import parse_rfc3339
@@ -182,7 +182,7 @@ def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_
 
 
 def _check_refusals() -> None:
-    """Every table of the log, every way to change it, with triggers and all."""
+    """Verify that the triggers of every table of the log refuse every change."""
     columns = {"logentry": "type", "lognode": "hash", "logsubmission": "type", "logcheckpoint": "note"}
     for table, column in {**columns, "logorigin": "name"}.items():
         for act in ("TRUNCATE registry_{} CASCADE", "DELETE FROM registry_{}", "UPDATE registry_{} SET {} = {}"):
