@@ -1,4 +1,4 @@
-"""People, their roles, and what lets them in."""
+"""Test users, their roles, and their credentials."""
 
 import pytest
 from django.db import IntegrityError, transaction

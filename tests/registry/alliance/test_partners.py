@@ -1,4 +1,4 @@
-"""Terms of agreements about blind search."""
+"""Test the terms of agreements about blind search."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Accounts of contributors: what they tell, and that nobody changes them."""
+"""Test that contributors' records are complete and cannot be changed."""
 
 import json
 from typing import Any

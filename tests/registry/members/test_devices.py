@@ -1,4 +1,4 @@
-"""What a mail's link says and a browser keeps, and what ends both."""
+"""Test the signed link of a mail and the browser's cookie, and what ends both."""
 
 import time
 from collections.abc import Callable

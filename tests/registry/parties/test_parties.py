@@ -1,4 +1,4 @@
-"""What stands of parties, counted in few queries."""
+"""Test the statistics of parties, counted in few queries."""
 
 import pytest
 from django.db import connection
