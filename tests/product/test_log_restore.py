@@ -89,7 +89,7 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         installation.log(5)
         installation.dump(dump)
         note, _ = installation.log(4)
-        seen.write_text(note, "utf-8")  # as an outside witness has it
+        seen.write_text(note, "utf-8")  # as an outside witness keeps it
         installation.restore(dump)
 
         assert "shorter than the 9 entries" in installation.log(2)[1]
@@ -117,7 +117,7 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         assert verify_note(later, new.vkey).origin == "example.org/second"
         _check_proofs(cli, entry)
 
-        installation.restore(dump)  # once more, and the new name is lost with it
+        installation.restore(dump)  # once more, which loses the new name as well
         assert "which this log doesn't know" in installation.log(20)[1]
 
 
@@ -191,7 +191,7 @@ def _check_refusals() -> None:
 
 
 def _private_keys(services: Services) -> list[bytes]:
-    """The private halves of an owner's keys that are made now, and the master key."""
+    """Return the private keys of a new owner, and the master key."""
     studio = Owner.objects.create(slug="studio", name="Studio")
     key, master = sealing_key(services, studio), master_key(services.config)
     scalar = document_key(services, studio).private.private_numbers().private_value.to_bytes(32, "big")
@@ -236,7 +236,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
         subprocess.run(["cp", "--recursive", "--preserve=mode", secrets, data / "secrets"], check=True)
 
     begin_anew()
-    with installation.up():  # workers before the rows
+    with installation.up():  # workers before the rows are restored
         take_schema(load_config({"EXHIBIT_DATA": str(data)}))
         assert "is missing. 0 entries" in installation.log(3)[1]
         assert "is missing" in installation.cli.api("GET", "/operator/log")["stopped"]
