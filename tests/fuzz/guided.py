@@ -1,6 +1,7 @@
-"""``python -m tests.fuzz.guided TARGET SECONDS``: the target, led by which lines its inputs reach (atheris, libFuzzer).
+"""``python -m tests.fuzz.guided TARGET SECONDS``: fuzz a target guided by its line coverage (atheris, libFuzzer).
 
-What was worth keeping stays in ``var/fuzz/corpus/``; the input that broke it lies in ``var/fuzz/``, and ends it with 1.
+Useful inputs are kept in ``var/fuzz/corpus/``. An input that breaks the target is written to ``var/fuzz/``, and the
+exit code is 1 then.
 """
 
 import sys

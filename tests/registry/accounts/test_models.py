@@ -1,4 +1,4 @@
-"""Test users, their roles, and their credentials."""
+"""Test users as rows: roles, languages, and invitations."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""Test when a bundle counts as timestamped, and that its event is recorded once."""
+"""Test when a bundle counts as timestamped, that the event is recorded once, and a service's usual response time."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Test that contributors' records are complete and cannot be changed."""
+"""Test signed accounts of contributors' work: their contents, and that invalid or changed ones are refused."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Test searches with stated fingerprints: few images, no look-alikes, and verification by a machine with the image."""
+"""Test stated fingerprints: they find few images and no look-alikes, and the found copies go to the image's owner."""
 
 from dataclasses import replace
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Test the signed link of a mail and the browser's cookie, and what ends both."""
+"""Test a mail's signed link and a browser's signed mark, and what ends both."""
 
 import time
 from collections.abc import Callable
