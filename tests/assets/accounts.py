@@ -46,8 +46,8 @@ def try_in(client: Client, email: str, password: str = PASSWORD) -> str:
 
 
 def link_of(mail: EmailMessage) -> str:
-    [found] = re.findall(r"https?://\S+", str(mail.body))
-    return str(found)
+    [link] = re.findall(r"https?://\S+", str(mail.body))
+    return str(link)
 
 
 def code_of(secret: str, later: int = 0) -> str:

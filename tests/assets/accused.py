@@ -13,9 +13,9 @@ TOLD = "We have a licence of your agency, number 77."
 
 def submit(browser: requests.Session, page: str, to: str = "", **fields: str | tuple[str, bytes]) -> str:
     """Open a page, submit its form, and return the page that follows. Fields with bytes are uploaded as files."""
-    shown = browser.get(page, timeout=30).text
-    token = _TOKEN.search(shown)
-    assert token is not None, shown
+    html = browser.get(page, timeout=30).text
+    token = _TOKEN.search(html)
+    assert token is not None, html
     texts = {name: value for name, value in fields.items() if isinstance(value, str)}
     files = {name: value for name, value in fields.items() if not isinstance(value, str)}
     sent = {"csrfmiddlewaretoken": token[1], **texts}
@@ -40,9 +40,9 @@ def letter_signed(member: requests.Session, owner: str, case: int) -> tuple[str,
     submit(member, f"{owner}/notices/new?case={case}", f"{owner}/notices/new", case=str(case), kind="offer.en")
     page = f"{owner}/notices/1/"
     submit(member, f"{page}edit", **SENDER)
-    shown = member.get(page, timeout=30).text
-    mark = re.search(r'name="read" value="(\w+)"', shown)
-    assert mark is not None, shown
+    html = member.get(page, timeout=30).text
+    mark = re.search(r'name="read" value="(\w+)"', html)
+    assert mark is not None, html
     fields = {"read": mark[1], "have-read": "1", "authorised": "1", "name": SENDER["sender_name"]}
     submit(member, page, f"{page}sign", **fields)
     submit(member, page, f"{page}send", how="hand")

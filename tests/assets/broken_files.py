@@ -18,32 +18,32 @@ def workbook() -> bytes:
     """Return a table of works as a spreadsheet program saves it."""
     from openpyxl import Workbook
 
-    book, made = Workbook(), io.BytesIO()
+    book, out = Workbook(), io.BytesIO()
     assert book.active is not None
     book.active.append(["file", "title"])
     book.active.append(["a.jpg", "Harbour"])
-    book.save(made)
-    return made.getvalue()
+    book.save(out)
+    return out.getvalue()
 
 
 def with_part(data: bytes, name: str, text: str) -> bytes:
     """Return the workbook with the text of one of its parts replaced."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for one in old.namelist():
             new.writestr(one, text if one == name else old.read(one))
-    return made.getvalue()
+    return out.getvalue()
 
 
 def with_field(data: bytes, offset: int, value: int) -> bytes:
     """Return a ZIP with one field set to a value in each local header and in each entry of its directory."""
-    made = bytearray(data)
+    changed = bytearray(data)
     for mark, shift in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
-        place = made.find(mark)
+        place = changed.find(mark)
         while place >= 0:
-            struct.pack_into("<H", made, place + offset + shift, value)
-            place = made.find(mark, place + 4)
-    return bytes(made)
+            struct.pack_into("<H", changed, place + offset + shift, value)
+            place = changed.find(mark, place + 4)
+    return bytes(changed)
 
 
 def broken_files() -> dict[str, bytes]:

@@ -36,15 +36,15 @@ def roles(captured: Captured) -> set[str]:
 
 
 def record(captured: Captured) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file(captured, "network"))
-    return found
+    network: dict[str, Any] = json.loads(file(captured, "network"))
+    return network
 
 
 def refused(captured: Captured) -> set[tuple[str, str]]:
     """Return the kind and reason of each resource that failed or was not loaded."""
-    found = record(captured)
-    failed = {(one["kind"], one["failure"]) for one in found["resources"] if one["failure"]}
-    return failed | {(one["kind"], one["reason"]) for one in found["not_loaded"]}
+    network = record(captured)
+    failed = {(one["kind"], one["failure"]) for one in network["resources"] if one["failure"]}
+    return failed | {(one["kind"], one["reason"]) for one in network["not_loaded"]}
 
 
 EVERYTHING = {

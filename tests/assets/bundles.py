@@ -244,8 +244,8 @@ def captured_page(seen: datetime, image: bytes, host: str = "copies.example", st
         exchanges.append(Exchange(seen, url, "203.0.113.9", request, response))
         visits.append(Visit(url, (Step(url, status, headers, seen, seen, connection, len(body)),), body))
     moment = rfc3339(seen)
-    told = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
-    network = describe(visits, "Asked for by a test.", {**told, "page_names_image": True})
+    capture = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
+    network = describe(visits, "Asked for by a test.", {**capture, "page_names_image": True})
     data = (write_warc(exchanges, {"software": "tests"}), network, PAGE, image)
     return dict(zip(CAPTURED, data, strict=True))
 
@@ -271,9 +271,9 @@ def _attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
     pair = Pair.of(found_bytes(seed), registered_bytes(seed), match.verification)
     files = {path: draw(view, pair) for view, path in DRAWN.items() if match.drawings}
     files |= captured_page(sighting.captures[0].started, found_bytes(seed))
-    shown = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}
-    shown |= {document.file: CONTRACT for document in facts.work.attachments}
-    return {**files, "data/exhibit.pdf": render_exhibit_sheet(facts, shown, facts.language)}
+    by_path = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}
+    by_path |= {document.file: CONTRACT for document in facts.work.attachments}
+    return {**files, "data/exhibit.pdf": render_exhibit_sheet(facts, by_path, facts.language)}
 
 
 def _content(blobs: FolderBlobStore, path: str, data: bytes) -> ContentFile:

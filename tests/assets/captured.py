@@ -71,15 +71,15 @@ class Archived:
 
     def _answered(self, seen: Seen) -> Answer:
         path = seen.path.partition("?")[0]
-        asked = parse_qs(seen.path.partition("?")[2])
+        parameters = parse_qs(seen.path.partition("?")[2])
         if path == "/cdx/search/cdx":
-            return self._wayback(asked)
+            return self._wayback(parameters)
         if match := re.fullmatch(r"/web/(\d{14})id_/(.*)", seen.path):
             return self._replay(match[1], match[2])
         if path == "/collinfo.json":
             return Answer(json.dumps([self._collection(one) for one in reversed(self.indexes)]).encode(), "text/json")
         if match := re.fullmatch(r"/(CC-MAIN-[\d-]+)-index", path):
-            return self._common_crawl(match[1], asked)
+            return self._common_crawl(match[1], parameters)
         if path.startswith("/crawl-data/"):
             return self._range(path[1:], seen.headers.get("range", ""))
         return Answer(b"not here", status=404)
@@ -125,20 +125,20 @@ class Archived:
     @staticmethod
     def _collection(name: str) -> dict[str, str]:
         year = name.split("-")[2]
-        told = {"id": name, "name": name, "cdx-api": f"/{name}-index"}
-        return told | {"from": f"{year}-01-01T00:00:00", "to": f"{year}-12-31T23:59:59"}
+        collection = {"id": name, "name": name, "cdx-api": f"/{name}-index"}
+        return collection | {"from": f"{year}-01-01T00:00:00", "to": f"{year}-12-31T23:59:59"}
 
     def _common_crawl(self, index: str, asked: dict[str, list[str]]) -> Answer:
         assert asked["filter"] == ["=status:200", "~mime:image/.*"], "as pywb writes filters"
-        found = self._matching(asked["url"][0].removeprefix("*."), asked, domain=True)
+        captures = self._matching(asked["url"][0].removeprefix("*."), asked, domain=True)
         year = index.split("-")[2]
-        found = [one for one in found if one.stamp.startswith(year) and one.status == "200"]
-        found = [one for one in found if one.media_type.startswith("image/")]
-        pages = -(-len(found) // self.size)
+        captures = [one for one in captures if one.stamp.startswith(year) and one.status == "200"]
+        captures = [one for one in captures if one.media_type.startswith("image/")]
+        pages = -(-len(captures) // self.size)
         if "showNumPages" in asked:
             return Answer(json.dumps({"pages": pages, "pageSize": 5, "blocks": pages}).encode(), "text/json")
         page = int(asked["page"][0])
-        some = found[page * self.size : (page + 1) * self.size]
+        some = captures[page * self.size : (page + 1) * self.size]
         if not some:
             return Answer(b'{"message": "No Captures found"}', "text/json", status=404)
         return Answer("".join(f"{json.dumps(self._line(index, one))}\n" for one in some).encode(), "text/x-ndjson")
@@ -158,8 +158,8 @@ class Archived:
         first, last = (int(one) for one in asked.removeprefix("bytes=").split("-"))
         data = self._files[file]
         some = data[first : last + 1]
-        told = f"bytes {first}-{first + len(some) - 1}/{len(data)}"
-        return Answer(some, "binary/octet-stream", status=206, headers=(("Content-Range", told),))
+        content_range = f"bytes {first}-{first + len(some) - 1}/{len(data)}"
+        return Answer(some, "binary/octet-stream", status=206, headers=(("Content-Range", content_range),))
 
 
 def record(one: Kept) -> bytes:
@@ -176,8 +176,8 @@ def record(one: Kept) -> bytes:
         "Content-Type": "application/http; msgtype=response",
         "Content-Length": str(len(block)),
     }
-    named = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return gzip.compress(f"WARC/1.0\r\n{named}\r\n".encode() + block + b"\r\n\r\n", mtime=0)
+    header = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return gzip.compress(f"WARC/1.0\r\n{header}\r\n".encode() + block + b"\r\n\r\n", mtime=0)
 
 
 def asked(site: Site, path: str) -> Sequence[Seen]:

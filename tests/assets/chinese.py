@@ -57,8 +57,8 @@ class _Reader(HTMLParser):
         self._open: list[tuple[str, bool]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        foreign = not (given.get("lang") or "zh").startswith("zh") or given.get("translate") == "no"
+        attributes = dict(attrs)
+        foreign = not (attributes.get("lang") or "zh").startswith("zh") or attributes.get("translate") == "no"
         if tag not in VOID:
             self._open.append((tag, foreign or tag in SILENT))
         if not foreign:

@@ -138,15 +138,15 @@ def seen_twice(scene: Scene, folder: Path) -> SeenTwice:
     log = new_log(folder / "partner", key=key)
     [sighting] = scene.facts.sightings
     [capture] = sighting.captures
-    said = statement(capture.started)
+    partner_statement = statement(capture.started)
     trust = replace(
         scene.trust,
         logs=tuple(replace(one, operator="Ann") for one in scene.trust.logs),
         partners=(TrustedLog(log.vkey(), development=True, label=LABEL, operator="Bea"),),
     )
     files = {path: scene.blobs.get(file.sha256) for file in scene.sealed.manifest.files for path in [file.path]}
-    made = SeenTwice(scene, log, key, said, files, trust, folder)
-    record = Cocapture(CHALLENGE, (made.answer(sealed_in(log, said)),))
+    made = SeenTwice(scene, log, key, partner_statement, files, trust, folder)
+    record = Cocapture(CHALLENGE, (made.answer(sealed_in(log, partner_statement)),))
     facts = replace(
         scene.facts,
         sightings=(replace(sighting, captures=(replace(capture, files=(*capture.files, PLACE)),)),),
@@ -251,12 +251,12 @@ def _own_key(seen: SeenTwice) -> Files:
 
 def _forked(seen: SeenTwice) -> Files:
     """Present two statements from two histories of two entries that the partner's key signed."""
-    told = []
+    answers = []
     for story in ("one", "other"):
         log = new_log(seen.folder / f"forked-{story}", ORIGIN, seen.key)
         logged(log, EntryType.SLICE, {"story": story})
-        told.append(seen.answer(sealed_in(log, seen.said)))
-    return seen.lie(*told)
+        answers.append(seen.answer(sealed_in(log, seen.said)))
+    return seen.lie(*answers)
 
 
 def _twice(seen: SeenTwice) -> Files:

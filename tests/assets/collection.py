@@ -32,5 +32,5 @@ def found_in(services: Services, data: bytes) -> set[str]:
     """Return the titles of the works that an image shows."""
     get_indexes(services).refresh(Collection.WORKS)
     compared = find_works(_measured(data), lambda: data, RegisteredWorks(services))
-    shown = [picture for picture, one in compared if one.decision is not Decision.NONE]
-    return set(Work.objects.filter(pictures__in=shown, removed_at=None).values_list("title", flat=True))
+    matches = [picture for picture, one in compared if one.decision is not Decision.NONE]
+    return set(Work.objects.filter(pictures__in=matches, removed_at=None).values_list("title", flat=True))

@@ -66,8 +66,8 @@ class Commands:
 
     def api(self, method: str, path: str, *words: object, code: int = 0, **fields: object) -> Any:  # noqa: ANN401 - any JSON
         """Call an API operation with fields, and return its response, or None for an empty one."""
-        given = [word for name, value in fields.items() for word in ("--field", f"{name}={value}")]
-        ran = self.run("api", method, path, *words, *given, code=code)
+        options = [word for name, value in fields.items() for word in ("--field", f"{name}={value}")]
+        ran = self.run("api", method, path, *words, *options, code=code)
         return ran.answer if ran.out else None
 
 

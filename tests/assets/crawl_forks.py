@@ -79,14 +79,14 @@ def serve_forks() -> None:
     """Fork a process for each request on standard input, and report exit codes."""
     gc.freeze()
     for line in sys.stdin:
-        asked = json.loads(line)
-        if "wait" in asked:
-            print(os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1]), flush=True)  # noqa: T201 - the answer
+        request = json.loads(line)
+        if "wait" in request:
+            print(os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1]), flush=True)  # noqa: T201 - the answer
             continue
         child = os.fork()
         if not child:
             fork_helper()
-            crawl(**asked)
+            crawl(**request)
         print(child, flush=True)  # noqa: T201 - the answer
 
 

@@ -75,16 +75,16 @@ def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
         **job: Fields of the job to override.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    given, lines, told = (folder / name for name in ("job", "lines", "errors"))
-    given.write_bytes(whole_job(folder, **job))
-    files = [str(given), str(lines), str(told)]
+    job_file, lines, error_file = (folder / name for name in ("job", "lines", "errors"))
+    job_file.write_bytes(whole_job(folder, **job))
+    files = [str(job_file), str(lines), str(error_file)]
     code = Forked(files, ["-"], seconds=read_seconds, alarm=120).wait()
-    errors = told.read_text("utf-8")
+    errors = error_file.read_text("utf-8")
     assert "Traceback" not in errors, errors
-    kept = folder / "bytes"
-    for path in kept.iterdir() if kept.exists() else ():
+    bytes_dir = folder / "bytes"
+    for path in bytes_dir.iterdir() if bytes_dir.exists() else ():
         assert Digest.of_file(path).hex == path.name
-    return Crawled(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, kept, errors)
+    return Crawled(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, bytes_dir, errors)
 
 
 class Forked:

@@ -185,8 +185,8 @@ class Asking(Scene):
 
     def addresses(self, slug: str = "studio") -> dict[str, str]:
         """Return the same URLs, with the party and the case for the form."""
-        found = super().addresses(slug)
-        return found | {"new-demand": found["new-demand"] + "?party=zoo.example&case=2"}
+        urls = super().addresses(slug)
+        return urls | {"new-demand": urls["new-demand"] + "?party=zoo.example&case=2"}
 
 
 def patterns(namespace: str | None = None) -> Iterator[URLPattern]:

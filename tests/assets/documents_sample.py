@@ -95,8 +95,8 @@ def sample_pictures(seed: int = 1) -> Mapping[str, bytes]:
     """Return a registered image, its mirrored and rotated copy, and the drawings of the match."""
     registered = landscape(seed)
     cut = registered.crop((0, 18, 864, 600))
-    found = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
-    seen, work = encoded(found, "WEBP"), encoded(registered)
+    copy = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
+    seen, work = encoded(copy, "WEBP"), encoded(registered)
     pair = Pair.of(seen, work, COMPARED)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in View}
     return {"data/work/01.jpg": work, "data/sightings/01/image.webp": seen, **drawings}

@@ -84,8 +84,8 @@ class EvmChain:
             result, error = getattr(known, call["method"])(*call["params"]), None
         except (ValidationError, AttributeError, TransactionNotFound) as problem:
             result, error = None, {"code": -32000, "message": str(problem)}
-        shown = {"jsonrpc": "2.0", "id": call["id"], **({"error": error} if error else {"result": result})}
-        return Answer(json.dumps(shown).encode(), "application/json")
+        response = {"jsonrpc": "2.0", "id": call["id"], **({"error": error} if error else {"result": result})}
+        return Answer(json.dumps(response).encode(), "application/json")
 
     def eth_chainId(self) -> str:  # noqa: N802 - the names of JSON-RPC, here and below
         return hex(self.chain_id)
@@ -247,9 +247,9 @@ def deployed(chain: EvmChain, anchor: EvmAnchor) -> bytes:
     """Deploy an anchor's contract on a chain and return its address."""
     transaction = anchor.deploy()
     chain.mine()
-    made = anchor.deployed(transaction)
-    assert made is not None
-    return made
+    address = anchor.deployed(transaction)
+    assert address is not None
+    return address
 
 
 def _bytes(text: str) -> bytes:

@@ -38,9 +38,9 @@ def why_not() -> str:
     """Return the reason why tests cannot use Firefox here; empty if they can."""
     if FIREFOX is None:
         return "Firefox isn't installed"
-    said = subprocess.run([FIREFOX, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
-    version = VERSION.search(said)
-    return "" if version and int(version[1]) >= LEAST else f"Firefox {LEAST} is needed, and this is: {said.strip()}"
+    output = subprocess.run([FIREFOX, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
+    version = VERSION.search(output)
+    return "" if version and int(version[1]) >= LEAST else f"Firefox {LEAST} is needed, and this is: {output.strip()}"
 
 
 def launch(playwright: Playwright, folder: Path, *, dark: bool = False) -> Browser:
@@ -61,8 +61,8 @@ def in_centimetres(asked: dict[str, Any]) -> dict[str, Any]:
     """Convert paper size and margins of a print command to centimetres, as in the standard. Playwright sends inches."""
     if asked.get("method") == "browsingContext.print":
         for name in ("page", "margin"):
-            given = asked["params"].get(name, {})
-            asked["params"][name] = {side: length * CENTIMETRES for side, length in given.items()}
+            sides = asked["params"].get(name, {})
+            asked["params"][name] = {side: length * CENTIMETRES for side, length in sides.items()}
     return asked
 
 

@@ -140,11 +140,11 @@ def machine(inline: SyncRunner, s3: S3, tmp_path_factory: pytest.TempPathFactory
 def shop() -> Iterator[Shop]:
     """A shop: a page with a copy of the first work and an unrelated image."""
     with Site(host="127.0.0.7") as site:
-        made = Shop(site)
-        made.image(COPY, copy_of(photograph(1)))
-        made.image(OTHER, photograph(50))
-        made.page("/", COPY, OTHER)
-        yield made
+        shop_site = Shop(site)
+        shop_site.image(COPY, copy_of(photograph(1)))
+        shop_site.image(OTHER, photograph(50))
+        shop_site.page("/", COPY, OTHER)
+        yield shop_site
 
 
 @pytest.fixture

@@ -58,17 +58,17 @@ class FolderLogStore:
         size = self.size()
         with contextlib.ExitStack() as stack:
             files = {}
-            found = []
+            hashes = []
             for level, index in wanted:
                 if level < 0 or index < 0 or (index + 1) << level > size:
                     raise NotFoundError(f"The log of {size} entries has no complete subtree {index} at level {level}.")
                 if level not in files:
                     files[level] = stack.enter_context(self._level(level).open("rb"))
                 files[level].seek(index * HASH)
-                found.append(files[level].read(HASH))
-        if any(len(value) != HASH for value in found):
+                hashes.append(files[level].read(HASH))
+        if any(len(value) != HASH for value in hashes):
             raise IntegrityError("The log has lost entries: a file of hashes is too short.")
-        return found
+        return hashes
 
     def entry(self, sequence: int) -> Entry:
         """Return the entry with this sequence number, counted from 0.

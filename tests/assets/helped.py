@@ -54,9 +54,9 @@ class Helped:
     def hand_out(self, row: Contributor) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
         """Hand a slice out to a contributor, with its own key."""
         key = bytes(row.public_key or Ed25519PrivateKey.generate().public_key().public_bytes_raw())
-        found = taking.hand_out(self.inline.services, row, key, MEASURED_WITH)
+        lease = taking.hand_out(self.inline.services, row, key, MEASURED_WITH)
         row.refresh_from_db()
-        return found
+        return lease
 
     def lie(self) -> None:
         """Falsify the results of a machine: the hashes are not those of the images that it names."""

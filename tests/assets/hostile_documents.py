@@ -24,11 +24,11 @@ def _sheet(**parts: str) -> bytes:
     book = Workbook()
     book.active.append(["file", "title"])  # type: ignore[union-attr] # a new workbook has a sheet
     book.save(plain)
-    with zipfile.ZipFile(plain) as given, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
-        for name in given.namelist():
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
             said = parts.get(name.rpartition("/")[2].partition(".")[0])
             text = b"<x>" + bytes(300_000_000) if said == "bomb" else None if said is None else said.encode()
-            made.writestr(name, given.read(name) if text is None else text, compresslevel=1)
+            target.writestr(name, source.read(name) if text is None else text, compresslevel=1)
     return out.getvalue()
 
 

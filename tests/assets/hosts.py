@@ -72,9 +72,9 @@ class Host:
         process = subprocess.Popen(line, env={**os.environ, **environ}, text=True, stdin=pipe, stdout=pipe)
         self.running.append(process)
         assert process.stdout is not None
-        said = process.stdout.readline().split()
-        assert said, f"{' '.join(words)} didn't start on {self.name}"
-        return said
+        output = process.stdout.readline().split()
+        assert output, f"{' '.join(words)} didn't start on {self.name}"
+        return output
 
     def run(self, environ: Mapping[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
         """Run a Python command on this host to its end."""

@@ -24,14 +24,14 @@ def make_schema(config: Config, migrate: Callable[[], object]) -> None:
     lock = FileLock(KEPT / "schema.lock")
     assert lock.take(within=240)
     try:
-        kept = _kept()
-        if not kept.exists():
+        dump = _kept()
+        if not dump.exists():
             migrate()
             for earlier in KEPT.glob("schema-*.dump"):
                 earlier.unlink()
-            draft = kept.with_suffix(".draft")
+            draft = dump.with_suffix(".draft")
             _run(config, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}")
-            draft.replace(kept)
+            draft.replace(dump)
             return
     finally:
         lock.release()
@@ -46,11 +46,11 @@ def take_schema(config: Config) -> None:
 
 def _kept() -> Path:
     """Return the path of the stored schema, named after a hash of all apps' migrations and Django's version."""
-    made = sha256(version("django").encode())
+    digest = sha256(version("django").encode())
     for app in apps.get_app_configs():
         for path in sorted(Path(app.path).glob("migrations/*.py")):
-            made.update(f"{app.label}/{path.name}".encode() + path.read_bytes())
-    return KEPT / f"schema-{made.hexdigest()[:16]}.dump"
+            digest.update(f"{app.label}/{path.name}".encode() + path.read_bytes())
+    return KEPT / f"schema-{digest.hexdigest()[:16]}.dump"
 
 
 def _run(config: Config, program: str, *words: str) -> None:

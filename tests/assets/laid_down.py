@@ -94,8 +94,8 @@ def _of(inline: SyncRunner, made: object, before: SyncRunner) -> object:
 
 def _tables_with_rows() -> list[str]:
     with connection.cursor() as cursor:
-        asked = (f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in _tables())  # noqa: S608 - our names
-        cursor.execute(" UNION ALL ".join(asked))
+        queries = (f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in _tables())  # noqa: S608 - our names
+        cursor.execute(" UNION ALL ".join(queries))
         return [name for (name,) in cursor.fetchall()]
 
 

@@ -63,8 +63,10 @@ class _Dialogue(socketserver.StreamRequestHandler):
         return line != b"QUIT"
 
     def _to(self, line: str) -> str:
-        told = self.told.to_recipient
-        return told if isinstance(told, str) else next((told[word] for word in told if word in line), "250 OK")
+        replies = self.told.to_recipient
+        return (
+            replies if isinstance(replies, str) else next((replies[word] for word in replies if word in line), "250 OK")
+        )
 
     def _mail(self) -> bytes:
         lines = iter(self.rfile.readline, b".\r\n")

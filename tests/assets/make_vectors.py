@@ -106,7 +106,7 @@ VARIANTS: dict[str, tuple[Change, tuple[str | None, str | None]]] = {
 def pieces(base: bytes, target: bytes) -> list[Any]:
     """Describe the target as slices of the base (``[start, length]``) and hexadecimal text, to be joined in order."""
     places = {base[start : start + BLOCK]: start for start in range(len(base) - BLOCK, -1, -1)}
-    found: list[Any] = []
+    parts: list[Any] = []
     literal, at = bytearray(), 0
     while at < len(target):
         start = places.get(target[at : at + BLOCK])
@@ -121,11 +121,11 @@ def pieces(base: bytes, target: bytes) -> list[Any]:
         ):
             length += 1
         if literal:
-            found.append(literal.hex())
+            parts.append(literal.hex())
             literal = bytearray()
-        found.append([start, length])
+        parts.append([start, length])
         at += length
-    return [*found, literal.hex()] if literal else found
+    return [*parts, literal.hex()] if literal else parts
 
 
 def joined(base: bytes, parts: list[Any]) -> bytes:
@@ -206,11 +206,11 @@ def main() -> None:
     from tests.assets.bundles import make_scene
 
     with TemporaryDirectory() as name:
-        made = Path(name)
-        scene = make_scene(made / "scene", drawn=False)
+        scratch = Path(name)
+        scene = make_scene(scratch / "scene", drawn=False)
         scene.write(FOLDER / f"{BASE}.zip")
         (FOLDER / f"{BASE}.trust.json").write_bytes(scene.trust.to_json())
-        written = {"broken.json": broken(made), "variants.json": variants(made), "primitives.json": primitives()}
+        written = {"broken.json": broken(scratch), "variants.json": variants(scratch), "primitives.json": primitives()}
     for file, value in written.items():
         (FOLDER / file).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

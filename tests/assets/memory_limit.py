@@ -62,8 +62,8 @@ class MemoryLimit:
 
     def kills(self) -> int:
         """Return the number of processes that the kernel has killed for lack of memory."""
-        found = re.search(r"^oom_kill (\d+)$", (self._folder / self._events).read_text(), re.MULTILINE)
-        return int(found[1]) if found else 0
+        match = re.search(r"^oom_kill (\d+)$", (self._folder / self._events).read_text(), re.MULTILINE)
+        return int(match[1]) if match else 0
 
 
 def _move(number: int, folder: Path) -> None:

@@ -141,10 +141,10 @@ def _move_clock(stack: Stack, random: Random) -> bool:
 
 
 def _write(path: Path, off: float) -> None:
-    made = path.with_suffix(".new")
-    made.write_text(str(off), encoding="ascii")
-    made.chmod(0o644)
-    made.replace(path)
+    draft = path.with_suffix(".new")
+    draft.write_text(str(off), encoding="ascii")
+    draft.chmod(0o644)
+    draft.replace(path)
 
 
 def _no_clock(stack: Stack) -> str:

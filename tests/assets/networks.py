@@ -141,10 +141,19 @@ def signed_card(
 ) -> SignedCard:
     """Return the card of a network before it is signed; ``edits`` are the claimed R@1 and R@10 of each edit."""
     data = data or network()
-    told = edits or {"crop50": (0.5, 0.9)}
-    by_edit = {edit: {"first": first, "few": few, "rare": 0, "never": 0} for edit, (first, few) in told.items()}
+    recalls = edits or {"crop50": (0.5, 0.9)}
+    by_edit = {edit: {"first": first, "few": few, "rare": 0, "never": 0} for edit, (first, few) in recalls.items()}
     claim = Claim(made_at, "colours@1 measured with --works 60", Digest.of(b"photographs"), 4, 14, 52, 1.5, by_edit)
-    kept = Digest.of(data), len(data)
+    digest_and_size = Digest.of(data), len(data)
     return SignedCard(
-        "exhibit-model/1", read_card(card), *kept, author, signer.public_key, terms, price, made_at, claim, b""
+        "exhibit-model/1",
+        read_card(card),
+        *digest_and_size,
+        author,
+        signer.public_key,
+        terms,
+        price,
+        made_at,
+        claim,
+        b"",
     )

@@ -78,9 +78,9 @@ def filing(of: Owner) -> Notice:
     registered = [{"office": "USCO", "number": "VA 1-234", "date": "2026-01-02"}]
     Work.objects.update(registrations=registered, author="Ann Example")
     row = begun(of, "ccb")
-    given = {"respondent_name": "Shop Inc.", "respondent_address": "1 Main Street", "relief": "That the use end."}
-    given |= {"facts": "The picture sells shoes.", "smaller": "no"}
-    notices.fill(row, given, given)
+    values = {"respondent_name": "Shop Inc.", "respondent_address": "1 Main Street", "relief": "That the use end."}
+    values |= {"facts": "The picture sells shoes.", "smaller": "no"}
+    notices.fill(row, values, values)
     return notices.notice(of, row.number)
 
 
@@ -100,6 +100,6 @@ def read_captured_pages(inline: SyncRunner) -> None:
 
 def answer_all(of: Owner, words: str) -> None:
     """Answer every open point of the claim check of the owner's cases."""
-    for number, found in check(list(of.cases.all())).items():
-        for point in found.points:
+    for number, claim_check in check(list(of.cases.all())).items():
+        for point in claim_check.points:
             answer(of.cases.get(number=number), point.kind, point.mark, words, by="ann")

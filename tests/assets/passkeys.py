@@ -51,9 +51,15 @@ class Passkey:
         **client: Any,  # noqa: ANN401 - lies of any kind
     ) -> Assertion:
         challenge = base64.urlsafe_b64encode(statement.challenge).rstrip(b"=").decode()
-        told = {"type": "webauthn.get", "challenge": challenge, "origin": origin, "crossOrigin": False, **client}
+        client_fields = {
+            "type": "webauthn.get",
+            "challenge": challenge,
+            "origin": origin,
+            "crossOrigin": False,
+            **client,
+        }
         data = hashlib.sha256(site.encode()).digest() + bytes([flags]) + (7).to_bytes(4, "big")
-        client_data = json.dumps(told).encode()
+        client_data = json.dumps(client_fields).encode()
         signed = data + hashlib.sha256(client_data).digest()
         how = (ec.ECDSA(SHA256()),) if isinstance(self.private, ec.EllipticCurvePrivateKey) else (PKCS1v15(), SHA256())
         return Assertion(statement, self.public, data, client_data, self.private.sign(signed, *how))
@@ -69,7 +75,7 @@ class Passkey:
         origin: str = f"https://{SITE}",
     ) -> dict[str, Any]:
         """Return a browser's credential for a new passkey, with a manufacturer's attestation or the key's own."""
-        told = json.dumps({"type": "webauthn.create", "challenge": challenge, "origin": origin}).encode()
+        client_data = json.dumps({"type": "webauthn.create", "challenge": challenge, "origin": origin}).encode()
         public = ES256.from_cryptography_key(self.private.public_key())  # type: ignore[no-untyped-call]
         number = hashlib.sha256(self.public).digest()
         credential = AttestedCredentialData.create(aaguid.bytes, number, public)
@@ -77,15 +83,15 @@ class Passkey:
             hashlib.sha256(site.encode()).digest(), AuthenticatorData.FLAG(0x45), 0, credential
         )
         signer, statement = self.private if maker is None else maker.private, {}
-        signed = data + hashlib.sha256(told).digest()
+        signed = data + hashlib.sha256(client_data).digest()
         if form == "fido-u2f":
             point = b"\x04" + public[-2] + public[-3]
-            signed = b"\0" + data.rp_id_hash + hashlib.sha256(told).digest() + number + point
+            signed = b"\0" + data.rp_id_hash + hashlib.sha256(client_data).digest() + number + point
         if form != "none":
             statement = {"alg": -7, "sig": signer.sign(signed, ec.ECDSA(SHA256()))}
             statement |= {} if maker is None else {"x5c": maker.path}
-        made = AttestationObject.create(form, data, statement)
-        response = {"clientDataJSON": websafe_encode(told), "attestationObject": websafe_encode(made)}
+        attestation = AttestationObject.create(form, data, statement)
+        response = {"clientDataJSON": websafe_encode(client_data), "attestationObject": websafe_encode(attestation)}
         name = websafe_encode(number)
         return {"id": name, "rawId": name, "type": "public-key", "response": response, "clientExtensionResults": {}}
 

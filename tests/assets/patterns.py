@@ -38,7 +38,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 def patterns() -> tuple[list[Used], list[str]]:
     """Return all patterns in the source, and the calls that build their pattern at run time."""
-    found: dict[tuple[str, object], Used] = {}
+    by_pattern: dict[tuple[str, object], Used] = {}
     made_later = []
     for name, path in modules():
         source = path.read_text("utf-8")
@@ -60,14 +60,14 @@ def patterns() -> tuple[list[Used], list[str]]:
                 named = names.get(id(call), "")
                 once = method in ("match", "fullmatch") or (named in anchored and named not in scanned)
                 key = (pattern.pattern, pattern.flags)
-                known = found.get(key)
+                known = by_pattern.get(key)
                 if known is None or (known.scans is False and not once):
-                    found[key] = Used(f"{name}:{call.lineno}", pattern, scans=not once)
+                    by_pattern[key] = Used(f"{name}:{call.lineno}", pattern, scans=not once)
             elif call in inside:
                 made_later.append(f"{name}: {ast.unparse(call.args[0])}")
         for one in _compiled(list(scope.values())):
-            found.setdefault((one.pattern, one.flags), Used(name, one, scans=True))
-    return list(found.values()), made_later
+            by_pattern.setdefault((one.pattern, one.flags), Used(name, one, scans=True))
+    return list(by_pattern.values()), made_later
 
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)

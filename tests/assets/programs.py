@@ -45,9 +45,9 @@ class Program:
 
 def file_of(name: str, data: bytes) -> io.BytesIO:
     """Return a file as a form sends it."""
-    made = io.BytesIO(data)
-    made.name = name
-    return made
+    file = io.BytesIO(data)
+    file.name = name
+    return file
 
 
 @pytest.fixture

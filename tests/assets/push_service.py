@@ -103,16 +103,16 @@ class PushService(Answering):
         """Verify the sender's signature with its key and return its claims (RFC 8292)."""
         scheme, _, rest = headers["Authorization"].partition(" ")
         assert scheme == "vapid"
-        said = dict(part.strip().split("=", 1) for part in rest.split(","))
-        head, claims, signature = said["t"].split(".")
+        parameters = dict(part.strip().split("=", 1) for part in rest.split(","))
+        head, claims, signature = parameters["t"].split(".")
         r, s = (int.from_bytes(half, "big") for half in (plain(signature)[:32], plain(signature)[32:]))
         assert json.loads(plain(head)) == {"typ": "JWT", "alg": "ES256"}
-        key = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, plain(said["k"]))
+        key = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, plain(parameters["k"]))
         key.verify(encode_dss_signature(r, s), f"{head}.{claims}".encode(), ec.ECDSA(hashes.SHA256()))
-        found: dict[str, Any] = json.loads(plain(claims))
-        assert found["aud"] == self.url
-        assert 0 < found["exp"] - now().timestamp() <= 24 * 3600
-        return found
+        payload: dict[str, Any] = json.loads(plain(claims))
+        assert payload["aud"] == self.url
+        assert 0 < payload["exp"] - now().timestamp() <= 24 * 3600
+        return payload
 
 
 @pytest.fixture

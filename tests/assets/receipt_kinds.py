@@ -56,8 +56,8 @@ def added(data: bytes, *, before: bool = False) -> bytes:
 
 def block(root: bytes, bits: int = EASIEST, *, worked: bool = True) -> bytes:
     """Return a header whose hash meets its target, or misses it if ``worked`` is False."""
-    made = (build_header(bytes(32), root, TIME, bits, nonce) for nonce in range(1000))
-    return next(one for one in made if (0 < int.from_bytes(parse_header(one).hash, "little") <= 0x7FFFFF << 232) is worked)
+    headers = (build_header(bytes(32), root, TIME, bits, nonce) for nonce in range(1000))
+    return next(one for one in headers if (0 < int.from_bytes(parse_header(one).hash, "little") <= 0x7FFFFF << 232) is worked)
 
 
 def applied(message: bytes, operations: Sequence[bytes]) -> bytes:

@@ -46,14 +46,14 @@ def rows_of(owner: Owner) -> Rows:
     cases = Case.objects.filter(owner=owner)
     # The number of steps in which a case gained its sightings depends on which images were matched together.
     gains = LogSubmission.objects.filter(owner=owner, opening__content__what="extended")
-    seen = Sighting.objects.filter(crawl__in=crawls)
-    pictures = Picture.objects.filter(sightings__in=seen).distinct()
+    sightings = Sighting.objects.filter(crawl__in=crawls)
+    pictures = Picture.objects.filter(sightings__in=sightings).distinct()
     # Which dissimilar pairs were compared depends on the other works registered at that moment.
     compared = Match.objects.filter(found__in=pictures, registered__work_pictures__work__owner=owner)
     matches = compared.exclude(decision=Decision.NONE)
     rows: dict[str, Iterable[Any]] = {
         "crawls": crawls.values_list("number", "state", "reason", "pages"),
-        "sightings": [_sighting(one) for one in seen.select_related("picture")],
+        "sightings": [_sighting(one) for one in sightings.select_related("picture")],
         "refusals": [(_path(one.url), one.reason) for one in Refusal.objects.filter(crawl__in=crawls)],
         "frontier": [
             (_path(one.url), one.kind, one.depth, one.state) for one in FrontierUrl.objects.filter(crawl__in=crawls)

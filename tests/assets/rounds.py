@@ -166,11 +166,11 @@ def is_over(stack: Stack, owner: Owner) -> bool:
 
 def unfinished() -> list[tuple[object, ...]]:
     """Return the rows that are waiting or in progress, and why."""
-    told = ("pk", "state", "attempts", "not_before", "claimed_at", "claimed_by", "error")
+    columns = ("pk", "state", "attempts", "not_before", "claimed_at", "claimed_by", "error")
     rows = [
         (model.__name__, *map(str, row))
         for model in STEPS
-        for row in model._default_manager.filter(state__in=UNFINISHED).values_list(*told)
+        for row in model._default_manager.filter(state__in=UNFINISHED).values_list(*columns)
     ]
     crawls = Crawl.objects.exclude(state="done").values_list("pk", "state", "reason")
     return [*rows, *crawls, *Watch.objects.values_list("pk", "next_run_at")]

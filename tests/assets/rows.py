@@ -84,7 +84,7 @@ def bring(
     one_page: bool = False,
 ) -> list[int]:
     """Record sightings of images for a slice, each on its own page or all on one; returns the images to match."""
-    seen = [
+    sightings = [
         (
             Sighting(
                 page_url=f"http://{host}/page-{0 if one_page else place}",
@@ -108,7 +108,7 @@ def bring(
     with transaction.atomic():
         row = crawling.hold_slice(to.pk, epoch)
         assert row is not None
-        return keep_sightings(row, seen, search_mark())
+        return keep_sightings(row, sightings, search_mark())
 
 
 def found_case(services: Services, of: Owner, seed: int = 1) -> Case:

@@ -46,8 +46,8 @@ searches = 10
 
 def answer(value: object, status: int = 200, **headers: str) -> Answer:
     """Return a JSON response."""
-    named = tuple((name.replace("_", "-"), one) for name, one in headers.items())
-    return Answer(json.dumps(value).encode(), "application/json", status, named)
+    header_pairs = tuple((name.replace("_", "-"), one) for name, one in headers.items())
+    return Answer(json.dumps(value).encode(), "application/json", status, header_pairs)
 
 
 def tineye_error(code: int, message: str, **headers: str) -> Answer:

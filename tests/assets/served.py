@@ -118,11 +118,11 @@ def _close(server: Server) -> None:
 
 def read_all(client: socket.socket) -> bytes:
     """Return all bytes received until the connection is closed."""
-    found = bytearray()
+    received = bytearray()
     with suppress(ConnectionResetError):
         while piece := client.recv(1 << 16):
-            found += piece
-    return bytes(found)
+            received += piece
+    return bytes(received)
 
 
 def parse(response: bytes) -> tuple[int, bytes]:

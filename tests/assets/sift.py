@@ -19,8 +19,8 @@ def grey(seed: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
 
 def undoubled(picture: NDArray[np.uint8]) -> list[Any]:
     """Return OpenCV's keypoints that were not found in the doubled image."""
-    found = cv2.SIFT_create(contrastThreshold=0.01, enable_precise_upscale=True).detect(picture, None)
-    return [one for one in found if one.octave & 255 < 128]
+    keypoints = cv2.SIFT_create(contrastThreshold=0.01, enable_precise_upscale=True).detect(picture, None)
+    return [one for one in keypoints if one.octave & 255 < 128]
 
 
 def sizes(keypoints: Keypoints) -> NDArray[np.float32]:

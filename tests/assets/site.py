@@ -147,13 +147,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        seen = Seen(self.path, headers, time.monotonic(), body)
-        self.of_site.seen.append(seen)
+        request = Seen(self.path, headers, time.monotonic(), body)
+        self.of_site.seen.append(request)
         routes = self.of_site.routes
         route = routes.get(self.path) or routes.get(self.path.partition("?")[0])
         if route is None:
             route = self.of_site.fallback
-        self._send(route if isinstance(route, Answer) else route(seen))
+        self._send(route if isinstance(route, Answer) else route(request))
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)

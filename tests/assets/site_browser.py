@@ -107,8 +107,8 @@ class Visitor:
         self.page.wait_for_load_state()  # a click returns as soon as the next page starts to load
         self.check_behaviour()
         self.page.evaluate(AXE)
-        found = AxeResults(self.page.evaluate(VIOLATIONS, RULES))
-        assert found.violations_count == 0, found.generate_report()
+        results = AxeResults(self.page.evaluate(VIOLATIONS, RULES))
+        assert results.violations_count == 0, results.generate_report()
         self.fits()
 
     def buttons_to(self, page: str, *where: object) -> Locator:

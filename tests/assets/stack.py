@@ -50,8 +50,8 @@ class Stack:
     def workers(self) -> list[psutil.Process]:
         """Return the main processes of the workers."""
         status = running_status(self.config)
-        named = {} if status is None else status.processes
-        return _alive(number for name, number in named.items() if name.startswith("worker"))
+        numbers = {} if status is None else status.processes
+        return _alive(number for name, number in numbers.items() if name.startswith("worker"))
 
     def postmaster(self) -> list[psutil.Process]:
         """Return PostgreSQL's first process."""

@@ -85,8 +85,8 @@ class S3:
 
     def settings(self, **other: str) -> str:
         """Return the settings for the object store's library, as in ``secrets/bucket.toml``."""
-        told = {"access_key_id": USER, "secret_access_key": SECRET, "endpoint": f"http://127.0.0.1:{self.port}"}
-        return "".join(f'{key} = "{value}"\n' for key, value in {**told, "allow_http": "true", **other}.items())
+        values = {"access_key_id": USER, "secret_access_key": SECRET, "endpoint": f"http://127.0.0.1:{self.port}"}
+        return "".join(f'{key} = "{value}"\n' for key, value in {**values, "allow_http": "true", **other}.items())
 
     def url_for(self, data: Path) -> str:
         """Create a bucket for the installation of a data folder, write its settings there, and return its URL."""

@@ -37,7 +37,7 @@ class Installation:
 @contextmanager
 def three(folder: Path) -> Iterator[dict[str, Installation]]:
     """Run all three. The log of a has both others as witnesses, and d, at whose URL no server runs."""
-    made, cards = {}, {}
+    installations, cards = {}, {}
     for name in NAMES:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
@@ -46,25 +46,25 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         more |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
         line = CommandLine(folder / name, more)
         install(line.data)
-        made[name] = Installation(line, url)
+        installations[name] = Installation(line, url)
         cards[name] = line.api("GET", "/operator/card")
         (folder / f"{name}.json").write_text(json.dumps(cards[name]))
     dead = LocalWitness(f"http://127.0.0.1:{free_port()}")
-    witnesses = {name: (f"{made[name].url}/witness", cards[name]["witness"]) for name in ("b", "c")}
+    witnesses = {name: (f"{installations[name].url}/witness", cards[name]["witness"]) for name in ("b", "c")}
     tables = (
         f'[[anchors]]\nkind = "cosignature"\nname = "{name}"\nurls = ["{url}"]\nkey = "{key}"\n'
         for name, (url, key) in {**witnesses, "d": (dead.url, dead.vkey)}.items()
     )
     (folder / "a" / "exhibit.toml").write_text("\n".join(tables))
     with ExitStack() as stack:
-        for name, one in reversed(list(made.items())):  # a last, so that its witnesses run before it queries them
+        for name, one in reversed(list(installations.items())):  # a last: its witnesses run first
             for other in NAMES:
                 if other != name:
                     add_partner(one.run, other, cards[other])
             one.run.run("up", "--detach")
             stack.callback(one.run.run, "down", code=None)
-            made[name] = Installation(stack.enter_context(forking(one.run)), one.url)
-        yield made
+            installations[name] = Installation(stack.enter_context(forking(one.run)), one.url)
+        yield installations
 
 
 def add_partner(line: CommandLine, name: str, card: Mapping[str, str]) -> None:
@@ -74,8 +74,8 @@ def add_partner(line: CommandLine, name: str, card: Mapping[str, str]) -> None:
 
 def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
     """Return the report of ``exhibit verify`` on a bundle."""
-    told: dict[str, Any] = one.run.run("verify", *files, "--trust", trust, "--json", code=None).answer["bundles"][0]
-    return told
+    report: dict[str, Any] = one.run.run("verify", *files, "--trust", trust, "--json", code=None).answer["bundles"][0]
+    return report
 
 
 def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
@@ -96,11 +96,11 @@ def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str
     ]
     environ = {**one.run.environ, "EXHIBIT_DATA": f"{one.run.data}-elsewhere"}
     run = subprocess.run(line, cwd=CHECKOUT, env=environ, capture_output=True, text=True, timeout=240, check=False)
-    told: dict[str, Any] = json.loads(run.stdout)["bundles"][0]
-    return told
+    report: dict[str, Any] = json.loads(run.stdout)["bundles"][0]
+    return report
 
 
 def has_cosigners(bundle: dict[str, Any]) -> bool:
     """Return True if both running witnesses have cosigned a checkpoint over the seal."""
-    said = "2 of 3 pinned witnesses have cosigned a head over the seal: b, c."
-    return any(check["sentence"] == said and check["state"] == "passed" for check in bundle["checks"])
+    sentence = "2 of 3 pinned witnesses have cosigned a head over the seal: b, c."
+    return any(check["sentence"] == sentence and check["state"] == "passed" for check in bundle["checks"])

@@ -39,15 +39,15 @@ class TileClient:
 
     def leaves(self) -> list[bytes]:
         """Return every leaf of the log, from the entry bundles."""
-        found: list[bytes] = []
+        entries: list[bytes] = []
         for number in range(-(-self.size // 256)):
             width = min(256, self.size - number * 256)
             data = self._fetch(f"tile/entries/{place(number, width)}")
             while data:
                 length = int.from_bytes(data[:2], "big")
-                found.append(data[2 : 2 + length])
+                entries.append(data[2 : 2 + length])
                 data = data[2 + length :]
-        return found
+        return entries
 
     def hash_of(self, begin: int, end: int) -> bytes:
         """Return the hash of a range of leaves (RFC 6962, 2.1) from tiles.

@@ -89,12 +89,12 @@ def without_network(whole: Path, to: Path, network: str) -> None:
     from workers.database.backup_format import DESCRIPTION, blob_name, members
 
     read = {name: stream.read() for name, stream in members(whole) if name != blob_name(network)}
-    told = json.loads(read.pop(DESCRIPTION))
-    listed = read.pop(told["listed"]["name"]).decode().replace(f"{network}\n", "").encode()
+    description = json.loads(read.pop(DESCRIPTION))
+    listed = read.pop(description["listed"]["name"]).decode().replace(f"{network}\n", "").encode()
     name = f"blobs-{Digest.of(listed).hex[:16]}.txt"
-    told["listed"].update(name=name, digest=Digest.of(listed).hex, size=len(listed))
-    told["blobs"] -= 1
-    read |= {name: listed, DESCRIPTION: json.dumps(told, indent=2).encode()}
+    description["listed"].update(name=name, digest=Digest.of(listed).hex, size=len(listed))
+    description["blobs"] -= 1
+    read |= {name: listed, DESCRIPTION: json.dumps(description, indent=2).encode()}
     with tarfile.open(to, "w:xz", format=tarfile.PAX_FORMAT) as tar:
         for member, data in read.items():
             info = tarfile.TarInfo(member)

@@ -45,8 +45,8 @@ class Page:
 
     def check(self, path: Path) -> Told:
         """Return the outcome and the state of each check."""
-        [told] = self._told("#folder" if path.is_dir() else "#zip", [path])
-        return told
+        [result] = self._told("#folder" if path.is_dir() else "#zip", [path])
+        return result
 
     def check_all(self, paths: Sequence[Path]) -> list[Told]:
         """Return the outcomes of several ZIPs that are selected together."""
@@ -62,9 +62,9 @@ class Page:
         self.tab.ask(f"{RESULT}.removeAttribute('data-outcome')")
         self.tab.choose(selector, paths)
         self.tab.wait(f"Boolean({RESULT}.dataset.outcome)")
-        told = self.tab.ask(TOLD)
-        assert len(told) == len(paths)
-        return [(outcome, dict(states)) for outcome, states in told]
+        results = self.tab.ask(TOLD)
+        assert len(results) == len(paths)
+        return [(outcome, dict(states)) for outcome, states in results]
 
 
 def by_python(path: Path, trust: Trust) -> Told:

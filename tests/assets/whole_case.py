@@ -153,22 +153,22 @@ def _sighting(scene: Scene, found: bytes) -> SightingFacts:
 
 def answers_of(seen: SightingFacts, found: bytes) -> ArchiveAnswers:
     """Return an archive's answers about a sighting: a capture of the image, and none of the page."""
-    asked = f"{ARCHIVE}/cdx/search/cdx?url="
+    query = f"{ARCHIVE}/cdx/search/cdx?url="
     line = f"20190303101500 {seen.image_url} image/jpeg 200 {sha1_of(found)}"
     return ArchiveAnswers(
         ARCHIVE,
         (
-            ArchiveAnswer("page", seen.page_url, asked + seen.page_url, seen.last_seen or now(), ""),
-            ArchiveAnswer("picture", seen.image_url, asked + seen.image_url, seen.last_seen or now(), line),
+            ArchiveAnswer("page", seen.page_url, query + seen.page_url, seen.last_seen or now(), ""),
+            ArchiveAnswer("picture", seen.image_url, query + seen.image_url, seen.last_seen or now(), line),
         ),
     )
 
 
 def _elsewhere(seen: SightingFacts, picture: Digest, found: bytes) -> tuple[ElsewhereFacts, ...]:
-    told = statements_in(answers_of(seen, found), picture, found)
+    statements = statements_in(answers_of(seen, found), picture, found)
     return tuple(
         ElsewhereFacts(one.kind, one.by, one.of, one.stated, one.where, now(), ANSWERS_FILE, one.same)
-        for one in reversed(told)
+        for one in reversed(statements)
     )
 
 

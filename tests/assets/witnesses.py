@@ -91,11 +91,11 @@ def asked_ledger(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:
 
     chain = EvmChain([account.address])
     session = guarded_session(Guard(("127.0.0.0/8",)))
-    given = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
+    options = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
     with running_evm_chain(chain) as url:
-        maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **given)  # type: ignore[arg-type]
+        maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **options)  # type: ignore[arg-type]
         contract = deployed(chain, maker)
-        anchor = EvmAnchor("Test ledger", url, contract=contract, development=True, **given)  # type: ignore[arg-type]
+        anchor = EvmAnchor("Test ledger", url, contract=contract, development=True, **options)  # type: ignore[arg-type]
         receipt = anchor.upgrade(checkpoint, anchor.submit(checkpoint))
         chain.mine()
         receipt = anchor.upgrade(checkpoint, receipt)

@@ -65,10 +65,10 @@ def cases() -> dict[str, Case]:
     """Return all cases of all subjects by name."""
     from tests.assets.corpus import json_texts, left_over, moments, pictures, vectors, zips
 
-    found: dict[str, Case] = {}
+    by_name: dict[str, Case] = {}
     for subject in (zips, left_over, json_texts, moments, pictures, vectors):
         label = subject.__name__.rpartition(".")[2].replace("_", " ")
         for name, case in subject.CASES.items():
-            assert f"{label}: {name}" not in found
-            found[f"{label}: {name}"] = case
-    return found
+            assert f"{label}: {name}" not in by_name
+            by_name[f"{label}: {name}"] = case
+    return by_name

@@ -88,8 +88,8 @@ def zip_of(
             head["crc"], head["packed"], head["size"], len(head["name"]), len(one.extra),
         ) + head["name"] + one.extra + one.packed()  # fmt: skip
         if one.flags & 8 and not one.behind:
-            told = one.header({})
-            out += struct.pack("<4s3I", b"PK\7\x08", told["crc"], told["packed"], told["size"])
+            fields = one.header({})
+            out += struct.pack("<4s3I", b"PK\7\x08", fields["crc"], fields["packed"], fields["size"])
         out += one.behind
         head = one.header({"offset": offset, **one.central})
         directory += CENTRAL.pack(
@@ -98,7 +98,7 @@ def zip_of(
             len(one.comment), head["disk"], 0, one.attributes, head["offset"],
         ) + head["name"] + one.central_extra + one.comment  # fmt: skip
         count += 1
-    told = {
+    fields = {
         "disk": 0,
         "count": count,
         "all": count,
@@ -106,8 +106,8 @@ def zip_of(
         "offset": len(out + gap) + start,
         **(end or {}),
     }
-    last = struct.pack("<4s4H2IH", b"PK\5\6", told["disk"], 0, *(told[name] for name in ("count", "all")),
-                       told["size"], told["offset"], 0)  # fmt: skip
+    last = struct.pack("<4s4H2IH", b"PK\5\6", fields["disk"], 0, *(fields[name] for name in ("count", "all")),
+                       fields["size"], fields["offset"], 0)  # fmt: skip
     return out + gap + directory + close + last
 
 
