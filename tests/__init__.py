@@ -1,4 +1,4 @@
-"""Tests lie as the code does: ``tests/registry/cases/test_decisions.py`` is that of ``registry/cases/decisions.py``."""
+"""Tests mirror the code's layout: ``tests/registry/cases/test_decisions.py`` tests ``registry/cases/decisions.py``."""
 
 from pathlib import Path
 

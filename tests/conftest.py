@@ -1,4 +1,4 @@
-"""What all tests share: servers of their own, started when the first test asks for them, and Django that finds them."""
+"""Shared fixtures for all tests: a PostgreSQL and a Redis server, started by the first test that needs them."""
 
 import gc
 import os
@@ -28,20 +28,21 @@ from workers.servers.embedded import EmbeddedServers
 
 pytest_plugins = ["tests.assets.fixtures", "tests.assets.site_browser"]
 
-# made-up examples of a property: fewer in each run, more where `make test-long` asks for them; no deadline, since the
-# first one may have to import what it needs
+# Hypothesis runs few generated examples in each run, and more under `make test-long`. There is no deadline, since
+# the first example may have to import modules.
 examples.register_profile("long", parent=examples(), max_examples=100, deadline=None)
 examples.register_profile("quick", parent=examples(), max_examples=40, deadline=None)
 examples.load_profile("quick")
 
-# pytest's own temporary folders are closed to the servers' user when root runs the tests
+# pytest creates its temporary folders readable by root only when root runs the tests; the servers need access.
 _FOLDER = Path(tempfile.mkdtemp(prefix="exhibit-tests-"))
 
 
 def _prepare() -> None:
-    """Tell Django where the servers will be, before any test module asks for a model; nothing is started by that.
+    """Configure Django with the addresses of the future servers, before a test module imports a model.
 
-    What tests start hears Ctrl-C, also where whoever started the tests ignores it: a shell's job, nohup.
+    Starts no server. Also restores the default handler of SIGINT, so that Ctrl-C reaches the tests' child processes
+    even where the caller ignores it (a background job of a shell, ``nohup``).
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _FOLDER.chmod(0o755)
@@ -55,9 +56,9 @@ def _prepare() -> None:
         REDIS_URL=addresses.broker_url(embedded),
         DJANGO_SETTINGS_MODULE="desk.settings",
     )
-    secret_key(embedded)  # as an installation has it whose database is down
+    secret_key(embedded)  # as in an installation whose database is down
     django.setup()
-    # half a thousand tests make people; how long a real hash takes is Django's to test
+    # Tests create about 500 accounts; a slow password hash is Django's to test.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -67,12 +68,12 @@ gc.disable()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
-    """Leave each process of a parallel run to its own folder: it must not find this one's settings named already."""
+    """Unset the settings module, so that each process of a parallel run chooses its own folder."""
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def pytest_collection_finish() -> None:
-    """What has been imported stays until the end: it isn't looked through for garbage, now nor later."""
+    """Exclude everything imported so far from garbage collection, which makes collections shorter."""
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -80,12 +81,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown() -> Generator[None]:
-    """A test that lost its connection within a transaction takes none of those after it with it."""
+    """Reconnect to the database after a test that lost its connection in a transaction, for the tests after it."""
     try:
         return (yield)
     finally:
         if connection.connection is not None and connection.connection.closed:
-            connection.connect()  # as at first: Django forgets the transaction that was open
+            connection.connect()  # resets the state: Django forgets the open transaction
 
 
 def pytest_unconfigure() -> None:
@@ -94,13 +95,13 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def config() -> Config:
-    """The configuration under which this test process runs."""
+    """The configuration of this test process."""
     return load_config()
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
-    """PostgreSQL and Redis for the whole run of this test process, at the addresses of the environment."""
+    """PostgreSQL and Redis for the whole run of this test process, at the addresses in its environment."""
     config = load_config({"EXHIBIT_DATA": str(_FOLDER)})
     with EmbeddedServers(config) as running:
         _wait_for_no_disk(config)
@@ -108,7 +109,7 @@ def servers() -> Iterator[EmbeddedServers]:
 
 
 def _wait_for_no_disk(config: Config) -> None:
-    """Nothing in this database has to outlive a power cut; servers that tests kill are others."""
+    """Turn off synchronous writes. The data need not survive a power cut; tests that kill servers start their own."""
     with psycopg.connect(addresses.database_url(config), autocommit=True) as connection:
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(f"ALTER SYSTEM SET {name} = off")
@@ -117,7 +118,7 @@ def _wait_for_no_disk(config: Config) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(servers: EmbeddedServers, django_db_blocker: DjangoDbBlocker) -> None:
-    """Start the servers and make the schema before Django makes its test database, as a copy."""
+    """Start the servers and create the schema; Django then creates its test database as a copy of it."""
     with django_db_blocker.unblock():
         make_schema(load_config(), lambda: call_command("migrate", verbosity=0, interactive=False))
         connection.close()
@@ -126,7 +127,7 @@ def django_db_modify_db_settings(servers: EmbeddedServers, django_db_blocker: Dj
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """An empty folder that the servers' user can reach, for a test with a data folder of its own."""
+    """An empty folder that the servers' user can access, for a test that needs its own data folder."""
     with tempfile.TemporaryDirectory(prefix="exhibit-test-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -134,9 +135,9 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """Have tests with real transactions empty only the tables that hold rows: there are over a hundred.
+    """Make tests with real transactions empty only the tables that contain rows, since there are over a hundred tables.
 
-    What Django itself writes down after a migration, names of tables and of rights, stays.
+    The rows that Django itself writes after a migration (content types and permissions) are kept.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", _emptying)
@@ -145,7 +146,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 
 
 def _emptying(_: DatabaseOperations, __: object, tables: Iterable[str], **___: object) -> list[str]:
-    """Statements that also empty the log, whose triggers would forbid it."""
+    """Return the statements that empty the tables, including the log, whose triggers would forbid it."""
     rows = (f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in sorted({*tables} - KEPT))  # noqa: S608 - names of Django
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(rows))

@@ -1,4 +1,4 @@
-"""Somebody with an account, browsers that are told apart, and how one signs in."""
+"""An account, independent browsers, and helpers for signing in."""
 
 import base64
 import hmac
@@ -23,7 +23,7 @@ SIGN_IN = "/sign-in/"
 
 @pytest.fixture
 def browser() -> Callable[[], Client]:
-    """Browsers, each at an address of its own: what is throttled in one test isn't in another."""
+    """A factory of browsers, each with its own IP address, so that rate limits of one test do not affect another."""
 
     def opened() -> Client:
         return Client(REMOTE_ADDR=f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1")
@@ -46,12 +46,15 @@ def try_in(client: Client, email: str, password: str = PASSWORD) -> str:
 
 
 def link_of(mail: EmailMessage) -> str:
-    [found] = re.findall(r"https?://\S+", str(mail.body))
-    return str(found)
+    [link] = re.findall(r"https?://\S+", str(mail.body))
+    return str(link)
 
 
 def code_of(secret: str, later: int = 0) -> str:
-    """The six digits of this moment, or of half a minute later (RFC 6238, 4.2; RFC 4226, 5.3)."""
+    """Return the six-digit TOTP code for now, or for ``later`` steps from now (RFC 6238, 4.2; RFC 4226, 5.3).
+
+    A step is 30 seconds.
+    """
     counter = int(time.time()) // 30 + later
     mac = hmac.digest(base64.b32decode(secret), counter.to_bytes(8, "big"), "sha1")
     start = mac[-1] & 15

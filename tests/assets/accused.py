@@ -1,4 +1,4 @@
-"""A notice of a running site: a member drafts and signs it by the forms of its pages, and its addressee answers."""
+"""A notice on a running site: a member drafts and signs it with the forms of its pages, and the addressee replies."""
 
 import re
 from html import unescape
@@ -12,10 +12,10 @@ TOLD = "We have a licence of your agency, number 77."
 
 
 def submit(browser: requests.Session, page: str, to: str = "", **fields: str | tuple[str, bytes]) -> str:
-    """Open a page, send a form of it, and return the page that follows; fields of bytes are files."""
-    shown = browser.get(page, timeout=30).text
-    token = _TOKEN.search(shown)
-    assert token is not None, shown
+    """Open a page, submit its form, and return the page that follows. Fields with bytes are uploaded as files."""
+    html = browser.get(page, timeout=30).text
+    token = _TOKEN.search(html)
+    assert token is not None, html
     texts = {name: value for name, value in fields.items() if isinstance(value, str)}
     files = {name: value for name, value in fields.items() if not isinstance(value, str)}
     sent = {"csrfmiddlewaretoken": token[1], **texts}
@@ -25,23 +25,24 @@ def submit(browser: requests.Session, page: str, to: str = "", **fields: str | t
 
 
 def signed_in(url: str, email: str, password: str) -> requests.Session:
-    """A member's session."""
+    """Sign a member in and return the session."""
     browser = requests.Session()
     submit(browser, f"{url}/sign-in/", login=email, password=password)
     return browser
 
 
 def letter_signed(member: requests.Session, owner: str, case: int) -> tuple[str, str]:
-    """Draft a friendly letter about a case, fill it in, answer what speaks against it, and sign it as read.
+    """Draft a friendly letter about a case, complete it, resolve its warnings, and sign it as read.
 
-    Returns the address of its page and the link that the letter ends with.
+    Returns:
+        The URL of the notice's page, and the link at the end of the letter.
     """
     submit(member, f"{owner}/notices/new?case={case}", f"{owner}/notices/new", case=str(case), kind="offer.en")
     page = f"{owner}/notices/1/"
     submit(member, f"{page}edit", **SENDER)
-    shown = member.get(page, timeout=30).text
-    mark = re.search(r'name="read" value="(\w+)"', shown)
-    assert mark is not None, shown
+    html = member.get(page, timeout=30).text
+    mark = re.search(r'name="read" value="(\w+)"', html)
+    assert mark is not None, html
     fields = {"read": mark[1], "have-read": "1", "authorised": "1", "name": SENDER["sender_name"]}
     submit(member, page, f"{page}sign", **fields)
     submit(member, page, f"{page}send", how="hand")
@@ -51,6 +52,6 @@ def letter_signed(member: requests.Session, owner: str, case: int) -> tuple[str,
 
 
 def answered(link: str) -> str:
-    """Somebody without an account opens the link and shows a licence; the page that follows."""
+    """Open the link without an account, upload a licence in reply, and return the page that follows."""
     with requests.Session() as stranger:
         return submit(stranger, link, kind="licence", words=TOLD, file=("licence.pdf", b"%PDF-1.7 number 77"))

@@ -1,4 +1,4 @@
-"""A folder of photographs as few as suffice for a calibration."""
+"""A folder with the smallest number of photographs that suffices for a calibration."""
 
 from pathlib import Path
 
@@ -12,11 +12,11 @@ PLAN = Plan(edited=5, edits_each=2)
 
 
 def quiet(stage: str, done: int, total: int) -> None:
-    """Tell nobody how far it is."""
+    """Ignore progress."""
 
 
 def archive_in(folder: Path) -> Path:
-    """Different photographs, one of them a second time under another name, and something else."""
+    """Fill a folder with different photographs, an exact copy of one, a recompressed one, and a text file."""
     folder.mkdir(exist_ok=True)
     for seed in range(COUNT):
         (folder / f"{seed:02}.jpg").write_bytes(jpeg(textured(seed, (160, 120))))

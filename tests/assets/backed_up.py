@@ -30,11 +30,11 @@ SETTINGS = 'operator_name = "Studio"\nretention_days = 60\n'
 
 
 def nothing(_: str) -> None:
-    """Told what is done."""
+    """Ignore progress messages."""
 
 
 def answers(services: Services) -> dict[str, object]:
-    """What an installation says of what it holds."""
+    """Return a summary of an installation's data, to compare a restored installation with the original."""
     bundle = Bundle.objects.get()
     out = io.BytesIO()
     assemble(services, bundle, out)
@@ -73,20 +73,20 @@ class Made:
         self.answers = answers(self.services)
 
     def back_up(self, name: str | Path, *, keys: bool = True) -> Description:
-        """Into a place beside the data folder, or anywhere."""
+        """Back up into a folder, by name beside the data folder or at any path."""
         return back_up(self.services, self.folder / name, keys=keys, tell=nothing)
 
 
 @pytest.fixture(scope="module")
 def made(django_db_blocker: DjangoDbBlocker) -> Made:
-    """One for this whole process, whose servers don't run."""
+    """The installation of this test process, created once. Its servers are not running."""
     with django_db_blocker.unblock():
         return _made_once()
 
 
 @cache
 def _made_once() -> Made:
-    """It lies in the folder of this test process and ends with it."""
+    """Create the installation in this test process's folder, which is deleted when the process ends."""
     folder = Path(os.environ["EXHIBIT_DATA"]) / "backed-up"
     folder.mkdir(mode=0o755)
     install(folder / "data")

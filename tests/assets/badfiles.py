@@ -1,4 +1,4 @@
-"""Bad, hostile and odd picture files, made on the spot: name → bytes, and what decoding has to say of each."""
+"""Broken, hostile and unusual image files, generated on demand, with the expected result of decoding each."""
 
 import random
 import struct
@@ -16,12 +16,12 @@ ORIENTATION = 0x0112
 
 @dataclass(frozen=True, slots=True)
 class BadFile:
-    """One file.
+    """A generated file and its expected result.
 
     Attributes:
-        name: as it might be served.
-        make: makes its bytes, always the same.
-        reason: why decoding refuses it, or ``None`` when it is a picture after all.
+        name: File name as a site might serve it.
+        make: Returns the file's bytes, the same at each call.
+        reason: Reason for which decoding refuses the file; ``None`` if it decodes.
     """
 
     name: str
@@ -30,7 +30,7 @@ class BadFile:
 
 
 def photo(width: int = 96, height: int = 64) -> Image.Image:
-    """Something like a photograph: smooth, textured, with a bright left upper corner."""
+    """Return a photograph-like image: smooth, textured, with a bright top left corner."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     waves = 60 * np.sin(x / 7) * np.cos(y / 5)
     red = 90 + waves + 60 * (x + y < 20)
@@ -40,39 +40,39 @@ def photo(width: int = 96, height: int = 64) -> Image.Image:
 
 
 def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
-    """The bytes of a picture in a format."""
+    """Encode an image in a format."""
     out = BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()
 
 
 def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """The mean difference of pixels of one shape, 0 to 255."""
+    """Return the mean absolute difference of two arrays of pixels of the same shape, from 0 to 255."""
     assert first.shape == second.shape
     return float(np.abs(first.astype(int) - second.astype(int)).mean())
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG of these chunks, with right checksums."""
+    """Return a PNG of these chunks, with correct checksums."""
     parts = [b"\x89PNG\r\n\x1a\n"]
     parts += [struct.pack(">I", len(b)) + n + b + struct.pack(">I", zlib.crc32(n + b)) for n, b in chunks]
     return b"".join(parts)
 
 
 def png_header(width: int, height: int) -> tuple[bytes, bytes]:
-    """The header chunk of an 8-bit grey PNG."""
+    """Return the header chunk of an 8-bit grey PNG."""
     return b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
 
 
 def with_orientation(picture: Image.Image, orientation: int) -> bytes:
-    """A JPEG whose EXIF tells how to turn it."""
+    """Return a JPEG with this EXIF orientation."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return saved(picture, "JPEG", quality=95, exif=exif)
 
 
 def blank_then_photo() -> bytes:
-    """A GIF whose first frame is of one colour."""
+    """Return a GIF whose first frame has a single colour."""
     blank = Image.new("P", photo().size, 0)
     return saved(blank, "GIF", save_all=True, append_images=[photo().quantize(32)], duration=100)
 
@@ -106,12 +106,12 @@ def _large() -> bytes:
 
 
 def _icon_bomb(inner: bytes) -> bytes:
-    """An icon whose directory says 16 x 16 pixels, and whose picture says more."""
+    """Return an icon whose directory states 16 x 16 pixels while its image is larger."""
     return struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inner), 22) + inner
 
 
 def _dib_bomb() -> bytes:
-    """A bitmap without a file header, of many pixels that are run-length coded."""
+    """Return a bitmap without a file header, with many run-length encoded pixels."""
     return struct.pack("<IiiHHIIiiII", 40, 13_000, 13_000, 1, 8, 1, 0, 0, 0, 0, 0) + bytes(2000)
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - what is broken is seen best in one line
-"""Files and bodies that are broken or hostile, by what is wrong with them, for every door that takes any."""
+"""Broken or hostile files and request bodies, by defect, for every endpoint that accepts uploads."""
 
 import gzip
 import io
@@ -15,39 +15,39 @@ _BOMB = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10 if n else "a"}">' for n in 
 
 
 def workbook() -> bytes:
-    """A table of works as a spreadsheet program saves it."""
+    """Return a table of works as a spreadsheet program saves it."""
     from openpyxl import Workbook
 
-    book, made = Workbook(), io.BytesIO()
+    book, out = Workbook(), io.BytesIO()
     assert book.active is not None
     book.active.append(["file", "title"])
     book.active.append(["a.jpg", "Harbour"])
-    book.save(made)
-    return made.getvalue()
+    book.save(out)
+    return out.getvalue()
 
 
 def with_part(data: bytes, name: str, text: str) -> bytes:
-    """The workbook with another text in one of its parts."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+    """Return the workbook with the text of one of its parts replaced."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for one in old.namelist():
             new.writestr(one, text if one == name else old.read(one))
-    return made.getvalue()
+    return out.getvalue()
 
 
 def with_field(data: bytes, offset: int, value: int) -> bytes:
-    """A ZIP with another number in the same field of each local header and each entry of its directory."""
-    made = bytearray(data)
+    """Return a ZIP with one field set to a value in each local header and in each entry of its directory."""
+    changed = bytearray(data)
     for mark, shift in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
-        place = made.find(mark)
+        place = changed.find(mark)
         while place >= 0:
-            struct.pack_into("<H", made, place + offset + shift, value)
-            place = made.find(mark, place + 4)
-    return bytes(made)
+            struct.pack_into("<H", changed, place + offset + shift, value)
+            place = changed.find(mark, place + 4)
+    return bytes(changed)
 
 
 def broken_files() -> dict[str, bytes]:
-    """Each by what is wrong with it."""
+    """Return broken files by defect."""
     book, picture = workbook(), encoded(textured(1), "JPEG")
     rows = f"<worksheet {_NS}><sheetData>%s</sheetData></worksheet>"
     return {
@@ -128,7 +128,7 @@ BROKEN_JSON = {
 
 
 def broken_bodies() -> dict[str, tuple[str, bytes]]:
-    """Content type and bytes of whole requests, by what is wrong with them."""
+    """Return the content type and bytes of broken request bodies, by defect."""
     form = "multipart/form-data; boundary=b"
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\nx\r\n--b--\r\n'
     return {

@@ -1,4 +1,4 @@
-"""A real Chromium, driven through its debugging pipe (Chrome DevTools Protocol) with the standard library alone."""
+"""A real Chromium, controlled through its debugging pipe (Chrome DevTools Protocol) with the standard library only."""
 
 import base64
 import fcntl
@@ -18,7 +18,7 @@ SECONDS = 60
 _FLAGS = (
     "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-extensions",
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--hide-scrollbars",
-    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",  # pages of the browser's own
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",  # internal pages of the browser
     "--remote-debugging-pipe", "about:blank",
 )  # fmt: skip
 
@@ -31,24 +31,24 @@ class Tab:
         self._session = session
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-        """One command of the protocol."""
+        """Send a command of the protocol and return its result."""
         return self._browser.call(method, parameters, self._session)
 
     def open(self, address: str) -> None:
-        """Go to an address and wait until its scripts have run."""
+        """Open a URL and wait until its scripts have run."""
         self.call("Page.enable")
         self.call("Page.bringToFront")
         self.call("Page.navigate", url=address)
         self.wait(f"location.href === {json.dumps(address)} && document.readyState === 'complete'")
 
     def ask(self, expression: str) -> Any:  # noqa: ANN401 - any JSON value
-        """The value of an expression, promises awaited."""
+        """Evaluate an expression, await promises, and return the value."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def wait(self, expression: str) -> None:
-        """Until an expression is true."""
+        """Wait until an expression is true."""
         end = time.monotonic() + SECONDS
         promise = (
             f"new Promise((done) => {{ const look = () => {expression} ? done(true) : setTimeout(look, 20); look(); }})"
@@ -60,13 +60,13 @@ class Tab:
         raise TimeoutError(expression)
 
     def choose(self, selector: str, files: Sequence[Path]) -> None:
-        """Choose files, or a folder, in a file input."""
+        """Select files, or a folder, in a file input."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in files])
 
     def picture(self, path: Path, width: int, height: int, *, dark: bool = False) -> None:
-        """A screenshot of a window of this size, PNG."""
+        """Save a PNG screenshot of a window of this size in CSS pixels."""
         scheme = "dark" if dark else "light"
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
@@ -76,7 +76,7 @@ class Tab:
 
 
 class Chromium:
-    """A headless browser with a profile of its own."""
+    """A headless browser with its own profile."""
 
     def __init__(self, profile: Path) -> None:
         assert CHROMIUM is not None
@@ -93,23 +93,26 @@ class Chromium:
         self.events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
-        """The browser itself."""
+        """Return the browser."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the browser and its children."""
+        """Kill the browser and its child processes."""
         os.killpg(self._process, signal.SIGKILL)
         os.waitpid(self._process, 0)
         os.close(self._read)
         os.close(self._write)
 
     def tab(self) -> Tab:
-        """A new page."""
+        """Open a new page."""
         target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
         return Tab(self, self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"])
 
     def call(self, method: str, parameters: dict[str, Any], session: str | None = None) -> dict[str, Any]:
-        """One command of the protocol; what the browser tells meanwhile is kept in :attr:`events`."""
+        """Send a command of the protocol and return its result.
+
+        Events received meanwhile are added to :attr:`events`.
+        """
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         message |= {"sessionId": session} if session else {}
@@ -138,13 +141,13 @@ class Chromium:
 
 @contextmanager
 def running_tab(profile: Path) -> Iterator[Tab]:
-    """A page of a browser that is started for it."""
+    """Start a browser and yield a page of it."""
     with Chromium(profile) as browser:
         yield browser.tab()
 
 
 def _pipe() -> tuple[int, int]:
-    """Reading and writing end, numbered so high that neither is in the way of the two that the browser wants."""
+    """Return the read and write ends of a pipe, numbered 10 or higher. The browser needs descriptors 3 and 4."""
     ends = []
     for number in os.pipe():
         ends.append(fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 10))

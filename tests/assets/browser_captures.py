@@ -1,4 +1,4 @@
-"""Captures with a browser of sites that tests make. To be imported where a browser and what steers it are there."""
+"""Captures of test sites with a browser. Import this module only where a browser and Playwright are installed."""
 
 import json
 from typing import Any
@@ -36,15 +36,15 @@ def roles(captured: Captured) -> set[str]:
 
 
 def record(captured: Captured) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(file(captured, "network"))
-    return found
+    network: dict[str, Any] = json.loads(file(captured, "network"))
+    return network
 
 
 def refused(captured: Captured) -> set[tuple[str, str]]:
-    """Kind and reason of what wasn't loaded, passed on or not."""
-    found = record(captured)
-    failed = {(one["kind"], one["failure"]) for one in found["resources"] if one["failure"]}
-    return failed | {(one["kind"], one["reason"]) for one in found["not_loaded"]}
+    """Return the kind and reason of each resource that failed or was not loaded."""
+    network = record(captured)
+    failed = {(one["kind"], one["failure"]) for one in network["resources"] if one["failure"]}
+    return failed | {(one["kind"], one["reason"]) for one in network["not_loaded"]}
 
 
 EVERYTHING = {

@@ -1,4 +1,4 @@
-"""A brute-force index: the reference that the product's indexes are measured by."""
+"""A brute-force index: the reference with which the product's indexes are compared."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from indexer.vectors.rows import checked_rows, checked_vectors, cosine_distances
 
 
 class BruteForceIndex:
-    """Vectors in memory, compared with every query. Implements ``ports.VectorIndex``."""
+    """An index that compares every vector in memory with every query. Implements ``ports.VectorIndex``."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
@@ -18,7 +18,7 @@ class BruteForceIndex:
         self._numbers = np.zeros(0, np.int64)
 
     def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        """Add vectors; a number that is there is replaced, and of equal numbers the last counts."""
+        """Add vectors. An existing number is replaced; of equal numbers the last one wins."""
         numbers, vectors = checked_rows(self.space, numbers, vectors)
         kept = ~np.isin(self._numbers, numbers)
         all_numbers = np.concatenate([self._numbers[kept], numbers])
@@ -27,13 +27,13 @@ class BruteForceIndex:
         self._vectors = np.concatenate([self._vectors[kept], vectors])[order]
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers; returns how many were there."""
+        """Remove numbers and return how many existed."""
         gone = np.isin(self._numbers, numbers)
         self._numbers, self._vectors = self._numbers[~gone], self._vectors[~gone]
         return int(gone.sum())
 
     def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+        """Return up to ``k`` hits for each query, at most ``within`` away: nearest first, ties by number."""
         queries = checked_vectors(self.space, queries)
         return [self._hits(row, k, within) for row in _distances(self.space, queries, self._vectors)]
 
@@ -48,7 +48,7 @@ class BruteForceIndex:
 
 
 def _distances(space: Space, queries: NDArray[Any], vectors: NDArray[Any]) -> NDArray[Any]:
-    """All distances, shape (queries, vectors)."""
+    """Return all distances, shape (queries, vectors)."""
     if space.metric is Metric.COSINE:
         return np.array([cosine_distances(query, vectors) for query in queries]).reshape(len(queries), len(vectors))
     wide_queries, wide_vectors = queries.view(np.uint64), vectors.view(np.uint64)

@@ -1,4 +1,4 @@
-"""A small sealed case with real witnesses started for it: two pictures, one sighting, one match, a log, two anchors."""
+"""A small sealed case, timestamped by real local services: two images, one sighting, one match, a log, two anchors."""
 
 import io
 from dataclasses import dataclass, replace
@@ -78,9 +78,9 @@ FROM_FACTS = {
     "facts", "alignment", "calibration", "slice", "registration", "work-picture", "sighting-picture", TITLE_DOCUMENT,
     "decision",
 }  # fmt: skip
-"""Roles of the files that sealing adds by itself."""
+"""Roles of the files that sealing adds."""
 HALF_MIRRORED: Matrix = ((-2.0, 0.0, 158.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))
-"""From a picture of 80 pixels' width to the one of 160 that it is the mirrored half of."""
+"""Matrix from an image 80 pixels wide to the one 160 pixels wide of which it is the mirrored, halved copy."""
 CALIBRATION = Calibration(
     name="tests-2026-11",
     made="2026-11-20",
@@ -99,19 +99,19 @@ CALIBRATION = Calibration(
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A sealed case, and everything that stands around it.
+    """A sealed case, with its log, trust list and keys.
 
     Attributes:
-        folder: where blobs, log and witnesses lie.
-        blobs: the sealed files.
-        log: the log that holds its entries.
-        sealed: manifest and signature.
-        facts: what was sealed.
-        proofs: log proofs and receipts.
-        trust: a list that pins exactly the witnesses of this scene.
-        root_pem: the authority's root certificate.
-        owner_key: the sealing key.
-        log_key: the log's own key.
+        folder: Folder of the blobs, the log and the timestamp services.
+        blobs: Store of the sealed files.
+        log: Log that contains the case's entries.
+        sealed: Manifest and signature.
+        facts: Sealed facts.
+        proofs: Log proofs and receipts.
+        trust: Trust list that pins exactly the services of this scene.
+        root_pem: Root certificate of the timestamp authority.
+        owner_key: Key that sealed the case.
+        log_key: Signing key of the log.
     """
 
     folder: Path
@@ -133,12 +133,12 @@ class Scene:
 
 
 def make_scene(folder: Path, seed: int = 1, *, drawn: bool = True) -> Scene:
-    """Register, see, match, seal, log and witness a small case; the witnesses run on loopback while it is made.
+    """Register, sight, match, seal, log and timestamp a small case; its services run on loopback meanwhile.
 
     Args:
-        folder: an empty folder.
-        seed: of the pictures.
-        drawn: whether the match has drawings, which are nearly all of the bundle's bytes.
+        folder: An empty folder.
+        seed: Random seed of the images.
+        drawn: Add drawings to the match, which are nearly all of the bundle's bytes.
     """
     folder.mkdir(exist_ok=True)
     blobs = FolderBlobStore(folder / "blobs")
@@ -170,7 +170,7 @@ def make_scene(folder: Path, seed: int = 1, *, drawn: bool = True) -> Scene:
 def resealed(
     scene: Scene, facts: CaseFacts, *, sealed_at: datetime | None = None, entered_at: datetime | None = None
 ) -> Scene:
-    """The same owner seals other facts: a new seal with its own place in the log, without receipts."""
+    """Seal other facts with the same owner's key: a new seal with its own log entry, without receipts."""
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
         for file in scene.sealed.manifest.files
@@ -183,14 +183,17 @@ def resealed(
 
 
 def continued(log: Log, facts: CaseFacts, size: int) -> tuple[ConsistencyProof, ...]:
-    """That the log of this size continues what the facts hold earlier heads of; for heads of other logs nothing."""
+    """Prove that the log of this size is consistent with the earlier checkpoints in the facts.
+
+    Checkpoints of other logs are skipped.
+    """
     notes = {parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
     earlier = sorted({note.size for note in notes if note.origin == log.origin and note.size < size})
     return tuple(ConsistencyProof(old, tuple(log.consistency(old, size))) for old in earlier)
 
 
 def logged(log: Log, kind: EntryType, opening: dict[str, object], time: datetime | None = None) -> LogProof:
-    """Put an entry into a log, as of now or dated otherwise, and prove it under a fresh checkpoint."""
+    """Append an entry, dated now or at ``time``, and prove its inclusion under a new checkpoint."""
     commitment, salt = commit(opening)
     entry = Entry(kind, time or now(), commitment)
     [sequence] = log.append([entry])
@@ -200,31 +203,34 @@ def logged(log: Log, kind: EntryType, opening: dict[str, object], time: datetime
 
 
 def textured(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
-    """A small picture with texture everywhere."""
+    """Return a small image with texture everywhere."""
     coarse = np.random.default_rng(seed).integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
 def encoded(picture: Image.Image, kind: str) -> bytes:
-    """A picture's bytes in a format."""
+    """Encode an image in a format."""
     out = io.BytesIO()
     picture.save(out, format=kind)
     return out.getvalue()
 
 
 def registered_bytes(seed: int) -> bytes:
-    """The registered picture, JPEG."""
+    """Return the registered image as a JPEG."""
     return encoded(textured(seed), "JPEG")
 
 
 def found_bytes(seed: int) -> bytes:
-    """The picture seen: the registered one, half as large and mirrored, JPEG."""
+    """Return the sighted image as a JPEG: the registered one at half size and mirrored."""
     half = textured(seed).resize((80, 60), Image.Resampling.BILINEAR)
     return encoded(half.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG")
 
 
 def captured_page(seen: datetime, image: bytes, host: str = "copies.example", status: int = 200) -> dict[str, bytes]:
-    """The files of a visit without a browser to a page with an image: written by the product, served by nobody."""
+    """Return the files of a capture, without a browser, of a page with an image.
+
+    The product writes them; no server ran.
+    """
     tls = ("TLSv1.3", "TLS_AES_256_GCM_SHA384", (b"the bytes of a certificate",))
     name, port = host_of(f"https://{host}/") or host, port_of(f"https://{host}/") or 443
     connection = ConnectionFacts(name, ("203.0.113.9",), "203.0.113.9", port, *tls)
@@ -238,14 +244,14 @@ def captured_page(seen: datetime, image: bytes, host: str = "copies.example", st
         exchanges.append(Exchange(seen, url, "203.0.113.9", request, response))
         visits.append(Visit(url, (Step(url, status, headers, seen, seen, connection, len(body)),), body))
     moment = rfc3339(seen)
-    told = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
-    network = describe(visits, "Asked for by a test.", {**told, "page_names_image": True})
+    capture = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
+    network = describe(visits, "Asked for by a test.", {**capture, "page_names_image": True})
     data = (write_warc(exchanges, {"software": "tests"}), network, PAGE, image)
     return dict(zip(CAPTURED, data, strict=True))
 
 
 def empty_pdf() -> bytes:
-    """A PDF with one empty page: stands for the exhibit sheet."""
+    """Return a PDF with one empty page, in place of the exhibit sheet."""
     objects = (
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -265,9 +271,9 @@ def _attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
     pair = Pair.of(found_bytes(seed), registered_bytes(seed), match.verification)
     files = {path: draw(view, pair) for view, path in DRAWN.items() if match.drawings}
     files |= captured_page(sighting.captures[0].started, found_bytes(seed))
-    shown = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}
-    shown |= {document.file: CONTRACT for document in facts.work.attachments}
-    return {**files, "data/exhibit.pdf": render_exhibit_sheet(facts, shown, facts.language)}
+    by_path = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}
+    by_path |= {document.file: CONTRACT for document in facts.work.attachments}
+    return {**files, "data/exhibit.pdf": render_exhibit_sheet(facts, by_path, facts.language)}
 
 
 def _content(blobs: FolderBlobStore, path: str, data: bytes) -> ContentFile:
@@ -311,7 +317,7 @@ def _picture(data: bytes, path: str) -> PictureFacts:
 
 
 def registration_opening(work: WorkFacts, picture: PictureFacts) -> dict[str, object]:
-    """What the log's entry of a registration commits to, as the product writes it."""
+    """Return the opening to which the log entry of a registration commits, as the product writes it."""
     declared = ("title", "author", "rights_statement", "first_publication", "created", "credit", "holder")
     return {
         **{name: getattr(work, name) for name in declared},

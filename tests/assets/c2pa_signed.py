@@ -1,4 +1,4 @@
-"""A picture with a signed manifest (C2PA), made by a camera that doesn't exist."""
+"""An image with a signed C2PA manifest from a fictitious camera."""
 
 import io
 import json
@@ -16,7 +16,7 @@ SIGNER = "Sample Camera Works, Sample Camera"
 
 
 def with_manifest(jpeg: bytes) -> bytes:
-    """The same JPEG with a signed manifest inside."""
+    """Return the JPEG with a signed manifest embedded."""
     import c2pa
 
     chain, key = _hierarchy()
@@ -37,7 +37,7 @@ def with_manifest(jpeg: bytes) -> bytes:
 
 
 def _hierarchy() -> tuple[bytes, bytes]:
-    """A leaf and its issuer as PEM, and the leaf's key."""
+    """Return a leaf certificate and its issuer as PEM, and the leaf's private key."""
     issuer, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     above = _certificate("Sample CA", issuer, "Sample CA", issuer, is_issuer=True)
     own = _certificate("Sample Camera", leaf, "Sample CA", issuer, is_issuer=False)

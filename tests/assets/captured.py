@@ -1,6 +1,7 @@
-"""A web archive on loopback that speaks both documented forms: Wayback's CDX server and replay, and Common Crawl's.
+"""A web archive on loopback with both documented interfaces: Wayback's CDX server and replay, and Common Crawl's.
 
-Indexes answer as https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server and pywb's manual say.
+The responses of the indexes follow https://github.com/internetarchive/wayback/tree/master/wayback-cdx-server and the
+manual of pywb.
 """
 
 import base64
@@ -21,14 +22,14 @@ FILE = "crawl-data/{index}/segments/1/warc/{index}-00000.warc.gz"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A capture that the archive has."""
+    """A capture in the archive."""
 
     url: str
     stamp: str  # 14 digits
     body: bytes
     media_type: str = "image/jpeg"
     status: str = "200"
-    digest: str = ""  # what its index says; that of its bytes when empty
+    digest: str = ""  # digest in the index; the one of the body when empty
 
     @property
     def stated(self) -> str:
@@ -36,18 +37,18 @@ class Kept:
 
     @property
     def key(self) -> str:
-        """Its sort-friendly address."""
+        """Return the sort-friendly URL (SURT) of the capture."""
         read = urlsplit(self.url)
         return f"{','.join(reversed((read.hostname or '').split('.')))}){read.path}"
 
 
 def digest(body: bytes) -> str:
-    """SHA-1 as CDX has it."""
+    """Return the SHA-1 digest as CDX writes it."""
     return base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
 
 
 def _fields(one: Kept) -> dict[str, str]:
-    """A capture as the Wayback Machine's index lists it."""
+    """Return the fields of a capture as the Wayback Machine's index lists them."""
     return {
         "urlkey": one.key, "timestamp": one.stamp, "original": one.url, "mimetype": one.media_type,
         "statuscode": one.status, "digest": one.stated, "length": "512",
@@ -56,7 +57,7 @@ def _fields(one: Kept) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Archived:
-    """What a site serves as an archive; ``answer`` may say something else to a request first."""
+    """The responses of a site that acts as an archive; ``answer`` may return another response to a request first."""
 
     kept: list[Kept] = field(default_factory=list)
     answer: Callable[[Seen], Answer | None] = lambda _: None
@@ -65,20 +66,20 @@ class Archived:
     _files: dict[str, bytes] = field(default_factory=dict)
 
     def serve(self, site: Site) -> None:
-        """Let a site be this archive."""
+        """Make a site respond as this archive."""
         site.fallback = lambda seen: self.answer(seen) or self._answered(seen)
 
     def _answered(self, seen: Seen) -> Answer:
         path = seen.path.partition("?")[0]
-        asked = parse_qs(seen.path.partition("?")[2])
+        parameters = parse_qs(seen.path.partition("?")[2])
         if path == "/cdx/search/cdx":
-            return self._wayback(asked)
+            return self._wayback(parameters)
         if match := re.fullmatch(r"/web/(\d{14})id_/(.*)", seen.path):
             return self._replay(match[1], match[2])
         if path == "/collinfo.json":
             return Answer(json.dumps([self._collection(one) for one in reversed(self.indexes)]).encode(), "text/json")
         if match := re.fullmatch(r"/(CC-MAIN-[\d-]+)-index", path):
-            return self._common_crawl(match[1], asked)
+            return self._common_crawl(match[1], parameters)
         if path.startswith("/crawl-data/"):
             return self._range(path[1:], seen.headers.get("range", ""))
         return Answer(b"not here", status=404)
@@ -124,20 +125,20 @@ class Archived:
     @staticmethod
     def _collection(name: str) -> dict[str, str]:
         year = name.split("-")[2]
-        told = {"id": name, "name": name, "cdx-api": f"/{name}-index"}
-        return told | {"from": f"{year}-01-01T00:00:00", "to": f"{year}-12-31T23:59:59"}
+        collection = {"id": name, "name": name, "cdx-api": f"/{name}-index"}
+        return collection | {"from": f"{year}-01-01T00:00:00", "to": f"{year}-12-31T23:59:59"}
 
     def _common_crawl(self, index: str, asked: dict[str, list[str]]) -> Answer:
         assert asked["filter"] == ["=status:200", "~mime:image/.*"], "as pywb writes filters"
-        found = self._matching(asked["url"][0].removeprefix("*."), asked, domain=True)
+        captures = self._matching(asked["url"][0].removeprefix("*."), asked, domain=True)
         year = index.split("-")[2]
-        found = [one for one in found if one.stamp.startswith(year) and one.status == "200"]
-        found = [one for one in found if one.media_type.startswith("image/")]
-        pages = -(-len(found) // self.size)
+        captures = [one for one in captures if one.stamp.startswith(year) and one.status == "200"]
+        captures = [one for one in captures if one.media_type.startswith("image/")]
+        pages = -(-len(captures) // self.size)
         if "showNumPages" in asked:
             return Answer(json.dumps({"pages": pages, "pageSize": 5, "blocks": pages}).encode(), "text/json")
         page = int(asked["page"][0])
-        some = found[page * self.size : (page + 1) * self.size]
+        some = captures[page * self.size : (page + 1) * self.size]
         if not some:
             return Answer(b'{"message": "No Captures found"}', "text/json", status=404)
         return Answer("".join(f"{json.dumps(self._line(index, one))}\n" for one in some).encode(), "text/x-ndjson")
@@ -157,12 +158,12 @@ class Archived:
         first, last = (int(one) for one in asked.removeprefix("bytes=").split("-"))
         data = self._files[file]
         some = data[first : last + 1]
-        told = f"bytes {first}-{first + len(some) - 1}/{len(data)}"
-        return Answer(some, "binary/octet-stream", status=206, headers=(("Content-Range", told),))
+        content_range = f"bytes {first}-{first + len(some) - 1}/{len(data)}"
+        return Answer(some, "binary/octet-stream", status=206, headers=(("Content-Range", content_range),))
 
 
 def record(one: Kept) -> bytes:
-    """A capture as a member of gzip in a WARC file (ISO 28500:2017), always the same bytes."""
+    """Return a capture as a gzip member of a WARC file (ISO 28500:2017); the bytes are always the same."""
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {one.media_type}\r\nContent-Length: {len(one.body)}\r\n\r\n"
     block = head.encode() + one.body
     fields = {
@@ -175,10 +176,10 @@ def record(one: Kept) -> bytes:
         "Content-Type": "application/http; msgtype=response",
         "Content-Length": str(len(block)),
     }
-    named = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return gzip.compress(f"WARC/1.0\r\n{named}\r\n".encode() + block + b"\r\n\r\n", mtime=0)
+    header = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return gzip.compress(f"WARC/1.0\r\n{header}\r\n".encode() + block + b"\r\n\r\n", mtime=0)
 
 
 def asked(site: Site, path: str) -> Sequence[Seen]:
-    """The requests of a site's index or files, in order."""
+    """Return the requests of a site's index or files, in order."""
     return [one for one in site.seen if one.path.startswith(path)]

@@ -1,4 +1,4 @@
-"""Changes of a bundle's files, and those of which each verifier says the same."""
+"""Changes of a bundle's files, and those for which all verifiers report the same."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ Change = Callable[[Files], Files]
 
 
 def part(share: float) -> Callable[[bytes], int]:
-    """The place so far into the file."""
+    """Return a function that returns the offset at this share of a file's length."""
     return lambda data: int(len(data) * share)
 
 
 def flipped(name: str, find: Callable[[bytes], int] = part(0.5)) -> Change:  # noqa: B008 - a function
-    """One bit of one file."""
+    """Flip one bit of a file."""
 
     def change(files: Files) -> Files:
         data = bytearray(files[name])
@@ -32,17 +32,17 @@ def flipped(name: str, find: Callable[[bytes], int] = part(0.5)) -> Change:  # n
 
 
 def without(name: str) -> Change:
-    """One file less."""
+    """Remove a file."""
     return lambda files: {other: data for other, data in files.items() if other != name}
 
 
 def with_file(name: str, data: bytes) -> Change:
-    """One file more, or another in its place."""
+    """Add or replace a file."""
     return lambda files: {**files, name: data}
 
 
 def edited(name: str, change: Callable[[dict[str, object]], object]) -> Change:
-    """JSON with other values."""
+    """Change values in a JSON file."""
 
     def edit(files: Files) -> Files:
         plain = json.loads(files[name])
@@ -53,7 +53,7 @@ def edited(name: str, change: Callable[[dict[str, object]], object]) -> Change:
 
 
 def facts_and_manifest(change: Callable[[dict[str, object]], object]) -> Change:
-    """Facts changed, with the manifest made to fit: everything but what is signed or logged."""
+    """Change the facts and update the manifest to match; signatures and log entries stay as they were."""
 
     def edit(files: Files) -> Files:
         new = edited("data/facts.json", change)(files)
@@ -71,14 +71,14 @@ def facts_and_manifest(change: Callable[[dict[str, object]], object]) -> Change:
 
 
 def giant_height(files: Files) -> Files:
-    """A proof that names a block whose height has 6,000 digits."""
+    """Add a proof that names a block whose height has 6,000 digits."""
     magic = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08"
     named = b"\x00" + bytes.fromhex("0588960d73d71901") + b"\xb8\x17" + b"\xff" * 2999 + b"\x01"
     return {**files, OTS: magic + Digest.of(files["proofs/log/checkpoint"]).raw + named}
 
 
 def wrong_path(files: Files) -> Files:
-    """A proof that leads to its block, and by another way to something else that it says is that block."""
+    """Change a proof so that a second path leads to another value, which it claims is the same block."""
     stamp = read_proof(files[OTS])
     [(height, _)] = leads_of(files[OTS]).blocks
     stamp.attestations.add(BitcoinBlockHeaderAttestation(height))

@@ -1,4 +1,4 @@
-"""What is left in English where people read Chinese: on pages, in mails, in documents."""
+"""Detection of English that remains in Chinese pages, emails and documents."""
 
 import re
 from collections.abc import Iterable
@@ -15,23 +15,23 @@ NAMES = frozenset({
     "Europeana", "Openverse", "Wikimedia", "Commons", "Wayback", "Machine", "Common", "Crawl", "Apple", "Microsoft",
     "Mozilla", "iPad", "iPhone",
 })  # fmt: skip
-"""Names, abbreviations, formats and keys that stand in Chinese text as they are."""
+"""Names, abbreviations, formats and keys that Chinese text contains unchanged."""
 _GIVEN = {"Ann", "Fee", "Harbours", "Nightly", "Own", "Studio", "Website", "page", "prices", "studio", "watch", "work"}
-"""What people and pages of ``tests/assets/desk_scene.py`` are called."""
+"""Names of people and pages in ``tests/assets/desk_scene.py``."""
 _CODE = {"asked", "crawl", "default", "evidence", "files", "match", "upkeep", "visits", "pictures", "prints", "works"}
-"""What queues and indexes are called on the command line."""
+"""Names of queues and indexes on the command line."""
 _EXAMPLES = {"AT", "CH", "DE", "id", "secret"}
-"""What people are shown to write."""
+"""Example values shown to users."""
 _COLUMNS = {
     "author", "created", "credit", "domain", "file", "holder", "licensee", "registrations", "rights",
     "territories", "title",
 }  # fmt: skip
-"""Columns of tables that people bring, as the first line of a file names them."""
+"""Columns of users' tables, as the first line of a file names them."""
 KNOWN = frozenset({*_GIVEN, *_CODE, *_EXAMPLES, *_COLUMNS})
 SILENT = frozenset({"script", "style", "code", "kbd", "pre", "textarea"})
-"""Elements whose text is code, or what somebody wrote."""
+"""Elements whose text is code, or was written by a user."""
 SPOKEN = frozenset({"alt", "aria-label", "placeholder", "title"})
-"""Attributes that people read or hear."""
+"""Attributes that users read or hear."""
 VOID = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
 })  # fmt: skip
@@ -45,11 +45,11 @@ HALF_WIDTH = re.compile(
     r".{0,9}[\u4e00-\u9fff](?:[,;:!?](?!//)| ?\((?!\w{1,3}\)))[^\n]{0,9}"
     r"|.{0,9}[^\s][,;:!?] ?[\u4e00-\u9fff][^\n]{0,9}"
 )
-"""Punctuation of other languages beside Chinese words, with some of what stands around it."""
+"""Punctuation of other languages next to Chinese characters, with some context."""
 
 
 class _Reader(HTMLParser):
-    """Collects what people read of a page in its own language, save what is quoted in another one."""
+    """A parser that collects the text of a page in its own language, without quotations in another language."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,8 +57,8 @@ class _Reader(HTMLParser):
         self._open: list[tuple[str, bool]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        foreign = not (given.get("lang") or "zh").startswith("zh") or given.get("translate") == "no"
+        attributes = dict(attrs)
+        foreign = not (attributes.get("lang") or "zh").startswith("zh") or attributes.get("translate") == "no"
         if tag not in VOID:
             self._open.append((tag, foreign or tag in SILENT))
         if not foreign:
@@ -74,18 +74,18 @@ class _Reader(HTMLParser):
 
 
 def read_of(page: str) -> str:
-    """What people read of an HTML page, a line a piece."""
+    """Return the visible text of an HTML page, one line for each piece."""
     reader = _Reader()
     reader.feed(page)
     return "\n".join(" ".join(piece.split()) for piece in reader.read if piece.strip())
 
 
 def english_in(text: str, known: Iterable[str] = ()) -> list[str]:
-    """Words of Latin letters that are neither names, nor known, nor parts of addresses, paths, digests and versions."""
+    """Return Latin words that are not names, known words, or parts of addresses, paths, digests or versions."""
     names = NAMES.union(known)
     return [word for word in re.findall(r"\b[A-Za-z]{2,}", NO_WORDS.sub(" ", text), re.ASCII) if word not in names]
 
 
 def half_width_in(text: str) -> list[str]:
-    """Where Chinese words stand beside punctuation of other languages."""
+    """Return the places where Chinese characters are next to punctuation of other languages."""
     return HALF_WIDTH.findall(text)

@@ -1,4 +1,4 @@
-"""Setting the clock that everything of the product asks."""
+"""Control of the product's clock."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ YEAR = timedelta(days=365)
 
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a function of one argument
-    """Sets the clock of everything that asks ours, by so much off the true time."""
+    """A function that sets the clock of all modules that use the product's, with an offset from the true time."""
     true = datetime
 
     def set_by(off: timedelta) -> None:

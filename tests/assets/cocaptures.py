@@ -1,4 +1,4 @@
-"""A bundle whose capture a partner has seen, and what may be told of one that nobody saw."""
+"""A bundle whose capture a partner confirmed, and false statements about captures that no partner saw."""
 
 import json
 from collections.abc import Callable
@@ -46,12 +46,12 @@ CERTIFICATE = Digest.of(b"the bytes of a certificate")
 
 
 def new_log(folder: Path, name: str = ORIGIN, key: KeySigner | None = None) -> Log:
-    """A log in a folder."""
+    """Create a log in a folder."""
     return Log(FolderLogStore(folder), key or KeySigner(Ed25519PrivateKey.generate()), name)
 
 
 def statement(started: datetime) -> Statement:
-    """What an honest partner says of the page of the scenes."""
+    """Return an honest partner's statement about the page of the scenes."""
     server = "203.0.113.9"
     page = Visited("https://copies.example/", "https://copies.example/", 200, "", Digest.of(PAGE), server, CERTIFICATE)
     address = "https://copies.example/field.jpg"
@@ -63,13 +63,16 @@ def statement(started: datetime) -> Statement:
 
 
 def sealed_in(log: Log, said: Statement, kind: EntryType = EntryType.COCAPTURE) -> SealedStatement:
-    """A statement as an entry of a log."""
+    """Return a statement, sealed as an entry of a log."""
     proof: LogProof = logged(log, kind, dict(to_plain(said)), said.finished)
     return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
 
 
 def told_by_a_liar(log: Log, image: bytes, html: bytes = b"", /, **other: Any) -> Callable[[Request], Answer]:  # noqa: ANN401
-    """The call of a partner that visits nothing, and states what is asked for, sealed in a log, with fields changed."""
+    """Return the handler of a partner that visits nothing and states what it is asked to confirm.
+
+    The statement is sealed in a log, with fields changed.
+    """
 
     def answer(request: Request) -> Answer:
         asked = json.loads(request.body)
@@ -83,7 +86,7 @@ def told_by_a_liar(log: Log, image: bytes, html: bytes = b"", /, **other: Any) -
         }  # fmt: skip
         for name, value in other.items():
             said[name] = {**said[name], **value} if isinstance(value, dict) else value
-        written = said.pop("format")  # of another one nothing is read
+        written = said.pop("format")  # of an unknown format nothing is read
         stated = from_plain(Statement, {**said, "format": COCAPTURE_FORMAT}, where="the lie")
         sealed = sealed_in(log, replace(stated, format=written))
         return Answer(json.dumps(to_plain(sealed)).encode(), "application/json")
@@ -93,11 +96,11 @@ def told_by_a_liar(log: Log, image: bytes, html: bytes = b"", /, **other: Any) -
 
 @dataclass(frozen=True, slots=True)
 class SeenTwice:
-    """A bundle with a partner's statement, its files, the partner's log, and a list that pins it."""
+    """A bundle with a partner's statement, its files, the partner's log, and a trust list that pins the log."""
 
     scene: Scene
     log: Log
-    key: KeySigner  # of the partner's log
+    key: KeySigner  # key of the partner's log
     said: Statement
     files: Files
     trust: Trust
@@ -105,12 +108,12 @@ class SeenTwice:
 
     @property
     def picture(self) -> Visited:
-        """What the partner says of the picture."""
+        """Return the partner's statement about the image."""
         assert self.said.picture is not None
         return self.said.picture
 
     def answer(self, sealed: SealedStatement | None, **other: Any) -> PartnerAnswer:  # noqa: ANN401
-        """What the asker makes of a statement."""
+        """Return the answer that the requester records for a statement."""
         answer = PartnerAnswer("b", self.log.vkey(), "" if sealed else "no-answer", (), (), sealed)
         if sealed:
             network = from_plain(NetworkRecord, json.loads(self.files[CAPTURED[1]]), where="")
@@ -120,30 +123,30 @@ class SeenTwice:
         return replace(answer, **other)
 
     def lie(self, *answers: PartnerAnswer, challenge: bytes = CHALLENGE) -> Files:
-        """The bundle with these answers instead, sealed by a stranger."""
+        """Return the bundle with these answers instead, sealed with a stranger's key."""
         data = Cocapture(challenge, answers).to_json()
         return sealed_lie(self.files, lambda _, files: files.update({PLACE: data}))
 
     def says(self, **other: Any) -> PartnerAnswer:  # noqa: ANN401
-        """An answer whose statement has other fields, truly sealed by the partner."""
+        """Return an answer whose statement has other fields, sealed by the partner with its own key."""
         return self.answer(sealed_in(self.log, replace(self.said, **other)))
 
 
 def seen_twice(scene: Scene, folder: Path) -> SeenTwice:
-    """A scene's case with a partner's answer at its capture, sealed and logged."""
+    """Add a partner's answer to the capture of a scene's case, seal the case and log it."""
     key = KeySigner(Ed25519PrivateKey.generate())
     log = new_log(folder / "partner", key=key)
     [sighting] = scene.facts.sightings
     [capture] = sighting.captures
-    said = statement(capture.started)
+    partner_statement = statement(capture.started)
     trust = replace(
         scene.trust,
         logs=tuple(replace(one, operator="Ann") for one in scene.trust.logs),
         partners=(TrustedLog(log.vkey(), development=True, label=LABEL, operator="Bea"),),
     )
     files = {path: scene.blobs.get(file.sha256) for file in scene.sealed.manifest.files for path in [file.path]}
-    made = SeenTwice(scene, log, key, said, files, trust, folder)
-    record = Cocapture(CHALLENGE, (made.answer(sealed_in(log, said)),))
+    made = SeenTwice(scene, log, key, partner_statement, files, trust, folder)
+    record = Cocapture(CHALLENGE, (made.answer(sealed_in(log, partner_statement)),))
     facts = replace(
         scene.facts,
         sightings=(replace(sighting, captures=(replace(capture, files=(*capture.files, PLACE)),)),),
@@ -164,7 +167,7 @@ def seen_twice(scene: Scene, folder: Path) -> SeenTwice:
 
 
 def _copied(facts: Facts, files: Files) -> None:
-    """A second capture of the same place, with the statement of the first one."""
+    """Add a second capture of the same page, with the statement of the first one."""
     [sighting] = facts["sightings"]
     [first] = sighting["captures"]
     paths = {path: path.replace("capture-1", "capture-2") for path in first["files"]}
@@ -178,7 +181,7 @@ def _bare(facts: Facts, files: Files) -> None:
 
 
 def _later(seen: SeenTwice) -> Files:
-    """The same statement, told of a capture of a day later."""
+    """Present the same statement for a capture one day later."""
 
     def lie(facts: Facts, files: Files) -> None:
         day = timedelta(days=1)
@@ -192,7 +195,7 @@ def _later(seen: SeenTwice) -> Files:
 
 
 def _stated_only(seen: SeenTwice) -> Files:
-    """The statement changed, its proof as it was."""
+    """Change the statement and leave its proof unchanged."""
     record = json.loads(seen.files[PLACE])
     record["answers"][0]["sealed"]["statement"]["status_of_mind"] = 1
     return sealed_lie(seen.files, _file(canonical(record)))
@@ -212,7 +215,7 @@ def _file(data: bytes) -> Lie:
 
 
 def _other_bytes(seen: SeenTwice) -> Files:
-    """The partner saw other bytes, and the asker says that they were the same."""
+    """Claim agreement although the partner saw other bytes."""
     picture = replace(seen.picture, sha256=Digest.of(b"other"))
     agrees = tuple(name for name in seen.answer(sealed_in(seen.log, seen.said)).agrees)
     return seen.lie(replace(seen.says(picture=picture), agrees=agrees, differs=()))
@@ -223,7 +226,7 @@ def _honest_other_bytes(seen: SeenTwice) -> Files:
 
 
 def _other_key(seen: SeenTwice) -> Files:
-    """A log of the same name signs with another key."""
+    """Use a log of the same name that signs with another key."""
     return seen.lie(seen.answer(sealed_in(new_log(seen.folder / "other-key"), seen.said)))
 
 
@@ -241,19 +244,19 @@ def _ourselves(seen: SeenTwice) -> Files:
 
 
 def _own_key(seen: SeenTwice) -> Files:
-    """Our own key under another name."""
+    """Use the installation's own key under another name."""
     log = new_log(seen.folder / "own-key", "c.example/log", seen.scene.log_key)
     return seen.lie(seen.answer(sealed_in(log, seen.said), log=log.vkey()))
 
 
 def _forked(seen: SeenTwice) -> Files:
-    """The partner's key signs two histories of two entries, and each holds a statement."""
-    told = []
+    """Present two statements from two histories of two entries that the partner's key signed."""
+    answers = []
     for story in ("one", "other"):
         log = new_log(seen.folder / f"forked-{story}", ORIGIN, seen.key)
         logged(log, EntryType.SLICE, {"story": story})
-        told.append(seen.answer(sealed_in(log, seen.said)))
-    return seen.lie(*told)
+        answers.append(seen.answer(sealed_in(log, seen.said)))
+    return seen.lie(*answers)
 
 
 def _twice(seen: SeenTwice) -> Files:
@@ -353,4 +356,4 @@ LIES: dict[str, tuple[Callable[[SeenTwice], Files], str, str]] = {
         lambda seen: seen.lie(*[seen.answer(None)] * 17), "seen-twice:01-1", "failed"
     ),
 }  # fmt: skip
-"""What is told of a capture that a partner saw, the check that finds it, and what it says."""
+"""Lies about a capture that a partner saw, the check that detects each, and its message."""

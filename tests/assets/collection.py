@@ -1,4 +1,4 @@
-"""Which works a picture shows, and a picture that shows pieces of some."""
+"""Search for the works in an image, and a collage of pieces of several works."""
 
 import io
 from functools import cache
@@ -20,7 +20,7 @@ _measured = cache(extract)
 
 
 def sheet(*seeds: int) -> bytes:
-    """Pieces of photographs, mirrored, in a large picture that shows something else."""
+    """Return a large unrelated image with mirrored pieces of photographs in it."""
     sheet = textured(900, (1000, 700))
     for place, seed in enumerate(seeds):
         piece = Image.open(io.BytesIO(photograph(seed))).crop((20, 10, 300, 230))
@@ -29,8 +29,8 @@ def sheet(*seeds: int) -> bytes:
 
 
 def found_in(services: Services, data: bytes) -> set[str]:
-    """Titles of the works that a picture shows."""
+    """Return the titles of the works that an image shows."""
     get_indexes(services).refresh(Collection.WORKS)
     compared = find_works(_measured(data), lambda: data, RegisteredWorks(services))
-    shown = [picture for picture, one in compared if one.decision is not Decision.NONE]
-    return set(Work.objects.filter(pictures__in=shown, removed_at=None).values_list("title", flat=True))
+    matches = [picture for picture, one in compared if one.decision is not Decision.NONE]
+    return set(Work.objects.filter(pictures__in=matches, removed_at=None).values_list("title", flat=True))

@@ -1,4 +1,4 @@
-"""The command line: as a process of its own with a data folder of its own, or in the process of the tests."""
+"""The command line: as a separate process with its own data folder, or in the process of the tests."""
 
 import json
 import os
@@ -34,12 +34,12 @@ for line in sys.stdin:
         sys.exit(main(asked["words"]))
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-"""Runs each command in a process of its own that begins with what every command loads first."""
+"""Program that forks a process for each command after loading what every command needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended."""
+    """Result of a command."""
 
     code: int
     out: str
@@ -47,27 +47,27 @@ class Ran:
 
     @property
     def answer(self) -> Any:  # noqa: ANN401 - any JSON
-        """What it printed as JSON."""
+        """Return the JSON that the command printed."""
         return json.loads(self.out)
 
 
 class Commands:
-    """What every command line of tests does with its own way to run a command."""
+    """Helpers that all command lines of tests share. Subclasses implement :meth:`run`."""
 
     __slots__ = ()
 
     def run(self, *words: object, code: int | None = 0, told: str = "") -> Ran:
-        """Run `exhibit WORDS`, tell it something, and check its exit code."""
+        """Run `exhibit WORDS` with ``told`` as standard input, and check its exit code."""
         raise NotImplementedError
 
     def ask(self, *words: object, code: int = 0) -> Any:  # noqa: ANN401 - any JSON
-        """Run `exhibit WORDS --json` and return what it says."""
+        """Run `exhibit WORDS --json` and return the JSON."""
         return self.run(*words, "--json", code=code).answer
 
     def api(self, method: str, path: str, *words: object, code: int = 0, **fields: object) -> Any:  # noqa: ANN401 - any JSON
-        """Call an operation of the API with fields, and return its response, or None for an empty one."""
-        given = [word for name, value in fields.items() for word in ("--field", f"{name}={value}")]
-        ran = self.run("api", method, path, *words, *given, code=code)
+        """Call an API operation with fields, and return its response, or None for an empty one."""
+        options = [word for name, value in fields.items() for word in ("--field", f"{name}={value}")]
+        ran = self.run("api", method, path, *words, *options, code=code)
         return ran.answer if ran.out else None
 
 
@@ -76,9 +76,9 @@ class CommandLine(Commands):
     """`exhibit` over one data folder.
 
     Attributes:
-        data: the folder.
-        settings: further environment variables.
-        forking: whose forks the commands are; None for one that starts from nothing each time.
+        data: The data folder.
+        settings: Additional environment variables.
+        forking: Process that forks the commands; None to start a new interpreter for each.
     """
 
     data: Path
@@ -87,12 +87,15 @@ class CommandLine(Commands):
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment of its processes."""
+        """Environment variables of its processes."""
         own = {"EXHIBIT_DATA": str(self.data), "DATABASE_URL": "", "REDIS_URL": ""}
         return {**os.environ, **own, **self.settings}
 
     def run(self, *words: object, code: int | None = 0, told: str = "", **settings: str) -> Ran:
-        """Run `exhibit WORDS`, tell it something, and check its exit code; no command may ever show a trace."""
+        """Run `exhibit WORDS` with ``told`` as standard input, and check its exit code.
+
+        No command may print a traceback.
+        """
         given = [str(word) for word in words]
         ran = self._forked(given, told) if self.forking and not settings else self._run(given, told, settings)
         assert code is None or ran.code == code, ran
@@ -100,7 +103,7 @@ class CommandLine(Commands):
         return ran
 
     def started(self, *words: object) -> "subprocess.Popen[str]":
-        """Start `exhibit WORDS` in a session of its own."""
+        """Start `exhibit WORDS` in its own session."""
         return subprocess.Popen(
             [sys.executable, "-m", "desk", *map(str, words)],
             cwd=CHECKOUT,
@@ -140,10 +143,12 @@ class CommandLine(Commands):
 
 @dataclass(frozen=True, slots=True)
 class Terminal(Commands):
-    """`exhibit` in this process, over rows that are gone after the test; only the fixture ``cli`` makes it.
+    """`exhibit` in this process, with database rows that are rolled back after the test.
+
+    Only the fixture ``cli`` creates it.
 
     Attributes:
-        desk: what its commands stand on.
+        desk: The services and settings that its commands use.
     """
 
     desk: Desk
@@ -154,7 +159,7 @@ class Terminal(Commands):
         return self.desk.config.data_dir
 
     def run(self, *words: object, code: int | None = 0, told: str = "") -> Ran:
-        """Run `exhibit WORDS`, tell it something, and check its exit code."""
+        """Run `exhibit WORDS` with ``told`` as standard input, and check its exit code."""
         with CliRunner().isolation(input=told) as (out, err, _both):
             ended = main([str(word) for word in words])
             sys.stdout.flush()
@@ -166,7 +171,7 @@ class Terminal(Commands):
 
 @contextmanager
 def forking(line: CommandLine) -> Iterator[CommandLine]:
-    """The same command line, quicker for many commands: each is a process, and none loads Django anew."""
+    """Yield a faster command line for many commands: each runs in a forked process that need not load Django again."""
     command = [sys.executable, "-c", FORKING]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=CHECKOUT, env=line.environ, **pipes) as process:  # type: ignore[call-overload]

@@ -11,7 +11,11 @@ from evidence.verdict.trust import Trust, TrustedKey, TrustedLog
 
 
 def conflicts(trust: Trust) -> dict[str, tuple[Trust, tuple[str, str]]]:
-    """Lists that follow from one with a log and an owner's key, by what is wrong, each with the lines to be named."""
+    """Return conflicting trust lists by conflict, each with the two lines that the error must name.
+
+    Args:
+        trust: A list with one log and one owner's key, from which the others are made.
+    """
     [log], [key] = trust.logs, trust.keys
     name, logs_own = parse_verifier_key(log.vkey)
     friend, other = (Ed25519PrivateKey.generate().public_key().public_bytes_raw() for _ in range(2))

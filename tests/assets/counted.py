@@ -1,4 +1,4 @@
-"""Counts of false alarms as installations of a test sign them."""
+"""Counts of false positives, signed by the installations of a test."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ DAY = "2026-11-22"
 
 
 def log_of(folder: Path, name: str = "log.tests.example") -> Log:
-    """The log of an installation, with a key of its own."""
+    """Return the log of an installation, with its own key."""
     return Log(FolderLogStore(folder / name), KeySigner(Ed25519PrivateKey.generate()), name)
 
 
 def picture(number: int, *failed: Decision, bits: int = 0, saved: str = "") -> CountedPicture:
-    """A photograph; one saved from it has other bytes, and a hash that differs by so many bits."""
+    """Return a counted photograph. A saved copy has other bytes, and a hash that differs in ``bits`` bits."""
     perceptual = int.from_bytes(hashlib.sha256(str(number).encode()).digest()) ^ ((1 << bits) - 1)
     return CountedPicture(Digest.of(f"{number}{saved}".encode()), perceptual.to_bytes(32), failed)
 
 
 def counts(pictures: Sequence[CountedPicture], *, listed: bool = True) -> Counts:
-    """What an installation counted of them."""
+    """Return an installation's counts for these images."""
     certain, review = (sum(kind in each.failed for each in pictures) for kind in (Decision.CERTAIN, Decision.REVIEW))
     about = (DAY, PIPELINE, "descriptor@1", Digest.of(b"calibration"), "Drawn for a test")
     return Counts(*about, len(pictures), certain, review, tuple(pictures) if listed else ())

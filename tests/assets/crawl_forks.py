@@ -1,7 +1,7 @@
-"""``python -m tests.assets.crawl_forks``: runs each job in a process of its own that begins with what every job loads.
+"""``python -m tests.assets.crawl_forks``: fork a process for each crawl job, after the shared imports.
 
-So does the helper that reads documents for it: a Python of its own would take longer than most crawls of tests. One
-that has died in a crawl is started again as ever.
+The helper that reads documents is forked as well, since starting a Python interpreter would take longer than most
+crawls of tests. A helper that dies during a crawl is restarted in the usual way.
 """
 
 import gc
@@ -23,26 +23,26 @@ WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 class ForkedHelper:
-    """Stands for the helper's ``subprocess.Popen``."""
+    """Stand-in for the helper's ``subprocess.Popen``."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
 
     def wait(self, _timeout: float | None = None) -> int:
-        """Its exit code, once it has ended, which it does when nobody can ask it any more."""
+        """Wait and return the exit code. The helper exits once no process can send it requests."""
         if self.returncode is None:
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return self.returncode
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         if self.returncode is None:
             os.kill(self.pid, signal.SIGKILL)
 
 
 def fork_helper() -> None:
-    """Give this process the helper that it would start with the first document."""
+    """Fork the helper that this process would otherwise start with the first document."""
     ours, theirs = socket.socketpair()
     memory = os.fdopen(os.memfd_create("crawler.reading.helper"), "rb")
     pid = os.fork()
@@ -64,7 +64,7 @@ def fork_helper() -> None:
 
 
 def crawl(files: list[str], environ: dict[str, str], words: list[str], seconds: float, alarm: int) -> None:
-    """Be a crawl: its standard input, output and error are these files."""
+    """Run a crawl in this process, with these files as standard input, output and error."""
     for number, (path, how) in enumerate(zip(files, (os.O_RDONLY, WRITTEN, WRITTEN), strict=True)):
         os.dup2(os.open(path, how, 0o600), number)
     sys.stdin = open(0)  # noqa: SIM115 - as long as the process
@@ -76,17 +76,17 @@ def crawl(files: list[str], environ: dict[str, str], words: list[str], seconds: 
 
 
 def serve_forks() -> None:
-    """Fork as often as standard input asks for it, and tell how a process has ended."""
+    """Fork a process for each request on standard input, and report exit codes."""
     gc.freeze()
     for line in sys.stdin:
-        asked = json.loads(line)
-        if "wait" in asked:
-            print(os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1]), flush=True)  # noqa: T201 - the answer
+        request = json.loads(line)
+        if "wait" in request:
+            print(os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1]), flush=True)  # noqa: T201 - the answer
             continue
         child = os.fork()
         if not child:
             fork_helper()
-            crawl(**asked)
+            crawl(**request)
         print(child, flush=True)  # noqa: T201 - the answer
 
 

@@ -1,4 +1,4 @@
-"""Running the crawler as its users do: a job in, a child process, lines and bytes out."""
+"""Running the crawler as its callers do: a job as input, a child process, lines and bytes as output."""
 
 import atexit
 import json
@@ -31,7 +31,7 @@ FAST = {"delay": 0, "concurrency_per_host": 4, "autothrottle": False}
 
 @dataclass(frozen=True, slots=True)
 class Crawled:
-    """What a crawl left."""
+    """The results of a crawl."""
 
     lines: tuple[Line, ...]
     code: int
@@ -44,7 +44,7 @@ class Crawled:
 
     @property
     def refusals(self) -> dict[str, str]:
-        """Reasons by address, of lines and of images."""
+        """Return refusal reasons by URL, of lines and of images."""
         of_lines = {line.url: line.reason for line in self.lines if isinstance(line, RefusalLine)}
         return of_lines | {one.url: one.reason for page in self.pages for one in page.refusals}
 
@@ -58,40 +58,40 @@ class Crawled:
         return end
 
     def sighting(self, url: str) -> Sighting:
-        """The first sighting of an image address."""
+        """Return the first sighting of an image URL."""
         return next(one for one in self.sightings if one.image_url == url)
 
     def bytes_of(self, sighting: Sighting) -> bytes:
-        """The bytes that were kept for a sighting."""
+        """Return the stored bytes of a sighting."""
         return (self.folder / sighting.digest.hex).read_bytes()
 
 
 def crawl(folder: Path, *, read_seconds: Value = 8.0, **job: Value) -> Crawled:
-    """Run a job to its end; loopback is allowed and nobody is spared, unless the job says otherwise.
+    """Run a job to its end. Loopback is allowed and delays are minimal, unless the job sets other values.
 
     Args:
-        folder: receives the bytes.
-        read_seconds: of processor time that the reader of documents has for each.
-        **job: what the job says otherwise.
+        folder: Folder for the bytes.
+        read_seconds: Processor time that the document reader has for each document, in seconds.
+        **job: Fields of the job to override.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    given, lines, told = (folder / name for name in ("job", "lines", "errors"))
-    given.write_bytes(whole_job(folder, **job))
-    files = [str(given), str(lines), str(told)]
+    job_file, lines, error_file = (folder / name for name in ("job", "lines", "errors"))
+    job_file.write_bytes(whole_job(folder, **job))
+    files = [str(job_file), str(lines), str(error_file)]
     code = Forked(files, ["-"], seconds=read_seconds, alarm=120).wait()
-    errors = told.read_text("utf-8")
+    errors = error_file.read_text("utf-8")
     assert "Traceback" not in errors, errors
-    kept = folder / "bytes"
-    for path in kept.iterdir() if kept.exists() else ():
+    bytes_dir = folder / "bytes"
+    for path in bytes_dir.iterdir() if bytes_dir.exists() else ():
         assert Digest.of_file(path).hex == path.name
-    return Crawled(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, kept, errors)
+    return Crawled(tuple(read_lines(lines.read_bytes().splitlines(keepends=True))), code, bytes_dir, errors)
 
 
 class Forked:
     """A crawl in a child of the process that has loaded Scrapy (:mod:`tests.assets.crawl_forks`)."""
 
     running: ClassVar[set[int]] = set()
-    """The processes of those that haven't been waited for."""
+    """Process IDs of crawls that have not been waited for."""
 
     def __init__(self, files: list[str], words: list[str], *, seconds: float = helper.SECONDS, alarm: int = 0) -> None:
         asked = {"files": files, "words": words, "seconds": seconds, "alarm": alarm}
@@ -101,7 +101,7 @@ class Forked:
         self.running.add(self.pid)
 
     def wait(self) -> int:
-        """Its exit code, once it has ended."""
+        """Wait for the end of the crawl and return its exit code."""
         with self._waiting:
             if self.returncode is None:
                 self.returncode = _told({"wait": self.pid})
@@ -109,15 +109,15 @@ class Forked:
             return self.returncode
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         if self.returncode is None:
             os.kill(self.pid, signal.SIGKILL)
 
 
 class ForkedChild(Forked):
-    """Stands for ``subprocess.Popen`` where the workers start a crawl: the same program, without its second of imports.
+    """Stand-in for ``subprocess.Popen`` in the workers: starts the same crawl without its second of imports.
 
-    Their command is ``python -m crawler JOB``, read through a pipe.
+    The command is ``python -m crawler JOB``; its output is read through a pipe.
     """
 
     def __init__(self, command: list[str], *, stdout: int, stderr: BinaryIO, **_: object) -> None:
@@ -138,11 +138,11 @@ class ForkedChild(Forked):
 
 
 in_forks = SimpleNamespace(Popen=ForkedChild, DEVNULL=subprocess.DEVNULL, PIPE=subprocess.PIPE)
-"""Stands for the module ``subprocess``."""
+"""Stand-in for the module ``subprocess``."""
 
 
 def _told(asked: dict[str, Value]) -> int:
-    """What the forking process answers."""
+    """Send a request to the forking process and return its reply."""
     pipes = _forking()
     assert pipes.stdin is not None
     assert pipes.stdout is not None
@@ -153,7 +153,7 @@ def _told(asked: dict[str, Value]) -> int:
 
 @cache
 def _forking() -> "subprocess.Popen[str]":
-    """Started by the first crawl; it ends with this process, whose end of the pipe it reads."""
+    """Start the forking process at the first crawl. It ends with this process, when its standard input closes."""
     command = [sys.executable, "-W", "error::DeprecationWarning:crawler", "-m", "tests.assets.crawl_forks"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     atexit.register(process.communicate)
@@ -161,21 +161,21 @@ def _forking() -> "subprocess.Popen[str]":
 
 
 def whole_job(folder: Path, **job: Value) -> bytes:
-    """The JSON of a job for tests."""
+    """Return the JSON of a job for tests."""
     defaults = {"bytes_dir": str(folder / "bytes"), "allowed_networks": LOOPBACK}
     politeness = FAST | job.pop("politeness", {})
     return json.dumps(defaults | {"politeness": politeness} | job).encode()
 
 
 def start(folder: Path, out: Path, **job: Value) -> subprocess.Popen[bytes]:
-    """Start a job whose lines go to a file."""
+    """Start a job that writes its lines to a file."""
     path = folder / "job.json"
     path.write_bytes(whole_job(folder, **job))
     return subprocess.Popen([sys.executable, "-m", "crawler", str(path), "--out", str(out)], cwd=ROOT)
 
 
 def large_site(site: Site, pages: int, images: int) -> None:
-    """Pages in a row, each with images of its own and a link to the next two."""
+    """Serve a sequence of pages, each with its own images and links to the next two pages."""
     for page in range(pages):
         names = [f"/i/{page}-{n}.jpg" for n in range(images)]
         links = "".join(f'<a href="/{page + step}">next</a>' for step in (1, 2) if page + step < pages)
@@ -185,10 +185,13 @@ def large_site(site: Site, pages: int, images: int) -> None:
 
 
 def kept(site: Site, delay: float) -> bool:
-    """Whether requests came so far apart; a busy machine may notice one of them late by half of it."""
+    """Return True if requests were ``delay`` seconds apart on average.
+
+    A busy machine may record one of them late, by up to half a delay.
+    """
     times = [one.at for one in site.seen if not one.path.startswith(("/robots", "/.well-known"))]
     return len(times) > 1 and times[-1] - times[0] >= delay * (len(times) - 1.5)
 
 
 WORDS = " ".join(f"word{number}" for number in range(60))
-"""A text that is long enough to be compared with others."""
+"""A text long enough to be compared with others."""

@@ -1,4 +1,4 @@
-"""Pictures that wait for works to be compared with, while what a search needs is damaged."""
+"""Images that wait to be matched with works while a part of the search is damaged."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ WORKS = 3
 
 @pytest.fixture(scope="module", autouse=True)
 def works_and_pictures(stage: SyncRunner) -> None:
-    """Works, and pictures that wait to be compared with them."""
+    """Register works, and add images that wait to be matched with them."""
     studio = owner("studio")
     for seed in range(WORKS):
         register(stage.services, studio, photograph(seed))
@@ -27,7 +27,7 @@ def works_and_pictures(stage: SyncRunner) -> None:
 
 @pytest.fixture
 def waiting(inline: SyncRunner) -> list[int]:
-    """Pictures that wait to be matched with works."""
+    """IDs of the images that wait to be matched."""
     return list(Picture.objects.filter(sightings__isnull=False).order_by("pk").values_list("pk", flat=True))
 
 
@@ -37,7 +37,7 @@ def damage(folder: Path, pattern: str) -> None:
 
 
 def matched_again_and_again(services: Services, waiting: list[int]) -> None:
-    """Match more often than a picture is tried."""
+    """Run the matching step more often than an image is retried."""
     for _ in range(steps.MAX_ATTEMPTS + 2):
         Picture.objects.update(not_before=None)
         match_pictures(services, waiting)

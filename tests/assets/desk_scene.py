@@ -1,4 +1,4 @@
-"""An owner with something on every page, its people, and the addresses of the site."""
+"""An owner with data on every page, its members, and the URLs of the site."""
 
 import zlib
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 class Scene:
-    """An owner with something on every page, and three people: alice and her team-mate bob, and charlie elsewhere."""
+    """An owner with data on every page, and three users: alice, her colleague bob, and charlie of another owner."""
 
     def __init__(self, inline: SyncRunner) -> None:
         self.inline = inline
@@ -116,7 +116,7 @@ class Scene:
         self.charlie = self.person("charlie", agency, Role.OWNER)
 
     def person(self, name: str, of: Owner, role: Role) -> Client:
-        """Somebody with a role, signed in."""
+        """Create a user with a role and return a signed-in client."""
         user = User.objects.create_user(
             username=f"{name}@example.org", email=f"{name}@example.org", password="not used"
         )
@@ -127,11 +127,14 @@ class Scene:
 
     @property
     def ann(self) -> User:
-        """The person that alice is."""
+        """The user alice."""
         return User.objects.get(username="alice@example.org")
 
     def addresses(self, slug: str = "studio") -> dict[str, str]:
-        """An address of each named page that exists for the studio, by the page's name; perhaps of another owner."""
+        """Return a URL of each named page that exists for the studio, by page name.
+
+        Another slug gives another owner's URLs.
+        """
         values = {
             "slug": slug,
             "number": 1,
@@ -172,7 +175,7 @@ class Scene:
 
 
 class Asking(Scene):
-    """The same, and a confirmed case of another party, for which the form that asks for money is shown."""
+    """The same scene with a confirmed case of another party, for which the payment demand form is available."""
 
     def __init__(self, inline: SyncRunner) -> None:
         super().__init__(inline)
@@ -181,13 +184,13 @@ class Asking(Scene):
         other.case_sightings.create(match=seen.match, sighting=seen.sighting)
 
     def addresses(self, slug: str = "studio") -> dict[str, str]:
-        """The same, with the party and the case for the form."""
-        found = super().addresses(slug)
-        return found | {"new-demand": found["new-demand"] + "?party=zoo.example&case=2"}
+        """Return the same URLs, with the party and the case for the form."""
+        urls = super().addresses(slug)
+        return urls | {"new-demand": urls["new-demand"] + "?party=zoo.example&case=2"}
 
 
 def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
-    """The addresses of the site, or of what has a namespace of its own: the API."""
+    """Yield the URL patterns of the site, or those of a namespace such as the API."""
     waiting: list[tuple[URLPattern | URLResolver, str | None]] = [(get_resolver(), None)]
     while waiting:
         one, within = waiting.pop()
@@ -199,7 +202,7 @@ def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
 
 @pytest.fixture
 def scene(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """A scene over an installation of this test's own."""
+    """A scene in this test's own installation."""
     use_house(monkeypatch, inline.services)
     return once(inline, Scene)
 
@@ -218,7 +221,7 @@ VALUES: dict[str, object] = {
 
 
 def addresses() -> dict[str, str]:
-    """An address of every pattern of the site, allauth's too, with numbers that may not exist."""
+    """Return a URL of every pattern of the site, including allauth's; the numbers in it may not exist."""
     return {one.name: address_of(one.name) for one in patterns() if one.name is not None}
 
 

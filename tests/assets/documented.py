@@ -1,4 +1,4 @@
-"""The JSON keys that docs/commands.md promises."""
+"""The JSON keys documented in docs/commands.md."""
 
 import re
 
@@ -8,10 +8,10 @@ PAGE = CHECKOUT / "docs" / "commands.md"
 
 
 def json_keys(of: str) -> set[str]:
-    """The keys of a thing that is printed as JSON, or of a command's answer, without those within brackets.
+    """Return the keys of a JSON object or of a command's output, without those in parentheses.
 
     Args:
-        of: the thing, as it stands in its table; or the command with its backticks.
+        of: Name of the object as in its table, or the command with its backticks.
     """
     keys = PAGE.read_text("utf-8").partition(f"\n| {of} |")[2].partition("\n")[0]
     assert keys, of

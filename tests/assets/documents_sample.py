@@ -1,4 +1,4 @@
-"""A case and a report as the document tests need them: generated pictures, invented names, figures of a real size."""
+"""A case and a report for tests of documents: generated images, invented names, realistic measurements."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -62,7 +62,7 @@ COMPARED = Verification(
 
 
 def landscape(seed: int) -> Image.Image:
-    """Hills under a sky, drawn from a seed."""
+    """Draw hills under a sky from a seed."""
     draw = np.random.default_rng(seed)
     width, height = SIZE
     rows = np.linspace(0, 1, height)[:, None, None]
@@ -84,7 +84,7 @@ def landscape(seed: int) -> Image.Image:
 
 
 def encoded(picture: Image.Image, kind: str = "JPEG") -> bytes:
-    """The picture's bytes in a format."""
+    """Encode an image in a format."""
     out = io.BytesIO()
     picture.save(out, format=kind)
     return out.getvalue()
@@ -92,25 +92,25 @@ def encoded(picture: Image.Image, kind: str = "JPEG") -> bytes:
 
 @cache
 def sample_pictures(seed: int = 1) -> Mapping[str, bytes]:
-    """A registered picture, its mirrored and turned copy, and the drawings of the match."""
+    """Return a registered image, its mirrored and rotated copy, and the drawings of the match."""
     registered = landscape(seed)
     cut = registered.crop((0, 18, 864, 600))
-    found = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
-    seen, work = encoded(found, "WEBP"), encoded(registered)
+    copy = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
+    seen, work = encoded(copy, "WEBP"), encoded(registered)
     pair = Pair.of(seen, work, COMPARED)
     drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in View}
     return {"data/work/01.jpg": work, "data/sightings/01/image.webp": seen, **drawings}
 
 
 def picture_facts(data: bytes, path: str) -> PictureFacts:
-    """What is recorded of a picture's bytes."""
+    """Return the facts recorded about an image file."""
     with Image.open(io.BytesIO(data)) as picture:
         kind, (width, height) = str(picture.format), picture.size
     return PictureFacts(Digest.of(data), len(data), kind, width, height, path)
 
 
 def sample_log_proof(kind: EntryType, sequence: int) -> LogProof:
-    """A log proof of the right form; nothing in a document depends on its hashes."""
+    """Return a log proof in valid form. No document depends on its hashes."""
     path = (bytes(32),) * 11
     note = f"log.sample.example\n2048\n{'A' * 43}=\n\n— log.sample.example AAAA\n"
     opening = {"root": "00" * 32, "count": 12}
@@ -118,7 +118,7 @@ def sample_log_proof(kind: EntryType, sequence: int) -> LogProof:
 
 
 def sample_sighting(found: PictureFacts) -> SightingFacts:
-    """A sighting with one capture and the proof of its slice."""
+    """Return a sighting with one capture and the proof of its slice."""
     seen = NOON - timedelta(days=2, minutes=13, seconds=5)
     page = "https://www.prints-and-more.example/shop/walls/autumn-hills?ref=front&size=70x100"
     image = "https://cdn.prints-and-more.example/media/2026/11/9f2c/autumn-hills-canvas-print-large@2x.webp"
@@ -156,7 +156,7 @@ def sample_sighting(found: PictureFacts) -> SightingFacts:
 
 
 def sample_elsewhere(page: str, image: str) -> Iterator[ElsewhereFacts]:
-    """What each kind of others may state."""
+    """Yield one statement for each kind of external source."""
     archive = "https://web.archive.org/web"
     for kind in SeenKind:
         captured = kind is SeenKind.ARCHIVE_CAPTURED
@@ -166,14 +166,14 @@ def sample_elsewhere(page: str, image: str) -> Iterator[ElsewhereFacts]:
 
 
 def sample_match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
-    """The measured comparison: mirrored, turned by 90°, most of the picture."""
+    """Return a measured comparison: mirrored, rotated by 90°, most of the image."""
     views = (View.OVERLAY, View.SIDE_BY_SIDE, View.DIFFERENCE, View.POINTS)
     paths = [f"data/matches/01/{view.file_name}" for view in views]
     return MatchFacts(1, registered.digest, found.digest, (1,), COMPARED, ("Aligned over 94%.",), *paths)
 
 
 def sample_witnesses() -> tuple[WitnessFacts, ...]:
-    """One outside witness, one for trials that is complete, one that has not finished."""
+    """Return three timestamps: of an outside service, of a development service, and a pending one."""
     return (
         WitnessFacts("rfc3161", "Example Time Authority", False, "complete", "manifest", NOON),  # noqa: FBT003 - a field
         WitnessFacts("rfc3161", "local trial authority", True, "complete", "manifest", NOON),  # noqa: FBT003 - a field
@@ -182,7 +182,7 @@ def sample_witnesses() -> tuple[WitnessFacts, ...]:
 
 
 def sample_work(registered: PictureFacts) -> WorkFacts:
-    """A registered work with two official registrations and a certificate."""
+    """Return a registered work with two official registrations and a certificate."""
     return WorkFacts(
         number="2026-014",
         title="Herbsthügel · 秋山",
@@ -200,12 +200,12 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
 
 
 def say(key: str, **values: str) -> str:
-    """The English sentence of a key, as documents have it."""
+    """Return the English phrase for a key, as in documents."""
     return load_phrases("en").say(key, **values)
 
 
 def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12") -> CaseFacts:
-    """A confirmed case with one sighting and one match."""
+    """Return a confirmed case with one sighting and one match."""
     pictures = pictures or sample_pictures()
     registered = picture_facts(pictures["data/work/01.jpg"], "data/work/01.jpg")
     found = picture_facts(pictures["data/sightings/01/image.webp"], "data/sightings/01/image.webp")
@@ -230,7 +230,7 @@ def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12")
 
 
 def sample_coverage() -> tuple[CrawlCoverage, ...]:
-    """Two crawls with refusals."""
+    """Return the coverage of two crawls with refusals."""
     refused = (
         RefusalCount("robots", 12),
         RefusalCount("private-address", 1),
@@ -256,7 +256,7 @@ def sample_coverage() -> tuple[CrawlCoverage, ...]:
 
 
 def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[ReportFacts, dict[str, Mapping[str, bytes]]]:
-    """A report with so many cases, and the pictures of each."""
+    """Return a report with ``cases`` cases, and the images of each."""
     pictures = {str(number): sample_pictures(number % 7) for number in range(1, cases + 1)}
     decision = DecisionFacts("confirmed", "demonstration switch", NOON, "", demonstration)
     facts = [sample_case(pictures[number], number) for number in pictures]

@@ -1,4 +1,4 @@
-"""Pairs of a made picture and something found, and what is seen on a drawing of them."""
+"""Pairs of a generated and a sighted image, and measurements of their drawings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,30 +23,30 @@ MIRRORED = np.array([[-1.0, 0, 479], [0, 1, 0], [0, 0, 1]])
 
 
 def laid(*transforms: ArrayLike, pieces: Sequence[Piece] = ()) -> Verification:
-    """A comparison that has laid copies so."""
+    """Return a comparison that aligned copies by these transforms."""
     rows: list[Any] = [tuple(map(tuple, np.asarray(transform, float).tolist())) for transform in transforms]
     same = Verification(Decision.CERTAIN, 0, 90, 1.0, rows[0], False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
     return replace(same, further=tuple(rows[1:]), pieces=tuple(pieces))
 
 
 def pair(found: Image.Image | bytes, *transforms: ArrayLike) -> Pair:
-    """Something found beside the made picture, whose copies it shows."""
+    """Return the sighted image paired with the generated one, whose copies it shows."""
     return Pair.of(found if isinstance(found, bytes) else encoded(found), DATA, laid(*transforms))
 
 
 def drawn(view: View, one: Pair) -> NDArray[np.uint8]:
-    """The pixels of a drawing."""
+    """Return the pixels of a drawing."""
     return np.asarray(Image.open(BytesIO(draw_png(view, one))))
 
 
 def places(pixels: NDArray[np.uint8], colour: Sequence[int]) -> NDArray[np.float64]:
-    """Columns and rows of the pixels of a colour."""
+    """Return the columns and rows of the pixels of a colour."""
     rows, columns = np.nonzero((pixels == colour).all(axis=2))
     return np.stack([columns, rows], axis=1).astype(np.float64)
 
 
 def around(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of places."""
+    """Return left, top, right and bottom of the bounding box of points."""
     left, top = points.min(axis=0)
     right, bottom = points.max(axis=0)
     return float(left), float(top), float(right), float(bottom)

@@ -1,4 +1,4 @@
-"""A made picture, copies of it as they are found, and what is measured of pictures: each is made once in a process."""
+"""A generated image, edited copies of it as found on sites, and their features. Each is computed once per process."""
 
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -12,7 +12,7 @@ PICTURE = textured(1)
 
 
 def watermarked(picture: Image.Image) -> Image.Image:
-    """The picture under a line of words again and again."""
+    """Cover the image with repeated lines of text."""
     layer = Image.new("RGBA", picture.size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(layer)
     for place in range(0, picture.height, 60):
@@ -21,19 +21,19 @@ def watermarked(picture: Image.Image) -> Image.Image:
 
 
 def captioned(picture: Image.Image) -> Image.Image:
-    """The picture with a line of words below it."""
+    """Add a line of text below the image."""
     higher = ImageOps.expand(picture, (0, 0, 0, 70), "white")
     ImageDraw.Draw(higher).text((10, picture.height + 15), "what a day it was", fill="black", font_size=36)
     return higher
 
 
 def webp(picture: Image.Image) -> bytes:
-    """Its file, badly saved."""
+    """Encode the image as WebP at low quality."""
     return encoded(picture, "WEBP", 45)
 
 
 def jpeg(picture: Image.Image) -> bytes:
-    """Its file, as sites save it."""
+    """Encode the image as JPEG, as sites do."""
     return encoded(picture, "JPEG", 80)
 
 
@@ -61,16 +61,16 @@ TURNED: list[Callable[[Image.Image], Image.Image]] = [
     lambda picture: ImageOps.flip(picture.transpose(Image.Transpose.TRANSPOSE)),
     lambda picture: ImageOps.flip(ImageOps.mirror(picture.transpose(Image.Transpose.TRANSPOSE))),
 ]
-"""How a picture comes to each of the eight orientations."""
+"""Transpositions that give an image each of the eight orientations."""
 
 
 @cache
 def edited(name: str) -> bytes:
-    """The picture's copy after one of the edits."""
+    """Return the copy of the image after one of the edits."""
     return EDITS[name](PICTURE)
 
 
 @lru_cache(maxsize=200)
 def measured(data: bytes) -> Features:
-    """The features of a picture's bytes, which nobody changes."""
+    """Return the features of an image file. The result is shared, so do not change it."""
     return extract(data)

@@ -1,6 +1,6 @@
-"""A real EVM with its tries and headers (py-evm), behind the JSON-RPC of a node on loopback.
+"""A real EVM with its tries and headers (py-evm), behind the JSON-RPC interface of a node on loopback.
 
-Blocks are made by call only, so that a test says when the chain goes on. Nothing of it is the product's: headers,
+Blocks are mined by call only, so that tests control when the chain advances. No product code is used: headers,
 receipts and their tries come from py-evm.
 """
 
@@ -26,7 +26,7 @@ from evidence.anchors.evm.anchor import EvmAnchor
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.clock import now
 
-# importing eth raises it for the whole process, in which other tests run, too: deep JSON ends CPython 3.11.2 then
+# Importing eth raises the recursion limit of the whole process; deeply nested JSON then crashes CPython 3.11.2.
 sys.setrecursionlimit(1000)
 
 FORKS: dict[str, type[VM]] = {"berlin": BerlinVM, "london": LondonVM, "cancun": CancunVM}
@@ -35,13 +35,13 @@ ANYBODY = bytes(19) + b"\x01"
 
 
 class EvmChain:
-    """A chain that its caller drives.
+    """A chain controlled by its caller.
 
     Args:
-        rich: addresses that have ether from the beginning.
-        fork: whose rules hold; ``berlin`` has no base fee, so that transactions may cost nothing.
-        chain_id: of EIP-155.
-        seal: what stands in the headers' extra data, as in chains of a consortium.
+        rich: Addresses that own ether in the genesis block.
+        fork: Name of the protocol rules; ``berlin`` has no base fee, so that transactions may be free.
+        chain_id: Chain ID (EIP-155).
+        seal: Extra data of the headers, as in consortium chains.
     """
 
     def __init__(self, rich: list[bytes], fork: str = "london", chain_id: int = 1337, seal: bytes = b"") -> None:
@@ -63,11 +63,11 @@ class EvmChain:
 
     @property
     def tip(self) -> int:
-        """The newest block's number."""
+        """Number of the newest block."""
         return int(self.chain.get_canonical_head().block_number)
 
     def mine(self, blocks: int = 1) -> None:
-        """Make blocks; the first holds what waits."""
+        """Mine blocks. The first contains the pending transactions."""
         for _ in range(blocks):
             waiting = sorted(self.pool.values(), key=lambda each: (each.sender, each.nonce))
             self.pool.clear()
@@ -76,7 +76,7 @@ class EvmChain:
             self.chain.mine_all(waiting, timestamp=moment, extra_data=self.seal)
 
     def answer(self, question: Question) -> Answer:
-        """Serve a call as a node does."""
+        """Respond to a JSON-RPC call as a node does."""
         call = json.loads(question.body)
         self.asked.append(call["method"])
         try:
@@ -84,8 +84,8 @@ class EvmChain:
             result, error = getattr(known, call["method"])(*call["params"]), None
         except (ValidationError, AttributeError, TransactionNotFound) as problem:
             result, error = None, {"code": -32000, "message": str(problem)}
-        shown = {"jsonrpc": "2.0", "id": call["id"], **({"error": error} if error else {"result": result})}
-        return Answer(json.dumps(shown).encode(), "application/json")
+        response = {"jsonrpc": "2.0", "id": call["id"], **({"error": error} if error else {"result": result})}
+        return Answer(json.dumps(response).encode(), "application/json")
 
     def eth_chainId(self) -> str:  # noqa: N802 - the names of JSON-RPC, here and below
         return hex(self.chain_id)
@@ -236,7 +236,7 @@ class EvmChain:
 
 @contextlib.contextmanager
 def running_evm_chain(chain: EvmChain) -> Iterator[str]:
-    """Serve a chain on loopback for the length of the ``with`` block; gives its address."""
+    """Serve a chain on loopback during the ``with`` block, and yield its URL."""
     server = LoopbackServer()
     serve: Callable[[Question], Answer] = chain.answer
     with server.running(serve):
@@ -244,12 +244,12 @@ def running_evm_chain(chain: EvmChain) -> Iterator[str]:
 
 
 def deployed(chain: EvmChain, anchor: EvmAnchor) -> bytes:
-    """The address of a contract that an anchor has made on a chain."""
+    """Deploy an anchor's contract on a chain and return its address."""
     transaction = anchor.deploy()
     chain.mine()
-    made = anchor.deployed(transaction)
-    assert made is not None
-    return made
+    address = anchor.deployed(transaction)
+    assert address is not None
+    return address
 
 
 def _bytes(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""A test chain on which our contract stands, and an account that pays for entries in it."""
+"""A test chain with Exhibit's contract, and an account that pays for entries in it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
 
 class Ledger:
-    """A chain with our contract, and its address on loopback.
+    """A chain with Exhibit's contract, and its URL on loopback.
 
     Args:
-        chain: already served.
-        url: where.
-        price: of gas; asked of the node when absent.
+        chain: A chain that is already served.
+        url: URL of its JSON-RPC interface.
+        price: Gas price; queried from the node if None.
     """
 
     def __init__(self, chain: EvmChain, url: str, price: int | None = None) -> None:
@@ -35,7 +35,7 @@ class Ledger:
     def anchor(
         self, *, confirmations: int = 1, contract: bytes | None = None, url: str = "", most: int | None = None
     ) -> EvmAnchor:
-        """An anchor of the account, at another address or for another contract when one is given."""
+        """Return an anchor of the account, optionally for another URL or contract."""
         return EvmAnchor(
             "chain",
             url or self.url,
@@ -50,7 +50,7 @@ class Ledger:
         )
 
     def complete(self, digest: Digest) -> Receipt:
-        """A receipt for a digest, with a block above it."""
+        """Return a complete receipt for a digest, with one more block above it."""
         anchor = self.anchor()
         receipt = anchor.upgrade(digest, anchor.submit(digest))
         self.chain.mine()
@@ -59,7 +59,7 @@ class Ledger:
 
 @contextlib.contextmanager
 def running_ledger() -> Iterator[Ledger]:
-    """A ledger for the length of the ``with`` block."""
+    """Run a ledger during the ``with`` block."""
     chain = EvmChain([ACCOUNT.address])
     with running_evm_chain(chain) as url:
         yield Ledger(chain, url)

@@ -1,4 +1,4 @@
-"""A site that answers with the very bytes that it is told, and a capture of it."""
+"""A site that responds with exact bytes, and a capture of it."""
 
 import contextlib
 import json
@@ -41,7 +41,7 @@ def answer(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
 
 
 class Site:
-    """Answers with the very bytes that it is told, and remembers what it was asked."""
+    """A site that responds with the bytes set in ``answers``, and records requests."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""Photographs of one made scene, a moment apart: so near to one another that each alone is taken for a copy."""
+"""Photographs of one generated scene, a moment apart, and so similar that each alone is taken for a copy."""
 
 from functools import cache
 
@@ -12,6 +12,6 @@ from tests.assets.textured import encoded, textured
 
 @cache
 def exposure(number: int, seed: int = 1, size: tuple[int, int] = (480, 360)) -> bytes:
-    """The photograph of a scene, as JPEG bytes; each number is another moment."""
+    """Return a photograph of a scene as JPEG; each number is another moment."""
     chance = Chance(np.random.default_rng([seed, number]), 0.5, ())
     return encoded(Image.fromarray(nearly_still(np.asarray(textured(seed, size)), chance)), "JPEG", 90)

@@ -1,8 +1,7 @@
 """Firefox for Playwright: the system's own, over WebDriver BiDi (W3C).
 
-Playwright asks of every browser what Firefox's longest supported releases don't know yet. Run as a program, this
-starts Firefox and stands between the two: such a command is answered as if it had been carried out, everything else
-goes through.
+Playwright sends commands that the Firefox ESR releases do not support yet. Run as a program, this module starts
+Firefox and acts as a proxy: such a command is answered as if it had succeeded, all other messages are forwarded.
 """
 
 import asyncio
@@ -23,29 +22,29 @@ from playwright.sync_api import Browser, Playwright
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 LEAST = 153
-"""The first longest supported release that knows what Playwright asks of downloads and of bodies; 140 doesn't."""
+"""The first ESR release with the commands for downloads and bodies that Playwright sends; 140 lacks them."""
 VERSION = re.compile(r"Firefox (\d+)")
 NOT_NEEDED = {"emulation.setMediaFeaturesOverride"}
-"""Commands that a test can do without: light and dark are set by a preference."""
+"""Commands that tests do not need: a preference sets light or dark mode."""
 LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
 CENTIMETRES = 2.54
-"""Of an inch."""
+"""Centimetres in an inch."""
 MOST = 256 * 2**20
-"""Bytes of one message: a screenshot of a long page is one."""
+"""Maximum size of a message in bytes. A screenshot of a long page is one message."""
 
 
 @cache
 def why_not() -> str:
-    """Why no test can be made with Firefox here; empty where one can."""
+    """Return the reason why tests cannot use Firefox here; empty if they can."""
     if FIREFOX is None:
         return "Firefox isn't installed"
-    said = subprocess.run([FIREFOX, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
-    version = VERSION.search(said)
-    return "" if version and int(version[1]) >= LEAST else f"Firefox {LEAST} is needed, and this is: {said.strip()}"
+    output = subprocess.run([FIREFOX, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
+    version = VERSION.search(output)
+    return "" if version and int(version[1]) >= LEAST else f"Firefox {LEAST} is needed, and this is: {output.strip()}"
 
 
 def launch(playwright: Playwright, folder: Path, *, dark: bool = False) -> Browser:
-    """Firefox, which asks no host but this machine."""
+    """Start Firefox, with every host name resolved to this machine."""
     program = folder / "firefox"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -59,16 +58,16 @@ def launch(playwright: Playwright, folder: Path, *, dark: bool = False) -> Brows
 
 
 def in_centimetres(asked: dict[str, Any]) -> dict[str, Any]:
-    """A command as the standard has it: Playwright gives the paper's size and margins in inches."""
+    """Convert paper size and margins of a print command to centimetres, as in the standard. Playwright sends inches."""
     if asked.get("method") == "browsingContext.print":
         for name in ("page", "margin"):
-            given = asked["params"].get(name, {})
-            asked["params"][name] = {side: length * CENTIMETRES for side, length in given.items()}
+            sides = asked["params"].get(name, {})
+            asked["params"][name] = {side: length * CENTIMETRES for side, length in sides.items()}
     return asked
 
 
 async def main(arguments: list[str]) -> int:
-    """Start Firefox and pass on what it and Playwright say to each other, until it ends."""
+    """Start Firefox and forward messages between it and Playwright until it ends."""
     assert FIREFOX is not None
     firefox = await asyncio.create_subprocess_exec(FIREFOX, *arguments, stderr=asyncio.subprocess.PIPE)
     assert firefox.stderr is not None

@@ -1,4 +1,4 @@
-"""The fixtures that tests of several rooms share; ``tests/conftest.py`` names this module as a plugin."""
+"""Fixtures shared by the tests of several packages; ``tests/conftest.py`` loads this module as a plugin."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,14 +39,17 @@ Measured = TypeVar("Measured")
 
 @pytest.fixture(autouse=True)
 def _no_language_stays() -> Iterator[None]:
-    """A request leaves its reader's language active in this thread; what is tested next reads its own."""
+    """Deactivate the language that a request left active in this thread. The next test starts with the default."""
     yield
     translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _files_wait_for_no_disk() -> Iterator[None]:
-    """Nothing that this process writes has to outlive a power cut; what it starts waits for its disk as ever."""
+    """Skip ``fsync`` in this process: test data need not survive a power cut.
+
+    Processes that it starts are not affected.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.fsync", lambda _: None)
         yield
@@ -54,7 +57,10 @@ def _files_wait_for_no_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _crawls_are_forked() -> Iterator[None]:
-    """A crawl that this process starts loads nothing; the product's own processes start theirs as ever."""
+    """Fork the crawls that this process starts, to save their imports.
+
+    The product's own processes start theirs as usual.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("registry.crawls.child.subprocess", crawling.in_forks)
         yield
@@ -62,7 +68,7 @@ def _crawls_are_forked() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _same_pixels_are_measured_once() -> Iterator[None]:
-    """Tests show the same few pictures again and again: what is measured is remembered by all that it follows from."""
+    """Cache features by the pixels and all other arguments, since tests use the same few images repeatedly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BUILT_IN, "_raw", _remembering(BUILT_IN._raw))
         for measure in (local_features, quick_features):
@@ -71,7 +77,7 @@ def _same_pixels_are_measured_once() -> Iterator[None]:
 
 
 MOST_REMEMBERED = 200
-"""Pictures; what is made of each takes up to a megabyte."""
+"""Maximum number of cached images; the features of one take up to a megabyte."""
 
 
 def _remembering(measure: Callable[..., Measured]) -> Callable[..., Measured]:
@@ -90,7 +96,7 @@ def _remembering(measure: Callable[..., Measured]) -> Callable[..., Measured]:
 
 @pytest.fixture
 def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
-    """An installation of this test's own whose steps run in this process; its rows are gone after the test."""
+    """An installation of this test's own whose jobs run in this process. Its rows are rolled back after the test."""
     fingerprints.forget_cached_spaces()
     yield SyncRunner(replace(config, data_dir=tmp_path, retention_days=30))
     fingerprints.forget_cached_spaces()
@@ -98,26 +104,26 @@ def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
 
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A sealed case with log, keys and witnesses of its own, which no test changes."""
+    """A sealed case with its own log, keys and timestamp services, shared by the session. Tests must not change it."""
     return make_scene(tmp_path_factory.mktemp("scene"))
 
 
 @pytest.fixture(scope="session")
 def bundle(scene: Scene) -> Path:
-    """Its bundle."""
+    """The bundle of the shared scene."""
     return scene.write(scene.folder / "bundle.zip")
 
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """A server that speaks S3."""
+    """A server with an S3 interface."""
     with serving(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[milvus_package.Server]:
-    """A Milvus, where one was installed for the tests."""
+    """A Milvus server; the test is skipped if none is installed."""
     if lack := milvus_package.why_not():
         pytest.skip(lack)
     with milvus_package.serving(tmp_path_factory.mktemp("milvus")) as server:
@@ -126,24 +132,24 @@ def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[milvus_p
 
 @pytest.fixture
 def machine(inline: SyncRunner, s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """Machines of the test's installation that share no folder, by their names."""
+    """Machines of the test's installation that share no folder, by name."""
     return machines_of(inline.services, s3, tmp_path_factory.mktemp("machines"))
 
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    """A page with a copy of the first work and a picture that has nothing to do with it."""
+    """A shop: a page with a copy of the first work and an unrelated image."""
     with Site(host="127.0.0.7") as site:
-        made = Shop(site)
-        made.image(COPY, copy_of(photograph(1)))
-        made.image(OTHER, photograph(50))
-        made.page("/", COPY, OTHER)
-        yield made
+        shop_site = Shop(site)
+        shop_site.image(COPY, copy_of(photograph(1)))
+        shop_site.image(OTHER, photograph(50))
+        shop_site.page("/", COPY, OTHER)
+        yield shop_site
 
 
 @pytest.fixture
 def services(inline: SyncRunner) -> SyncRunner:
-    """An installation that visits sites on this machine."""
+    """An installation that may crawl sites on this machine."""
     settle(inline, allowed_networks=(LOOPBACK,))
     return inline
 
@@ -160,7 +166,7 @@ def crawled(services: SyncRunner, shop: Shop) -> Owner:
 
 @pytest.fixture
 def cli(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """The command line over an installation of this test's own, where no worker runs."""
+    """The command line of this test's own installation, without running workers."""
     settle(inline, database_url="", redis_url="", allowed_networks=(LOOPBACK,), contact="tests@example.org")
     lock_folder(inline.services.config)
     desk = Desk(inline.services.config)
@@ -174,7 +180,10 @@ def cli(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 @pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """The command line over a data folder that isn't there, for commands that need none: it would be made."""
+    """The command line for commands that need no data folder.
+
+    The folder does not exist, and would be created if used.
+    """
     for name, value in (("EXHIBIT_DATA", str(tmp_path / "nowhere")), ("DATABASE_URL", ""), ("REDIS_URL", "")):
         monkeypatch.setenv(name, value)
     return Terminal(Desk(load_config()))
@@ -182,7 +191,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the installation's, for what commands are given and what they write."""
+    """A folder outside the installation's, for input and output files of commands."""
     return tmp_path_factory.mktemp("given")
 
 
@@ -195,7 +204,7 @@ def studio(cli: Terminal) -> str:
 
 @pytest.fixture
 def sealed_case(cli: Terminal, inline: SyncRunner) -> Bundle:
-    """The sealed bundle of case 1 of the owner "studio", whose commands stand on the same rows."""
+    """The sealed bundle of case 1 of the owner "studio", in the same installation as ``cli``."""
     settle(inline, languages=("en",))
     bundle = sealed_bundle(inline)
     sequence_log(inline.services)

@@ -1,4 +1,4 @@
-"""Pictures that all match one work: strangers that show it like a logo, and copies, as when a picture goes round."""
+"""Images that all match one work: unrelated images that contain it like a logo, and copies, as of a viral image."""
 
 import io
 from dataclasses import replace
@@ -13,25 +13,25 @@ from tests.assets.rows import bring, claimed_slice, jpeg
 
 
 def stranger(seed: int, mark: bytes) -> bytes:
-    """A picture of its own that shows the mark in a corner."""
+    """Return an unrelated image with the mark in a corner."""
     picture = textured(500 + seed, (480, 360))
     picture.paste(Image.open(io.BytesIO(mark)).resize((220, 165), Image.Resampling.LANCZOS), (12, 12))
     return jpeg(picture)
 
 
 def reposted(number: int, data: bytes) -> bytes:
-    """A copy with bytes of its own."""
+    """Return a recompressed copy with bytes of its own."""
     return jpeg(Image.open(io.BytesIO(data)), quality=40 + number)
 
 
 def with_floor(services: Services, floor: int) -> Services:
-    """The same installation with another floor of the fuse."""
+    """Set another floor for the flood limit of an installation."""
     services.config = replace(services.config, flood_floor=floor)
     return services
 
 
 def found_on_sites(services: Services, of: Owner, pictures: list[bytes], name: str = "site") -> None:
-    """Let a crawl find each picture on a site of its own, and compare them, one after the other."""
+    """Let a crawl find each image on another site, and match the images one after the other."""
     for number, data in enumerate(pictures):
         planned, epoch = claimed_slice(of, f"{name}-{of.watches.count()}")
         match_pictures(services, bring(services, planned, epoch, [data], host=f"{name}-{number}.example"))

@@ -1,9 +1,9 @@
 """The log in a folder: an adapter of the port ``LogStore`` without a server.
 
-``entries`` holds one line of fixed width for each leaf, ``level-NN`` the 32-byte hashes of the complete subtrees of
-``2**NN`` leaves in order, ``size`` the number of leaves that are committed. Whatever lies behind that number in the
-other files is the rest of a transaction that never ended, and is written over by the next one. Checkpoints lie in one
-folder for each origin, numbered in the order in which the origins began.
+``entries`` contains one line of fixed width for each leaf, ``level-NN`` the 32-byte hashes of the complete subtrees of
+``2**NN`` leaves in order, and ``size`` the number of committed leaves. Data beyond that number in the other files are
+the remains of an unfinished transaction; the next transaction overwrites them. Each origin has a folder of
+checkpoints, and the folders are numbered in the order in which the origins began.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ LINE = 160
 
 
 class FolderLogStore:
-    """Keeps a log in a folder; safe among processes and threads by one lock file, and after a crash.
+    """A log in a folder, safe after a crash, and for several processes and threads by means of a lock file.
 
     Args:
-        path: the folder; made when absent.
+        path: The folder; created if absent.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,37 +37,45 @@ class FolderLogStore:
 
     @contextlib.contextmanager
     def sequencer(self) -> Iterator["FolderTransaction"]:
-        """Wait for the sole right to append; what was appended counts when the block ends without an error."""
+        """Wait for the exclusive right to append. Appended entries are committed if the block ends without an error."""
         with self._locked():
             transaction = FolderTransaction(self, self.size())
             yield transaction
             self._commit(transaction)
 
     def size(self) -> int:
-        """Number of leaves."""
+        """Return the number of leaves."""
         with contextlib.suppress(FileNotFoundError):
             return int((self._path / "size").read_text("ascii"))
         return 0
 
     def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Hashes of complete subtrees by (level, index); raises ``NotFoundError`` when one isn't complete."""
+        """Return hashes of complete subtrees by (level, index).
+
+        Raises:
+            NotFoundError: A subtree is not complete.
+        """
         size = self.size()
         with contextlib.ExitStack() as stack:
             files = {}
-            found = []
+            hashes = []
             for level, index in wanted:
                 if level < 0 or index < 0 or (index + 1) << level > size:
                     raise NotFoundError(f"The log of {size} entries has no complete subtree {index} at level {level}.")
                 if level not in files:
                     files[level] = stack.enter_context(self._level(level).open("rb"))
                 files[level].seek(index * HASH)
-                found.append(files[level].read(HASH))
-        if any(len(value) != HASH for value in found):
+                hashes.append(files[level].read(HASH))
+        if any(len(value) != HASH for value in hashes):
             raise IntegrityError("The log has lost entries: a file of hashes is too short.")
-        return found
+        return hashes
 
     def entry(self, sequence: int) -> Entry:
-        """The entry with this sequence number, from 0; raises ``NotFoundError``."""
+        """Return the entry with this sequence number, counted from 0.
+
+        Raises:
+            NotFoundError: The log has no such entry.
+        """
         if not 0 <= sequence < self.size():
             raise NotFoundError(f"The log has no entry {sequence}.")
         with (self._path / "entries").open("rb") as file:
@@ -81,7 +89,11 @@ class FolderLogStore:
             raise IntegrityError(f"Entry {sequence} of the log can't be read.") from error
 
     def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
-        """Keep a checkpoint; raises ``IntegrityError`` when one of the same origin and size has another root."""
+        """Store a checkpoint.
+
+        Raises:
+            IntegrityError: A stored checkpoint of the same origin and size has another root.
+        """
         with self._locked():
             folder = self._origin_folder(checkpoint.origin)
             path = folder / f"{checkpoint.size:020d}.note"
@@ -91,7 +103,7 @@ class FolderLogStore:
                 raise IntegrityError(f"The log has signed another root for {checkpoint.size} entries.")
 
     def latest_checkpoint(self) -> SignedCheckpoint | None:
-        """The largest checkpoint of the newest origin."""
+        """Return the largest checkpoint of the newest origin."""
         for folder in sorted((self._path / "checkpoints").iterdir(), reverse=True):
             if notes := sorted(folder.glob("*.note")):
                 text = notes[-1].read_text("utf-8")
@@ -131,7 +143,7 @@ class FolderLogStore:
 
 
 class FolderTransaction:
-    """What one holder of the sequencer has appended so far (port ``LogTransaction``)."""
+    """The entries that a holder of the sequencer has appended so far (port ``LogTransaction``)."""
 
     def __init__(self, store: FolderLogStore, size: int) -> None:
         self._store = store
@@ -141,11 +153,15 @@ class FolderTransaction:
 
     @property
     def size(self) -> int:
-        """Leaves before this transaction and in it so far."""
+        """Number of leaves, including those of this transaction."""
         return self.first + len(self.lines)
 
     def node(self, level: int, index: int) -> bytes:
-        """The hash of a complete subtree; raises ``NotFoundError`` when it isn't complete."""
+        """Return the hash of a complete subtree.
+
+        Raises:
+            NotFoundError: The subtree is not complete.
+        """
         offset = index - (self.first >> level)
         fresh = self.levels.get(level, [])
         if 0 <= offset < len(fresh):
@@ -153,7 +169,7 @@ class FolderTransaction:
         return self._store.nodes([(level, index)])[0]
 
     def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:  # noqa: ARG002 - the port's; a folder knows no submissions
-        """Append one leaf and the nodes that it completes, the leaf's own at level 0 first."""
+        """Append a leaf and the nodes that it completes, the leaf's own node at level 0 first."""
         sequence = self.size
         for level, index, value in nodes:
             if len(value) != HASH or (index + 1) << level != sequence + 1:
@@ -167,7 +183,7 @@ class FolderTransaction:
 
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:
-    """Write from an offset on, over what a broken transaction left, and make it durable."""
+    """Write durably from an offset, over the remains of an unfinished transaction."""
     with path.open("r+b" if path.exists() else "wb") as file:
         if file.seek(0, os.SEEK_END) < offset:
             raise IntegrityError(f"The log has lost entries: {path.name} is too short.")
@@ -178,7 +194,7 @@ def _write_at(path: Path, offset: int, data: bytes) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Put a small file in place at once and durably; the caller holds the lock."""
+    """Replace a small file atomically and durably. The caller holds the lock."""
     draft = path.with_name(f".{path.name}.new")
     with draft.open("wb") as file:
         file.write(data)

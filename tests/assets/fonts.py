@@ -1,4 +1,4 @@
-"""Only the fonts that come with typst, as on a machine without any font; and what a test says that needs more."""
+"""Restriction to the fonts embedded in typst, as on a machine without fonts, and a marker for tests that need more."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ def embedded_fonts() -> FontSet:
 
 @contextmanager
 def only_embedded_fonts() -> Iterator[None]:
-    """As on a machine without any font."""
+    """Use only embedded fonts, as on a machine without fonts."""
     with (
         patch.object(compiler, "installed_fonts", embedded_fonts),
         patch.object(volumes, "installed_fonts", embedded_fonts),

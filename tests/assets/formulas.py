@@ -1,4 +1,4 @@
-"""Texts that spreadsheets compute, or would after a conversion."""
+"""Texts that spreadsheet programs evaluate as formulas, directly or after a conversion."""
 
 FORMULAS = (
     "=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")', "\t=1", "\r=1", "\n@x", "\tplain", "  =1", "\u00a0=1",

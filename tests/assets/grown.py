@@ -1,4 +1,4 @@
-"""A log with entries and signed heads."""
+"""A log with entries and signed checkpoints."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def grow(inline: SyncRunner, count: int) -> None:
-    """Put entries into the log, and sign its head."""
+    """Append entries to the log and sign a checkpoint."""
     for number in range(count):
         submit(EntryType.CASE, {"number": number}, details={"by": "Ann"})
     sequence_log(inline.services)
@@ -19,7 +19,7 @@ def grow(inline: SyncRunner, count: int) -> None:
 
 @pytest.fixture
 def grown(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
-    """An installation whose log has 21 entries and two signed heads, read in pieces of 8."""
+    """An installation whose log has 21 entries and two signed checkpoints, read in chunks of 8."""
     monkeypatch.setattr(log_replay, "CHUNK", 8)
     grow(inline, 3)
     grow(inline, 18)

@@ -1,4 +1,4 @@
-"""An installation that others help: its site for machines, a shop whose pictures wait in a list, and contributors."""
+"""An installation with contributors: its API for machines, a shop whose images wait in a list, and contributors."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @dataclass
 class Helped:
-    """The installation, with what a test does to it."""
+    """The installation, with helpers for tests."""
 
     inline: SyncRunner
     url: str
@@ -35,13 +35,13 @@ class Helped:
     folder: Path
 
     def invited(self, name: str = "Ann", networks: tuple[str, ...] = (LOOPBACK,)) -> tuple[Contributor, Iterator[int]]:
-        """A contributor, with its machine: each ``next`` of it works off a lease."""
+        """Invite a contributor; returns its row, and its machine as an iterator: each ``next`` processes one lease."""
         row, token = contributors.invite(name, by="operator")
         config = replace(self.inline.services.config, data_dir=self.folder / name, allowed_networks=networks)
         return row, helping(config, self.url, token)
 
     def waiting(self, paths: Sequence[str]) -> Crawl:
-        """A crawl whose pictures wait in slices that nobody has begun."""
+        """Start a crawl whose images wait in slices that no machine has claimed."""
         watch = lists.watch_of(self.studio, "list", by="operator")
         watch.politeness = FAST
         watch.save()
@@ -52,14 +52,14 @@ class Helped:
         return crawl
 
     def hand_out(self, row: Contributor) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
-        """What a contributor is handed, with a key of its own."""
+        """Hand a slice out to a contributor, with its own key."""
         key = bytes(row.public_key or Ed25519PrivateKey.generate().public_key().public_bytes_raw())
-        found = taking.hand_out(self.inline.services, row, key, MEASURED_WITH)
+        lease = taking.hand_out(self.inline.services, row, key, MEASURED_WITH)
         row.refresh_from_db()
-        return found
+        return lease
 
     def lie(self) -> None:
-        """Have a machine say that it measured other pictures than those it names."""
+        """Falsify the results of a machine: the hashes are not those of the images that it names."""
         for result in EdgeResult.objects.filter(outcome="came"):
             turned = bytes(255 - byte for byte in bytes(result.hashes))
             EdgeResult.objects.filter(pk=result.pk).update(hashes=turned)

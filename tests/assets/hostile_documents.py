@@ -1,4 +1,4 @@
-"""Documents that make a reader work or remember far too much: name → (what it is sent as, bytes)."""
+"""Documents that exhaust the processor time or memory of a reader: name → (media type, bytes)."""
 
 # ruff: noqa: E501 - one line a document
 
@@ -19,16 +19,16 @@ def _entities(levels: int, times: int) -> str:
 
 
 def _sheet(**parts: str) -> bytes:
-    """A workbook some of whose parts are others: of zeros when the text is ``bomb``."""
+    """Return a workbook with some parts replaced; a part with the text ``bomb`` becomes zeros."""
     plain, out = io.BytesIO(), io.BytesIO()
     book = Workbook()
     book.active.append(["file", "title"])  # type: ignore[union-attr] # a new workbook has a sheet
     book.save(plain)
-    with zipfile.ZipFile(plain) as given, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
-        for name in given.namelist():
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
             said = parts.get(name.rpartition("/")[2].partition(".")[0])
             text = b"<x>" + bytes(300_000_000) if said == "bomb" else None if said is None else said.encode()
-            made.writestr(name, given.read(name) if text is None else text, compresslevel=1)
+            target.writestr(name, source.read(name) if text is None else text, compresslevel=1)
     return out.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Small files that make a decoder work or remember far too much, made by hand: name → bytes."""
+"""Small handmade files that exhaust the processor time or memory of a decoder: name → bytes."""
 
 # ruff: noqa: E501 - one line a file
 
@@ -16,7 +16,7 @@ ZEROS = bytes(1000)
 
 
 def lzw(pixels: int) -> bytes:
-    """So many zeros as GIF packs them (GIF89a, appendix F), in sub-blocks."""
+    """Return zeros for this number of pixels, compressed as in GIF (GIF89a, appendix F), in sub-blocks."""
     bits, filled, out = 0, 0, bytearray()
 
     def put(code: int, width: int) -> None:
@@ -48,18 +48,18 @@ def lzw(pixels: int) -> bytes:
 
 
 def gif_frame(width: int, height: int, data: bytes, *, left: int = 0, disposal: int = 0) -> bytes:
-    """One frame with its control extension."""
+    """Return one frame with its control extension."""
     control = b"!\xf9\x04" + bytes([disposal << 2 | 1, 1, 0, 0]) + b"\0"
     return control + b"," + struct.pack("<HHHHB", left, 0, width, height, 0) + data + b"\0"
 
 
 def gif(width: int, height: int, frames: Iterable[bytes]) -> bytes:
-    """A GIF of four colours."""
+    """Return a GIF of four colours."""
     return b"GIF89a" + struct.pack("<HHBBB", width, height, 0x81, 0, 0) + bytes(range(12)) + b"".join(frames) + b";"
 
 
 def tiff(tags: dict[int, tuple[int, int, int]], tail: bytes = b"", following: int = 0) -> bytes:
-    """A little-endian TIFF of one directory: tag → type, count, value."""
+    """Return a little-endian TIFF of one directory: tag → type, count, value."""
     body = b"".join(struct.pack("<HHII", tag, *tags[tag]) for tag in sorted(tags))
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + body + struct.pack("<I", following) + tail
 
@@ -84,7 +84,7 @@ def _strips(count: int) -> bytes:
 
 
 def _directories(count: int) -> bytes:
-    """A chain of directories, the last of which points to the first."""
+    """Return a chain of directories, the last of which points to the first."""
     size = 2 + 12 + 4
     parts = [b"II*\0" + struct.pack("<I", 8)]
     for number in range(count):
@@ -114,7 +114,7 @@ def _segments(marker: bytes, content: bytes, count: int) -> bytes:
 
 
 def _exif_loop() -> bytes:
-    """A directory that names itself as its Exif, GPS and Interop directory, and as the next one."""
+    """Return a directory that names itself as its Exif, GPS and Interop directory, and as the next one."""
     tags = dict.fromkeys((34665, 34853, 40965), (4, 1, 8))
     return _segments(b"\xff\xe1", b"Exif\0\0" + tiff(tags, following=8), 1)
 
@@ -161,7 +161,7 @@ def _long_idat() -> bytes:
 
 
 def _webp(width: int, height: int, frames: int) -> bytes:
-    """An animation on a large canvas whose frames have one pixel."""
+    """Return an animation with frames of one pixel on a large canvas."""
     still = saved(Image.new("RGB", (1, 1)), "WEBP", lossless=True)[12:]
     canvas = b"\x02\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     head = bytes(6) + bytes(6) + (10).to_bytes(3, "little") + b"\0"
@@ -171,7 +171,7 @@ def _webp(width: int, height: int, frames: int) -> bytes:
 
 
 def _avif(width: int, height: int) -> bytes:
-    """One whose boxes say another size than its bitstream."""
+    """Return an AVIF whose boxes and bitstream state different sizes."""
     data = saved(photo(), "AVIF")
     said = b"ispe" + bytes(4)
     return data.replace(said + struct.pack(">II", 96, 64), said + struct.pack(">II", width, height))
@@ -199,7 +199,7 @@ def _bitmap(width: int, height: int, *, colours: int = 0, coded: int = 1) -> byt
 
 
 def _pages() -> bytes:
-    """A blank page, and one that is far larger."""
+    """Return a TIFF with a blank page and a far larger one."""
     out = BytesIO()
     with TiffImagePlugin.AppendingTiffWriter(out) as writer:
         for side in (64, 20_000):

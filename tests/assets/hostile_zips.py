@@ -1,4 +1,4 @@
-"""ZIPs that want to lead a verifier, or whoever unpacks them, astray."""
+"""ZIPs designed to mislead a verifier or a program that unpacks them."""
 
 import os
 import struct
@@ -14,12 +14,12 @@ CENTRAL = struct.Struct("<4s6H3I5H2I")
 
 
 def end_of(count: int, size: int, offset: int) -> bytes:
-    """The end of a ZIP's directory."""
+    """Return the end record of a ZIP's directory."""
     return struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, count, count, size, offset, 0)
 
 
 def far_away(offset: int) -> bytes:
-    """A ZIP whose one file begins at this place, by its extra field for large values."""
+    """Return a ZIP whose only file starts at this offset, by its extra field for large values."""
     directory = CENTRAL.pack(b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 1, 1, 1, 12, 0, 0, 0, 0, FULL)
     directory += b"a" + struct.pack("<HHQ", 1, 8, offset)
     before = b"PK\x03\x04" + bytes(40)
@@ -27,7 +27,7 @@ def far_away(offset: int) -> bytes:
 
 
 def with_packed(data: bytes, more: int) -> bytes:
-    """A ZIP of one deflated file with its packed bytes cut short, or followed by others."""
+    """Return a ZIP of one deflated file with its compressed bytes truncated, or followed by others."""
     place = data.index(b"PK\x01\x02")
     before = data[:place] + bytes(more) if more > 0 else data[: place + more]
     directory = bytearray(data[place : data.index(b"PK\x05\x06")])
@@ -38,7 +38,7 @@ def with_packed(data: bytes, more: int) -> bytes:
 
 @cache
 def hostile_zips() -> dict[str, bytes]:
-    """Each by what is wrong with it; none may be taken for a bundle."""
+    """Return hostile ZIPs by defect. None may be accepted as a bundle."""
 
     def written(*entries: tuple[str | zipfile.ZipInfo, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
         out = BytesIO()

@@ -1,7 +1,7 @@
-"""Hosts in namespaces of this machine: each with an address, a disk, processes and a name of its own.
+"""Hosts in Linux namespaces of this machine, each with its own address, disk, processes and host name.
 
-They share the program, as installed, and nothing else: what lies on another host's disk can't be seen, and a host that
-is switched off answers nobody any more, not even to say so.
+They share the installed program and nothing else: a host cannot see another host's disk, and a host that is switched
+off stops responding without closing its connections.
 """
 
 import os
@@ -32,19 +32,19 @@ exec sleep infinity
 
 
 class NoNamespacesError(Exception):
-    """This machine doesn't let this user make namespaces; says what it answered."""
+    """This user may not create namespaces on this machine. The message quotes the system's error."""
 
 
 @dataclass
 class Host:
-    """One of them.
+    """One host.
 
     Attributes:
-        name: also its host name.
-        addresses: IPv4.
-        folder: its disk, as seen from outside.
-        disk: the same, as its own processes see it.
-        first: the number of its first process, with which all others end.
+        name: Name, also the host name.
+        addresses: IPv4 addresses.
+        folder: Its disk as seen from outside.
+        disk: The same folder as seen by its own processes.
+        first: Process ID of its first process, with which all others end.
     """
 
     name: str
@@ -56,36 +56,37 @@ class Host:
 
     @property
     def address(self) -> str:
-        """The first of them."""
+        """The first address."""
         return self.addresses[0]
 
     def command(self, *words: str) -> list[str]:
-        """A command line that runs another one on it."""
+        """Return a command line that runs another command on this host."""
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
         enter = ["nsenter", "--target", str(self.first), *user, "--net", "--mount", "--uts", "--pid"]
         return [*enter, f"--wd={CHECKOUT}", "--", *words]
 
     def start(self, environ: Mapping[str, str], *words: str) -> list[str]:
-        """Start what runs on it from now on; returns the words with which it says that it is ready."""
+        """Start a long-running program on this host and return the words that it prints when it is ready."""
         line = self.command(sys.executable, *words)
         pipe = subprocess.PIPE
         process = subprocess.Popen(line, env={**os.environ, **environ}, text=True, stdin=pipe, stdout=pipe)
         self.running.append(process)
         assert process.stdout is not None
-        said = process.stdout.readline().split()
-        assert said, f"{' '.join(words)} didn't start on {self.name}"
-        return said
+        output = process.stdout.readline().split()
+        assert output, f"{' '.join(words)} didn't start on {self.name}"
+        return output
 
     def run(self, environ: Mapping[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command of Python's on it to its end."""
+        """Run a Python command on this host to its end."""
         line = self.command(sys.executable, *words)
         return subprocess.run(line, env={**os.environ, **environ}, text=True, capture_output=True, check=False)
 
 
 class Hosts:
-    """All of them, on one switch.
+    """A set of hosts on one virtual switch.
 
-    Raises ``NoNamespacesError`` where there can't be any.
+    Raises:
+        NoNamespacesError: This user may not create namespaces.
     """
 
     def __init__(self, root: Path) -> None:
@@ -102,7 +103,7 @@ class Hosts:
         self._ask("ip link set lo up && ip link add switch type bridge && ip link set switch up")
 
     def add(self, name: str, *numbers: int) -> Host:
-        """Switch one on, with the addresses 10.77.0.NUMBER."""
+        """Start a host with the addresses 10.77.0.NUMBER."""
         folder, addresses = self._root / "hosts" / name, tuple(f"10.77.0.{number}" for number in numbers)
         folder.mkdir()
         given = "\n".join(f"ip addr add {address}/16 dev eth0" for address in addresses)
@@ -128,7 +129,7 @@ class Hosts:
         return self._made[name]
 
     def switch_off(self, name: str) -> None:
-        """Take a host's power away: nothing that it says any more is heard. One that is off stays so."""
+        """Cut a host's power, so that none of its packets arrive any more. A host that is off stays off."""
         host = self._made[name]
         if Path(f"/proc/{host.first}").exists():
             self._ask(f"ip link set to-{name} down")
@@ -137,7 +138,7 @@ class Hosts:
                 process.communicate(timeout=30)
 
     def end(self) -> None:
-        """Switch everything off."""
+        """Switch all hosts off."""
         for name in self._made:
             self.switch_off(name)
         self._switch.communicate("exit\n", 30)
@@ -161,7 +162,7 @@ class Hosts:
 
 @contextmanager
 def hosts_in(root: Path) -> Iterator[Hosts]:
-    """A switch without hosts; when the block ends, so do all that were added."""
+    """Yield a switch without hosts. Hosts that were added end with the block."""
     with ExitStack() as stack:
         hosts = Hosts(root)
         stack.callback(hosts.end)
@@ -169,7 +170,7 @@ def hosts_in(root: Path) -> Iterator[Hosts]:
 
 
 def _database(address: str) -> None:
-    """PostgreSQL and Redis, as the product embeds them, but reached at an address."""
+    """Run PostgreSQL and Redis as the product embeds them, but on a network address."""
     from exhibit.config.secrets import redis_password
     from registry.configuration import load_config
     from registry.services import addresses
@@ -201,7 +202,7 @@ def _database(address: str) -> None:
 
 
 def _sites(folders: Sequence[Path], addresses: Sequence[str]) -> None:
-    """The demonstration's sites, each at an address."""
+    """Serve the demonstration's sites, each at its own address."""
     from demo.serving import serve
 
     with serve(folders, addresses, port=80):
@@ -210,7 +211,7 @@ def _sites(folders: Sequence[Path], addresses: Sequence[str]) -> None:
 
 
 def _milvus(folder: str) -> None:
-    """A Milvus."""
+    """Run a Milvus server."""
     from tests.assets.milvus_server import started
 
     server = started(Path(folder))

@@ -1,4 +1,4 @@
-"""Two small spaces, vectors of them, an index with three, and a database that indexes are rebuilt from."""
+"""Two small vector spaces, vectors in them, an index with three vectors, and a database to rebuild indexes from."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ SPACES = (BITS, UNITS)
 
 
 def vectors(space: Space, seeds: list[int]) -> NDArray[Any]:
-    """One vector a seed; equal seeds give equal vectors, near seeds near ones."""
+    """Return one vector for each seed. Equal seeds give equal vectors, near seeds near vectors."""
     if space.metric is Metric.HAMMING:
         rows = [np.packbits((np.arange(64) * 7 % 64) < seed) for seed in seeds]
         return np.array(rows, np.uint8).reshape(len(seeds), 8)
@@ -36,12 +36,12 @@ def vectors(space: Space, seeds: list[int]) -> NDArray[Any]:
 
 
 def numbers(*values: int) -> NDArray[np.int64]:
-    """Index sequence numbers."""
+    """Return index sequence numbers."""
     return np.array(values, np.int64)
 
 
 def filled(folder: Path, space: Space = BITS) -> FaissIndex:
-    """A durable index of three vectors."""
+    """Return a durable index of three vectors."""
     index = FaissIndex(space, folder)
     index.upsert(numbers(1, 2, 3), vectors(space, [5, 20, 30]))
     index.flush(sequence=3)
@@ -50,58 +50,58 @@ def filled(folder: Path, space: Space = BITS) -> FaissIndex:
 
 @dataclass
 class Stored:
-    """What a database has: vectors by number, made of seeds. Implements ``ports.VectorSource``."""
+    """A database of vectors, made of seeds by number. Implements ``ports.VectorSource``."""
 
     space: Space
     seeds: dict[int, int] = field(default_factory=dict)
-    last: int | None = None  # the highest change number, if it is not that of a vector
+    last: int | None = None  # the highest change number, if it does not belong to a vector
 
     def last_change(self) -> int:
-        """The highest change number."""
+        """Return the highest change number."""
         return max(self.seeds, default=0) if self.last is None else self.last
 
     def batches(self, upto: int) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """Numbers and vectors, two at a time."""
+        """Yield numbers and vectors, two at a time."""
         rows = sorted((number, seed) for number, seed in self.seeds.items() if number <= upto)
         for start in range(0, len(rows), 2):
             some, seeds = zip(*rows[start : start + 2], strict=True)
             yield numbers(*some), vectors(self.space, list(seeds))
 
     def count(self, upto: int, by: int | None = None) -> int:
-        """How many there are up to a number; nothing was removed."""
+        """Return the number of vectors up to a number; none were removed."""
         del by
         return sum(number <= upto for number in self.seeds)
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An index in Milvus that no other test has; what counts stands in a file of a folder. It can be sent to others."""
+    """A Milvus index used by one test only; a file in a folder records its current state. It can be pickled."""
 
     server: Collections
     folder: Path
 
     @classmethod
     def of(cls, url: str, folder: Path) -> "Archive":
-        """A new one, in the Milvus at an address."""
+        """Return a new index in the Milvus server at a URL."""
         folder.mkdir(parents=True, exist_ok=True)
         return cls(Collections(url, "", f"t{token_hex(4)}_"), folder)
 
     def index(self, space: Space) -> MilvusIndex:
-        """What is searched."""
+        """Return the index for searches."""
         return MilvusIndex(space, self.server, self)
 
     def read(self) -> Standing:
-        """What counts."""
+        """Return the current state."""
         file = self.folder / "standing.json"
         return Standing(**json.loads(file.read_text())) if file.exists() else Standing()
 
     def write(self, standing: Standing) -> None:
-        """Let something else count."""
+        """Record another state."""
         (self.folder / "standing.json").write_text(json.dumps(asdict(standing)))
 
     @contextmanager
     def write_lock(self, *, wait: bool = True) -> Iterator[bool]:
-        """The exclusive right to write; nobody holds it for long."""
+        """Hold the exclusive right to write. No test holds it for long."""
         del wait
         with write_lock(self.folder):
             yield True

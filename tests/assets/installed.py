@@ -1,4 +1,4 @@
-"""Data folders as an installation has them after its first start, without a first start for each."""
+"""Data folders as after an installation's first start, without starting the servers for each."""
 
 import os
 import subprocess
@@ -13,11 +13,11 @@ from tests.assets.kept_schema import make_schema
 from workers.servers.embedded import EmbeddedServers
 
 LASTING = ("postgres", "blobs")
-"""What the first start has made; the rest of the folder is made by each start."""
+"""Folders that only the first start creates; the others are created by each start."""
 
 
 def install(data: Path) -> None:
-    """Make a data folder whose database is up to date and holds nothing."""
+    """Create a data folder with an empty, migrated database."""
     made_data_dir(load_config({"EXHIBIT_DATA": str(data)}))
     for name in LASTING:
         subprocess.run(["cp", "--archive", _first() / name, data], check=True)
@@ -25,12 +25,12 @@ def install(data: Path) -> None:
 
 @cache
 def _first() -> Path:
-    """The folder that is copied; it lies in that of this test process and ends with it."""
+    """Create the folder to be copied. It is in this test process's folder, which is deleted when the process ends."""
     data = Path(os.environ["EXHIBIT_DATA"]) / "first"
     environ = {**os.environ, "EXHIBIT_DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config({"EXHIBIT_DATA": str(data)})
     run = partial(subprocess.run, env=environ, cwd=CHECKOUT, check=True)
     with EmbeddedServers(config):
         make_schema(config, lambda: run([sys.executable, "-m", "django", "migrate", "--verbosity", "0"]))
-        run([sys.executable, "-m", "workers.migrate"])  # what comes along
+        run([sys.executable, "-m", "workers.migrate"])  # includes the bundled data
     return data

@@ -1,4 +1,4 @@
-"""What a deceiver may do to what a judge looks at: captures, drawings, sheets and words, sealed with his own key."""
+"""Forged evidence that a judge looks at: captures, drawings, sheets and sentences, sealed with the forger's own key."""
 
 import gzip
 import io
@@ -40,7 +40,7 @@ def _capture(**changes: object) -> Lie:
 
 
 def _both(**changes: object) -> Lie:
-    """The facts and the surroundings say the same of the visit."""
+    """Change the visit consistently in the facts and in the network record."""
 
     def lie(facts: Facts, files: Files) -> None:
         _capture(**changes)(facts, files)
@@ -65,7 +65,7 @@ def _all(*lies: Lie) -> Lie:
 
 
 def asked_for(url: str) -> bytearray:
-    """The request of an address, as it goes over the wire."""
+    """Return the request of a URL as sent over the network."""
     host, _, path = url.partition("://")[2].partition("/")
     return bytearray(f"GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
 
@@ -73,7 +73,7 @@ def asked_for(url: str) -> bytearray:
 def answered(
     *bodies: tuple[str, bytes], head: str = "", moved: timedelta = timedelta(), peer: str = "203.0.113.9"
 ) -> Lie:
-    """The record holds these answers instead."""
+    """Replace the responses in the record."""
 
     def lie(facts: Facts, files: Files) -> None:
         begun = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"]) + moved
@@ -91,7 +91,7 @@ def answered(
 
 
 def _kept_image(data: bytes) -> Lie:
-    """The capture holds another image, and the facts state its digest."""
+    """Replace the captured image, and state its digest in the facts."""
 
     def lie(facts: Facts, files: Files) -> None:
         files[IMAGE] = data
@@ -103,7 +103,7 @@ def _kept_image(data: bytes) -> Lie:
 def _painted(
     box: tuple[int, int, int, int], colour: tuple[int, int, int], quality: int = 95
 ) -> Callable[[bytes], bytes]:
-    """A picture with a rectangle in it, given as hundredths of its sides."""
+    """Paint a rectangle on an image; the box is given in hundredths of its sides."""
 
     def painted(data: bytes) -> bytes:
         with Image.open(io.BytesIO(data)) as opened:
@@ -118,7 +118,7 @@ def _painted(
 
 
 def _saved_again(data: bytes) -> bytes:
-    """The same drawing as another program's JPEG writes it."""
+    """Recompress the drawing as another program's JPEG."""
     return _painted((200, 200, 200, 200), (0, 0, 0), 80)(data)
 
 
@@ -131,7 +131,7 @@ def _words(*words: str) -> Lie:
 
 
 def _same_bytes(**figures: object) -> Lie:
-    """The found picture is the registered one, and the match has these figures all the same."""
+    """Claim these measurements although the sighted file is the registered one."""
 
     def lie(facts: Facts, files: Files) -> None:
         [picture], [sighting], [match] = facts["work"]["pictures"], facts["sightings"], facts["matches"]
@@ -186,7 +186,7 @@ def _of_other_tools(facts: Facts, files: Files) -> None:
 
 
 def _mhtml(moment: str) -> bytes:
-    """The head of a page as Chromium saves it."""
+    """Return the head of a page as Chromium saves it."""
     date = f"{parse_rfc3339(moment):%a, %d %b %Y %H:%M:%S} GMT"
     return f"Snapshot-Content-Location: https://copies.example/\r\nDate: {date}\r\nMIME-Version: 1.0\r\n\r\n".encode()
 
@@ -200,7 +200,7 @@ WACZ, SCREENSHOT, BOXED = (f"{FOLDER}/{name}" for name in ("capture.wacz", "scre
 
 
 def rendered(facts: Facts, files: Files) -> None:
-    """The visit was one with a browser: everything that such a capture keeps, put together without one."""
+    """Turn the visit into one with a browser: adds all files of such a capture, made without a browser."""
     capture = facts["sightings"][0]["captures"][0]
     record, warc = json.loads(files[NETWORK]), files[EXCHANGE]
     place = Place("shown", 40.0, 30.0, 80.0, 60.0)
@@ -242,7 +242,7 @@ def _left_out(path: str) -> Lie:
 
 
 def _archive(change: Callable[[dict[str, bytes]], object]) -> Lie:
-    """The web archive has other files."""
+    """Change files of the web archive."""
 
     def lie(_: Facts, files: Files) -> None:
         with zipfile.ZipFile(io.BytesIO(files[WACZ])) as archive:
@@ -258,7 +258,7 @@ def _archive(change: Callable[[dict[str, bytes]], object]) -> Lie:
 
 
 def _other_archive(facts: Facts, files: Files) -> None:
-    """The web archive is sound and holds another page."""
+    """Replace the web archive by a valid one of another page."""
     kept = dict(files)
     answered(("/", b"<p>Ours."), ("/field.jpg", files[IMAGE]))(facts, kept)
     started = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"])
@@ -296,7 +296,7 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
         {CAPTURE: FAILED},
     ),
     "an image that unpacks without end": (_bomb, {CAPTURE: FAILED}),
-    # the surroundings
+    # the network record
     "surroundings of junk": (_file(NETWORK, b'{"peer":"203.0.113.9"}'), {CAPTURE: FAILED}),
     "surroundings that aren't JSON": (_file(NETWORK, b"junk"), {CAPTURE: FAILED}),
     "surroundings with a name twice": (
@@ -325,7 +325,7 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     "another image, and no record of it": (
         _all(_not_kept(EXCHANGE), _kept_image(encoded(textured(9), "JPEG"))), {CAPTURE: FAILED}
     ),
-    # what the facts say of the visit
+    # the facts of the visit
     "another time of the visit": (_capture(finished="2030-01-01T00:00:00.000000Z"), {CAPTURE: FAILED}),
     "a visit of another day": (
         _both(started=LONG_AGO, finished=LONG_AGO), {CAPTURE: FAILED}
@@ -341,7 +341,7 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     "another page in the capture": (_file(HTML, b"<p>Ours."), {CAPTURE: FAILED}),
     "a browser that wasn't there": (_capture(method="browser"), {CAPTURE: FAILED}),
     "a file of the capture elsewhere": (_moved_file, {CAPTURE: FAILED}),
-    # how the page looked
+    # the appearance of the page
     "a visit with a browser": (rendered, {CAPTURE: "passed", ARCHIVE: "passed", "sheet": FAILED}),
     "a browser's screenshot left out": (_all(rendered, _left_out(SCREENSHOT)), {CAPTURE: FAILED}),
     "a boxed screenshot left out": (_all(rendered, _left_out(BOXED)), {CAPTURE: FAILED}),
@@ -393,7 +393,7 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     "a sheet about other facts": (lambda facts, _: facts["work"].update(rights_statement="None."), {"sheet": FAILED}),
     "one more sheet": (_file("data/verdict.pdf", empty_pdf()), {"sheet": FAILED}),
     "a sheet of other tools": (_of_other_tools, {"sheet": "not checked"}),
-    # the words and what they rest on
+    # the sentences and their sources
     "a mirroring that isn't told": (_figures(mirrored=False), {"match:01": FAILED, "words": FAILED}),
     "a turn that isn't": (_figures(rotation=90), {"match:01": FAILED, "words": FAILED}),
     "a turn beyond all": (_figures(rotation=720), {"match:01": FAILED}),
@@ -408,6 +408,6 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
 }  # fmt: skip
 BY_COMMAND = frozenset({"drawings", "sheet", "words"})
 UNPINNED = "probability:01"
-"""The probability of the scenes: their calibration comes with no software."""
+"""The probability check of the scenes: their calibration is not one that ships with the software."""
 NOT_MADE = BY_COMMAND | {"rest", UNPINNED}
-"""What they don't check of a whole bundle."""
+"""Checks that do not run on a whole bundle of a scene."""

@@ -1,4 +1,4 @@
-"""The schema of a test database, made by the migrations once for a state of the code and by ``pg_restore`` then."""
+"""The schema of a test database: created by the migrations once for each state of the code, then by ``pg_restore``."""
 
 import os
 import subprocess
@@ -19,19 +19,19 @@ KEPT = CHECKOUT / "var" / "tests"
 
 
 def make_schema(config: Config, migrate: Callable[[], object]) -> None:
-    """Bring an empty database up to date; the processes of a parallel run wait for the first of them to migrate."""
+    """Migrate an empty database. Processes of a parallel run wait for the first of them to migrate."""
     KEPT.mkdir(parents=True, exist_ok=True)
     lock = FileLock(KEPT / "schema.lock")
     assert lock.take(within=240)
     try:
-        kept = _kept()
-        if not kept.exists():
+        dump = _kept()
+        if not dump.exists():
             migrate()
             for earlier in KEPT.glob("schema-*.dump"):
                 earlier.unlink()
-            draft = kept.with_suffix(".draft")
+            draft = dump.with_suffix(".draft")
             _run(config, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}")
-            draft.replace(kept)
+            draft.replace(dump)
             return
     finally:
         lock.release()
@@ -39,18 +39,18 @@ def make_schema(config: Config, migrate: Callable[[], object]) -> None:
 
 
 def take_schema(config: Config) -> None:
-    """Give an empty database the schema, where it has been made before."""
+    """Restore the schema into an empty database, if it has been stored before."""
     if _kept().exists():
         _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(_kept()))
 
 
 def _kept() -> Path:
-    """Where it lies, under a name that follows from what it does: the migrations of all apps, and Django."""
-    made = sha256(version("django").encode())
+    """Return the path of the stored schema, named after a hash of all apps' migrations and Django's version."""
+    digest = sha256(version("django").encode())
     for app in apps.get_app_configs():
         for path in sorted(Path(app.path).glob("migrations/*.py")):
-            made.update(f"{app.label}/{path.name}".encode() + path.read_bytes())
-    return KEPT / f"schema-{made.hexdigest()[:16]}.dump"
+            digest.update(f"{app.label}/{path.name}".encode() + path.read_bytes())
+    return KEPT / f"schema-{digest.hexdigest()[:16]}.dump"
 
 
 def _run(config: Config, program: str, *words: str) -> None:

@@ -1,8 +1,8 @@
-"""Scenes that a process builds once and lays down again for each further test that begins with one.
+"""Scenes that a process builds once and restores for each further test that starts with the same scene.
 
-A scene is what stands in the database, in the data folder and in the hands of a test when a function has built it. In
-an installation in which nothing has happened yet, :func:`once` gives back what was there when the same function ended
-for the first time: its rows by ``COPY``, its files as copies, and its objects, which then belong to this installation.
+A scene is everything in the database, in the data folder and in the return value after a function has built it. In
+an untouched installation, :func:`once` restores the state after the first call of the same function: rows by
+``COPY``, files as copies, and objects, which then refer to the current installation.
 """
 
 import copy
@@ -25,20 +25,20 @@ from workers.tasks.sync_runner import SyncRunner
 
 Made = TypeVar("Made")
 UNTOUCHED = {"auth_permission", "django_content_type", "django_migrations"}
-"""The tables in which the migrations leave rows."""
+"""Tables that contain rows after the migrations."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What a function has built.
+    """The stored result of a function.
 
     Attributes:
-        inline: the installation that it was built in.
-        config: of the installation when the function ended.
-        waiting: the hints that waited there then.
-        rows: of each table that has some.
-        files: a copy of the data folder.
-        made: what the function returned.
+        inline: Installation in which it was built.
+        config: Configuration of the installation when the function ended.
+        waiting: Hints that waited there at that time.
+        rows: Rows of each table that has some.
+        files: Copy of the data folder.
+        made: Return value of the function.
     """
 
     inline: SyncRunner
@@ -53,7 +53,10 @@ _ALL_KEPT: dict[Hashable, _Kept] = {}
 
 
 def once(inline: SyncRunner, build: Callable[..., Made], *given: Hashable) -> Made:
-    """What ``build(inline, *given)`` makes of an untouched installation; another one is built upon as it is."""
+    """Return ``build(inline, *given)``, restored from the first call if the installation is untouched.
+
+    In an installation with rows the function is called.
+    """
     if _tables_with_rows():
         return build(inline, *given)
     began = inline.services.config
@@ -76,7 +79,7 @@ def _lay_down(kept: _Kept, inline: SyncRunner) -> None:
     inline.services.config = replace(kept.config, data_dir=inline.services.config.data_dir)
     inline._waiting.extend(kept.waiting)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")  # rows come in any order, and no trigger acts
+        cursor.execute("SET LOCAL session_replication_role = replica")  # any order of rows, no triggers
         for table, rows in kept.rows.items():
             with _psycopg().cursor().copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copied:
                 copied.write(rows)
@@ -84,15 +87,15 @@ def _lay_down(kept: _Kept, inline: SyncRunner) -> None:
 
 
 def _of(inline: SyncRunner, made: object, before: SyncRunner) -> object:
-    """A copy of what a function has returned that belongs to another installation."""
+    """Return a copy of a function's result in which this installation replaces the earlier one."""
     same = {id(before): inline, id(before.services): inline.services}
     return copy.deepcopy(made, same)
 
 
 def _tables_with_rows() -> list[str]:
     with connection.cursor() as cursor:
-        asked = (f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in _tables())  # noqa: S608 - our names
-        cursor.execute(" UNION ALL ".join(asked))
+        queries = (f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in _tables())  # noqa: S608 - our names
+        cursor.execute(" UNION ALL ".join(queries))
         return [name for (name,) in cursor.fetchall()]
 
 
@@ -112,19 +115,19 @@ def _psycopg() -> "Connection[tuple[object, ...]]":
 
 
 SERVERS = os.environ["EXHIBIT_DATA"]
-"""As it is before a test of the command line has a data folder of its own."""
+"""The tests' folder, before a test of the command line sets its own data folder."""
 
 
 @cache
 def _folder() -> Path:
-    """Where copies of data folders lie: beside the servers of the tests, which are removed with it."""
+    """Return the folder for copies of data folders, inside the test servers' folder and removed with it."""
     return Path(tempfile.mkdtemp(prefix="kept-", dir=SERVERS))
 
 
 def _copy_files(whence: Path, to: Path) -> None:
     def copied(one: str, other: str) -> None:
         if Path(one).name == HEAD:
-            os.link(one, other)  # it would know that it is a copy; who changes it puts another file in its place
+            os.link(one, other)  # a copy has another inode and is rejected; writers replace the file
         else:
             shutil.copy2(one, other)
 

@@ -1,4 +1,4 @@
-"""Bundles of which files were left out when they were sealed: captured ones, and the pictures themselves."""
+"""Bundles from which files were left out at sealing: captured files, and the images themselves."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,12 +11,12 @@ KINDS = ("exchange", "page", "captured-image", "network", "work-picture", "sight
 
 
 def left_out(scene: Scene, *roles: str, why: Absence = Absence.REPORTED) -> Scene:
-    """The case sealed anew without the files of these roles, which the facts say."""
+    """Seal the case again without the files of these roles, and list them in the facts."""
     gone = [file for file in scene.sealed.manifest.files if file.role in roles]
     rows = tuple(LeftOutFacts(file.path, file.role, file.sha256, why, SINCE) for file in gone)
     facts = replace(scene.facts, left_out=rows)
     drawn = {"work-picture", "sighting-picture"} & set(roles)
-    if drawn:  # nothing can be drawn of a picture that isn't here
+    if drawn:  # without the image there is no drawing
         matches = (replace(match, overlay=None, side_by_side=None) for match in facts.matches)
         facts = replace(facts, matches=tuple(replace(match, difference=None, points=None) for match in matches))
     return resealed(scene, facts)

@@ -1,4 +1,4 @@
-"""A witness of logs that shares no code with the product (C2SP tlog-witness), to be asked over HTTP."""
+"""A log witness (C2SP tlog-witness) that shares no code with the product, queried over HTTP."""
 
 import base64
 import hashlib
@@ -16,9 +16,10 @@ NAME = "witness.tests.example"
 
 @dataclass
 class LocalWitness:
-    """What it remembers: sizes and roots by origin. ``answer`` is sent instead of its own, where it is set.
+    """The state of the witness: sizes and roots by origin.
 
-    ``between`` are heads that others bring: the next of them before each request.
+    ``answer``, if set, replaces the response. ``between`` holds checkpoints from other clients; the next of them is
+    recorded before each request.
     """
 
     url: str
@@ -32,26 +33,26 @@ class LocalWitness:
 
     @property
     def raw(self) -> bytes:
-        """Its public key behind the algorithm."""
+        """Algorithm byte and public key."""
         return b"\x04" + self.key.public_key().public_bytes_raw()
 
     @property
     def identity(self) -> bytes:
-        """The id of its key."""
+        """Key ID."""
         return hashlib.sha256(f"{NAME}\n".encode() + self.raw).digest()[:4]
 
     @property
     def vkey(self) -> str:
-        """Its public key as text."""
+        """Public key as text."""
         return f"{NAME}+{self.identity.hex()}+{base64.b64encode(self.raw).decode()}"
 
     def know(self, vkey: str) -> None:
-        """Witness a log."""
+        """Start witnessing a log."""
         name, _, rest = vkey.partition("+")
         self.logs[name] = base64.b64decode(rest.partition("+")[2])[1:]
 
     def asked_for(self, body: bytes) -> tuple[int, bytes]:  # noqa: PLR0911 - one for each status
-        """Status and answer to a request."""
+        """Return the status and body of the response to a request."""
         self.asked.append(body)
         if self.answer is not None:
             return self.answer
@@ -83,7 +84,7 @@ class LocalWitness:
 
 
 def continues(old: int, new: int, old_root: bytes, new_root: bytes, path: list[bytes]) -> bool:
-    """Whether a consistency proof holds, step by step as RFC 9162, 2.1.4.2, has it."""
+    """Return True if a consistency proof holds, verified step by step (RFC 9162, 2.1.4.2)."""
     if old == new:
         return old_root == new_root and not path
     steps = [old_root, *path] if old & (old - 1) == 0 else path
@@ -110,7 +111,7 @@ def _node(left: bytes, right: bytes) -> bytes:
 
 @contextmanager
 def running_witness() -> Iterator[LocalWitness]:
-    """A witness on a port of this machine."""
+    """Run a witness on a local port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

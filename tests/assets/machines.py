@@ -1,4 +1,4 @@
-"""Several machines of one installation that share no folder: the database, and a bucket."""
+"""Several machines of one installation that share a database and a bucket but no folder."""
 
 import shutil
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from tests.assets.swift_server import S3
 from workers.tasks.sync_runner import SyncRunner
 
 Machine = Callable[[str], Services]
-"""A machine of an installation by its name."""
+"""Function that returns a machine of an installation by its name."""
 
 
 def machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncRunner]:
-    """Machines with a data folder each, and the same secrets."""
+    """Create machines, each with its own data folder and the same secrets."""
     first = replace(config, data_dir=folder / "machine-0", blobs_url=s3.url_for(folder / "machine-0"))
     for make in (installation, master_key, secret_key, lambda config: get_log(SyncRunner(config).services)):
         make(first)
@@ -28,7 +28,7 @@ def machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncR
 
 
 def machines_of(services: Services, s3: S3, folder: Path) -> Machine:
-    """Machines of an installation: its bytes lie in a bucket, and what is secret is known to all of them."""
+    """Return the machines of an installation whose blobs are in a bucket; all of them have its secrets."""
     data = services.config.data_dir
     config = replace(services.config, blobs_url=s3.url_for(data))
     shared = Services(config)

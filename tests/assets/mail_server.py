@@ -1,4 +1,4 @@
-"""A mail server on this machine (RFC 5321) that takes mails, refuses them, or says nothing at a certain moment."""
+"""A local mail server (RFC 5321) that accepts or refuses mails, or stops responding at a certain point."""
 
 import socketserver
 import threading
@@ -12,16 +12,16 @@ Heard = Callable[[], None]
 
 @dataclass
 class MailServer:
-    """How the server behaves, and what it has taken.
+    """The behaviour of the server, and the mails that it received.
 
     Attributes:
-        port: at 127.0.0.1.
-        greets: whether it says anything at all to somebody who connects.
-        to_recipient: what it answers to any address, or to those that have a word in them, in capitals.
-        after_data: what it answers to a whole mail; nothing, and the line stays open, when empty.
-        heard: called when a whole mail has come, before it is answered.
-        asked: how many connections there were.
-        mails: the whole mails that came, byte for byte as the protocol carries them.
+        port: Port on 127.0.0.1.
+        greets: False to send nothing to clients that connect.
+        to_recipient: Reply to every recipient, or replies by a capitalised word in the address.
+        after_data: Reply to a complete mail; if empty, no reply is sent and the connection stays open.
+        heard: Called when a complete mail has arrived, before the reply.
+        asked: Number of connections.
+        mails: Complete mails that arrived, byte for byte as the protocol transmits them.
     """
 
     port: int = 0
@@ -63,8 +63,10 @@ class _Dialogue(socketserver.StreamRequestHandler):
         return line != b"QUIT"
 
     def _to(self, line: str) -> str:
-        told = self.told.to_recipient
-        return told if isinstance(told, str) else next((told[word] for word in told if word in line), "250 OK")
+        replies = self.told.to_recipient
+        return (
+            replies if isinstance(replies, str) else next((replies[word] for word in replies if word in line), "250 OK")
+        )
 
     def _mail(self) -> bytes:
         lines = iter(self.rfile.readline, b".\r\n")
@@ -81,7 +83,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def mail_server(**behaviour: Any) -> Iterator[MailServer]:  # noqa: ANN401 - the attributes of the server
-    """Run a server until the block ends."""
+    """Run a server during the ``with`` block."""
     with _Server(("127.0.0.1", 0), _Dialogue) as server:
         server.told = MailServer(port=server.server_address[1], **behaviour)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -1,7 +1,7 @@
-"""The test vectors for verifiers in other languages: a good bundle, changed ones as pieces to join, building blocks.
+"""The test vectors for verifiers in other languages: a valid bundle, changed ones as pieces to join, building blocks.
 
 ``python -m tests.assets.make_vectors`` seals a new bundle with its trust list into ``tests/assets/vectors/`` and makes
-all other vectors from it. It is run when a format or a file that each bundle contains has changed.
+all other vectors from it. Run it when a format, or a file that each bundle contains, has changed.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ def _withheld(files: Files) -> Files:
 
 
 def _renewed(files: Files) -> Files:
-    """One more entry in the log, and the checkpoint over it; nobody pins who signed that one, and nobody has to."""
+    """Add an entry to the log and a checkpoint over it, signed with a key that is not and need not be pinned."""
     entry, proof = (json.loads(files[f"proofs/log/{name}.json"]) for name in ("entry", "inclusion"))
     leaf = merkle.leaf_hash(canonical({name: entry[name] for name in ("commitment", "time", "type")}))
     first, more = bytes.fromhex(proof["path"][0]), merkle.leaf_hash(b"one more")
@@ -84,7 +84,7 @@ def _renewed(files: Files) -> Files:
 
 
 def _keys(trust: Trust, revoked: str | None, *, device_revoked: str | None = None) -> list[dict[str, Any]]:
-    """The keys of the trust list with a device's, and with the times since when they don't count."""
+    """Return the keys of the trust list and a device key, with the times from which they are revoked."""
     [key] = trust.keys
     of_device = replace(key, public=DEVICE.public_key, use="device")
     times = [None if one is None else parse_rfc3339(one) for one in (revoked, device_revoked)]
@@ -104,9 +104,9 @@ VARIANTS: dict[str, tuple[Change, tuple[str | None, str | None]]] = {
 
 
 def pieces(base: bytes, target: bytes) -> list[Any]:
-    """The target as stretches of the base (``[start, length]``) and hexadecimal text, to be joined in order."""
+    """Describe the target as slices of the base (``[start, length]``) and hexadecimal text, to be joined in order."""
     places = {base[start : start + BLOCK]: start for start in range(len(base) - BLOCK, -1, -1)}
-    found: list[Any] = []
+    parts: list[Any] = []
     literal, at = bytearray(), 0
     while at < len(target):
         start = places.get(target[at : at + BLOCK])
@@ -121,26 +121,26 @@ def pieces(base: bytes, target: bytes) -> list[Any]:
         ):
             length += 1
         if literal:
-            found.append(literal.hex())
+            parts.append(literal.hex())
             literal = bytearray()
-        found.append([start, length])
+        parts.append([start, length])
         at += length
-    return [*found, literal.hex()] if literal else found
+    return [*parts, literal.hex()] if literal else parts
 
 
 def joined(base: bytes, parts: list[Any]) -> bytes:
-    """The inverse of :func:`pieces`."""
+    """Join pieces: the inverse of :func:`pieces`."""
     return b"".join(bytes.fromhex(one) if isinstance(one, str) else base[one[0] : one[0] + one[1]] for one in parts)
 
 
 def broken(folder: Path) -> list[dict[str, Any]]:
-    """Every broken bundle with what the verifier says of it."""
+    """Return every broken bundle with the verifier's report."""
     trust = load_trust(FOLDER / f"{BASE}.trust.json")
     return [_vector(folder, name, change, trust) for name, change in BROKEN.items()]
 
 
 def variants(folder: Path) -> list[dict[str, Any]]:
-    """Every unusual bundle that isn't broken, with the keys to pin and what the verifier says of it."""
+    """Return every unusual but valid bundle, with the keys to pin and the verifier's report."""
     trust = load_trust(FOLDER / f"{BASE}.trust.json")
     vectors = []
     for name, (change, (revoked, device_revoked)) in VARIANTS.items():
@@ -150,7 +150,7 @@ def variants(folder: Path) -> list[dict[str, Any]]:
 
 
 def with_keys(trust: Trust, keys: list[dict[str, Any]]) -> Trust:
-    """The trust list with other keys."""
+    """Return the trust list with other keys."""
     return Trust.from_json(canonical({**to_plain(trust), "keys": keys}))
 
 
@@ -171,7 +171,7 @@ def _vector(folder: Path, name: str, change: Change, trust: Trust) -> dict[str, 
 
 
 def primitives() -> dict[str, Any]:
-    """Small examples of each building block, made with fixed keys and salts."""
+    """Return small examples of each building block, made with fixed keys and salts."""
     signer = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
     opening = {"b": [1, 2.5, 1e21], "a": '雪 " \\ \n', "\ue000": None, "😀": True}
     salt = bytes(range(32, 64))
@@ -206,11 +206,11 @@ def main() -> None:
     from tests.assets.bundles import make_scene
 
     with TemporaryDirectory() as name:
-        made = Path(name)
-        scene = make_scene(made / "scene", drawn=False)
+        scratch = Path(name)
+        scene = make_scene(scratch / "scene", drawn=False)
         scene.write(FOLDER / f"{BASE}.zip")
         (FOLDER / f"{BASE}.trust.json").write_bytes(scene.trust.to_json())
-        written = {"broken.json": broken(made), "variants.json": variants(made), "primitives.json": primitives()}
+        written = {"broken.json": broken(scratch), "variants.json": variants(scratch), "primitives.json": primitives()}
     for file, value in written.items():
         (FOLDER / file).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

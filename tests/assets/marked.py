@@ -1,4 +1,4 @@
-"""Made pictures under marks such as agencies lay over theirs."""
+"""Generated images with watermarks and logos such as agencies use."""
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -8,7 +8,7 @@ SIZE = (480, 360)
 
 
 def thing(seed: int) -> Image.Image:
-    """A thing on a ground that only grows darker: a mark is most of what such a picture shows."""
+    """Return an object on a smooth gradient; a mark on such an image provides most of its detail."""
     picture = Image.radial_gradient("L").resize(SIZE).point(lambda level: 250 - level // 2).convert("RGB")
     shape = Image.new("L", SIZE)
     left, top = 90 + 37 * seed % 150, 60 + 53 * seed % 100
@@ -18,7 +18,7 @@ def thing(seed: int) -> Image.Image:
 
 
 def under_words(picture: Image.Image) -> Image.Image:
-    """The picture with an agency's name all over it."""
+    """Cover the image with an agency's name."""
     marked = picture.copy()
     draw = ImageDraw.Draw(marked)
     font = ImageFont.load_default(30)
@@ -28,7 +28,7 @@ def under_words(picture: Image.Image) -> Image.Image:
 
 
 def with_logo(picture: Image.Image) -> Image.Image:
-    """The picture with an agency's logo in its lower right corner."""
+    """Add an agency's logo in the lower right corner."""
     marked = picture.copy()
     marked.paste(textured(700, (130, 80)), (picture.width - 140, picture.height - 90))
     return marked

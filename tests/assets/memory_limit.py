@@ -1,4 +1,4 @@
-"""A control group whose processes have next to no memory, where this process may make one; version 1 or 2."""
+"""A control group (version 1 or 2) with almost no memory, where this process may create one."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _SECONDS_TO_EMPTY = 30.0
 
 @cache
 def why_no_limit() -> str:
-    """Why no such group can be made here; empty when one can."""
+    """Return the reason why no such group can be created here; empty if it can."""
     try:
         with MemoryLimit():
             return ""
@@ -28,10 +28,10 @@ def why_no_limit() -> str:
 
 
 class MemoryLimit:
-    """The group, for the length of a block; what lives in it at the end goes back to this process's own.
+    """The control group. At the end of the block its processes move back to this process's own group.
 
     Raises:
-        OSError: there is none to be had.
+        OSError: The group cannot be created.
     """
 
     def __enter__(self) -> Self:
@@ -51,19 +51,19 @@ class MemoryLimit:
     def _is_removed(self) -> bool:
         for number in (self._folder / "cgroup.procs").read_text().split():
             _move(int(number), self._home)
-        with suppress(OSError):  # what was killed is still ending
+        with suppress(OSError):  # killed processes are still ending
             self._folder.rmdir()
         return not self._folder.exists()
 
     def take(self, processes: Iterable[psutil.Process]) -> None:
-        """Move processes here: what they have stays theirs, and they get next to nothing more."""
+        """Move processes into the group. They keep the memory that they have, and get almost no more."""
         for one in processes:
             _move(one.pid, self._folder)
 
     def kills(self) -> int:
-        """How many of them the kernel has killed for want of memory."""
-        found = re.search(r"^oom_kill (\d+)$", (self._folder / self._events).read_text(), re.MULTILINE)
-        return int(found[1]) if found else 0
+        """Return the number of processes that the kernel has killed for lack of memory."""
+        match = re.search(r"^oom_kill (\d+)$", (self._folder / self._events).read_text(), re.MULTILINE)
+        return int(match[1]) if match else 0
 
 
 def _move(number: int, folder: Path) -> None:

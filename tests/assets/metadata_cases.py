@@ -1,4 +1,4 @@
-"""Files whose metadata is hard to read, with what is read of each and what is reported."""
+"""Files whose metadata is hard to read, with the expected fields and problems of each."""
 
 import struct
 import zlib
@@ -31,7 +31,7 @@ from tests.assets.metadata_files import (
 
 
 class Case(NamedTuple):
-    """A file, the fields that are read, and block, reason and field of each problem."""
+    """A file, its expected fields, and block, reason and field of each problem."""
 
     make: Callable[[], bytes]
     fields: Mapping[str, str]
@@ -63,7 +63,7 @@ def in_exif(block: bytes) -> Callable[[], bytes]:
 
 
 def sub_directory(order: str, inner_order: str) -> bytes:
-    """An artist, and a comment in an EXIF directory of another byte order."""
+    """Return EXIF with an artist, and a comment in a sub-directory of another byte order."""
     comment = b"ASCII\0\0\0Seen at dawn"
     start = 8 + 2 + 24 + 4 + 8
     table = struct.pack(f"{order}H", 2)
@@ -88,7 +88,7 @@ def exif_of(**tags: str) -> Image.Exif:
 FULL = {"author": "Ann Lee", "title": "Harbour", "credit": "Agency"}
 SPLIT = PHOTOSHOP + resource(b"x" * 60, 0x03ED) + resource(dataset(80, b"Ann Lee") + dataset(116, b"Ours"))
 CASES: dict[str, Case] = {
-    # character sets that IPTC declares
+    # character sets declared by IPTC
     **{
         f"declared {encoding}": Case(byline(name.encode(encoding), charset), {"author": name})
         for encoding, charset, name in (
@@ -134,7 +134,7 @@ CASES: dict[str, Case] = {
     "declared set that nobody registered": Case(byline(b"Jos\xe9", b"\x1b-z"), {}, (UNKNOWN,)),
     "a text that changes its set": Case(byline(b"Ann \x1b-L\xb0", b"\x1b-A"), {}, (UNKNOWN,)),
     "a German variant of ASCII": Case(byline(b"J}rgen", b"\x1b(K"), {}, (UNKNOWN,)),
-    # character sets that nothing declares
+    # undeclared character sets
     "undeclared UTF-8": Case(byline("Zofia Łęcka".encode()), {"author": "Zofia Łęcka"}),
     **{
         f"undeclared {encoding}": Case(byline(name.encode(encoding)), {}, (UNKNOWN,))

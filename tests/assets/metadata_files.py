@@ -1,4 +1,4 @@
-"""Picture files with metadata blocks as cameras and programs write them, byte by byte."""
+"""Image files with metadata blocks as cameras and programs write them, byte by byte."""
 
 import hashlib
 import io
@@ -22,66 +22,69 @@ RDF = (
 
 
 def xmp(author: str = "Ann Lee") -> bytes:
-    """A packet without wrapper, with title and credit."""
+    """Return an XMP packet without wrapper, with title and credit."""
     return RDF.format(author=author).encode()
 
 
 @cache
 def plain(form: str = "JPEG") -> bytes:
-    """A picture without metadata."""
+    """Return an image without metadata."""
     out = io.BytesIO()
     Image.new("RGB", (40, 30), (90, 120, 60)).save(out, form)
     return out.getvalue()
 
 
 def segment(marker: int, content: bytes) -> bytes:
-    """A JPEG segment."""
+    """Return a JPEG segment."""
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
 def with_segments(*segments: bytes) -> bytes:
-    """A JPEG with these segments behind its first marker."""
+    """Return a JPEG with these segments after its first marker."""
     return b"".join((plain()[:2], *segments, plain()[2:]))
 
 
 def app1(content: bytes) -> bytes:
-    """A segment of EXIF or XMP."""
+    """Return a segment of EXIF or XMP."""
     return segment(0xE1, content)
 
 
 def dataset(number: int, value: bytes, record: int = 2) -> bytes:
-    """An IPTC dataset."""
+    """Return an IPTC dataset."""
     return struct.pack(">BBBH", 0x1C, record, number, len(value)) + value
 
 
 def long_dataset(number: int, value: bytes, octets: int = 4) -> bytes:
-    """An extended IPTC dataset, whose length stands in octets of its own."""
+    """Return an extended IPTC dataset, whose length has octets of its own."""
     return struct.pack(">BBBH", 0x1C, 2, number, 0x8000 | octets) + len(value).to_bytes(octets, "big") + value
 
 
 def resource(content: bytes, number: int = 0x0404) -> bytes:
-    """A Photoshop image resource."""
+    """Return a Photoshop image resource."""
     return b"8BIM" + struct.pack(">HHI", number, 0, len(content)) + content + b"\0" * (len(content) % 2)
 
 
 def with_iptc(*datasets: bytes, charset: bytes | None = None, more: Sequence[bytes] = ()) -> bytes:
-    """A JPEG with an IPTC block, whose character set dataset 1:90 declares."""
+    """Return a JPEG with an IPTC block, whose character set is declared by dataset 1:90."""
     declared = b"" if charset is None else dataset(90, charset, 1)
     return with_segments(*more, segment(0xED, PHOTOSHOP + resource(declared + b"".join(datasets))))
 
 
 def with_iptc_of(data: bytes, *datasets: bytes) -> bytes:
-    """A given JPEG with an IPTC block."""
+    """Add an IPTC block to a JPEG."""
     return data[:2] + segment(0xED, PHOTOSHOP + resource(b"".join(datasets))) + data[2:]
 
 
 def entry(order: str, tag: int, kind: int, count: int, value: bytes) -> bytes:
-    """An entry of a TIFF directory, with four bytes of value or offset."""
+    """Return an entry of a TIFF directory, with four bytes of value or offset."""
     return struct.pack(f"{order}HHI", tag, kind, count) + value
 
 
 def tiff(entries: Sequence[tuple[int, int, bytes]], order: str = "<", head: str = "", shift: int = 0) -> bytes:
-    """A TIFF structure with entries of one-byte types; ``head`` is its declared order, ``shift`` moves offsets."""
+    """Return a TIFF structure with entries of one-byte types.
+
+    ``head`` is the byte order that it declares, ``shift`` moves offsets.
+    """
     head = head or order
     start = 8 + 2 + 12 * len(entries) + 4
     table, values = b"", b""
@@ -96,12 +99,12 @@ def tiff(entries: Sequence[tuple[int, int, bytes]], order: str = "<", head: str 
 
 
 def with_exif(block: bytes) -> bytes:
-    """A JPEG with an EXIF block."""
+    """Return a JPEG with an EXIF block."""
     return with_segments(app1(b"Exif\0\0" + block))
 
 
 def extended(author: str, *, digest: bytes = b"", parts: int = 2, lose: int | None = None) -> bytes:
-    """A JPEG whose author is in extended XMP, in parts; ``lose`` leaves one out."""
+    """Return a JPEG whose author is in extended XMP, in parts; ``lose`` leaves one part out."""
     whole = xmp(author)
     name = hashlib.md5(whole, usedforsecurity=False).hexdigest().upper().encode()
     main = (
@@ -119,26 +122,26 @@ def extended(author: str, *, digest: bytes = b"", parts: int = 2, lose: int | No
 
 
 def chunk(kind: bytes, content: bytes, *, is_sound: bool = True) -> bytes:
-    """A PNG chunk."""
+    """Return a PNG chunk."""
     check = zlib.crc32(kind + content) ^ (not is_sound)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
 
 
 def png(*chunks: bytes, late: bool = False) -> bytes:
-    """A PNG with these chunks in front of its pixels or behind them."""
+    """Return a PNG with these chunks before its pixels, or after them if ``late``."""
     data = plain("PNG")
     place = data.index(b"IEND") - 4 if late else data.index(b"IDAT") - 4
     return data[:place] + b"".join(chunks) + data[place:]
 
 
 def raw_profile(name: str, content: bytes, title: str = "") -> bytes:
-    """A zTXt chunk with a profile in hexadecimal digits, as ImageMagick writes it."""
+    """Return a zTXt chunk with a profile in hexadecimal digits, as ImageMagick writes it."""
     text = f"\n{title or name}\n{len(content):8d}\n{content.hex()}\n".encode()
     return chunk(b"zTXt", f"Raw profile type {name}".encode() + b"\0\0" + zlib.compress(text))
 
 
 def webp(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A WebP with chunks that its header does not announce."""
+    """Return a WebP with chunks that its header does not announce."""
     data = plain("WEBP")
     body = data[8:]
     for kind, content in chunks:
@@ -147,21 +150,21 @@ def webp(*chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def gif(packet: bytes) -> bytes:
-    """A GIF with an XMP packet."""
+    """Return a GIF with an XMP packet."""
     trailer = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
     data = plain("GIF")
     return data[:-1] + b"\x21\xff\x0bXMP DataXMP" + packet + trailer + data[-1:]
 
 
 def saved(form: str, **more: object) -> bytes:
-    """A picture as Pillow saves it."""
+    """Return an image as Pillow saves it."""
     out = io.BytesIO()
     Image.new("RGB", (40, 30), (90, 120, 60)).save(out, form, **more)
     return out.getvalue()
 
 
 def texts(**values: str) -> PngInfo:
-    """Text chunks for Pillow."""
+    """Return text chunks for Pillow."""
     info = PngInfo()
     for name, value in values.items():
         info.add_itxt(name, value)

@@ -1,7 +1,7 @@
-"""A real Milvus for the tests, in a network of its own: one process from the package ``milvus``, if it is installed.
+"""A real Milvus server in its own network namespace: one process from the package ``milvus``, if it is installed.
 
-The server listens on every interface, so it runs where there is only a loopback. What it is asked comes through a
-socket that was opened before. ``python3 tools/bootstrap.py milvus`` installs it; without it the tests are skipped.
+The server listens on every interface, so it runs in a namespace that has only a loopback. Requests arrive through a
+socket opened before. ``python3 tools/bootstrap.py milvus`` installs it; without it the tests are skipped.
 """
 
 import fcntl
@@ -30,11 +30,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / ".venv-milvus"
 ALONE = ["unshare", "--map-root-user", "--net"]
 UP = 0x8914, struct.pack("16sh", b"lo", 0x41)
-"""SIOCSIFFLAGS, and that the loopback is up and runs."""
+"""Request SIOCSIFFLAGS, with the flags that the loopback is up and running."""
 
 
 class Server:
-    """The server of a test, which can be killed and started again with what it holds."""
+    """A test's server, which can be killed and restarted with its data."""
 
     def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
         self._process, self.port, self.pid = process, port, 0
@@ -42,23 +42,23 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it is asked."""
+        """URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     def kill(self) -> None:
-        """Kill it, as a machine does that fails."""
+        """Kill the server, like a failing machine."""
         os.kill(self.pid, signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Let it answer nobody, its connections open."""
+        """Stop the server from responding, with its connections open."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let the server continue."""
         os.kill(self.pid, signal.SIGCONT)
 
     def start(self) -> None:
-        """Start it again, and wait until it answers."""
+        """Start or restart the server, and wait until it responds."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("start\n")
@@ -67,7 +67,7 @@ class Server:
 
 
 def why_not() -> str:
-    """Why there is no server for the tests here, in a sentence that says how to get it; empty when there is one."""
+    """Return why tests have no Milvus server here, with the command to install it; empty if they have one."""
     if not (PACKAGE / "milvus").is_dir() or find_spec("pymilvus") is None:
         return "There is no Milvus to test with. Install it: python3 tools/bootstrap.py milvus"
     if not shutil.which("unshare") or subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode:
@@ -77,7 +77,7 @@ def why_not() -> str:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Server]:
-    """The server, for as long as the block lasts, with what it keeps in a folder."""
+    """Run the server during the ``with`` block, with its data in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         number, port = listener.fileno(), listener.getsockname()[1]
@@ -101,7 +101,7 @@ def serving(folder: Path) -> Iterator[Server]:
 
 
 def main(folder: Path, listener: socket.socket) -> None:
-    """Start the server whenever a line comes, and kill it when none can come any more."""
+    """Start the server for each line on standard input, and kill it when the input ends."""
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, *UP)
     process, ports = None, [0]
@@ -112,7 +112,7 @@ def main(folder: Path, listener: socket.socket) -> None:
                 process.kill()
                 process.wait()
             server = started(folder, ttl=5)
-            process, ports[0] = server.server_proc, server.listen_port  # another port each time
+            process, ports[0] = server.server_proc, server.listen_port  # the port changes at each start
             print(process.pid, flush=True)  # noqa: T201 - what is waited for
     finally:
         if process is not None:
@@ -120,9 +120,9 @@ def main(folder: Path, listener: socket.socket) -> None:
 
 
 def started(folder: Path, ttl: int = 60) -> "MilvusServer":
-    """A server that answers on every interface, with what it keeps in a folder; it ends when nobody has it any more.
+    """Return a server that listens on every interface, with its data in a folder. It ends when its object is deleted.
 
-    After ``ttl`` seconds one that was killed counts as gone, and so does one that the processor kept waiting so long.
+    A killed server counts as gone after ``ttl`` seconds; so does one that was starved of processor time for so long.
     """
     sys.path.insert(0, str(PACKAGE))
     from milvus import MilvusServer

@@ -1,4 +1,4 @@
-"""What can befall a running product, by name: deaths of each kind of process, and what lasts for some seconds."""
+"""Failures that may affect a running product, by name: deaths of each kind of process, and temporary outages."""
 
 import os
 import signal
@@ -20,7 +20,10 @@ from workers.pipeline.celery import all_queues
 
 Find = Callable[[Stack], list[psutil.Process]]
 LASTS = (2.0, 4.0)
-"""Seconds for which something lasts, from and to: longer than a claim, which counts as left after three."""
+"""Shortest and longest duration of an outage in seconds.
+
+Some outlast a claim, which is considered abandoned after three seconds.
+"""
 
 DAY = 86400.0
 CLOCK_CODE = ASSETS / "moved_clock"
@@ -28,12 +31,12 @@ CLOCK_CODE = ASSETS / "moved_clock"
 
 @dataclass(frozen=True)
 class Mishap:
-    """One kind.
+    """A kind of failure.
 
     Attributes:
-        name: what it is called.
-        act: has it come, and waits until it has gone; false when there is no occasion for it at this moment.
-        missing: why it can't come to a stack; empty when it can.
+        name: Name of the failure.
+        act: Causes the failure and waits until it is over. Returns False if it cannot occur at this moment.
+        missing: Returns why it cannot occur in a stack; empty if it can.
     """
 
     name: str
@@ -42,9 +45,9 @@ class Mishap:
 
 
 def exposed(folder: Path) -> dict[str, str]:
-    """What a stack has to be started with so that its clock can be set and its disk may be small.
+    """Return the environment with which a stack lets tests set its clock and shrink its disk.
 
-    Nothing of a run is due once more by a clock that is ahead.
+    The settings keep captures and deletions from becoming due again when the clock is ahead.
     """
     code = {"CLOCK_OFF": str(folder / "clock"), "PYTHONPATH": f"{CLOCK_CODE}{os.pathsep}{CLOCK_CODE.parents[2]}"}
     settings = {"RECAPTURE_DAYS": "0", "RETENTION_DAYS": "36500", "DISK_FLOOR_BYTES": "4000000"}
@@ -85,7 +88,7 @@ def _database(stack: Stack) -> list[psutil.Process]:
 
 
 def _empty_redis(stack: Stack, _: Random) -> bool:
-    """Hold those up who take messages, and once some wait, or are with them, have Redis forget everything."""
+    """Stop the processes that take messages, and empty Redis as soon as messages wait or have been taken."""
     with (
         redis.Redis.from_url(addresses.redis_url(stack.config), socket_timeout=5) as client,
         suppress(redis.RedisError),
@@ -113,7 +116,7 @@ def _fill_disk(stack: Stack, random: Random) -> bool:
             while True:
                 file.write(bytes(1 << 18))
         until = time.monotonic() + random.uniform(*LASTS)
-        while time.monotonic() < until:  # what others give free meanwhile is taken
+        while time.monotonic() < until:  # also takes space that is freed meanwhile
             with ballast.open("ab", buffering=0) as file, suppress(OSError):
                 while True:
                     file.write(bytes(1 << 12))
@@ -138,10 +141,10 @@ def _move_clock(stack: Stack, random: Random) -> bool:
 
 
 def _write(path: Path, off: float) -> None:
-    made = path.with_suffix(".new")
-    made.write_text(str(off), encoding="ascii")
-    made.chmod(0o644)
-    made.replace(path)
+    draft = path.with_suffix(".new")
+    draft.write_text(str(off), encoding="ascii")
+    draft.chmod(0o644)
+    draft.replace(path)
 
 
 def _no_clock(stack: Stack) -> str:
@@ -149,7 +152,7 @@ def _no_clock(stack: Stack) -> str:
 
 
 def _out_of_memory(stack: Stack, _: Random) -> bool:
-    """Give the workers with everything that they have started less memory than they have, until the kernel kills."""
+    """Give the workers and all their child processes less memory than they use, until the kernel kills one."""
     mains = stack.workers()
     with suppress(psutil.Error), MemoryLimit() as limit:
         limit.take(part for main in mains for part in [main, *main.children(recursive=True)])

@@ -1,4 +1,4 @@
-"""A witness that answers when it likes, and what it may be asked for."""
+"""An unreliable timestamp service, and the digests that it may be asked for."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +11,7 @@ from exhibit.ports import Receipt, ReceiptState
 
 
 class MoodyAnchor:
-    """A witness that answers when it likes."""
+    """A timestamp service that responds or fails as ``mood`` says."""
 
     kind, development, qualified, patience = "rfc3161", False, "2026-11-01", timedelta(minutes=10)
 

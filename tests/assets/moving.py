@@ -1,4 +1,4 @@
-"""Copies that readers could show in two ways: an animation, and a picture that its EXIF block says to turn."""
+"""Copies that viewers could show in two ways: an animation, and an image with an EXIF orientation."""
 
 from io import BytesIO
 
@@ -19,7 +19,7 @@ def moving(seed: int) -> bytes:
 
 
 def turned_by_exif(seed: int) -> bytes:
-    """A copy as ``bundles.found_bytes`` makes it, in a WebP whose EXIF block says to turn it, which browsers don't."""
+    """Return a copy like that of ``bundles.found_bytes`` as a WebP with an EXIF orientation, which browsers ignore."""
     exif = Image.Exif()
     exif[0x0112] = 6
     return saved(Image.open(BytesIO(found_bytes(seed))), "WEBP", lossless=True, exif=exif)

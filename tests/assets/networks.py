@@ -1,4 +1,7 @@
-"""Small ONNX networks, written byte by byte: mean colours over a grid, which is enough of a description for tests."""
+"""Small ONNX networks, written byte by byte.
+
+They average colours over a grid, which is a sufficient descriptor for tests.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,13 +32,13 @@ width = {WIDTH}
 
 
 def network(*, side: int = SIDE, rows: bool = False, elsewhere: bool = False, kind: int = 1) -> bytes:
-    """An ONNX file: input ``x`` (n, 3, side, side), output ``z`` of 48 components.
+    """Return an ONNX file: input ``x`` (n, 3, side, side), output ``z`` of 48 components.
 
     Args:
-        side: of the input, pixels.
-        rows: gives three rows of 16 instead.
-        elsewhere: names weights in another file.
-        kind: of the input's numbers as ONNX counts them; 1 is float32, 2 uint8.
+        side: Side of the input in pixels.
+        rows: Give the output as three rows of 16.
+        elsewhere: Store the weights in another file.
+        kind: ONNX element type of the input; 1 is float32, 2 uint8.
     """
     window = side // GRID
     cast = _node("Cast", "x", "c", _integer("to", 1)) if kind == LEVELS else b""
@@ -63,7 +66,7 @@ def _rows() -> bytes:
 
 
 def heavy(side: int, products: int = 0) -> bytes:
-    """The network of :func:`network`, with side x side zeros beside it that are multiplied so often for nothing."""
+    """Return :func:`network` with side x side zeros beside it, multiplied ``products`` times without effect."""
     shape = side.to_bytes(8, "little") * 2
     zeros = _field(5, _field(1, 2) + _field(2, 7) + _field(9, shape) + _field(8, b"s"))
     nodes = _field(1, _texts(1, "s") + _texts(2, "h0") + _field(4, b"ConstantOfShape"))
@@ -104,7 +107,7 @@ def _texts(number: int, *texts: str) -> bytes:
 
 
 def _field(number: int, value: int | bytes) -> bytes:
-    """One field of a Protocol Buffers message."""
+    """Return one field of a Protocol Buffers message."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
     return _varint(number << 3 | 2) + _varint(len(value)) + value
@@ -119,7 +122,7 @@ def _varint(value: int) -> bytes:
 
 
 def network_files(folder: Path) -> tuple[Path, Path]:
-    """A network and its card, as files in a folder."""
+    """Write a network and its card into a folder."""
     (folder / "net.onnx").write_bytes(network())
     (folder / "net.toml").write_text(CARD)
     return folder / "net.onnx", folder / "net.toml"
@@ -136,12 +139,21 @@ def signed_card(
     card: str = CARD,
     **edits: tuple[float, float],
 ) -> SignedCard:
-    """The card of a network before it is signed; R@1 and R@10 of each edit are claimed."""
+    """Return the card of a network before it is signed; ``edits`` are the claimed R@1 and R@10 of each edit."""
     data = data or network()
-    told = edits or {"crop50": (0.5, 0.9)}
-    by_edit = {edit: {"first": first, "few": few, "rare": 0, "never": 0} for edit, (first, few) in told.items()}
+    recalls = edits or {"crop50": (0.5, 0.9)}
+    by_edit = {edit: {"first": first, "few": few, "rare": 0, "never": 0} for edit, (first, few) in recalls.items()}
     claim = Claim(made_at, "colours@1 measured with --works 60", Digest.of(b"photographs"), 4, 14, 52, 1.5, by_edit)
-    kept = Digest.of(data), len(data)
+    digest_and_size = Digest.of(data), len(data)
     return SignedCard(
-        "exhibit-model/1", read_card(card), *kept, author, signer.public_key, terms, price, made_at, claim, b""
+        "exhibit-model/1",
+        read_card(card),
+        *digest_and_size,
+        author,
+        signer.public_key,
+        terms,
+        price,
+        made_at,
+        claim,
+        b"",
     )

@@ -1,8 +1,8 @@
-"""Sends all notices that wait, in a process of its own that a test may kill."""
+"""A process that sends all pending notices, and that a test may kill."""
 
 
 def main() -> None:
-    """Send what is due."""
+    """Send all notices that are due."""
     import django
 
     django.setup()

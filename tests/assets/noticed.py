@@ -1,4 +1,4 @@
-"""Notices to start from: an owner with two confirmed cases of one party, a filled-in draft, a signed one."""
+"""Notices to start from: an owner with two confirmed cases of one party, a complete draft, and a signed notice."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "ma
 
 
 def lacking(row: Notice) -> list[str]:
-    """The fields in which a draft lacks something, as its row is now."""
+    """Return the fields in which a draft is incomplete, by its current row."""
     row = notices.notice(row.owner, row.number)
     return [gap.at for gap in missing(row, items_of(row))]
 
@@ -43,7 +43,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def confirmed(inline: SyncRunner) -> Owner:
-    """The same, without a mail server."""
+    """Return the same owner without a mail server."""
     return once(inline, _confirmed)
 
 
@@ -60,12 +60,12 @@ def _confirmed(inline: SyncRunner) -> Owner:
 
 
 def mail_by(inline: SyncRunner, url: str) -> None:
-    """Name the server through which mails leave; empty for none."""
+    """Configure the mail server; empty for none."""
     inline.services.config = replace(inline.services.config, mail_url=url)
 
 
 def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> Notice:
-    """A draft in which everything is filled in, about these cases or both."""
+    """Return a complete draft about these cases, or about both."""
     row = notices.draft(of, cases or (1, 2), kind, language, by="ann@example.org")
     notices.fill(row, SENDER, SENDER)
     for case in cases or (1, 2):
@@ -74,24 +74,24 @@ def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> N
 
 
 def filing(of: Owner) -> Notice:
-    """A paper for the Copyright Claims Board in which everything is filled in."""
+    """Return a complete filing for the Copyright Claims Board."""
     registered = [{"office": "USCO", "number": "VA 1-234", "date": "2026-01-02"}]
     Work.objects.update(registrations=registered, author="Ann Example")
     row = begun(of, "ccb")
-    given = {"respondent_name": "Shop Inc.", "respondent_address": "1 Main Street", "relief": "That the use end."}
-    given |= {"facts": "The picture sells shoes.", "smaller": "no"}
-    notices.fill(row, given, given)
+    values = {"respondent_name": "Shop Inc.", "respondent_address": "1 Main Street", "relief": "That the use end."}
+    values |= {"facts": "The picture sells shoes.", "smaller": "no"}
+    notices.fill(row, values, values)
     return notices.notice(of, row.number)
 
 
 def signed(inline: SyncRunner, row: Notice) -> Notice:
-    """The notice after Ann has read and signed it."""
+    """Have Ann read and sign the notice, and return it."""
     sign(inline.services, row, typed="ann  example", read=read_mark(letter(row)), by="ann@example.org")
     return notices.notice(row.owner, row.number)
 
 
 def read_captured_pages(inline: SyncRunner) -> None:
-    """Have the pages that visits kept read, each anew."""
+    """Read all captured pages again."""
     PageReading.objects.all().delete()
     for visit in Capture.objects.filter(state="done"):
         page_readings.request_reading(inline.services, visit)
@@ -100,6 +100,6 @@ def read_captured_pages(inline: SyncRunner) -> None:
 
 def answer_all(of: Owner, words: str) -> None:
     """Answer every open point of the claim check of the owner's cases."""
-    for number, found in check(list(of.cases.all())).items():
-        for point in found.points:
+    for number, claim_check in check(list(of.cases.all())).items():
+        for point in claim_check.points:
             answer(of.cases.get(number=number), point.kind, point.mark, words, by="ann")

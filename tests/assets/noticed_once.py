@@ -1,4 +1,4 @@
-"""Two confirmed cases of one party, made once for all tests of a module; to be imported with all four fixtures."""
+"""Two confirmed cases of one party, created once for all tests of a module. Import all four fixtures."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Anchors to calendars and chains of this machine."""
+"""Anchors that use local calendars and chains."""
 
 from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
@@ -13,6 +13,6 @@ SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
 
 def anchor_to(chain: Chain, *calendars: str) -> OpenTimestampsAnchor:
-    """An anchor to the chain's calendar, or to others, with the blocks of the chain."""
+    """Return an anchor that uses the chain's calendar, or others, with the blocks of the chain."""
     blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
     return OpenTimestampsAnchor("local", calendars or (chain.url,), blocks, development=True, session=SESSION)

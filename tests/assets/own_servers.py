@@ -1,4 +1,4 @@
-"""Servers in a folder of a test's own, and something that they remember."""
+"""Servers in a test's own folder, with some data in them."""
 
 import os
 import subprocess
@@ -22,9 +22,9 @@ from workers.servers.embedded import EmbeddedServers
 
 @pytest.fixture
 def own(open_folder: Path) -> Iterator[Config]:
-    """A configuration with a data folder of its own, in which nothing runs when the test is over.
+    """A configuration with its own data folder. The fixture verifies that no process runs in it after the test.
 
-    Servers were started there once, and stopped: making their files is a matter of the first start alone.
+    Its servers were started and stopped once before, since only the first start creates their files.
     """
     subprocess.run(["cp", "--archive", _started_once(), open_folder / "data"], check=True)
     yield load_config({"EXHIBIT_DATA": str(open_folder / "data")})
@@ -33,7 +33,7 @@ def own(open_folder: Path) -> Iterator[Config]:
 
 @cache
 def _started_once() -> Path:
-    """The folder that is copied; it lies in that of this test process and ends with it."""
+    """Create the folder to be copied. It is in this test process's folder, which is deleted when the process ends."""
     data = Path(os.environ["EXHIBIT_DATA"]) / "started-once"
     with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})):
         pass
@@ -57,7 +57,7 @@ def remembered(config: Config) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def run_by_another(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
-    """The servers, run by a process of their own."""
+    """Run the servers in a process of their own."""
     program = (
         "import signal\nfrom registry.configuration import load_config\n"
         "from workers.servers.embedded import EmbeddedServers\n"

@@ -1,4 +1,4 @@
-"""A sealed case as the tests of papers need it."""
+"""A sealed case for the tests of documents."""
 
 import hashlib
 from dataclasses import replace
@@ -35,7 +35,7 @@ NETWORK: dict[str, Any] = {
 
 
 def sample_sealed(network: dict[str, Any] | None = None) -> SealedFacts:
-    """The sample case with a manifest over its pictures, three witnesses and one capture's record."""
+    """Return the sample case with a manifest of its images, three timestamps and the record of one capture."""
     case = sample_case()
     sighting = replace(case.sightings[0], captures=(replace(case.sightings[0].captures[0], files=(NETWORK_PATH,)),))
     case = replace(case, sightings=(sighting,))

@@ -1,4 +1,4 @@
-"""Partners for tests: keys made on the spot, and rows of installations that have them."""
+"""Partners for tests: new keys, and rows of installations that own them."""
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -9,12 +9,12 @@ from registry.models import Partner
 
 
 def new_signer() -> KeySigner:
-    """A key in memory."""
+    """Return a new key in memory."""
     return KeySigner(Ed25519PrivateKey.generate())
 
 
 def partner_of(signer: KeySigner, name: str = "b", url: str = "http://127.0.0.1:9") -> Partner:
-    """A partner whose log has this key; nobody answers at its address unless another is given."""
+    """Add a partner whose log has this key. By default no server runs at its URL."""
     log = verifier_key(f"{name}.example/log", signer.public_key)
     witness = cosigner_key(f"{name}.example/log/witness", derived(signer, b"witness").public_key)
     return partners.add(name, url, log, witness, by="operator")

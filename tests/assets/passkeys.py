@@ -1,4 +1,4 @@
-"""A passkey made of software, decisions that it signs, and lies about them."""
+"""A software passkey, decisions signed with it, and forged decisions."""
 
 import base64
 import hashlib
@@ -28,12 +28,12 @@ from tests.assets.bundles import Scene, logged, resealed
 
 SITE = "exhibit.example"
 MODEL = UUID("2fc0579f-8113-47ea-b116-bb5a8db9202a")
-"""The kind of device that a maker vouches for."""
+"""Device model that a manufacturer attests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passkey:
-    """A key that answers as a browser and a device would; what is given otherwise is a lie."""
+    """A key that responds like a browser with a device. Arguments that override the defaults forge the response."""
 
     private: Any
 
@@ -51,9 +51,15 @@ class Passkey:
         **client: Any,  # noqa: ANN401 - lies of any kind
     ) -> Assertion:
         challenge = base64.urlsafe_b64encode(statement.challenge).rstrip(b"=").decode()
-        told = {"type": "webauthn.get", "challenge": challenge, "origin": origin, "crossOrigin": False, **client}
+        client_fields = {
+            "type": "webauthn.get",
+            "challenge": challenge,
+            "origin": origin,
+            "crossOrigin": False,
+            **client,
+        }
         data = hashlib.sha256(site.encode()).digest() + bytes([flags]) + (7).to_bytes(4, "big")
-        client_data = json.dumps(told).encode()
+        client_data = json.dumps(client_fields).encode()
         signed = data + hashlib.sha256(client_data).digest()
         how = (ec.ECDSA(SHA256()),) if isinstance(self.private, ec.EllipticCurvePrivateKey) else (PKCS1v15(), SHA256())
         return Assertion(statement, self.public, data, client_data, self.private.sign(signed, *how))
@@ -68,8 +74,8 @@ class Passkey:
         site: str = SITE,
         origin: str = f"https://{SITE}",
     ) -> dict[str, Any]:
-        """The credential that a browser makes for a new passkey: with a maker's statement, or the key's own."""
-        told = json.dumps({"type": "webauthn.create", "challenge": challenge, "origin": origin}).encode()
+        """Return a browser's credential for a new passkey, with a manufacturer's attestation or the key's own."""
+        client_data = json.dumps({"type": "webauthn.create", "challenge": challenge, "origin": origin}).encode()
         public = ES256.from_cryptography_key(self.private.public_key())  # type: ignore[no-untyped-call]
         number = hashlib.sha256(self.public).digest()
         credential = AttestedCredentialData.create(aaguid.bytes, number, public)
@@ -77,21 +83,21 @@ class Passkey:
             hashlib.sha256(site.encode()).digest(), AuthenticatorData.FLAG(0x45), 0, credential
         )
         signer, statement = self.private if maker is None else maker.private, {}
-        signed = data + hashlib.sha256(told).digest()
+        signed = data + hashlib.sha256(client_data).digest()
         if form == "fido-u2f":
             point = b"\x04" + public[-2] + public[-3]
-            signed = b"\0" + data.rp_id_hash + hashlib.sha256(told).digest() + number + point
+            signed = b"\0" + data.rp_id_hash + hashlib.sha256(client_data).digest() + number + point
         if form != "none":
             statement = {"alg": -7, "sig": signer.sign(signed, ec.ECDSA(SHA256()))}
             statement |= {} if maker is None else {"x5c": maker.path}
-        made = AttestationObject.create(form, data, statement)
-        response = {"clientDataJSON": websafe_encode(told), "attestationObject": websafe_encode(made)}
+        attestation = AttestationObject.create(form, data, statement)
+        response = {"clientDataJSON": websafe_encode(client_data), "attestationObject": websafe_encode(attestation)}
         name = websafe_encode(number)
         return {"id": name, "rawId": name, "type": "public-key", "response": response, "clientExtensionResults": {}}
 
 
 class Maker:
-    """A maker of devices: a root, a certificate below it, and the key that vouches for devices; each may be wrong."""
+    """A device manufacturer: a root, a certificate below it, and the attestation key. Each may be invalid."""
 
     def __init__(
         self, *, ca: bool = True, days: tuple[int, int] = (-9, 9), root: "Maker | None" = None, model: UUID = MODEL
@@ -137,7 +143,7 @@ WIDE_KEY = Passkey(ec.generate_private_key(ec.SECP384R1()))
 
 
 def statement_of(facts: CaseFacts) -> SignedDecision:
-    """What a person signs who confirms the case."""
+    """Return the statement that a user signs to confirm the case."""
     subject = {
         "bundle": facts.bundle, "case": facts.number, "work": facts.work.number, "party": facts.party.name,
         "pictures": [sighting.picture.digest.hex for sighting in facts.sightings],
@@ -162,7 +168,7 @@ def signed_scene(
     facts: Callable[[PasskeyFacts], PasskeyFacts] = lambda one: one,
     **client: Any,  # noqa: ANN401 - lies of any kind
 ) -> Scene:
-    """The scene's case, confirmed by a passkey and sealed anew; each step may lie."""
+    """Return the scene's case, confirmed with a passkey and sealed again; each argument may forge one step."""
     made = assertion(key.answer(statement(statement_of(scene.facts)), **client))
     data = made.to_json()
     digest = scene.blobs.put(data)
@@ -182,7 +188,7 @@ def _subject(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any ki
 
 
 def _afterwards(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - lies of any kind
-    """The statement is changed after it was signed."""
+    """Change the statement after it was signed."""
     return {"assertion": lambda one: replace(one, statement=replace(one.statement, **changes))}
 
 
@@ -232,4 +238,4 @@ LIES: dict[str, dict[str, Any]] = {
     "that the entry doesn't name": {"opening": lambda one: {**one, "assertion": None}},
     "other than the entry names": {"opening": lambda one: {**one, "assertion": "00" * 32}},
 }
-"""What :func:`signed_scene` is told otherwise, by name; the check ``decision`` fails with each."""
+"""Forgeries as arguments of :func:`signed_scene`, by name; the check ``decision`` fails with each."""

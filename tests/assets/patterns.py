@@ -1,4 +1,4 @@
-"""Every regular expression of the product, and texts that are made from each to hold it up."""
+"""Every regular expression of the product, and texts generated from each to slow it down."""
 
 import ast
 import re
@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("crawler", "desk", "evidence", "exhibit", "indexer", "registry", "workers")
 CALLS = {"compile", "match", "search", "sub", "subn", "findall", "finditer", "split", "fullmatch"}
 SIGNS = " \t\n\r\"'`<>&\\/0a.-_=:;,(){}[]#%@*\0é中"
-"""Long runs of each are tried with every pattern."""
+"""Characters of which long runs are tried with every pattern."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """A pattern, where it is written, and how it is applied: at one place of a text, or from each of its places."""
+    """A pattern, its source location, and how it is applied: at one place of a text, or from every place."""
 
     where: str
     pattern: "re.Pattern[Any]"
@@ -29,7 +29,7 @@ class Used:
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    """The product's modules, by the names they are imported under."""
+    """Yield the product's modules with their import names."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             if "migrations" not in path.parts and path.name != "__main__.py":
@@ -37,8 +37,8 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def patterns() -> tuple[list[Used], list[str]]:
-    """All patterns that are written down, and the calls whose pattern is made only when they are made."""
-    found: dict[tuple[str, object], Used] = {}
+    """Return all patterns in the source, and the calls that build their pattern at run time."""
+    by_pattern: dict[tuple[str, object], Used] = {}
     made_later = []
     for name, path in modules():
         source = path.read_text("utf-8")
@@ -60,14 +60,14 @@ def patterns() -> tuple[list[Used], list[str]]:
                 named = names.get(id(call), "")
                 once = method in ("match", "fullmatch") or (named in anchored and named not in scanned)
                 key = (pattern.pattern, pattern.flags)
-                known = found.get(key)
+                known = by_pattern.get(key)
                 if known is None or (known.scans is False and not once):
-                    found[key] = Used(f"{name}:{call.lineno}", pattern, scans=not once)
+                    by_pattern[key] = Used(f"{name}:{call.lineno}", pattern, scans=not once)
             elif call in inside:
                 made_later.append(f"{name}: {ast.unparse(call.args[0])}")
         for one in _compiled(list(scope.values())):
-            found.setdefault((one.pattern, one.flags), Used(name, one, scans=True))
-    return list(found.values()), made_later
+            by_pattern.setdefault((one.pattern, one.flags), Used(name, one, scans=True))
+    return list(by_pattern.values()), made_later
 
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -85,7 +85,7 @@ def _is_call(node: ast.AST) -> bool:
 
 
 def _assigned(node: ast.AST) -> Iterator[tuple[int, str]]:
-    """What is assigned to a name alone, or to one of several, by its identity."""
+    """Yield the ID of each value assigned to a name, with the name; tuple assignments are split."""
     if not isinstance(node, ast.Assign) or len(node.targets) != 1:
         return
     target, value = node.targets[0], node.value
@@ -96,7 +96,7 @@ def _assigned(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def _uses(tree: ast.AST) -> tuple[set[str], set[str]]:
-    """Names whose patterns are looked for from each place of a text, and names that are applied at one place alone."""
+    """Return the names of patterns that are searched in a text, and of those matched at one place only."""
     scanned, anchored = set[str](), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in CALLS:
@@ -105,7 +105,7 @@ def _uses(tree: ast.AST) -> tuple[set[str], set[str]]:
 
 
 def _evaluated(call: ast.Call, scope: dict[str, Any]) -> "re.Pattern[Any] | None":
-    """The pattern of a call, made from the names of its module."""
+    """Return the pattern of a call, evaluated with the names of its module; None if a name is not defined there."""
     at = {"sub": 4, "subn": 4, "split": 3, "compile": 1}.get(call.func.attr, 2)  # type: ignore[attr-defined]
     flags = [word.value for word in call.keywords if word.arg == "flags"] or call.args[at : at + 1]
     try:
@@ -116,7 +116,7 @@ def _evaluated(call: ast.Call, scope: dict[str, Any]) -> "re.Pattern[Any] | None
 
 
 def _compiled(values: list[object], depth: int = 3) -> Iterator["re.Pattern[Any]"]:
-    """Patterns in a module's values, in collections too."""
+    """Yield the patterns among a module's values, also in collections."""
     for value in values:
         if isinstance(value, re.Pattern):
             yield value
@@ -127,9 +127,9 @@ def _compiled(values: list[object], depth: int = 3) -> Iterator["re.Pattern[Any]
 
 
 def hostile(pattern: "re.Pattern[Any]") -> list[tuple[str, str, int]]:
-    """Texts in which a pattern nearly fits again and again, or for long: a beginning, what is repeated, and how often.
+    """Return texts that a pattern almost matches, repeatedly or for long: prefix, repeated part, and repetitions.
 
-    How often is 0 for the whole text; :func:`made` writes one out.
+    The number is 0 if the whole text consists of repetitions; :func:`made` generates the text.
     """
     tree = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
     pieces: dict[str, None] = {}
@@ -146,7 +146,7 @@ def hostile(pattern: "re.Pattern[Any]") -> list[tuple[str, str, int]]:
 
 
 def made(text: tuple[str, str, int], size: int, pattern: "re.Pattern[Any]") -> str | bytes:
-    """A hostile text of about a size."""
+    """Return a hostile text of about this many characters."""
     begins, repeated, times = text
     part = begins + repeated * times if times else repeated
     whole = ("" if times else begins) + part * (size // len(part) + 1) + "\x01"
@@ -154,7 +154,7 @@ def made(text: tuple[str, str, int], size: int, pattern: "re.Pattern[Any]") -> s
 
 
 def _samples(tree: Any, depth: int = 12) -> Iterator[str]:  # noqa: ANN401 - of re's own parser
-    """Some strings that a parsed pattern fits, apart from what it asserts."""
+    """Yield some strings that a parsed pattern matches, apart from its assertions."""
     made = [""]
     for kind, value in tree:
         made = [left + right for right in _of(kind, value, depth) for left in made][:24]
@@ -162,7 +162,7 @@ def _samples(tree: Any, depth: int = 12) -> Iterator[str]:  # noqa: ANN401 - of 
 
 
 def _of(kind: Any, value: Any, depth: int) -> Sequence[str]:  # noqa: ANN401 - as above
-    """Some strings that a part of a pattern fits; an empty one for places, assertions and references."""
+    """Return some strings that a part of a pattern matches; an empty one for anchors, assertions and references."""
     if depth and kind in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
         least, most, part = value
         return [one * max(least, min(most, 3)) for one in islice(_samples(part, depth - 1), 6)]
@@ -176,7 +176,7 @@ def _of(kind: Any, value: Any, depth: int) -> Sequence[str]:  # noqa: ANN401 - a
 
 
 def _sign(parts: Any) -> str:  # noqa: ANN401 - as above
-    """A character of a set."""
+    """Return a character of a set."""
     written = "".join(map(chr, range(32, 127))) + "\n\t\r\x00\x80é中"
     negated = bool(parts) and parts[0][0] is sre.NEGATE
     likely = "a0" + written if negated else written
@@ -207,7 +207,7 @@ def _holds(part: Any, value: Any, sign: str) -> bool:  # noqa: ANN401 - as above
 
 
 def cost(used: Used, text: str | bytes) -> float:
-    """Processor time in microseconds that a pattern takes for each character of a text, applied as the code does it."""
+    """Return the processor time of a pattern in microseconds per character of a text, applied as in the code."""
     begun = time.process_time()
     if used.scans:
         for _ in used.pattern.finditer(text):
@@ -221,11 +221,11 @@ def cost(used: Used, text: str | bytes) -> float:
 
 
 def slow(used: Used, most: float) -> str:
-    """The beginning of a text for which a pattern costs more than so many microseconds a character; empty for none."""
+    """Return the start of a text that costs more than ``most`` microseconds per character; empty if none does."""
     for text in hostile(used.pattern):
         short = made(text, 2_000, used.pattern)
         if all(cost(used, short) > most / 4 for _ in range(3)):
-            for size, limit in ((8_000, 4 * most), (32_000, most)):  # what grows fast is told before it takes long
+            for size, limit in ((8_000, 4 * most), (32_000, most)):  # detects fast growth before it takes long
                 long = made(text, size, used.pattern)
                 if all(cost(used, long) > limit for _ in range(3)):
                     return f"{len(long)} characters that begin with {long[:60]!r}"

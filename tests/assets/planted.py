@@ -1,4 +1,4 @@
-"""A site with a planted copy of a work, and a watch that has to find it."""
+"""A site with a planted copy of a work, and a watch that must find it."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What tests ask about processes: which are there for a folder, and when something has come to be."""
+"""Helpers for processes: which ones run in a folder, how much memory they use, and waiting for a condition."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import psutil
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 180) -> None:
-    """Look again and again, soon more seldom, until something is so; fails after some time."""
+    """Poll a condition, at growing intervals, until it is true. Fails after ``seconds``."""
     until, pause = time.monotonic() + seconds, 0.02
     while not condition():
         assert time.monotonic() < until, "waited too long"
@@ -22,7 +22,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 180) -> None:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """All processes, save this one, that work in a folder or were started for a data folder in it."""
+    """Return all processes, except this one, that work in a folder or were started for a data folder in it."""
     return [process for process in psutil.process_iter() if process.pid != os.getpid() and _is_of(process, folder)]
 
 
@@ -35,20 +35,20 @@ def _is_of(process: psutil.Process, folder: Path) -> bool:
 
 
 def forget_peak_memory() -> int:
-    """Let :func:`peak_memory` count from here on; returns the bytes that are resident now."""
-    with suppress(OSError):  # where that isn't allowed, the peak is that of the whole life of this process
+    """Reset the measurement of :func:`peak_memory`, and return the bytes that are resident now."""
+    with suppress(OSError):  # if not permitted, the peak covers the whole life of the process
         Path("/proc/self/clear_refs").write_text("5")
     return psutil.Process().memory_info().rss
 
 
 def peak_memory() -> int:
-    """The most bytes of this process that were resident at once since :func:`forget_peak_memory`."""
+    """Return the peak resident bytes of this process since :func:`forget_peak_memory`."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody uses now, below those that a system gives to connections meanwhile."""
+    """Return a free port on 127.0.0.1, below the range from which the system assigns ports to connections."""
     while True:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port := SystemRandom().randint(16_000, 32_000)))

@@ -1,4 +1,4 @@
-"""ICC profiles (ICC.1:2022) made on the spot."""
+"""Generated ICC profiles (ICC.1:2022)."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ _WHITE = (0.9642, 1.0, 0.8249)
 
 
 def srgb_curve() -> NDArray[np.float64]:
-    """Light by level, 0 to 1, as sRGB has it (IEC 61966-2-1)."""
+    """Return the linear light of each of the 256 levels, 0 to 1, as in sRGB (IEC 61966-2-1)."""
     level = np.arange(256) / 255
     return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
 
@@ -22,7 +22,7 @@ def srgb_curve() -> NDArray[np.float64]:
 def rgb_profile(
     curve: float | NDArray[np.float64], colours: Sequence[Sequence[float]] = SRGB, version: int = 2
 ) -> bytes:
-    """A profile of three curves, each a gamma or light by level, and a matrix."""
+    """Return a profile with a matrix and three equal curves, given as a gamma or as light by level."""
     made = _curve(curve)
     tags = {b"rTRC": made, b"gTRC": made, b"bTRC": made, b"wtpt": _xyz(_WHITE)}
     tags |= {name: _xyz(colour) for name, colour in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colours, strict=True)}
@@ -30,12 +30,12 @@ def rgb_profile(
 
 
 def grey_profile(curve: float | NDArray[np.float64]) -> bytes:
-    """A profile of one curve for pictures in grey."""
+    """Return a profile of one curve for greyscale images."""
     return _profile(b"GRAY", b"XYZ ", {b"kTRC": _curve(curve), b"wtpt": _xyz(_WHITE)})
 
 
 def table_profile(space: bytes, lab_of: Callable[[NDArray[np.float64]], NDArray[np.float64]], nodes: int) -> bytes:
-    """A profile whose table (``mft2``) gives Lab, scaled to 0 to 1, of so many nodes along each channel."""
+    """Return a profile whose table (``mft2``) gives Lab, scaled to 0 to 1, with ``nodes`` nodes along each channel."""
     channels = len({b"RGB ": "rgb", b"CMYK": "cmyk"}[space])
     steps = np.linspace(0, 1, nodes)
     grid = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), -1).reshape(-1, channels)
@@ -49,7 +49,7 @@ def table_profile(space: bytes, lab_of: Callable[[NDArray[np.float64]], NDArray[
 
 
 def lab(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lab relative to D50, scaled to 0 to 1 as an ``mft2`` has it, of colours in sRGB, 0 to 1."""
+    """Convert sRGB colours, 0 to 1, to Lab relative to D50, scaled to 0 to 1 as in an ``mft2``."""
     light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
     xyz = light @ np.array(SRGB) / np.array(_WHITE)
     f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
@@ -58,7 +58,7 @@ def lab(levels: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def inks(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same of cyan, magenta, yellow and black on a yellowish paper."""
+    """Convert cyan, magenta, yellow and black on yellowish paper to the same Lab values."""
     seen = (1 - levels[:, :3]) * (1 - 0.9 * levels[:, 3:]) * np.array([0.98, 0.95, 0.85])
     return lab(seen)
 

@@ -1,4 +1,4 @@
-"""Programs that use the API in tests, each with a token of one of the people of a studio."""
+"""Programs that use the API in tests, each with a token of a member of a studio."""
 
 import io
 import json
@@ -20,7 +20,7 @@ PROBLEM = "application/problem+json"
 
 
 class Program:
-    """A program with a token; its requests send JSON and get it."""
+    """A program with a token. Its requests and the responses are JSON."""
 
     def __init__(self, secret: str) -> None:
         self.client = Client(headers={"Authorization": f"Bearer {secret}"})
@@ -44,15 +44,15 @@ class Program:
 
 
 def file_of(name: str, data: bytes) -> io.BytesIO:
-    """A file as a form sends it."""
-    made = io.BytesIO(data)
-    made.name = name
-    return made
+    """Return a file as a form sends it."""
+    file = io.BytesIO(data)
+    file.name = name
+    return file
 
 
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    """An owner with two members, and nothing else."""
+    """An owner with two members and no other data."""
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     made = owner("studio")
     for name, role in (("alice", Role.OWNER), ("bob", Role.VIEWER)):

@@ -1,4 +1,4 @@
-"""The push service of a browser's maker on this machine, with browsers of its own that read what comes (RFC 8030)."""
+"""A local push service like that of a browser vendor, with browsers that decrypt the messages (RFC 8030)."""
 
 import base64
 import json
@@ -25,23 +25,23 @@ CURVE = ec.SECP256R1()
 
 
 def plain(text: str) -> bytes:
-    """What base64url without padding says."""
+    """Decode base64url without padding."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def written(data: bytes) -> str:
-    """Bytes as browsers write them."""
+    """Encode bytes as browsers do."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def derived(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
-    """HKDF with SHA-256 (RFC 5869)."""
+    """Derive a key by HKDF with SHA-256 (RFC 5869)."""
     return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
 
 
 @dataclass(eq=False)
 class Subscriber:
-    """A browser: what it gives to a site, and how it reads what comes for it (RFC 8291, 3)."""
+    """A browser: the subscription that it gives to a site, and the decryption of its messages (RFC 8291, 3)."""
 
     endpoint: str
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(CURVE))
@@ -49,16 +49,16 @@ class Subscriber:
 
     @property
     def public(self) -> bytes:
-        """Its key as an uncompressed point."""
+        """Public key as an uncompressed point."""
         return self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     @property
     def given(self) -> dict[str, str]:
-        """What its page sends."""
+        """Subscription as the page sends it."""
         return {"endpoint": self.endpoint, "p256dh": written(self.public), "auth": written(self.auth)}
 
     def read(self, body: bytes) -> bytes:
-        """What a message says."""
+        """Decrypt a message."""
         salt, size, idlen = body[:16], int.from_bytes(body[16:20], "big"), body[20]
         sender, sealed = body[21 : 21 + idlen], body[21 + idlen :]
         assert len(sealed) <= size
@@ -67,12 +67,12 @@ class Subscriber:
         key = derived(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
         opened = AESGCM(key).decrypt(derived(secret, salt, b"Content-Encoding: nonce\0", 12), sealed, None)
         message, mark = opened.rstrip(b"\0")[:-1], opened.rstrip(b"\0")[-1:]
-        assert mark == b"\x02"  # of the last record
+        assert mark == b"\x02"  # delimiter of the last record
         return message
 
 
 class PushService(Answering):
-    """A server that checks who sends, keeps what comes, and answers as it is told."""
+    """A server that verifies the sender, stores messages and responds with the configured status."""
 
     status = 201
 
@@ -85,39 +85,39 @@ class PushService(Answering):
         self.url = f"https://127.0.0.1:{self.server.server_port}"
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> None:
-        """Keep it, with where it was sent."""
+        """Store a message with its path."""
         self.got.append((path, headers, body))
 
     def listening(self) -> ThreadingHTTPServer:
-        """The server, behind TLS."""
+        """Return the server, behind TLS."""
         server = super().listening()
         served = Holder.made("127.0.0.1", self.authority).served(self.folder)
         server.socket = served.wrap_socket(server.socket, server_side=True)
         return server
 
     def subscriber(self, name: str = "a") -> Subscriber:
-        """A browser that takes messages here."""
+        """Return a browser that is subscribed to this service."""
         return Subscriber(f"{self.url}/push/{name}")
 
     def claims(self, headers: dict[str, str]) -> dict[str, Any]:
-        """What the sender says of itself, once the signature has been checked with its key (RFC 8292)."""
+        """Verify the sender's signature with its key and return its claims (RFC 8292)."""
         scheme, _, rest = headers["Authorization"].partition(" ")
         assert scheme == "vapid"
-        said = dict(part.strip().split("=", 1) for part in rest.split(","))
-        head, claims, signature = said["t"].split(".")
+        parameters = dict(part.strip().split("=", 1) for part in rest.split(","))
+        head, claims, signature = parameters["t"].split(".")
         r, s = (int.from_bytes(half, "big") for half in (plain(signature)[:32], plain(signature)[32:]))
         assert json.loads(plain(head)) == {"typ": "JWT", "alg": "ES256"}
-        key = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, plain(said["k"]))
+        key = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, plain(parameters["k"]))
         key.verify(encode_dss_signature(r, s), f"{head}.{claims}".encode(), ec.ECDSA(hashes.SHA256()))
-        found: dict[str, Any] = json.loads(plain(claims))
-        assert found["aud"] == self.url
-        assert 0 < found["exp"] - now().timestamp() <= 24 * 3600
-        return found
+        payload: dict[str, Any] = json.loads(plain(claims))
+        assert payload["aud"] == self.url
+        assert 0 < payload["exp"] - now().timestamp() <= 24 * 3600
+        return payload
 
 
 @pytest.fixture
 def push_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushService]:
-    """One whose certificate this process trusts."""
+    """A push service whose certificate this process trusts."""
     made = PushService(tmp_path)
     monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(made.roots))
     yield made

@@ -1,4 +1,4 @@
-"""Files that show one picture to some programs and another one to others."""
+"""Files that show one image in some programs and another image in others."""
 
 import struct
 import zlib
@@ -14,14 +14,17 @@ Levels = NDArray[np.uint8]
 
 
 def by_colours(shown: Image.Image, stored: Image.Image, kind: str = "PNG") -> bytes:
-    """The levels, as they are stored, show one picture; a profile in which only their lower halves count the other."""
+    """Return a file whose stored levels show one image, and another with its profile.
+
+    In the profile, only the lower half of each level counts.
+    """
     levels = (_grey(stored) & 0xF0) | (_grey(shown) >> 4)
     curve = srgb_curve()[(np.arange(256) & 15) * 17]
     return _saved(np.repeat(levels[..., None], 3, 2), kind, lossless=True, icc_profile=rgb_profile(curve))
 
 
 def by_ground(white: Image.Image, black: Image.Image) -> bytes:
-    """A transparent picture: another one on white than on black."""
+    """Return a transparent image that shows one image on white and another on black."""
     light, dark = 128 + _grey(white) // 2, _grey(black) // 2
     alpha = 255 - (light - dark)
     colour = np.minimum(255, dark.astype(int) * 255 // np.maximum(alpha, 1)).astype(np.uint8)
@@ -29,14 +32,14 @@ def by_ground(white: Image.Image, black: Image.Image) -> bytes:
 
 
 def with_chunk_again(data: bytes, kind: bytes, inside: bytes, before: bytes = b"IDAT") -> bytes:
-    """A PNG with one chunk more, before the first of another kind."""
+    """Insert a chunk into a PNG, before the first one of another kind."""
     chunk = struct.pack(">I", len(inside)) + kind + inside + struct.pack(">I", zlib.crc32(kind + inside))
     place = data.index(before) - 4
     return data[:place] + chunk + data[place:]
 
 
 def with_misnumbered_profile(picture: Image.Image) -> bytes:
-    """A JPEG whose one segment of a profile says that it is the second of one."""
+    """Return a JPEG with a profile in a single segment, which claims to be the second of one."""
     data = _saved(np.asarray(picture.convert("RGB")), "JPEG", icc_profile=rgb_profile(2.2))
     return data.replace(b"ICC_PROFILE\0\1\1", b"ICC_PROFILE\0\2\1", 1)
 

@@ -1,4 +1,4 @@
-"""Kinds of OpenTimestamps proofs and of receipts of EVM chains, good and hostile, each with what all verifiers say."""
+"""OpenTimestamps proofs and EVM receipts, valid and hostile, each with the result expected of all verifiers."""
 
 # ruff: noqa: ANN401, B008, E501, PLR0915 - a table, a kind a line; a forger writes anything
 # fmt: off
@@ -23,7 +23,7 @@ SHA256 = b"\x08"
 
 
 def kinds() -> Iterator[StampKind]:
-    """All of them."""
+    """Yield all kinds."""
     yield from _proofs_that_hold()
     yield from _proofs_that_do_not()
     yield from _ledgers_that_hold()
@@ -31,12 +31,12 @@ def kinds() -> Iterator[StampKind]:
 
 
 def digest_of_seal() -> bytes:
-    """What is witnessed."""
+    """Return the timestamped digest."""
     return hashlib.sha256(base_files()[0][SEALED]).digest()
 
 
 def varint(number: int) -> bytes:
-    """A number in its shortest form."""
+    """Encode a number in its shortest form."""
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
@@ -45,23 +45,23 @@ def varint(number: int) -> bytes:
 
 
 def attested(tag: bytes, payload: bytes) -> bytes:
-    """An attestation."""
+    """Return an attestation."""
     return b"\x00" + tag + varint(len(payload)) + payload
 
 
 def added(data: bytes, *, before: bool = False) -> bytes:
-    """An operation that puts something behind the message, or before it."""
+    """Return an operation that appends data to the message, or prepends it."""
     return (b"\xf1" if before else b"\xf0") + varint(len(data)) + data
 
 
 def block(root: bytes, bits: int = EASIEST, *, worked: bool = True) -> bytes:
-    """A header whose hash meets its target, or not."""
-    made = (build_header(bytes(32), root, TIME, bits, nonce) for nonce in range(1000))
-    return next(one for one in made if (0 < int.from_bytes(parse_header(one).hash, "little") <= 0x7FFFFF << 232) is worked)
+    """Return a header whose hash meets its target, or misses it if ``worked`` is False."""
+    headers = (build_header(bytes(32), root, TIME, bits, nonce) for nonce in range(1000))
+    return next(one for one in headers if (0 < int.from_bytes(parse_header(one).hash, "little") <= 0x7FFFFF << 232) is worked)
 
 
 def applied(message: bytes, operations: Sequence[bytes]) -> bytes:
-    """What operations with short arguments make of a message."""
+    """Apply operations with short arguments to a message."""
     for one in operations:
         if one == SHA256:
             message = hashlib.sha256(message).digest()
@@ -172,17 +172,17 @@ def _unpinned(root: bytes) -> bytes:
 
 
 def log_of(digest: bytes, event: bytes = EVENT) -> list[Any]:
-    """A log of the contract."""
+    """Return a log of the contract."""
     return [b"c" * 20, [event, digest], b"\x01" * 32]
 
 
 def receipt_of(logs: Any, status: Any = b"\x01", kind: bytes = b"\x02", more: Sequence[Any] = ()) -> bytes:
-    """A transaction's receipt."""
+    """Return the receipt of a transaction."""
     return kind + bytes(rlp.encode([status, b"\x52\x08", b"b" * 256, logs, *more]))
 
 
 def header_of(root: Any, *, time: Any = TIME.to_bytes(4, "big"), number: Any = b"\x05", fields: int = 15) -> bytes:
-    """A block's header, whatever it holds."""
+    """Return a block's header with arbitrary values."""
     held: list[Any] = [b"h" * 32] * fields
     held[5], held[8], held[11 if fields > 11 else 0] = root, number, time
     return bytes(rlp.encode(held))
@@ -192,7 +192,7 @@ def evm_kind(
     name: str, state: str, receipt: bytes | None = None, *, place: int = 0, others: int = 0, log: Any = 0, header: Any = header_of,
     nodes: Any = None, pinned: bool = True, rewrite: Any = None, **fields: Any,
 ) -> StampKind:
-    """A receipt of the seal in a block of an EVM chain."""
+    """Return a receipt of the seal in a block of an EVM chain."""
     digest = digest_of_seal()
     value = receipt_of([log_of(digest)]) if receipt is None else receipt
     key = rlp.encode(place)

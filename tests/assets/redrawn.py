@@ -1,4 +1,4 @@
-"""A made picture, and the same drawn anew: its lines, and none of its colours."""
+"""A generated image, and a line drawing of the same scene without its colours."""
 
 import random
 
@@ -8,7 +8,7 @@ SIZE = (480, 360)
 
 
 def scene(seed: int, *, drawn: bool = False) -> Image.Image:
-    """Some hundred coloured shapes one over the other; drawn anew they are dark lines on white."""
+    """Draw about a hundred overlapping coloured shapes, or only their dark outlines on white."""
     chance = random.Random(seed)
     picture = Image.new("RGB", SIZE, "white" if drawn else (120, 130, 140))
     draw = ImageDraw.Draw(picture)

@@ -1,4 +1,4 @@
-"""Registries that answer by RDAP on loopback: IANA's registers, a registry that names its registrar's, a network's."""
+"""RDAP registries on loopback: IANA's registers, a registry that refers to a registrar, and a network registry."""
 
 import json
 from typing import Any
@@ -10,17 +10,17 @@ ABUSE = {"objectClassName": "entity", "roles": ["abuse"]}
 
 
 def card(**properties: str) -> list[Any]:
-    """A jCard (RFC 7095)."""
+    """Return a jCard (RFC 7095)."""
     return ["vcard", [["version", {}, "text", "4.0"], *([name, {}, "text", text] for name, text in properties.items())]]
 
 
 def told(about: object, status: int = 200) -> Answer:
-    """An answer of a registry."""
+    """Return a registry's response."""
     return Answer(json.dumps(about).encode(), "application/rdap+json", status=status)
 
 
 def answering(site: Site) -> None:
-    """Let a site be IANA, the registry of ``example``, its registrar, and that of the host's network."""
+    """Make a site act as IANA, the registry of ``example``, its registrar, and the registry of the host's network."""
     site.routes["/dns.json"] = told(
         {"services": [[["com"], ["https://no.example/"]], [["example"], [site.url("/reg/")]]]}
     )

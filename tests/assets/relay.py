@@ -1,4 +1,4 @@
-"""Something between a client and a server on this machine that passes bytes on, and loses answers when told to."""
+"""A local proxy between a client and a server that forwards bytes, and can lose responses."""
 
 import socket
 import threading
@@ -7,12 +7,12 @@ from contextlib import contextmanager, suppress
 
 
 class Relay:
-    """Passes connections on to a port.
+    """A proxy that forwards connections to a port.
 
     Attributes:
-        port: where it listens at 127.0.0.1.
-        lose: of so many answers to come not a byte is passed on, and the line is closed behind them.
-        silent: answers aren't passed on, and the line stays open.
+        port: Its own port on 127.0.0.1.
+        lose: Number of next responses to drop; the connection is closed after each.
+        silent: Drop responses and keep the connection open.
     """
 
     def __init__(self, to: int) -> None:
@@ -22,7 +22,7 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop accepting connections."""
         self._listener.close()
 
     def _accept(self) -> None:
@@ -52,7 +52,7 @@ class Relay:
 
 @contextmanager
 def relay_to(port: int) -> Iterator[Relay]:
-    """A relay, for as long as the block lasts."""
+    """Run a proxy during the ``with`` block."""
     made = Relay(port)
     try:
         yield made

@@ -1,4 +1,4 @@
-"""The rows that a run leaves, without keys and times, so that two runs can be compared."""
+"""The rows that a run produces, without keys and times, so that two runs can be compared."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -41,19 +41,19 @@ STEPS: tuple[type[Claimable], ...] = (Picture, WorkPicture, Capture, Bundle, Anc
 
 
 def rows_of(owner: Owner) -> Rows:
-    """Everything that a run has left for an owner, by kind, each kind sorted."""
+    """Return all rows that a run produced for an owner, by kind and sorted."""
     crawls = Crawl.objects.filter(watch__owner=owner)
     cases = Case.objects.filter(owner=owner)
-    # in how many steps a case gained its sightings depends on which pictures were matched together
+    # The number of steps in which a case gained its sightings depends on which images were matched together.
     gains = LogSubmission.objects.filter(owner=owner, opening__content__what="extended")
-    seen = Sighting.objects.filter(crawl__in=crawls)
-    pictures = Picture.objects.filter(sightings__in=seen).distinct()
-    # which unlike pairs were looked at depends on what else was registered at that moment
+    sightings = Sighting.objects.filter(crawl__in=crawls)
+    pictures = Picture.objects.filter(sightings__in=sightings).distinct()
+    # Which dissimilar pairs were compared depends on the other works registered at that moment.
     compared = Match.objects.filter(found__in=pictures, registered__work_pictures__work__owner=owner)
     matches = compared.exclude(decision=Decision.NONE)
     rows: dict[str, Iterable[Any]] = {
         "crawls": crawls.values_list("number", "state", "reason", "pages"),
-        "sightings": [_sighting(one) for one in seen.select_related("picture")],
+        "sightings": [_sighting(one) for one in sightings.select_related("picture")],
         "refusals": [(_path(one.url), one.reason) for one in Refusal.objects.filter(crawl__in=crawls)],
         "frontier": [
             (_path(one.url), one.kind, one.depth, one.state) for one in FrontierUrl.objects.filter(crawl__in=crawls)
@@ -114,7 +114,7 @@ def _pair(one: Match) -> tuple[str, str]:
 
 
 def check_log(log: Log) -> None:
-    """Every submission is a leaf, once; numbers are contiguous, and each leaf is included in the signed head."""
+    """Verify that each submission is one leaf, numbers are contiguous, and the signed checkpoint covers all."""
     store = PostgresLogStore()
     rows = list(LogEntry.objects.order_by("sequence"))
     assert [row.sequence for row in rows] == list(range(len(rows)))
@@ -128,7 +128,7 @@ def check_log(log: Log) -> None:
 
 
 def check_nothing_is_left() -> None:
-    """No row waits, is under way or was given up; no host is leased."""
+    """Verify that no row is waiting, in progress or abandoned, and that no host is leased."""
     for model in STEPS:
         assert not model._default_manager.exclude(state="done").exists(), model.__name__
     assert not HostLease.objects.exclude(slice=None).exists()

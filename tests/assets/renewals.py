@@ -15,13 +15,13 @@ from tests.assets.bundles import Scene, logged
 
 @dataclass(frozen=True)
 class Renewed:
-    """A scene, its later checkpoint, and the proofs with its receipt beside the earlier ones.
+    """A scene, its later checkpoint, and the proofs with receipts of both checkpoints.
 
     Attributes:
-        scene: with the checkpoint that first covered the seal.
-        size: of the later checkpoint.
-        later: the receipt of the later checkpoint.
-        proofs: all of both.
+        scene: Scene with the checkpoint that first covered the seal.
+        size: Size of the later checkpoint.
+        later: Receipt of the later checkpoint.
+        proofs: All proofs.
     """
 
     scene: Scene
@@ -35,7 +35,7 @@ class Renewed:
 
 
 def make_renewed(scene: Scene) -> Renewed:
-    """Let a scene's log grow, and have its new head stamped by the same authority."""
+    """Append entries to a scene's log, and have the new checkpoint timestamped by the same authority."""
     assert scene.proofs.entry is not None
     for number in range(9):
         logged(scene.log, EntryType.CASE, {"number": number})

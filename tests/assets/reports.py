@@ -1,4 +1,4 @@
-"""A report of few cases as one file, as :class:`evidence.documents.report.volumes.ReportFolder` makes it of volumes."""
+"""A report of few cases in one file, made of the volumes of :class:`evidence.documents.report.volumes.ReportFolder`."""
 
 from collections.abc import Mapping
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""What an owner who deceives can do: seal anything at all with a key of his own, so that every digest and list fits."""
+"""Forgeries by an owner: any content, sealed with a key of his own, so that all digests and lists are consistent."""
 
 import hashlib
 import json
@@ -24,11 +24,11 @@ ROLES = {name: role for role, name in NAMES.items()}
 IMAGE = re.compile(r"data/sightings/\d+/capture-\d+/image\.\w+")
 Facts = dict[str, Any]
 Lie = Callable[[Facts, Files], None]
-"""Changes the facts and the files beside them; what repeats the facts is written anew afterwards."""
+"""A function that changes the facts and the files beside them. Files that repeat the facts are rewritten afterwards."""
 
 
 def sealed_lie(files: Files, lie: Lie) -> Files:
-    """The bundle with a lie in it, sealed anew by a stranger's key; without log and witnesses."""
+    """Return the bundle with a lie, sealed again with a stranger's key, without log and timestamps."""
     new = {name: data for name, data in files.items() if not name.startswith("proofs/")}
     facts = json.loads(new[FACTS])
     lie(facts, new)
@@ -39,7 +39,7 @@ def sealed_lie(files: Files, lie: Lie) -> Files:
 
 
 def signed(files: Files, change: Callable[[Facts], None] = lambda _: None) -> Files:
-    """The files with a manifest that fits them, after a change of it, and a signature."""
+    """Return the files with a manifest that matches them, after a change of it, and a signature."""
     signer = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
     manifest = json.loads(files[MANIFEST])
     known = {entry["path"]: entry for entry in manifest["files"]}
@@ -53,7 +53,7 @@ def signed(files: Files, change: Callable[[Facts], None] = lambda _: None) -> Fi
 
 
 def logged_by_a_stranger(kind: EntryType, opening: dict[str, object], time: str) -> Facts:
-    """A proof of a log that holds one entry, by a key that nobody knows, in the form that facts have."""
+    """Return a proof of a log with a single entry and an unknown key, in the form used in facts."""
     commitment, salt = commit(opening)
     entry = Entry(kind, parse_rfc3339(time), commitment)
     signer = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
@@ -65,7 +65,7 @@ def logged_by_a_stranger(kind: EntryType, opening: dict[str, object], time: str)
 
 
 def repeated(facts: Facts, files: Files) -> None:
-    """Write the files anew that repeat the facts."""
+    """Rewrite the files that repeat the facts."""
     for match in facts["matches"]:
         files[f"data/matches/{match['number']:02d}/alignment.json"] = canonical(match)
     for sighting in facts["sightings"]:
@@ -76,7 +76,7 @@ def repeated(facts: Facts, files: Files) -> None:
 
 
 def listed(name: str, data: bytes, known: Facts) -> Facts:
-    """A file's line of the manifest."""
+    """Return a file's entry in the manifest."""
     digests = {"sha256": Digest.of(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
     other = {
         "role": "captured-image" if IMAGE.fullmatch(name) else ROLES.get(name.rpartition("/")[2], "other"),
@@ -91,7 +91,7 @@ def _figures(**changes: object) -> Lie:
 
 
 def _registration(**changes: object) -> Lie:
-    """The registration stands in a log that nobody knows, with these fields of its opening."""
+    """Put the registration into an unknown log, with these fields of its opening changed."""
 
     def lie(facts: Facts, _: Files) -> None:
         registration = facts["work"]["registration"]
@@ -102,7 +102,7 @@ def _registration(**changes: object) -> Lie:
 
 
 def _declared(*told: Lie, **stated: str) -> Lie:
-    """The facts state this of the work; and then other lies."""
+    """State these values of the work in the facts, then apply other lies."""
 
     def lie(facts: Facts, files: Files) -> None:
         facts["work"].update(stated)
@@ -113,7 +113,7 @@ def _declared(*told: Lie, **stated: str) -> Lie:
 
 
 def _slice(change: Callable[[Facts], Facts]) -> Lie:
-    """The slice stands in a log that nobody knows, with another opening."""
+    """Put the slice into an unknown log, with another opening."""
 
     def lie(facts: Facts, _: Files) -> None:
         one = facts["sightings"][0]["slice"]
@@ -123,7 +123,7 @@ def _slice(change: Callable[[Facts], Facts]) -> Lie:
 
 
 def _calibration(**changes: object) -> Lie:
-    """Another calibration, of which the facts state what it says."""
+    """Replace the calibration, and update the facts that repeat it."""
 
     def lie(facts: Facts, files: Files) -> None:
         [stated] = facts["calibrations"]
@@ -140,7 +140,7 @@ def _calibration(**changes: object) -> Lie:
 
 
 def _overlaid(facts: Facts, files: Files) -> None:
-    """The registered picture is a copy of the found one; a drawing that lies at the same path hides it."""
+    """Replace the registered image by a copy of the sighted one, and hide it under a drawing at the same path."""
     [picture], [sighting], [match] = facts["work"]["pictures"], facts["sightings"], facts["matches"]
     found = sighting["picture"]
     files[picture["file"]] = files[found["file"]]

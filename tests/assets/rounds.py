@@ -1,4 +1,4 @@
-"""A round: what a stack is given to do, while mishaps befall it, and what has to remain of that."""
+"""A round: work for a running stack while failures occur, and the results that must remain."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -36,21 +36,21 @@ from tests.assets.stack import Stack, patiently
 LONGEST = 240.0
 PAUSE = 0.08
 LOOKS = 3
-"""Looks for the moment of a mishap between two looks at the rows, which take time from the others."""
+"""Number of checks for the time of a failure between two queries of the rows, which slow down other processes."""
 
 WORKS = 2
 MAX_INTERVAL = 600 * 86400
-"""Seconds until a watch is due again: a clock that is ahead by less begins no second crawl."""
+"""Seconds until a watch is due again. A clock that is ahead by less does not start a second crawl."""
 
 
 @dataclass
 class Trouble:
-    """The mishaps of a run, each at a moment in seconds since its beginning, or as soon after as there is occasion.
+    """The failures of a run, each at a time in seconds since its start, or as soon afterwards as it can occur.
 
     Attributes:
-        random: what is left to chance.
-        waiting: what is still to come.
-        done: what has come, by name, with its moment.
+        random: Source of randomness.
+        waiting: Failures to come, with their times.
+        done: Names of failures that occurred, with their times.
     """
 
     random: Random
@@ -58,7 +58,7 @@ class Trouble:
     done: list[tuple[float, str]] = field(default_factory=list)
 
     def look(self, stack: Stack, passed: float) -> None:
-        """Have one mishap come if it is time."""
+        """Cause one failure if it is due."""
         for entry in self.waiting:
             moment, mishap = entry
             if passed >= moment and mishap.act(stack, self.random):
@@ -69,14 +69,14 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run has left for one owner: its rows, and the mishaps that came before its end."""
+    """The results of a run for one owner: its rows, and the failures that occurred before its end."""
 
     rows: Rows
     mishaps: list[str]
 
 
 def play(stack: Stack, numbers: Sequence[int], trouble: Trouble) -> list[Run]:
-    """Runs beside one another from registrations to reports, with what befalls them; returns what each leaves."""
+    """Run several owners' work in parallel, from registrations to reports, while failures occur; returns each run."""
     with ExitStack() as sites:
         shops = [sites.enter_context(small_site(number)) for number in numbers]
         owners = {
@@ -102,7 +102,7 @@ def play(stack: Stack, numbers: Sequence[int], trouble: Trouble) -> list[Run]:
 
 @contextmanager
 def small_site(number: int) -> Iterator[Shop]:
-    """Six pages with ten pictures, served slowly: copies of the round's works and others."""
+    """Serve six pages with ten images slowly: copies of the round's works, and others."""
     with Site(host=_host(number)) as site:
         shop = Shop(site, pause=lambda: time.sleep(PAUSE))
         for place in range(WORKS):
@@ -129,12 +129,12 @@ def _seed(number: int, place: int) -> int:
 
 
 def arrange(stack: Stack, number: int, shop: Shop) -> Owner:
-    """An owner with works and a watch that is due; a second time nothing is new."""
+    """Create an owner with works and a watch that is due. Calling it again changes nothing."""
     owner, _ = Owner.objects.get_or_create(slug=f"owner-{number}", defaults={"name": f"Owner {number}"})
     for place in range(WORKS):
         register(stack.services, owner, photograph(_seed(number, place)), f"Work {place}")
     if not owner.watches.exists():
-        pages = shop.pages if number % 2 else ["/"]  # the first page leads to all others: a second slice visits them
+        pages = shop.pages if number % 2 else ["/"]  # the first page links to all others, which a second slice visits
         sources = [{"kind": "list", "url": shop.url(page)} for page in pages]
         with transaction.atomic():
             made = watch(owner, shop.url())
@@ -143,7 +143,10 @@ def arrange(stack: Stack, number: int, shop: Shop) -> Owner:
 
 
 def is_over(stack: Stack, owner: Owner) -> bool:
-    """Whether the run has ended; confirms cases once everything has been matched, then asks for a report on them."""
+    """Return True if the run has ended.
+
+    Confirms cases once everything has been matched, then requests a report on them.
+    """
     crawl = Crawl.objects.filter(watch__owner=owner).first()
     if crawl is None or crawl.state != "done":
         return False
@@ -162,19 +165,19 @@ def is_over(stack: Stack, owner: Owner) -> bool:
 
 
 def unfinished() -> list[tuple[object, ...]]:
-    """What still waits or is under way, and why."""
-    told = ("pk", "state", "attempts", "not_before", "claimed_at", "claimed_by", "error")
+    """Return the rows that are waiting or in progress, and why."""
+    columns = ("pk", "state", "attempts", "not_before", "claimed_at", "claimed_by", "error")
     rows = [
         (model.__name__, *map(str, row))
         for model in STEPS
-        for row in model._default_manager.filter(state__in=UNFINISHED).values_list(*told)
+        for row in model._default_manager.filter(state__in=UNFINISHED).values_list(*columns)
     ]
     crawls = Crawl.objects.exclude(state="done").values_list("pk", "state", "reason")
     return [*rows, *crawls, *Watch.objects.values_list("pk", "next_run_at")]
 
 
 def check_run(rows: Rows, number: int) -> None:
-    """An undisturbed run has found what there is to find; else equal rows would mean little."""
+    """Verify that an undisturbed run found everything, without which equal rows would prove little."""
     assert len(rows["sightings"]) == 12
     assert {reason for _, reason in rows["refusals"]} == {"robots", "http-404"}
     assert [(work, party, decision) for work, party, decision, *_ in rows["cases"]] == [
@@ -191,7 +194,7 @@ def check_run(rows: Rows, number: int) -> None:
 
 
 def check_stack(stack: Stack) -> None:
-    """Nothing is left over, every entry of the log counts once and is signed, and the site says that all is well."""
+    """Verify that nothing is left over, each log entry counts once and is signed, and the site reports no problem."""
     patiently(check_nothing_is_left)
     wait_until(lambda: patiently(_log_is_signed))
     patiently(lambda: check_log(get_log(stack.services)))
@@ -201,7 +204,7 @@ def check_stack(stack: Stack) -> None:
 
 
 def _log_is_signed() -> bool:
-    """Whether the head that was signed last covers everything that was submitted."""
+    """Return True if the last signed checkpoint covers everything submitted."""
     last = LogCheckpoint.objects.order_by("-size").first()
     return last is not None and last.size == LogSubmission.objects.count()
 

@@ -1,4 +1,4 @@
-"""Rows that tests of the workers start from: owners, works, and sightings as a crawl would bring them home."""
+"""Rows as starting points for tests of the workers: owners, works, and sightings as recorded by a crawl."""
 
 import io
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
-    """A picture as JPEG bytes."""
+    """Encode an image as JPEG."""
     out = io.BytesIO()
     picture.save(out, format="JPEG", quality=quality)
     return out.getvalue()
@@ -31,28 +31,28 @@ def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
 
 @cache
 def photograph(seed: int) -> bytes:
-    """A small textured picture of its own, as JPEG bytes."""
+    """Return a small textured image as JPEG, unique to the seed."""
     return jpeg(textured(seed, (320, 240)))
 
 
 @cache
 def copy_of(data: bytes) -> bytes:
-    """The same picture, compressed again."""
+    """Return the same image, recompressed."""
     return jpeg(Image.open(io.BytesIO(data)), quality=60)
 
 
 def owner(slug: str) -> Owner:
-    """An owner with this short name."""
+    """Create an owner with this short name."""
     return Owner.objects.create(slug=slug, name=slug.title())
 
 
 def register(services: Services, of: Owner, data: bytes, title: str = "A work") -> RegistrationResult:
-    """Register a picture for an owner."""
+    """Register an image for an owner."""
     return register_work(services, of, data, NewWork(DeclaredWork(title=title)))
 
 
 def claimed_slice(of: Owner, name: str = "watch", *, private: bool = False) -> tuple[CrawlSlice, int]:
-    """A slice of a new crawl of a new watch, with the epoch under which this test claimed it."""
+    """Create a watch and a crawl, and claim its slice; returns the slice and the epoch of the claim."""
     number = of.watches.count() + 1
     sources = [{"kind": "site", "url": f"http://{name.replace(' ', '-')}.example/"}]
     watch = Watch.objects.create(
@@ -83,8 +83,8 @@ def bring(
     *,
     one_page: bool = False,
 ) -> list[int]:
-    """Record that a slice saw pictures, each on a page of its own or all on one; returns those that now wait."""
-    seen = [
+    """Record sightings of images for a slice, each on its own page or all on one; returns the images to match."""
+    sightings = [
         (
             Sighting(
                 page_url=f"http://{host}/page-{0 if one_page else place}",
@@ -108,11 +108,11 @@ def bring(
     with transaction.atomic():
         row = crawling.hold_slice(to.pk, epoch)
         assert row is not None
-        return keep_sightings(row, seen, search_mark())
+        return keep_sightings(row, sightings, search_mark())
 
 
 def found_case(services: Services, of: Owner, seed: int = 1) -> Case:
-    """The first case of an owner: a picture that it has registered was seen as a copy."""
+    """Register an image, record and match a copy of it, and return the owner's first case."""
     data = photograph(seed)
     register(services, of, data)
     planned, epoch = claimed_slice(of)
@@ -121,7 +121,7 @@ def found_case(services: Services, of: Owner, seed: int = 1) -> Case:
 
 
 def found_studio(inline: SyncRunner) -> Owner:
-    """The owner "studio" with its first case: see :func:`found_case`."""
+    """Return the owner "studio" with its first case: see :func:`found_case`."""
     return once(inline, _found_studio)
 
 
@@ -132,6 +132,6 @@ def _found_studio(inline: SyncRunner) -> Owner:
 
 
 def asked_for(*digests: bytes, witness: str = "moody", kind: str = "rfc3161") -> list[int]:
-    """Receipts that a witness owes, one for each of these bytes."""
+    """Create receipts that a timestamp service still owes, one for each of these bytes."""
     rows = [AnchorReceipt(kind=kind, witness=witness, digest=Digest.of(digest)) for digest in digests]
     return [row.pk for row in AnchorReceipt.objects.bulk_create(rows)]

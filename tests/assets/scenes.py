@@ -1,4 +1,4 @@
-"""A made picture that is being edited, and how like two pictures are."""
+"""A generated image for editing, and a measure of similarity."""
 
 from functools import cache
 from random import Random
@@ -14,25 +14,25 @@ PICTURE = textured(1, SIZE)
 
 
 def scene(seed: int = 3, picture: Image.Image = PICTURE) -> Scene:
-    """The picture with two others beside it; one seed gives one chance."""
+    """Return the image with two others for edits that need them; equal seeds give equal random choices."""
     return Scene(picture, _others(), Random(seed))
 
 
 def likeness(one: Image.Image, other: Image.Image) -> float:
-    """Correlation of two pictures in grey, both made small: 1 for the same, whatever was done to finer detail."""
+    """Return the correlation of two images, greyscale and reduced: 1 for equal images, regardless of finer detail."""
     small = (each.convert("L").resize((60, 45), Image.Resampling.BOX) for each in (one, other))
     values = [np.asarray(each, np.float64).ravel() for each in small]
     return float(np.asarray(np.corrcoef(values))[0, 1])
 
 
 def quarters() -> Image.Image:
-    """A picture of four levels of grey, each darker than the next: top left, top right, bottom left, bottom right."""
+    """Return four levels of grey in this order, darkest first: top left, top right, bottom left, bottom right."""
     levels = np.array([[30, 90], [150, 220]], np.uint8)
     return Image.fromarray(np.kron(levels, np.ones((90, 120), np.uint8))).convert("RGB")
 
 
 def shows_quarters(picture: Image.Image) -> bool:
-    """Whether the middles of the four quarters are each clearly lighter than the one before, as in :func:`quarters`."""
+    """Return True if the centre of each quarter is clearly lighter than the one before, as in :func:`quarters`."""
     grey = np.asarray(picture.convert("L").resize((8, 8), Image.Resampling.BOX), np.int16)
     seen = [int(grey[row : row + 2, column : column + 2].mean()) for row in (1, 5) for column in (1, 5)]
     return bool((np.diff(seen) > 10).all())

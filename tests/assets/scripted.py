@@ -1,4 +1,4 @@
-"""Pages whose pictures scripts make, and pages that are whole as served, for a :class:`tests.assets.site.Site`."""
+"""Pages whose images are added by scripts, and pages complete as served, for a :class:`tests.assets.site.Site`."""
 
 from collections.abc import Mapping
 
@@ -56,13 +56,13 @@ MADE: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "/gallery.html": ('<div id="root"></div>', GALLERY, ("/gallery/{}",)),
     "/blob.html": ('<div id="app"></div>', BLOB, ("/blob/{}",)),
 }
-"""Pages that scripts make: what is served of the body, the script, and the pictures of it."""
+"""Pages built by scripts: the served part of the body, the script, and the images."""
 PICTURES = {"/lazy.html": 5, "/shadow.html": 2, "/styled.html": 3, "/gallery.html": 3, "/blob.html": 1}
-"""How many pictures each of them shows."""
+"""Number of images on each page."""
 
 
 def serve_made(site: Site) -> dict[str, list[str]]:
-    """Serve pages that show nothing without their scripts; returns the paths of the pictures of each."""
+    """Serve pages that show no image without their scripts; returns the paths of the images of each."""
     site.routes["/gallery.json"] = Answer(b"[1, 2, 3]", media_type="application/json")
     pictures: dict[str, list[str]] = {}
     for place, (path, (body, script, (pattern,))) in enumerate(MADE.items()):
@@ -76,7 +76,7 @@ def serve_made(site: Site) -> dict[str, list[str]]:
 
 
 def serve_whole(site: Site, count: int = 4) -> dict[str, list[str]]:
-    """Serve pages that are whole as served: galleries with many scripts, and articles with few pictures."""
+    """Serve pages that are complete without scripts: galleries with many scripts, and articles with few images."""
     pictures: dict[str, list[str]] = {}
     for number in range(count):
         shown = [f"/whole/{number}-{place}.jpg" for place in range(6)]
@@ -93,7 +93,7 @@ def serve_whole(site: Site, count: int = 4) -> dict[str, list[str]]:
 
 
 def page(site: Site, path: str, body: str, script: str, **more: object) -> None:
-    """Serve a page whose script lies beside it."""
+    """Serve a page with its script in a separate file."""
     beside = f"{path.rpartition('.')[0]}.js"
     site.page(path, SHELL.format(body, f'<script src="{beside}"></script>'), **more)
     site.routes[beside] = Answer(script.encode(), media_type=SCRIPT)

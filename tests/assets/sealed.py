@@ -1,4 +1,4 @@
-"""A case that was found, confirmed and sealed, for tests of what comes afterwards."""
+"""A case that was found, confirmed and sealed, for tests of later steps."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -20,7 +20,7 @@ WORK = photograph(1)
 
 
 def asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
-    """The bundle that was asked for when a case about copies of :data:`WORK` was confirmed: it can be sealed now."""
+    """Return the bundle requested when a case about copies of :data:`WORK` was confirmed. It is ready to be sealed."""
     return once(inline, _asked_bundle, *found)
 
 
@@ -30,7 +30,7 @@ def _asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
     register(inline.services, studio, WORK)
     planned, epoch = claimed_slice(studio)
     match_pictures(inline.services, bring(inline.services, planned, epoch, found or [copy_of(WORK)]))
-    Capture.objects.update(state="failed")  # nobody answers at this address
+    Capture.objects.update(state="failed")  # no server runs at this address
     part = CrawlSlice.objects.get()
     assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
     confirm(inline.services, Case.objects.get(), by="Ann", reason="A copy.")
@@ -38,7 +38,7 @@ def _asked_bundle(inline: SyncRunner, *found: bytes) -> Bundle:
 
 
 def sealed_bundle(inline: SyncRunner, of: Owner | None = None, seed: int = 1) -> Bundle:
-    """Register a picture, see a copy on a page that can't be reached any more, confirm the case, and seal it."""
+    """Register an image, record a copy on a page that is no longer reachable, confirm the case, and seal it."""
     return once(inline, _sealed_bundle, seed) if of is None else _sealed_bundle(inline, seed, of)
 
 
@@ -56,7 +56,7 @@ def _sealed_bundle(inline: SyncRunner, seed: int, of: Owner | None = None) -> Bu
 
 
 def sealed(inline: SyncRunner, bundle: Bundle) -> Bundle:
-    """Work until a bundle is sealed."""
+    """Run jobs until a bundle is sealed."""
 
     def done() -> bool:
         bundle.refresh_from_db()
@@ -68,7 +68,7 @@ def sealed(inline: SyncRunner, bundle: Bundle) -> Bundle:
 
 
 def verified(inline: SyncRunner, bundle: Bundle, folder: Path) -> Verdict:
-    """What the verifier says of a bundle as it is handed out now."""
+    """Return the verifier's report on a bundle as it would be downloaded now."""
     out = BytesIO()
     assemble(inline.services, bundle, out)
     path = folder / "bundle.zip"

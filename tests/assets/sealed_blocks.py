@@ -1,4 +1,4 @@
-"""Receipts in blocks of a consortium's chain, whose validators have sealed them, and lists that pin validators."""
+"""Receipts in blocks of a consortium chain that its validators sealed, and trust lists that pin validators."""
 
 # ruff: noqa: E501 - a table, a kind a line
 
@@ -24,14 +24,14 @@ Seals = Callable[[bytes], Sequence[Any]]
 
 
 def seals_of(*which: int) -> Seals:
-    """The seals of some of :data:`KEYS`."""
+    """Return a function that seals with some of :data:`KEYS`."""
     return lambda digest: [KEYS[number].sign_msg_hash(digest).to_bytes() for number in which]
 
 
 def sealed_block(
     seals: Seals, *, ibft: bool = False, told: Callable[[list[Any]], Any] = lambda fields: fields
 ) -> StampKind:
-    """A receipt in a block of QBFT or IBFT 2.0 with these seals; ``told`` changes the extra data that holds them."""
+    """Return a receipt in a QBFT or IBFT 2.0 block with these seals; ``told`` changes the extra data with them."""
     made = {}
 
     def header(root: bytes) -> bytes:
@@ -50,12 +50,12 @@ def sealed_block(
 
 
 def ledger(*, validators: Sequence[bytes] = ADDRESSES, quorum: int = 3) -> TrustedLedger:
-    """A list's entry that pins validators and no block."""
+    """Return an entry of a trust list that pins validators and no block."""
     return TrustedLedger("Consortium", CHAIN, (), True, "A trial.", tuple(validators), quorum)  # noqa: FBT003 - a field
 
 
 def with_ledger(trust: Trust, pinned: TrustedLedger) -> Trust:
-    """The trust list with this entry beside its own."""
+    """Add an entry to the ledgers of a trust list."""
     return replace(trust, ledgers=(*trust.ledgers, pinned))
 
 
@@ -76,4 +76,4 @@ STATES = {
     "too many seals": (sealed_block(lambda _: [b"s" * 65] * 257), ledger(), "failed"),
     "a seal that is a list": (sealed_block(lambda _: [[b"s"]]), ledger(), "failed"),
 }  # fmt: skip
-"""Receipts, the list's entry and the state of the check, in words."""
+"""Receipts, the trust list's entry and the state of the check, by description."""

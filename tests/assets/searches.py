@@ -1,6 +1,6 @@
-"""Image searches for tests: a server that speaks the documented formats of those that come along, and a marketplace.
+"""Image search services for tests: a server with the documented formats of all bundled mappings, and a marketplace.
 
-Each answer is as the page of documentation says that its mapping names; no server of a vendor was asked.
+Each response follows the documentation that its mapping names; no vendor's server was queried.
 """
 
 import base64
@@ -17,7 +17,7 @@ from registry.crawls.search_services import SHIPPED
 from tests.assets.site import Answer, Seen, Site
 
 KEY = "6mm60lsCNIB,FwOWjJqA80QZHh9BMwc-ber4u=t^"
-"""A key as TinEye gives them: with signs that an address would have to escape."""
+"""A key in TinEye's form, with characters that must be escaped in a URL."""
 
 _changes = count()
 EBAY_TOKEN = "/identity/v1/oauth2/token"
@@ -45,18 +45,18 @@ searches = 10
 
 
 def answer(value: object, status: int = 200, **headers: str) -> Answer:
-    """An answer in JSON."""
-    named = tuple((name.replace("_", "-"), one) for name, one in headers.items())
-    return Answer(json.dumps(value).encode(), "application/json", status, named)
+    """Return a JSON response."""
+    header_pairs = tuple((name.replace("_", "-"), one) for name, one in headers.items())
+    return Answer(json.dumps(value).encode(), "application/json", status, header_pairs)
 
 
 def tineye_error(code: int, message: str, **headers: str) -> Answer:
-    """An error as TinEye tells it: the code stands in the answer, too."""
+    """Return a TinEye error, which repeats the code in the body."""
     return answer({"code": code, "messages": [message], "results": [], "stats": {}}, code, **headers)
 
 
 def tineye_answer(backlinks: Sequence[tuple[str, str]], total: int | None = None) -> Answer:
-    """A search's answer: one match for each backlink, with its picture and its page."""
+    """Return the response of a search: one match for each backlink, with its image and its page."""
     matches = [
         {
             "image_url": f"https://img.tineye.com/result/{place}",
@@ -82,11 +82,11 @@ def tineye_answer(backlinks: Sequence[tuple[str, str]], total: int | None = None
 
 
 def put_shipped(folder: Path, name: str, site: Site) -> Path:
-    """Let a shipped mapping, in a data folder's own copy, ask a server on loopback instead, without pauses."""
+    """Copy a bundled mapping into a data folder, with a loopback server as its host and without pauses."""
     text = (SHIPPED / f"{name}.toml").read_text(encoding="utf-8")
     moved = re.sub(r'^url = "https://[^/"]+', f'url = "{site.url("")}', text, flags=re.MULTILINE)
     moved = re.sub(r"^seconds = .*$", "seconds = 0.0", moved, flags=re.MULTILINE)
-    moved = moved.replace(EBAY_TOKEN, f"{EBAY_TOKEN}#{uuid4().hex}")  # no token of an earlier server at this port
+    moved = moved.replace(EBAY_TOKEN, f"{EBAY_TOKEN}#{uuid4().hex}")  # not an earlier server's token
     assert moved.count(site.url("")) == text.count("\nurl = "), "Each url begins a line, with https."
     assert moved.count("seconds = 0.0") == 1, "The table [pace] says seconds."
     (folder / "searches").mkdir(parents=True, exist_ok=True)
@@ -95,26 +95,26 @@ def put_shipped(folder: Path, name: str, site: Site) -> Path:
 
 
 def put_tineye(folder: Path, site: Site) -> None:
-    """The same of TinEye."""
+    """Copy TinEye's mapping in the same way."""
     put_shipped(folder, "tineye", site)
 
 
 def put_market(folder: Path, site: Site) -> None:
-    """Add the market's mapping to a data folder."""
+    """Add the marketplace's mapping to a data folder."""
     (folder / "searches").mkdir(parents=True, exist_ok=True)
     (folder / "searches" / "market.toml").write_text(MARKET.format(url=site.url("")), encoding="utf-8")
 
 
 def put_price(file: Path, amount: str, requests: int = 1, free: int = 0) -> None:
-    """Let a mapping in a data folder say what requests cost, in place of what it said before."""
+    """Set the price of requests in a mapping of a data folder."""
     text = file.read_text(encoding="utf-8").partition("\n[price]")[0]
     price = f'\n[price]\namount = "{amount}"\nrequests = {requests}\nfree = {free}\n' if amount else ""
     file.write_text(text + price, encoding="utf-8")
-    os.utime(file, ns=(0, file.stat().st_size * 1_000 + next(_changes)))  # another time than before, however soon
+    os.utime(file, ns=(0, file.stat().st_size * 1_000 + next(_changes)))  # always a new modification time
 
 
 def query(seen: Seen) -> dict[str, str]:
-    """The parameters of a request."""
+    """Return the query parameters of a request."""
     return {name: values[0] for name, values in parse_qs(urlsplit(seen.path).query).items()}
 
 
@@ -132,11 +132,11 @@ PATHS: Mapping[str, str] = {
     "flickr-feed": "/services/feeds/photos_public.gne",
     "internet-archive": "/advancedsearch.php",
 }
-"""Where each search that comes along is asked."""
+"""URL of each bundled search service."""
 
 
 def ebay_answer(total: int = 2, first: int = 0) -> Answer:
-    """A page of eBay's ``SearchPagedCollection``."""
+    """Return a page of eBay's ``SearchPagedCollection``."""
     items = [
         {
             "itemId": f"v1|{number}|0",
@@ -151,13 +151,13 @@ def ebay_answer(total: int = 2, first: int = 0) -> Answer:
 
 
 def ebay_token(text: str = "v^1.1#i^1", expires_in: int = 7200) -> Answer:
-    """An application access token of eBay."""
+    """Return an application access token of eBay."""
     value = {"access_token": text, "expires_in": expires_in, "token_type": "Application Access Token"}
     return answer(value)
 
 
 def mastodon_status(number: int) -> dict[str, object]:
-    """A status of Mastodon with one picture."""
+    """Return a Mastodon status with one image."""
     media = [{"id": "1", "type": "image", "url": f"https://files.mastodon.social/{number}.jpg", "preview_url": ""}]
     return {"id": str(number), "url": f"https://mastodon.social/@ann/{number}", "media_attachments": media}
 
@@ -347,9 +347,9 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         (("https://archive.org/services/img/wave_1905", "https://archive.org/details/wave_1905"),),
     ),
 }
-"""An answer as each service documents it, and the pictures and pages that it names."""
+"""A response as each service documents it, and the images and pages that it contains."""
 
 
 def basic(seen: Seen) -> str:
-    """What a request says by HTTP Basic."""
+    """Return the credentials of a request with HTTP Basic authentication."""
     return base64.b64decode(seen.headers["authorization"].removeprefix("Basic ")).decode()

@@ -1,4 +1,4 @@
-"""A small site behind the web server, within this process, and clients that send and read as slowly as they like."""
+"""A small site behind the web server, in this process, and clients that send and read arbitrarily slowly."""
 
 import io
 import socket
@@ -15,18 +15,18 @@ from desk.doors import KIB, MIB
 from desk.server import Server
 
 LARGE = 4 * MIB
-"""Bytes of ``/large`` and ``/file``: more than the buffers of a connection take."""
+"""Bytes of ``/large`` and ``/file``: more than the buffers of a connection hold."""
 
 
 @dataclass
 class Pages:
-    """A WSGI application with the pages that tests ask for.
+    """A WSGI application with the pages that tests request.
 
     Attributes:
-        requested: the paths of the requests that were processed, in their order.
-        closed: the paths of the responses that were closed.
-        readers: the threads that read the file of ``/file``.
-        release: ``/held`` is answered once it is set.
+        requested: Paths of processed requests, in order.
+        closed: Paths of responses that were closed.
+        readers: Threads that read the file of ``/file``.
+        release: Event for which the response of ``/held`` waits.
     """
 
     requested: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Pages:
 
 
 class _File(io.BytesIO):
-    """A file that notes which threads read it."""
+    """A file that records which threads read it."""
 
     def __init__(self, readers: set[threading.Thread]) -> None:
         super().__init__(b"a" * LARGE)
@@ -71,7 +71,7 @@ class _File(io.BytesIO):
 
 
 def _length(environ: WSGIEnvironment) -> int:
-    """How many bytes of a body there are."""
+    """Return the number of bytes of a body."""
     return sum(map(len, iter(lambda: environ["wsgi.input"].read(MIB), b"")))
 
 
@@ -84,7 +84,7 @@ class Served:
     main_thread: threading.Thread
 
     def connect(self, sent: bytes = b"", *, reads_slowly: bool = False) -> socket.socket:
-        """Return the connection of a client that has sent something."""
+        """Return the connection of a client that has sent some bytes."""
         client = socket.socket()
         if reads_slowly:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KIB)
@@ -94,39 +94,39 @@ class Served:
         return client
 
     def request(self, path: str = "/", body: bytes = b"", *headers: str, method: str = "GET") -> tuple[int, bytes]:
-        """Return the status and the body of the response."""
+        """Return the status and body of the response."""
         lines = [f"{method} {path} HTTP/1.1", "Host: x", "Connection: close", *headers]
         if body:
             lines.append(f"Content-Length: {len(body)}")
         with self.connect() as client:
-            with suppress(ConnectionError):  # what is refused isn't read
+            with suppress(ConnectionError):  # a refused body is not read
                 client.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
             return parse(read_all(client))
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
+        """Return the number of open connections."""
         return len(self.server.active_channels)  # type: ignore[arg-type] # its types name one channel
 
 
 def _close(server: Server) -> None:
-    """Close all connections and the server's socket, whereupon the main loop ends."""
+    """Close all connections and the server's socket, which ends the main loop."""
     for channel in list(server.active_channels.values()):  # type: ignore[attr-defined] # its types name one channel
         channel.handle_close()
     wasyncore.close_all(server._map)  # type: ignore[attr-defined] # as above
 
 
 def read_all(client: socket.socket) -> bytes:
-    """Return all that comes until the connection is closed."""
-    found = bytearray()
+    """Return all bytes received until the connection is closed."""
+    received = bytearray()
     with suppress(ConnectionResetError):
         while piece := client.recv(1 << 16):
-            found += piece
-    return bytes(found)
+            received += piece
+    return bytes(received)
 
 
 def parse(response: bytes) -> tuple[int, bytes]:
-    """Return the status and the body of a response."""
+    """Return the status and body of a response."""
     head, _, body = response.partition(b"\r\n\r\n")
     return int(head.split(b" ")[1]), body
 

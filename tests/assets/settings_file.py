@@ -1,4 +1,4 @@
-"""A configuration as an operator writes it: a file, and variables of the environment."""
+"""A configuration as an operator writes it: a file, and environment variables."""
 
 from pathlib import Path
 
@@ -7,6 +7,6 @@ from registry.configuration import load_config
 
 
 def loaded(folder: Path, toml: str = "", **environ: str) -> Config:
-    """The configuration of a data folder with this file, under these variables alone."""
+    """Load the configuration of a data folder with this file, under these environment variables only."""
     (folder / "exhibit.toml").write_text(toml, encoding="utf-8")
     return load_config({"EXHIBIT_DATA": str(folder), **environ})

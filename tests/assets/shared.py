@@ -1,4 +1,4 @@
-"""A larger collection of pictures that some tests use when it is there: name its folder in ``BENCH_DATA``."""
+"""A larger collection of images for some tests. Set ``BENCH_DATA`` to its folder."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 
 def shared_data(name: str) -> Path:
-    """A folder of the collection; skips the test when it isn't there."""
+    """Return a folder of the collection, or skip the test if it is missing."""
     folder = Path(os.environ.get("BENCH_DATA", "")) / name
     if not os.environ.get("BENCH_DATA") or not folder.is_dir():
         pytest.skip(f"BENCH_DATA names no folder with {name}")

@@ -1,4 +1,4 @@
-"""A small web site on loopback that shows copies of works beside much that is none, and a watch over it."""
+"""A small website on loopback with copies of works among unrelated images, and a watch over it."""
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -29,14 +29,14 @@ FAST = {"delay": 0, "autothrottle": False, "concurrency_per_host": 4}
 
 @dataclass(slots=True)
 class Shop:
-    """A site whose answers carry an ETag and honour conditional requests."""
+    """A site whose responses have an ETag and honour conditional requests."""
 
     site: Site
     pages: dict[str, list[str]] = field(default_factory=dict)
     pause: Callable[[], None] | None = None
 
     def page(self, path: str, *images: str) -> None:
-        """Add a page that shows these images; the first page links to all others."""
+        """Add a page with these images. The first page links to all others."""
         self.pages[path] = list(images)
         for known in self.pages:
             self.serve(known, self._html(known).encode(), "text/html; charset=utf-8")
@@ -50,7 +50,7 @@ class Shop:
         self.site.routes[path] = self._slowed(_conditional(data, media_type))
 
     def url(self, path: str = "/") -> str:
-        """The address of a path."""
+        """Return the URL of a path."""
         return self.site.url(path)
 
     def _html(self, path: str) -> str:
@@ -79,7 +79,7 @@ def _conditional(data: bytes, media_type: str) -> Callable[[Seen], Answer]:
 
 
 def watch(of: Owner, url: str, name: str = "shop", **budget: float | str) -> Watch:
-    """A watch over a site that is due now."""
+    """Create a watch over a site that is due now."""
     return Watch.objects.create(
         owner=of,
         number=of.watches.count() + 1,
@@ -92,13 +92,13 @@ def watch(of: Owner, url: str, name: str = "shop", **budget: float | str) -> Wat
 
 
 def run_now(made: Watch) -> None:
-    """Make a watch due, as time would."""
+    """Make a watch due."""
     Watch.objects.filter(pk=made.pk).update(next_run_at=now())
 
 
 @contextmanager
 def witnessed(config: Config, folder: Path) -> Iterator[tuple[Config, Trust]]:
-    """The configuration with a development authority and chain that run for the block, and whom to trust then."""
+    """Run a development timestamp authority and chain, and yield a configuration for them with its trust list."""
     with running_authority(folder / "authority") as authority, running_chain(folder / "chain", every=0.2) as chain:
         roots = folder / "root.pem"
         roots.write_bytes(authority.root_pem)
@@ -125,7 +125,7 @@ def witnessed(config: Config, folder: Path) -> Iterator[tuple[Config, Trust]]:
 
 
 COPY, OTHER = "/copy.jpg", "/other.jpg"
-"""A copy of the first work, and a picture that has nothing to do with it."""
+"""Paths of a copy of the first work, and of an unrelated image."""
 
 
 def settle(inline: SyncRunner, **changes: object) -> None:
@@ -134,28 +134,28 @@ def settle(inline: SyncRunner, **changes: object) -> None:
 
 
 def stored(inline: SyncRunner, data: bytes) -> bool:
-    """Whether these bytes are kept."""
+    """Return True if these bytes are stored."""
     return Digest.of(data) in inline.services.blobs
 
 
 def with_own_keys(services: Services, trust: Trust) -> Trust:
-    """The list with the keys of the installation's log and owners, as who checks has learned them by another way."""
+    """Add the keys of the installation's log and owners to the trust list, as a verifier learns them out of band."""
     own = own_trust(services, "")
     return replace(trust, logs=own.logs, keys=own.keys)
 
 
 def holding(services: SyncRunner, data: bytes) -> list[Path]:
-    """The files that hold the bytes, as they are or as they stand in a page."""
+    """Return the files that contain the bytes, raw or base64-encoded in a page."""
     forms = (data, b64encode(data))
     every = (path for path in services.services.config.data_dir.rglob("*") if path.is_file())
     return [path for path in every if any(form in path.read_bytes() for form in forms)]
 
 
 ANOTHER = photograph(60)
-"""A picture that a page holds inside of itself."""
+"""An image embedded in a page."""
 
 
 def page_with_another_inside(shop: Shop) -> None:
-    """A page with the copy and, inside of itself, another picture."""
+    """Serve a page with the copy and an embedded second image."""
     code = b64encode(ANOTHER).decode()
     shop.serve("/", f'<img src="{COPY}"><img src="data:image/jpeg;base64,{code}">'.encode(), "text/html")

@@ -1,4 +1,4 @@
-"""What OpenCV finds in a made grey picture, beside what is found in it here."""
+"""OpenCV's keypoints of a generated greyscale image, for comparison with Exhibit's."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ SIZE = (480, 360)
 
 
 def grey(seed: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
-    """A made picture in grey, uint8."""
+    """Return a generated greyscale image, uint8."""
     return np.asarray(textured(seed, size).convert("L"))
 
 
 def undoubled(picture: NDArray[np.uint8]) -> list[Any]:
-    """What OpenCV finds in the picture that it hasn't doubled before."""
-    found = cv2.SIFT_create(contrastThreshold=0.01, enable_precise_upscale=True).detect(picture, None)
-    return [one for one in found if one.octave & 255 < 128]
+    """Return OpenCV's keypoints that were not found in the doubled image."""
+    keypoints = cv2.SIFT_create(contrastThreshold=0.01, enable_precise_upscale=True).detect(picture, None)
+    return [one for one in keypoints if one.octave & 255 < 128]
 
 
 def sizes(keypoints: Keypoints) -> NDArray[np.float32]:
-    """Diameters in pixels of the picture, as OpenCV's keypoints carry them."""
+    """Return diameters in pixels of the image, as in OpenCV's keypoints."""
     return np.asarray(2 * SIGMA * 2.0 ** (keypoints.layers / LAYERS + keypoints.octaves), np.float32)

@@ -1,4 +1,4 @@
-"""A web site on loopback for tests: pages by path, and a record of who asked for what."""
+"""A website on loopback for tests: pages by path, and a record of all requests."""
 
 import ssl
 import threading
@@ -16,7 +16,7 @@ from tests.assets.badfiles import saved
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that came: path with query, headers by lower-case name, seconds of a monotonic clock, what was sent."""
+    """A received request: path with query, headers by lower-case name, monotonic time in seconds, and body."""
 
     path: str
     headers: Mapping[str, str]
@@ -26,16 +26,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back.
+    """A response.
 
     Attributes:
-        body: the bytes.
-        media_type: the Content-Type header; none when empty.
-        status: of the response.
-        headers: more headers.
-        length: what Content-Length says, when it isn't the truth; negative for none at all.
-        pieces: bytes sent one by one behind the body, each after :attr:`pause` seconds.
-        pause: seconds.
+        body: Bytes of the body.
+        media_type: Content-Type header; none if empty.
+        status: Status code.
+        headers: Additional headers.
+        length: Content-Length, if it is to be wrong; negative for none.
+        pieces: Number of bytes sent one by one after the body, each after :attr:`pause` seconds.
+        pause: Pause in seconds.
     """
 
     body: bytes = b""
@@ -52,14 +52,14 @@ Route = Answer | Callable[[Seen], Answer]
 
 @dataclass(slots=True)
 class Site:
-    """A site that runs as long as its ``with`` block.
+    """A site that runs during its ``with`` block.
 
     Attributes:
-        host: the loopback address that it listens on; others than 127.0.0.1 make other hosts.
-        routes: by path with query, or by path alone; a function decides by the request.
-        seen: the requests in the order in which they came.
-        tls: how it speaks TLS; without it, it doesn't.
-        fallback: for every other path.
+        host: Loopback address on which it listens; different addresses make different hosts.
+        routes: Responses by path with query, or by path alone; a function decides by the request.
+        seen: Requests in order of arrival.
+        tls: TLS context; without one the site uses plain HTTP.
+        fallback: Response for every other path.
     """
 
     host: str = "127.0.0.1"
@@ -90,7 +90,7 @@ class Site:
         return int(self._server.server_address[1])
 
     def url(self, path: str = "/") -> str:
-        """The address of a path."""
+        """Return the URL of a path."""
         return f"http{'s' if self.tls else ''}://{self.host}:{self.port}{path}"
 
     def page(self, path: str, html: str, **more: object) -> None:
@@ -98,22 +98,22 @@ class Site:
         self.routes[path] = Answer(html.encode(), **more)  # type: ignore[arg-type]
 
     def image(self, path: str, seed: int | None = None, **more: object) -> bytes:
-        """Serve a small JPEG of its own; returns its bytes."""
+        """Serve a small unique JPEG, and return its bytes."""
         data = picture(len(self.routes) if seed is None else seed)
         self.routes[path] = Answer(data, media_type="image/jpeg", **more)  # type: ignore[arg-type]
         return data
 
     def paths(self) -> list[str]:
-        """The paths that were asked for, in order."""
+        """Return the requested paths, in order."""
         return [one.path for one in self.seen]
 
     def times(self, path: str) -> int:
-        """How often a path was asked for."""
+        """Return how often a path was requested."""
         return self.paths().count(path)
 
 
 def picture(seed: int) -> bytes:
-    """A small JPEG that no other seed gives."""
+    """Return a small JPEG that is unique to the seed."""
     shade = (seed * 37 % 256, seed * 91 % 256, seed // 256 % 256)
     image = Image.new("RGB", (48, 32), shade)
     image.paste((255, 255, 255), (seed % 40, 4, seed % 40 + 6, 20))
@@ -125,7 +125,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that hang up are part of the tests."""
+        """Ignore errors: clients that disconnect are part of the tests."""
 
 
 def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
@@ -147,13 +147,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        seen = Seen(self.path, headers, time.monotonic(), body)
-        self.of_site.seen.append(seen)
+        request = Seen(self.path, headers, time.monotonic(), body)
+        self.of_site.seen.append(request)
         routes = self.of_site.routes
         route = routes.get(self.path) or routes.get(self.path.partition("?")[0])
         if route is None:
             route = self.of_site.fallback
-        self._send(route if isinstance(route, Answer) else route(seen))
+        self._send(route if isinstance(route, Answer) else route(request))
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -173,4 +173,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"\xff" * 16)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Say nothing."""
+        """Log nothing."""

@@ -1,15 +1,14 @@
 """The site in a real browser: Playwright with the system's Chromium against Django's live server.
 
-A test asks for the fixture ``site``, makes rows with ``site.services``, lets people in, and checks what they see::
+A test uses the fixture ``site``, creates rows with ``site.services``, signs members in, and verifies their pages::
 
     def test_…(site: Site) -> None:
         ann = site.member(studio)                      # an owner at a desk
         ann.open(reverse("cases", args=["studio"]))
         ann.page.get_by_role("link", name="Works").click()
-        ann.check()                                    # no console error, nothing from elsewhere, axe is content
+        ann.check()                                    # no console error, no external request, no axe violation
 
-Whatever a page does wrong while a test runs (console errors, requests that leave the machine) fails the test at its
-end.
+A test fails at its end if a page caused console errors or requests that leave the machine.
 """
 
 import os
@@ -48,7 +47,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 CHROMIUM = find_browser("").path
 PHONE, TABLET, DESKTOP, WIDE = (360, 740), (768, 1024), (1440, 900), (2560, 1440)
-"""Width and height of the screens that the site is looked at on."""
+"""Width and height of the tested screens in CSS pixels."""
 AXE = Axe().axe_script
 VIOLATIONS = "(rules) => axe.run(document, rules).then(({violations}) => ({violations}))"
 RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -58,14 +57,14 @@ BEYOND = """() => [...document.querySelectorAll('body *')]
 
 
 class Look(TypedDict, total=False):
-    """How somebody looks at the site.
+    """The properties of a visitor's browser.
 
     Attributes:
-        size: of the screen; a narrow one is touched.
-        language: of the browser.
+        size: Screen size; a narrow screen has touch input.
+        language: Language of the browser.
         scheme: ``light`` or ``dark``.
-        zone: where the person is.
-        javascript: whether the browser runs scripts.
+        zone: Time zone.
+        javascript: Run scripts.
     """
 
     size: tuple[int, int]
@@ -77,13 +76,13 @@ class Look(TypedDict, total=False):
 
 @dataclass(eq=False)
 class Visitor:
-    """One person in a browser of their own.
+    """A user with a browser context of their own.
 
     Attributes:
-        page: the tab, for everything that Playwright can do.
-        base: the site's address.
-        errors: what the console complained about; a test that expects a complaint empties it.
-        outside: addresses beyond the site that a page asked for.
+        page: The tab, for everything that Playwright supports.
+        base: URL of the site.
+        errors: Console errors; a test that expects one clears the list.
+        outside: Requested URLs outside the site.
     """
 
     page: Page
@@ -97,40 +96,40 @@ class Visitor:
         self.page.on("request", self._asked)
 
     def open(self, address: str) -> Page:
-        """Open a page of the site by its path; it must be there."""
+        """Open a page of the site by its path, and verify the status 200."""
         answer = self.page.goto(self.base + address)
         assert answer is not None, address
         assert answer.status == 200, (address, answer.status)
         return self.page
 
     def check(self) -> None:
-        """What holds for every page: see the module; and nothing lies beyond the edge of the screen."""
-        self.page.wait_for_load_state()  # a click ends as soon as the next page begins
+        """Verify what must hold for every page (see the module), and that nothing extends beyond the screen."""
+        self.page.wait_for_load_state()  # a click returns as soon as the next page starts to load
         self.check_behaviour()
         self.page.evaluate(AXE)
-        found = AxeResults(self.page.evaluate(VIOLATIONS, RULES))
-        assert found.violations_count == 0, found.generate_report()
+        results = AxeResults(self.page.evaluate(VIOLATIONS, RULES))
+        assert results.violations_count == 0, results.generate_report()
         self.fits()
 
     def buttons_to(self, page: str, *where: object) -> Locator:
-        """The buttons of forms that post to a page of the site, given by its name."""
+        """Return the buttons of forms that post to a page of the site, by URL name."""
         return self.page.locator(f'form[action^="{reverse(page, args=where)}"] button')
 
     def links_to(self, page: str, *where: object) -> Locator:
-        """The links to a page of the site, given by its name."""
+        """Return the links to a page of the site, by URL name."""
         return self.page.locator(f'main a[href^="{reverse(page, args=where)}"]')
 
     def fits(self) -> None:
-        """Nothing lies beyond the edge of the screen."""
+        """Verify that nothing extends beyond the edge of the screen."""
         if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             raise AssertionError(f"beyond the edge of {self.page.url}: {self.page.evaluate(BEYOND)}")
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Give the tab a window of another size."""
+        """Resize the window of the tab."""
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
 
     def check_behaviour(self) -> None:
-        """No error in the console, and no request that leaves the machine."""
+        """Verify that there was no console error and no request that leaves the machine."""
         assert self.errors == []
         assert self.outside == []
 
@@ -144,7 +143,7 @@ class Visitor:
 
 
 class Site:
-    """The site, its installation, and those who look at it."""
+    """The site, its installation, and its visitors."""
 
     def __init__(self, browser: Browser, base: str, inline: SyncRunner) -> None:
         self.browser = browser
@@ -155,18 +154,18 @@ class Site:
 
     @property
     def services(self) -> Services:
-        """Of which the pages are."""
+        """Services of the installation that serves the pages."""
         return self.inline.services
 
     def member(self, of: Owner, role: str = Role.OWNER, *, name: str = "ann", **look: Unpack[Look]) -> Visitor:
-        """Somebody with a role with an owner, signed in."""
+        """Sign in a member of an owner with this role; the user is created if needed."""
         email = f"{name}@example.org"
         person = User.objects.filter(email=email).first() or User.objects.create_user(email, email, "not used at all")
         Membership.objects.get_or_create(user=person, owner=of, defaults={"role": role})
         return self.signed_in(person, **look)
 
     def signed_in(self, person: User, **look: Unpack[Look]) -> Visitor:
-        """A person who is signed in."""
+        """Return a visitor who is signed in as this user."""
         client = Client()
         client.force_login(person)
         visitor = self.nobody(**look)
@@ -176,7 +175,7 @@ class Site:
         return visitor
 
     def nobody(self, **look: Unpack[Look]) -> Visitor:
-        """Somebody who isn't signed in."""
+        """Return a visitor who is not signed in."""
         size = look.get("size", DESKTOP)
         context = self.browser.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -193,13 +192,13 @@ class Site:
         return visitor
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all browser contexts."""
         for context in self._contexts:
             context.close()
 
 
 class Running:
-    """Playwright and Chromium, which are started once for all modules with browsers that follow on one another."""
+    """Playwright and Chromium, started once for all consecutive modules that use a browser."""
 
     def __init__(self) -> None:
         self._open = ExitStack()
@@ -207,16 +206,16 @@ class Running:
         self._chromium: Browser | None = None
 
     def playwright(self) -> Playwright:
-        """Playwright, started when nothing runs."""
+        """Return Playwright, which is started if needed."""
         if self._playwright is None:
-            # it keeps a loop in this thread, and Django would take every query for one within it
+            # Playwright keeps an event loop in this thread, for which Django would refuse every query as unsafe.
             patched = self._open.enter_context(pytest.MonkeyPatch.context())
             patched.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
             self._playwright = self._open.enter_context(sync_playwright())
         return self._playwright
 
     def chromium(self) -> Browser:
-        """The browser, started when none runs."""
+        """Return the browser, which is started if needed."""
         if self._chromium is None or not self._chromium.is_connected():
             nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
             options = ["--no-sandbox", WITHOUT, nowhere]
@@ -225,24 +224,25 @@ class Running:
         return self._chromium
 
     def close(self) -> None:
-        """End what runs: other tests have loops of their own."""
+        """Stop the browser and Playwright, since other tests run event loops of their own."""
         self._open.close()
         self._playwright = self._chromium = None
 
 
 RUNNING = Running()
 USUAL = 300.0
-"""Seconds that a test may take which says nothing else, as `pyproject.toml` has it."""
+"""Default timeout of a test in seconds, as in `pyproject.toml`."""
 WITH_BROWSERS: set[Path] = set()
-"""The modules some of whose tests look at the site with a browser."""
+"""Modules with tests that use a browser."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the modules with browsers first, so that a process starts one once.
+    """Sort modules with browsers first, so that a process starts one only once.
 
-    Before them come those with a test that may take longer than others: none is left over at the end, for which the
-    other processes of a parallel run would wait.
+    Modules with a test that has a longer timeout come before them, so that the other processes of a parallel run do
+    not
+    wait for one at the end.
     """
     of_browsers = {"playing", "chromium", "firefox", "engine"}
     WITH_BROWSERS.update(item.path for item in items if of_browsers & set(getattr(item, "fixturenames", ())))
@@ -255,13 +255,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """End the browser before the first module without one."""
+    """Stop the browser before the first module that does not use one."""
     if item.path not in WITH_BROWSERS:
         RUNNING.close()
 
 
 def pytest_sessionfinish() -> None:
-    """End the browser with the tests."""
+    """Stop the browser after the last test."""
     RUNNING.close()
 
 
@@ -273,7 +273,7 @@ def playing() -> Playwright:
 
 @pytest.fixture(scope="module")
 def chromium() -> Browser:
-    """One browser for all tests of a process; they are skipped where there is none."""
+    """The browser of this process. The test is skipped if Chromium is not installed."""
     if CHROMIUM is None:
         pytest.skip("Chromium isn't installed")
     return RUNNING.chromium()
@@ -281,7 +281,7 @@ def chromium() -> Browser:
 
 @pytest.fixture(scope="module")
 def firefox(playing: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The other browser for the tests of a module; they are skipped where there is none."""
+    """Firefox for the tests of a module, which are skipped if it is not installed."""
     if why := why_not():
         pytest.skip(why)
     running = launch_firefox(playing, tmp_path_factory.mktemp("firefox"))
@@ -291,7 +291,7 @@ def firefox(playing: Playwright, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def engine(request: pytest.FixtureRequest) -> Browser:
-    """Which browser the site is looked at with: Chromium, unless a test asks for ``firefox`` (indirectly)."""
+    """The browser for the site: Chromium, unless a test requests ``firefox`` by indirect parametrization."""
     running: Browser = request.getfixturevalue(getattr(request, "param", "chromium"))
     return running
 
@@ -300,7 +300,7 @@ def engine(request: pytest.FixtureRequest) -> Browser:
 def site(
     engine: Browser, live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:
-    """The site over an installation of this test's own."""
+    """The site of this test's own installation."""
     use_house(monkeypatch, inline.services)
     running = Site(engine, live_server.url, inline)
     yield running
@@ -310,11 +310,11 @@ def site(
 
 
 def tap(what: Locator) -> None:
-    """Touch something; in Firefox it is clicked, which sends no clicks for touches that a program makes."""
+    """Touch an element, or click it in Firefox, which sends no clicks for simulated touches."""
     browser = what.page.context.browser
     (what.click if browser is not None and browser.browser_type.name == "firefox" else what.tap)()
 
 
 def use_house(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
-    """Let the whole desk work with these ports instead of this process's own."""
+    """Make all views use these services instead of this process's own."""
     monkeypatch.setattr(wiring, "services", lambda: services)

@@ -13,13 +13,13 @@ from typing import NamedTuple
 HEAD, BODY, READ = "head", "body", "read"
 _KINDS = (HEAD, BODY, READ)
 _SLOW, _READERS, _HEALTH = "127.0.0.1", "127.0.0.2", "127.0.0.3"
-"""The addresses of the slow clients, of the readers and of whoever requests ``/healthz``."""
+"""Addresses of the slow clients, of the readers, and of the client that requests ``/healthz``."""
 _PATIENCE = 20.0
 _FAILURES = (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, IndexError, ValueError)
 
 
 class Answer(NamedTuple):
-    """The response to a request: after how many seconds, and its status; 0 where none came."""
+    """The response to a request: seconds until it arrived, and its status; 0 if none arrived."""
 
     seconds: float
     status: int
@@ -33,24 +33,24 @@ class Answers:
 
     @property
     def statuses(self) -> Counter[int]:
-        """How many responses had each status."""
+        """Number of responses by status."""
         return Counter(answer.status for answer in self.all)
 
     def slowest(self, share: float) -> float:
-        """Return the seconds within which a share of them came, such as .95."""
+        """Return the seconds within which a share of the responses arrived, such as .95."""
         ordered = sorted(answer.seconds for answer in self.all)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 @dataclass
 class Outcome:
-    """What became of the readers.
+    """The results of a load test.
 
     Attributes:
-        pages: what the readers were shown.
-        health: the responses of ``/healthz``.
-        cut: how many slow clients were cut off; each comes again.
-        recovered: seconds from the end until a page came; 120 where none did.
+        pages: Responses to the readers.
+        health: Responses of ``/healthz``.
+        cut: Number of slow clients that were disconnected; each reconnects.
+        recovered: Seconds from the end until a page was served; 120 if none was.
     """
 
     pages: Answers = field(default_factory=Answers)
@@ -60,14 +60,14 @@ class Outcome:
 
 
 def load(port: int, *, slow: int, rate: float, seconds: float, kinds: tuple[str, ...] = _KINDS) -> Outcome:
-    """Have slow clients hold connections to a site on this machine while readers at another address request pages.
+    """Have slow clients hold connections to a local site while readers at another address request pages.
 
     Args:
         port: The site's port.
-        slow: How many slow clients there are at any time, in equal parts of each kind.
-        rate: Pages that the readers request each second.
-        seconds: How long they do that.
-        kinds: What the slow clients do: send heads, send bodies, or read responses, a byte a second.
+        slow: Number of slow clients at any time, in equal parts of each kind.
+        rate: Pages that the readers request per second.
+        seconds: Duration in seconds.
+        kinds: Behaviour of the slow clients: send headers, send bodies, or read responses, one byte per second.
     """
     return asyncio.run(_load(port, slow, rate, seconds, kinds))
 
@@ -118,7 +118,7 @@ async def _status(port: int, path: str, address: str) -> int:
 
 
 async def _repeat(behaviour: Callable[[int], Awaitable[None]], port: int, outcome: Outcome) -> None:
-    """Be one slow client, and when it is cut off the next."""
+    """Act as a slow client; when it is disconnected, start the next."""
     while True:
         with suppress(*_FAILURES):
             await behaviour(port)
@@ -150,7 +150,7 @@ async def _send_body(port: int) -> None:
 
 
 async def _read(port: int) -> None:
-    """Request a large file many times at once, and read a byte of the responses a second."""
+    """Request a large file many times at once, and read one byte of the responses per second."""
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)

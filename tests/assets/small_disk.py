@@ -1,4 +1,4 @@
-"""A disk of its own for a folder, small enough to be filled, where this process may mount one."""
+"""A separate disk for a folder, small enough to be filled, where this process may mount one."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ SIZE = "700m"
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """Mount one for the length of the block; where that isn't allowed the folder stays on the disk that it is on."""
+    """Mount a small disk during the block. Without permission to mount, the folder stays on its own disk."""
     folder.mkdir(mode=0o755)
     made = os.geteuid() == 0 and not _run("mount", "-t", "tmpfs", "-o", f"mode=755,size={SIZE}", "none", str(folder))
     try:

@@ -1,4 +1,4 @@
-"""A page's source as a browser reads it, without what only its layout in the template says."""
+"""A page's source as a browser reads it, without the layout of the template."""
 
 import re
 
@@ -9,6 +9,6 @@ BLOCKS = (
 
 
 def flat(page: str) -> str:
-    """One space where a browser shows one, and none at the edges of blocks and of tags."""
+    """Collapse whitespace to single spaces, with none at the edges of blocks and tags."""
     page = re.sub(r"\s+", " ", page).replace(" >", ">")
     return re.sub(rf" ?(</?(?:{BLOCKS})\b[^>]*>) ?", r"\1", page)

@@ -1,4 +1,4 @@
-"""The whole product as processes of its own, its rows as this process sees them, and the means to kill parts of it."""
+"""The whole product as separate processes, its rows as seen by this process, and functions to kill parts of it."""
 
 import os
 import subprocess
@@ -36,10 +36,10 @@ class Stack:
     """A running product.
 
     Attributes:
-        config: its configuration.
-        services: ports on its data folder, for this process.
-        process: the supervisor.
-        environ: what the supervisor was started with.
+        config: Its configuration.
+        services: Services on its data folder, for this process.
+        process: The supervisor.
+        environ: Environment with which the supervisor was started.
     """
 
     config: Config
@@ -48,13 +48,13 @@ class Stack:
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def workers(self) -> list[psutil.Process]:
-        """The main processes of the workers."""
+        """Return the main processes of the workers."""
         status = running_status(self.config)
-        named = {} if status is None else status.processes
-        return _alive(number for name, number in named.items() if name.startswith("worker"))
+        numbers = {} if status is None else status.processes
+        return _alive(number for name, number in numbers.items() if name.startswith("worker"))
 
     def postmaster(self) -> list[psutil.Process]:
-        """PostgreSQL's first process."""
+        """Return PostgreSQL's first process."""
         try:
             text = (self.config.data_dir / "postgres" / "postmaster.pid").read_text()
         except OSError:
@@ -62,42 +62,42 @@ class Stack:
         return _alive([int(text.split("\n")[0])])
 
     def redis(self) -> list[psutil.Process]:
-        """Redis."""
+        """Return the Redis process."""
         try:
             return _alive([int((self.config.data_dir / "redis" / "redis.pid").read_text())])
         except (OSError, ValueError):
             return []
 
     def backends(self) -> list[psutil.Process]:
-        """PostgreSQL's processes that serve somebody."""
+        """Return PostgreSQL's processes that serve a connection."""
         return [one for first in self.postmaster() for one in _children(first) if "exhibit" in _line(one)]
 
     def pool(self) -> list[psutil.Process]:
-        """The processes in which the workers' tasks run."""
+        """Return the processes in which the workers' tasks run."""
         children = [one for main in self.workers() for one in _children(main)]
         return [one for one in children if "celery" in _line(one)]
 
     def crawlers(self) -> list[psutil.Process]:
-        """The crawl children."""
+        """Return the crawl processes."""
         below = [one for main in self.workers() for one in _children(main, recursive=True)]
         return [one for one in below if "-m crawler " in _line(one)]
 
     def browsers(self) -> list[psutil.Process]:
-        """The browsers that captures are made with, each by its first process."""
+        """Return the first process of each browser that makes captures."""
         below = [one for main in self.workers() for one in _children(main, recursive=True)]
         return [one for one in below if "--remote-debugging-pipe" in _line(one) and "--type=" not in _line(one)]
 
     def browser_parts(self) -> list[psutil.Process]:
-        """What browsers have started for themselves: processes that draw, ask the network and so on."""
+        """Return the child processes of browsers, such as renderers and network services."""
         return [part for one in self.browsers() for part in _children(one, recursive=True) if "--type=" in _line(part)]
 
     def helpers(self) -> list[psutil.Process]:
-        """The processes that read strangers' pictures and pages for others."""
+        """Return the processes that parse untrusted images and pages."""
         below = [one for main in self.workers() for one in _children(main, recursive=True)]
         return [one for one in below if "_helper " in _line(one)]
 
     def typesetters(self) -> list[psutil.Process]:
-        """The processes of the pools that make a report or seal a bundle at this moment."""
+        """Return the pool processes that are making a report or sealing a bundle now."""
         try:
             names = [
                 name
@@ -113,15 +113,15 @@ class Stack:
         return [one for one in self.pool() if one.pid in claimers]
 
     def web(self) -> list[psutil.Process]:
-        """The site's processes."""
+        """Return the site's processes."""
         return [one for main in self._named("web") for one in [main, *_children(main, recursive=True)]]
 
     def beat(self) -> list[psutil.Process]:
-        """The process that gives the rhythm."""
+        """Return the scheduler process."""
         return self._named("beat")
 
     def supervisor(self) -> list[psutil.Process]:
-        """The process that keeps all others."""
+        """Return the supervisor process."""
         return _alive([self.process.pid])
 
     def _named(self, name: str) -> list[psutil.Process]:
@@ -129,7 +129,7 @@ class Stack:
         return [] if status is None or name not in status.processes else _alive([status.processes[name]])
 
     def revive(self, seconds: float = 180) -> None:
-        """Start a supervisor that has died again, as the machine's own would, until one stays."""
+        """Restart a dead supervisor until it stays up, as the machine's service manager would."""
         wait_until(self._starts_again, seconds)
 
     def _starts_again(self) -> bool:
@@ -143,7 +143,7 @@ class Stack:
 
 @contextmanager
 def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stack]:
-    """The product in a folder of its own, to which this process's Django is connected for the length of the block."""
+    """Run the product in its own folder, and connect this process's Django to it during the block."""
     own = {
         **QUICK,
         "EXHIBIT_DATA": str(folder / "data"),
@@ -181,7 +181,7 @@ def _supervisor(environ: Mapping[str, str]) -> "subprocess.Popen[str]":
 
 @contextmanager
 def connected_to(config: Config) -> Iterator[None]:
-    """This process's Django reads the rows of another installation for the length of the block."""
+    """Connect this process's Django to the database of another installation during the block."""
     own = connections["default"]
     other = own.copy()
     other.settings_dict.update(django_database(config))
@@ -196,7 +196,7 @@ def connected_to(config: Config) -> Iterator[None]:
 
 
 def patiently(act: Callable[[], T], seconds: float = 180) -> T:
-    """Do something with the rows, again as long as the database is away."""
+    """Run a function that uses the database, and repeat it while the database is unavailable."""
     until = time.monotonic() + seconds
     while True:
         try:

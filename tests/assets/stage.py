@@ -1,8 +1,8 @@
-"""A scene that the tests of a module share: rows and files are made once, and each test finds them as they were made.
+"""A scene shared by the tests of a module: rows and files are created once, and each test starts from the same state.
 
-A module imports both fixtures, names them in its ``__all__``, and makes its scene in a fixture of its own, with
-``scope="module", autouse=True``, out of ``stage``. In each test ``inline`` is then that installation over files of the
-test's own, and what the test does to its rows is taken back. A test with real transactions belongs into another module.
+A module imports both fixtures, lists them in its ``__all__``, and builds its scene from ``stage`` in its own fixture
+with ``scope="module", autouse=True``. In each test, ``inline`` is then that installation with a copy of its files, and
+changes of its rows are rolled back. A test with real transactions belongs in another module.
 """
 
 import os
@@ -30,7 +30,7 @@ def stage(
     config: Config,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SyncRunner]:
-    """An installation whose rows are gone after the module."""
+    """An installation whose rows are rolled back after the module."""
     _forget()
     rows = transaction.atomic()
     rows._from_testcase = True  # type: ignore[attr-defined] # what has to be outermost may stand in it
@@ -42,10 +42,10 @@ def stage(
 
 @pytest.fixture
 def inline(stage: SyncRunner, db: None, tmp_path: Path) -> Iterator[SyncRunner]:
-    """The installation with the scene in it, over files of this test's own."""
+    """The installation with the scene, and a copy of its files for this test."""
     scene = stage.services.config
     shutil.copytree(scene.data_dir, tmp_path, dirs_exist_ok=True)
-    if (head := scene.data_dir / "log.head").exists():  # bound to its place on the disk: no copy of it counts
+    if (head := scene.data_dir / "log.head").exists():  # bound to its inode: a copy would be rejected
         (tmp_path / head.name).unlink()
         os.link(head, tmp_path / head.name)
     _forget()
@@ -54,6 +54,6 @@ def inline(stage: SyncRunner, db: None, tmp_path: Path) -> Iterator[SyncRunner]:
 
 
 def _forget() -> None:
-    """What a process remembers of rows."""
+    """Clear the process's caches of rows."""
     fingerprints.forget_cached_spaces()
     search_version.count_anew()

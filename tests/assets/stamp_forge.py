@@ -1,4 +1,4 @@
-"""Certificates and stamps of any shape, written byte by byte: what a library would refuse to write is written too."""
+"""Certificates and timestamps of any form, written byte by byte, including those that a library refuses to write."""
 
 # ruff: noqa: E501, S303 - tables; SHA-1 is among what is tried
 
@@ -39,7 +39,7 @@ TST, SIGNED_DATA = "1.2.840.113549.1.9.16.1.4", "1.2.840.113549.1.7.2"
 
 
 def tlv(tag: int, *parts: bytes) -> bytes:
-    """An element."""
+    """Return a DER element."""
     body = b"".join(parts)
     if len(body) < 128:
         return bytes([tag, len(body)]) + body
@@ -48,38 +48,38 @@ def tlv(tag: int, *parts: bytes) -> bytes:
 
 
 def seq(*parts: bytes) -> bytes:
-    """A SEQUENCE."""
+    """Return a SEQUENCE."""
     return tlv(0x30, *parts)
 
 
 def oid(dotted: str) -> bytes:
-    """The content of an object identifier."""
+    """Return the content of an object identifier."""
     return bytes(core.ObjectIdentifier(dotted).contents)
 
 
 def name_oid(dotted: str) -> bytes:
-    """An OBJECT IDENTIFIER."""
+    """Return an OBJECT IDENTIFIER."""
     return tlv(0x06, oid(dotted))
 
 
 def whole(number: int) -> bytes:
-    """An INTEGER."""
+    """Return an INTEGER."""
     return tlv(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
 
 
 def extension(kind: str, value: bytes, *, critical: bool = False) -> bytes:
-    """An extension of a certificate."""
+    """Return an extension of a certificate."""
     return seq(name_oid(kind), *([b"\x01\x01\xff"] if critical else []), tlv(0x04, value))
 
 
 def basic(*, ca: bool = True, longest: int | None = None) -> bytes:
-    """Basic constraints."""
+    """Return basic constraints."""
     held = ([b"\x01\x01\xff"] if ca else []) + ([] if longest is None else [whole(longest)])
     return extension(BASIC, seq(*held), critical=True)
 
 
 def usage(bits: bytes) -> bytes:
-    """Key usage, given as the body of its BIT STRING."""
+    """Return key usage, given as the body of its BIT STRING."""
     return extension(USAGE, tlv(0x03, bits), critical=True)
 
 
@@ -87,18 +87,18 @@ CERTIFYING, SIGNING = usage(b"\x01\x06"), usage(b"\x06\xc0")
 
 
 def purposes(*kinds: str, critical: bool = True) -> bytes:
-    """Extended key usage."""
+    """Return extended key usage."""
     return extension(PURPOSE, seq(*map(name_oid, kinds)), critical=critical)
 
 
 def named(text: str) -> bytes:
-    """A name with a common name alone."""
+    """Return a name that consists of a common name."""
     return seq(tlv(0x31, seq(name_oid("2.5.4.3"), tlv(0x0C, text.encode()))))
 
 
 @cache
 def key_of(kind: str, which: str = "") -> Key:
-    """The one key of a kind and a name, the same throughout a process."""
+    """Return the key of a kind and a name; always the same in a process."""
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
     if kind.startswith("rsa"):
@@ -108,7 +108,7 @@ def key_of(kind: str, which: str = "") -> Key:
 
 
 def spki(key: Key, *, compressed: bool = False) -> bytes:
-    """SubjectPublicKeyInfo."""
+    """Return SubjectPublicKeyInfo."""
     public = key.public_key()
     if compressed and isinstance(public, ec.EllipticCurvePublicKey):
         point = public.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
@@ -117,7 +117,7 @@ def spki(key: Key, *, compressed: bool = False) -> bytes:
 
 
 def algorithm(key: Key, digest: str, pss: int | None = None, named_as: str = "", mask: str = "") -> bytes:
-    """AlgorithmIdentifier of a signature."""
+    """Return AlgorithmIdentifier of a signature."""
     if named_as:
         return seq(name_oid(named_as), *([b"\5\0"] if isinstance(key, rsa.RSAPrivateKey) else []))
     if pss is not None:
@@ -130,7 +130,7 @@ def algorithm(key: Key, digest: str, pss: int | None = None, named_as: str = "",
 
 
 def signature(key: Key, data: bytes, digest: str, pss: int | None = None, mask: str = "") -> bytes:
-    """A signature."""
+    """Return a signature."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(data, ec.ECDSA(HASHES[digest]))
     if isinstance(key, ed25519.Ed25519PrivateKey):
@@ -141,7 +141,7 @@ def signature(key: Key, data: bytes, digest: str, pss: int | None = None, mask: 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A certificate's contents, and who signs it; what is wrong with it is set by hand."""
+    """A certificate's contents and signature parameters. Fields override the valid defaults."""
 
     name: str
     key: Key
@@ -162,11 +162,11 @@ class Holder:
     mask: str = ""
 
     def certificate(self, issuer: "Holder") -> bytes:
-        """The certificate, signed by the issuer's key; the same each time."""
+        """Return the certificate, signed by the issuer's key. Results are cached."""
         return _certificate(self, issuer)
 
     def made(self, issuer: "Holder") -> bytes:
-        """The same, made anew."""
+        """Create and sign a new certificate."""
         chosen = algorithm(issuer.key, self.digest, self.pss, mask=self.mask)
         body = seq(
             self.version, whole(self.serial), self.inner or chosen, issuer.subject or named(issuer.name),
@@ -189,7 +189,7 @@ UNIT = Holder("Unit", key_of("p256", "unit"), (SIGNING, purposes(STAMPING)), ser
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a reply says and how; the defaults are a good one."""
+    """The contents and form of a reply; the defaults are valid."""
 
     status: bytes = seq(whole(0))
     version: int = 1
@@ -229,7 +229,7 @@ class Shape:
 def reply(
     shape: Shape, digest: bytes, unit: Holder, unit_der: bytes, issuer: bytes, certificates: Sequence[bytes]
 ) -> bytes:
-    """A TimeStampResp."""
+    """Return a TimeStampResp."""
     stamped = shape.stamped or (digest if shape.imprint != "sha1" else digest[:20])
     info = seq(
         whole(shape.version), name_oid("1.3.6.1.4.1.99999.1"),
@@ -280,15 +280,15 @@ def _signer(shape: Shape, info: bytes, unit: Holder, unit_der: bytes, issuer: by
 
 
 def moment(time: datetime) -> bytes:
-    """A time in a certificate of the years before 2050."""
+    """Return a time of a certificate, for years before 2050."""
     return tlv(0x17, f"{time:%y%m%d%H%M%S}Z".encode())
 
 
 def at(text: str) -> bytes:
-    """A GeneralizedTime, said letter by letter."""
+    """Return a GeneralizedTime with this exact text."""
     return tlv(0x18, text.encode())
 
 
 def expired(holder: Holder) -> Holder:
-    """The same, over by the time of the stamp."""
+    """Return the same holder with a certificate that has expired by the time of the timestamp."""
     return replace(holder, end=moment(MOMENT - timedelta(days=1)), serial=holder.serial + 50)

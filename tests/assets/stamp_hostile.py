@@ -1,4 +1,4 @@
-"""Stamps and certificates that an opponent makes: numbers without a secret, signatures in odd forms, junk where nobody looks."""
+"""Hostile timestamps and certificates: keys without a secret, signatures in odd forms, junk in unread places."""
 
 # ruff: noqa: ANN401, E501 - a table, a kind a line
 # fmt: off
@@ -44,7 +44,7 @@ LAX = "The profile is stricter."
 
 
 def kinds() -> Iterator[StampKind]:
-    """All of them."""
+    """Yield all kinds."""
     yield from _keys()
     yield from _contents()
     yield from _replies()
@@ -55,7 +55,7 @@ def _rsa_key(modulus: int, exponent: int) -> bytes:
 
 
 def _padded(data: bytes, size: int) -> bytes:
-    """What RSA with exponent 1 takes for a signature: the padded digest itself."""
+    """Return a signature that RSA with exponent 1 accepts: the padded digest itself."""
     prefix = bytes.fromhex("3031300d060960864801650304020105000420")
     return b"\0\1" + b"\xff" * (size - 3 - len(prefix) - 32) + b"\0" + prefix + hashlib.sha256(data).digest()
 

@@ -1,7 +1,8 @@
-"""Kinds of stamps and of chains of certificates, good and bad, each with what every verifier has to say of it.
+"""Kinds of timestamps and certificate chains, valid and invalid, each with the result expected of every verifier.
 
-``kinds()`` of :mod:`tests.assets.stamp_table` makes them; :func:`bundle_of` puts any of them into a bundle that is
-whole otherwise, with the trust list that pins their roots: one entry of a corpus is ``bundle_of([kind])`` and ``{kind.check: kind.state}``.
+``kinds()`` of :mod:`tests.assets.stamp_table` makes them; :func:`bundle_of` puts any of them into an otherwise
+complete bundle, with a trust list that pins their roots: an entry of a corpus is ``bundle_of([kind])`` and
+``{kind.check: kind.state}``.
 """
 
 # ruff: noqa: E501, ANN401, B008 - what a table's lines may say
@@ -30,7 +31,7 @@ from tests.assets.stamp_forge import ISSUING, MOMENT, ROOT, UNIT, Holder, Shape,
 from tests.assets.tampering import files_of, rebagged
 
 CHAIN = 7
-"""Number of the EVM chain whose blocks are pinned."""
+"""Chain ID of the EVM chain whose blocks are pinned."""
 ANCHORS, SEALED = "proofs/anchors/index.json", "data/manifest.json"
 GOOD, BAD, STRANGE = "passed", "failed", "not checked"
 SUFFIX = {"rfc3161": "tsr", "opentimestamps": "ots", "evm": "json"}
@@ -42,17 +43,17 @@ class StampKind:
     """One kind.
 
     Attributes:
-        name: in words.
-        state: of its check.
-        reply: DER.
-        material: certificates beside it, DER.
-        roots: pinned, DER.
-        latest: by when a passed one says that it existed.
-        openssl: whether ``openssl ts -verify`` accepts it.
-        why: why it answers otherwise, where it does.
-        sort: of the receipt.
-        headers: blocks beside it, by the names of their files.
-        blocks: headers of an EVM chain that are pinned, with words.
+        name: Description.
+        state: Expected state of its check.
+        reply: DER of the reply.
+        material: Accompanying certificates, DER.
+        roots: Pinned roots, DER.
+        latest: Time by which the digest existed, if the check passes.
+        openssl: True if ``openssl ts -verify`` accepts it.
+        why: Reason for a different result of OpenSSL.
+        sort: Kind of the receipt.
+        headers: Accompanying blocks by file name.
+        blocks: Pinned headers of an EVM chain, with descriptions.
     """
 
     name: str
@@ -69,30 +70,30 @@ class StampKind:
 
     @property
     def file(self) -> str:
-        """The receipt's path."""
+        """Path of the receipt."""
         return f"proofs/anchors/kind-{hashlib.sha256(self.name.encode()).hexdigest()[:12]}.{SUFFIX[self.sort]}"
 
     @property
     def check(self) -> str:
-        """The name of its check."""
+        """Name of the check."""
         return f"anchor:{self.file.rpartition('/')[2]}"
 
 
 def pem(der: bytes) -> bytes:
-    """A certificate as PEM, whatever it holds."""
+    """Encode a certificate as PEM, whatever its contents."""
     text = base64.encodebytes(der).decode()
     return f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n".encode()
 
 
 @cache
 def base_files() -> tuple[Files, Trust]:
-    """A bundle that is whole, and its trust list."""
+    """Return a complete bundle and its trust list."""
     trust = Trust.from_json((FOLDER / f"{BASE}.trust.json").read_bytes())
     return files_of(FOLDER / f"{BASE}.zip"), trust
 
 
 def bundle_of(kinds: Sequence[StampKind]) -> tuple[Files, Trust]:
-    """A bundle that holds these stamps beside its own receipts, and the trust list that pins their roots."""
+    """Return a bundle with these timestamps beside its own receipts, and the trust list that pins their roots."""
     whole_files, trust = base_files()
     files = dict(whole_files)
     records = json.loads(files[ANCHORS])
@@ -119,7 +120,7 @@ def bundle_of(kinds: Sequence[StampKind]) -> tuple[Files, Trust]:
 
 
 def _chain_of(made: Sequence[StampKind]) -> TrustedChain:
-    """A chain that pins the headers of these kinds; nothing but a header of 80 bytes has a hash."""
+    """Return a chain that pins the headers of these kinds. Only a header of 80 bytes has a hash."""
     hashes = [
         Digest.from_hex(parse_header(data).text)
         for kind in made for _, data in kind.headers
@@ -129,7 +130,7 @@ def _chain_of(made: Sequence[StampKind]) -> TrustedChain:
 
 
 def _ledger_of(made: Sequence[StampKind]) -> TrustedLedger:
-    """A ledger that pins the blocks of these kinds."""
+    """Return a ledger that pins the blocks of these kinds."""
     headers = [header for kind in made for _, header in kind.blocks]
     hashes = tuple(Digest(keccak(header)) for header in dict.fromkeys(headers))
     return TrustedLedger("Kinds", CHAIN, hashes or (Digest(b"\1" * 32),), True, "A trial.")  # noqa: FBT003
@@ -140,7 +141,7 @@ def made(
     roots: Sequence[bytes] | None = None, inside: Sequence[bytes] | None = None, beside: Sequence[bytes] = (), latest: str = "",
     openssl: bool | None = None, why: str = "",
 ) -> StampKind:  # fmt: skip
-    """A kind whose chain leads from the unit over some authorities, the unit's own first, to a root."""
+    """Return a kind with a chain from the unit over the issuing authorities, the unit's own first, to a root."""
     ders, above = [], [*issuing, root]
     for place, holder in enumerate([unit, *issuing]):
         ders.append(holder.certificate(above[place]))
@@ -153,24 +154,27 @@ def made(
 
 
 def with_(holder: Holder, *extensions: bytes) -> Holder:
-    """The holder with these extensions alone."""
+    """Return the holder with only these extensions."""
     return replace(holder, extensions=extensions)
 
 
 def rsa(bits: int, **other: Any) -> dict[str, Any]:
-    """What makes a unit's key one of RSA."""
+    """Return arguments that give a unit an RSA key."""
     return {"unit": replace(UNIT, key=key_of(f"rsa{bits}", "unit")), **other}
 
 
 def accuracy(seconds: int | None = None, milli: int | None = None, micro: int | None = None) -> bytes:
-    """How far a clock may be off."""
+    """Return the accuracy of a clock."""
     parts = [] if seconds is None else [whole(seconds)]
     parts += [tlv(tag, whole(one)[2:]) for tag, one in ((0x80, milli), (0x81, micro)) if one is not None]
     return seq(*parts)
 
 
 def groups(made: Iterable[StampKind], size: int = 60) -> Iterator[list[StampKind]]:
-    """As many at once as a bundle holds receipts; stamps that nobody vouches for by the roots that are pinned for them."""
+    """Split kinds into groups that fit into a bundle.
+
+    Kinds with an unknown signer are grouped by their pinned roots.
+    """
     by_roots: dict[tuple[bytes, ...], list[StampKind]] = {}
     for kind in made:
         by_roots.setdefault(kind.roots if kind.state == STRANGE else (), []).append(kind)

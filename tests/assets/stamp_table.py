@@ -1,4 +1,4 @@
-"""The table of kinds of stamps: those that pass, chains and stamps that don't, and ways through several certificates."""
+"""The table of timestamp kinds: valid ones, invalid chains and timestamps, and paths through several certificates."""
 
 # ruff: noqa: ANN401, B008, E501, PLR0915 - a table, a kind a line
 # fmt: off
@@ -44,7 +44,7 @@ from tests.assets.stamp_kinds import BAD, GOOD, SEALED, STRANGE, StampKind, accu
 
 
 def kinds() -> Iterator[StampKind]:
-    """All of them."""
+    """Yield all kinds."""
     yield from good_ones()
     yield from wrong_chains()
     yield from wrong_stamps()
@@ -53,7 +53,7 @@ def kinds() -> Iterator[StampKind]:
 
 
 def good_ones() -> Iterator[StampKind]:
-    """What passes."""
+    """Yield valid kinds."""
     def good(name: str, shape: Shape = Shape(), **other: Any) -> StampKind:
         return made(name, GOOD, shape, **other)
 
@@ -124,7 +124,7 @@ def good_ones() -> Iterator[StampKind]:
 
 
 def wrong_chains() -> Iterator[StampKind]:
-    """Certificates that don't fit."""
+    """Yield kinds with invalid certificates."""
     def bad(name: str, *, openssl: bool = False, why: str = "", **other: Any) -> StampKind:
         return made(name, BAD, openssl=openssl, why=why, **other)
 
@@ -208,7 +208,7 @@ def wrong_chains() -> Iterator[StampKind]:
 
 
 def wrong_stamps() -> Iterator[StampKind]:
-    """Stamps that don't fit."""
+    """Yield kinds with invalid timestamps."""
     def bad(name: str, *, openssl: bool = False, why: str = "", **shape: Any) -> StampKind:
         return made(name, BAD, Shape(**shape), openssl=openssl, why=why)
 
@@ -294,7 +294,7 @@ def _nested(depth: int) -> bytes:
 
 
 def paths() -> Iterator[StampKind]:
-    """Several ways from a signer to a root."""
+    """Yield kinds with several paths from a signer to a root."""
     other_root = replace(ROOT, name="Other root", key=key_of("p256", "other"), serial=40)
     old, good = expired(ISSUING).certificate(ROOT), ISSUING.certificate(ROOT)
     for name, order in {"before": [old, good], "behind": [good, old]}.items():

@@ -1,4 +1,4 @@
-"""Authorities on this machine, and anchors of them."""
+"""Local timestamp authorities, and anchors that use them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ OPEN = Guard(allowed_networks=("127.0.0.0/8",))
 
 @contextmanager
 def stamping(scene: Scene) -> Iterator[Rfc3161Anchor]:
-    """An anchor of the scene's authority, which answers for the length of the ``with`` block."""
+    """Run the scene's authority during the block, and yield an anchor that uses it."""
     session = guarded_session(Guard(("127.0.0.0/8",)))
     with running_authority(scene.folder / "authority") as authority:
         yield Rfc3161Anchor("Test authority", authority.url, [scene.root_pem], development=True, session=session)
 
 
 def anchor_to(url: str, *roots: bytes, guard: Guard = OPEN) -> Rfc3161Anchor:
-    """An anchor of an authority on this machine."""
+    """Return an anchor that uses a local authority."""
     return Rfc3161Anchor("development", url, roots, development=True, session=guarded_session(guard, timeout=5))

@@ -1,6 +1,6 @@
-"""A server that speaks S3, and isn't one of ours: OpenStack Swift with its s3api, in one process.
+"""An S3 server independent of Exhibit: OpenStack Swift with its s3api, in one process.
 
-``python -m tests.assets.swift_server FOLDER [ADDRESS]`` serves until its standard input ends and prints its ports.
+``python -m tests.assets.swift_server FOLDER [ADDRESS]`` prints its ports and serves until its standard input ends.
 """
 
 import contextlib
@@ -77,30 +77,30 @@ use = egg:swift#dlo
 
 @dataclass(frozen=True)
 class S3:
-    """Where it listens."""
+    """The ports of a running server."""
 
-    port: int  # of the interface that speaks S3
-    open_port: int  # of Swift's own, without keys
-    heedless_port: int  # of one that speaks S3, but writes whatever the condition
+    port: int  # S3 interface
+    open_port: int  # Swift's own interface, without keys
+    heedless_port: int  # S3 interface that ignores the conditions of writes
 
     def settings(self, **other: str) -> str:
-        """What the object store's library is told, as ``secrets/bucket.toml`` says it."""
-        told = {"access_key_id": USER, "secret_access_key": SECRET, "endpoint": f"http://127.0.0.1:{self.port}"}
-        return "".join(f'{key} = "{value}"\n' for key, value in {**told, "allow_http": "true", **other}.items())
+        """Return the settings for the object store's library, as in ``secrets/bucket.toml``."""
+        values = {"access_key_id": USER, "secret_access_key": SECRET, "endpoint": f"http://127.0.0.1:{self.port}"}
+        return "".join(f'{key} = "{value}"\n' for key, value in {**values, "allow_http": "true", **other}.items())
 
     def url_for(self, data: Path) -> str:
-        """A bucket of its own for the installation of a data folder, which is told how to come in."""
+        """Create a bucket for the installation of a data folder, write its settings there, and return its URL."""
         (data / "secrets").mkdir(parents=True, exist_ok=True)
         (data / "secrets" / "bucket.toml").write_text(self.settings())
         self.make_bucket(name := f"b{secrets.token_hex(6)}")
         return f"s3://{name}/exhibit"
 
     def make_bucket(self, name: str, **headers: str) -> None:
-        """Make a bucket, by Swift's own interface."""
+        """Create a bucket through Swift's own interface."""
         self.ask("PUT", f"/{name}", **headers)
 
     def ask(self, method: str, path: str, **headers: str) -> requests.Response:
-        """Ask by Swift's own interface, where everybody may do anything."""
+        """Send a request to Swift's own interface, which permits everything."""
         url = f"http://127.0.0.1:{self.open_port}/v1/AUTH_test{path}"
         answer = requests.request(method, url, headers=headers, timeout=30)
         answer.raise_for_status()
@@ -108,7 +108,7 @@ class S3:
 
 
 def bucket_on(s3: S3, folder: Path, *, name: str = "", owner: str = "us", **settings: str) -> Bucket:
-    """A bucket of a test's own, made unless it is named, as a file in ``secrets/`` would lead to it."""
+    """Return a test's own bucket, created unless it is named, with settings like those of a file in ``secrets/``."""
     if not name:
         s3.make_bucket(name := f"b{secrets.token_hex(6)}")
     keys = folder / "bucket.toml"
@@ -118,7 +118,7 @@ def bucket_on(s3: S3, folder: Path, *, name: str = "", owner: str = "us", **sett
 
 @contextmanager
 def serving(folder: Path) -> Iterator[S3]:
-    """The server, for as long as the block lasts."""
+    """Run the server during the ``with`` block."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.assets.swift_server", str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -131,7 +131,7 @@ def serving(folder: Path) -> Iterator[S3]:
 
 
 def heedless(_: object, **__: str) -> "Callable[[WSGIApplication], WSGIApplication]":
-    """A part of Swift's pipeline that forgets the condition of a write."""
+    """Return a filter for Swift's pipeline that removes the condition of a write."""
 
     def filtered(app: "WSGIApplication") -> "WSGIApplication":
         def answer(environ: "WSGIEnvironment", start: "StartResponse") -> "Iterable[bytes]":
@@ -144,7 +144,7 @@ def heedless(_: object, **__: str) -> "Callable[[WSGIApplication], WSGIApplicati
 
 
 def main(folder: Path, address: str = "127.0.0.1") -> None:
-    """Serve until nobody holds the other end of standard input any more."""
+    """Serve until the other end of standard input is closed."""
     import eventlet
 
     eventlet.monkey_patch()

@@ -1,4 +1,4 @@
-"""What a deceiver does to a bundle: takes it apart, changes files, and makes bag and ZIP fit again."""
+"""Functions for a forger: take a bundle apart, change files, and make bag and ZIP consistent again."""
 
 import hashlib
 import io
@@ -11,24 +11,24 @@ LISTS = {"manifest-sha256.txt": "sha256", "manifest-sha512.txt": "sha512"}
 
 
 def files_of(bundle: Path) -> dict[str, bytes]:
-    """Every file of a bundle by name."""
+    """Return every file of a bundle by name."""
     with zipfile.ZipFile(bundle) as packed:
         return {name: packed.read(name) for name in packed.namelist()}
 
 
 def packed(path: Path, files: dict[str, bytes]) -> Path:
-    """Files in the very container that the writer would make."""
+    """Write files into the same container as the bundle writer."""
     path.write_bytes(packed_bytes(files))
     return path
 
 
 def packed_bytes(files: dict[str, bytes]) -> bytes:
-    """The bytes of that container."""
+    """Return the bytes of that container."""
     return b"".join(zip_chunks(member_of(name, data) for name, data in files.items()))
 
 
 def rebagged(files: dict[str, bytes]) -> dict[str, bytes]:
-    """The same files with every list of the bag made to fit."""
+    """Return the files with all lists of the bag updated."""
     new = dict(files)
     data = sorted(name for name in new if name.startswith("data/"))
     for name, algorithm in LISTS.items():
@@ -44,7 +44,7 @@ def rebagged(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def zipped(files: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED, folder: str = "") -> bytes:
-    """The files as another program would pack them: compressed, dated today, in another order, with folders."""
+    """Pack the files as another program would: compressed, dated today, in another order, with folders."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", compression) as target:
         if folder:

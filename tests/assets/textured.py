@@ -1,4 +1,4 @@
-"""Made pictures with structure at several scales, as photographs have; another seed gives another picture."""
+"""Generated images with structure at several scales, like photographs. Each seed gives another image."""
 
 import io
 import random
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 
 def textured(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
-    """Soft noise of four octaves under shapes of many sizes; a picture of one's own."""
+    """Return soft noise of four octaves under shapes of many sizes. The caller may change the image."""
     return _textured(seed, size).copy()
 
 
@@ -32,14 +32,14 @@ def _textured(seed: int, size: tuple[int, int]) -> Image.Image:
 
 
 def encoded(picture: Image.Image, name: str = "PNG", quality: int = 85) -> bytes:
-    """The picture's file."""
+    """Encode an image."""
     file = io.BytesIO()
     picture.save(file, name, quality=quality)
     return file.getvalue()
 
 
 def page_with(picture: Image.Image, size: tuple[int, int] = (1280, 800)) -> Image.Image:
-    """A page of text that shows the picture small."""
+    """Return a page of text with the image, reduced."""
     page = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(page)
     words = random.Random(1)
@@ -51,7 +51,7 @@ def page_with(picture: Image.Image, size: tuple[int, int] = (1280, 800)) -> Imag
 
 
 def collage_with(picture: Image.Image, place: int = 3) -> Image.Image:
-    """Four pictures, two by two, each cut to the same shape."""
+    """Return four images, two by two, each cropped to the same shape."""
     sheet = Image.new("RGB", (810, 610), "white")
     for cell in range(4):
         shown = picture if cell == place else textured(900 + cell)
@@ -60,7 +60,7 @@ def collage_with(picture: Image.Image, place: int = 3) -> Image.Image:
 
 
 def text_page(seed: int) -> Image.Image:
-    """A page of black letters on white."""
+    """Return a page of black letters on white."""
     page = Image.new("RGB", (480, 640), "white")
     draw = ImageDraw.Draw(page)
     letters = random.Random(seed)
@@ -77,7 +77,7 @@ PLACE = (560, 40)
 
 
 def with_inset(seed: int, shown: Image.Image = SMALL, colour: str = "white") -> Image.Image:
-    """Another picture with a small one in its corner, inside a thin edge."""
+    """Return another image with a small one inset in its corner, inside a thin border."""
     edge, picture = 4, textured(seed, (900, 675))
     framed = Image.new("RGB", (shown.width + 2 * edge, shown.height + 2 * edge), colour)
     framed.paste(shown, (edge, edge))

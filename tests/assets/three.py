@@ -1,4 +1,4 @@
-"""Three installations with sites of their own, each a partner of the others; one has a fourth witness that is dead."""
+"""Three installations with their own sites, each a partner of the others; one has a fourth, unreachable witness."""
 
 import json
 import shutil
@@ -20,12 +20,12 @@ from tests.assets.processes import free_port
 
 NAMES = ("a", "b", "c")
 ALONE = ["unshare", "--map-root-user", "--net"]
-"""Runs a command in a network of its own, in which nothing is there, not even itself."""
+"""Command that runs another one in its own network namespace, without even a loopback."""
 
 
 @dataclass(frozen=True)
 class Installation:
-    """One of them: its command line, the address of its site, and its card."""
+    """An installation: its command line, its site's URL and its partner card."""
 
     run: CommandLine
     url: str
@@ -36,8 +36,8 @@ class Installation:
 
 @contextmanager
 def three(folder: Path) -> Iterator[dict[str, Installation]]:
-    """All of them run; a's log has both others as witnesses, and d, at whose address nothing answers."""
-    made, cards = {}, {}
+    """Run all three. The log of a has both others as witnesses, and d, at whose URL no server runs."""
+    installations, cards = {}, {}
     for name in NAMES:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
@@ -46,25 +46,25 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         more |= {"EXHIBIT_LOG_ORIGIN": f"{name}.example/log", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
         line = CommandLine(folder / name, more)
         install(line.data)
-        made[name] = Installation(line, url)
+        installations[name] = Installation(line, url)
         cards[name] = line.api("GET", "/operator/card")
         (folder / f"{name}.json").write_text(json.dumps(cards[name]))
     dead = LocalWitness(f"http://127.0.0.1:{free_port()}")
-    witnesses = {name: (f"{made[name].url}/witness", cards[name]["witness"]) for name in ("b", "c")}
+    witnesses = {name: (f"{installations[name].url}/witness", cards[name]["witness"]) for name in ("b", "c")}
     tables = (
         f'[[anchors]]\nkind = "cosignature"\nname = "{name}"\nurls = ["{url}"]\nkey = "{key}"\n'
         for name, (url, key) in {**witnesses, "d": (dead.url, dead.vkey)}.items()
     )
     (folder / "a" / "exhibit.toml").write_text("\n".join(tables))
     with ExitStack() as stack:
-        for name, one in reversed(list(made.items())):  # a last: its witnesses are there when it asks them
+        for name, one in reversed(list(installations.items())):  # a last: its witnesses run first
             for other in NAMES:
                 if other != name:
                     add_partner(one.run, other, cards[other])
             one.run.run("up", "--detach")
             stack.callback(one.run.run, "down", code=None)
-            made[name] = Installation(stack.enter_context(forking(one.run)), one.url)
-        yield made
+            installations[name] = Installation(stack.enter_context(forking(one.run)), one.url)
+        yield installations
 
 
 def add_partner(line: CommandLine, name: str, card: Mapping[str, str]) -> None:
@@ -73,13 +73,13 @@ def add_partner(line: CommandLine, name: str, card: Mapping[str, str]) -> None:
 
 
 def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
-    """What ``exhibit verify`` says of a bundle."""
-    told: dict[str, Any] = one.run.run("verify", *files, "--trust", trust, "--json", code=None).answer["bundles"][0]
-    return told
+    """Return the report of ``exhibit verify`` on a bundle."""
+    report: dict[str, Any] = one.run.run("verify", *files, "--trust", trust, "--json", code=None).answer["bundles"][0]
+    return report
 
 
 def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:
-    """The same, in a process without a network where the system permits that, and without the installation's data."""
+    """Return the same report from a process without the installation's data, and without network access if possible."""
     permits = (
         shutil.which("unshare") and not subprocess.run([*ALONE, "true"], check=False, capture_output=True).returncode
     )
@@ -96,11 +96,11 @@ def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str
     ]
     environ = {**one.run.environ, "EXHIBIT_DATA": f"{one.run.data}-elsewhere"}
     run = subprocess.run(line, cwd=CHECKOUT, env=environ, capture_output=True, text=True, timeout=240, check=False)
-    told: dict[str, Any] = json.loads(run.stdout)["bundles"][0]
-    return told
+    report: dict[str, Any] = json.loads(run.stdout)["bundles"][0]
+    return report
 
 
 def has_cosigners(bundle: dict[str, Any]) -> bool:
-    """Whether both witnesses that live have cosigned a head over the seal."""
-    said = "2 of 3 pinned witnesses have cosigned a head over the seal: b, c."
-    return any(check["sentence"] == said and check["state"] == "passed" for check in bundle["checks"])
+    """Return True if both running witnesses have cosigned a checkpoint over the seal."""
+    sentence = "2 of 3 pinned witnesses have cosigned a head over the seal: b, c."
+    return any(check["sentence"] == sentence and check["state"] == "passed" for check in bundle["checks"])

@@ -1,4 +1,4 @@
-"""TIFF files made on the spot: pages, parts of pages, and raw photographs as cameras write them."""
+"""Generated TIFF files: pages, parts of pages, and raw photographs as cameras write them."""
 
 import struct
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def tiff_pages(*pages: tuple[NDArray[np.generic], dict[str, int]]) -> bytes:
 
 
 def tiff_in_tiff(outer: NDArray[np.generic], inner: NDArray[np.generic], *, photometric: int = 1, **tags: int) -> bytes:
-    """Return a TIFF whose page has another picture as a part (SubIFD); the tags are those of the page."""
+    """Return a TIFF whose page has another image as a part (SubIFD); the tags are those of the page."""
     place = 8 + len(_directory(outer, 1, 8, 0, sub_directory=0, **tags))
     page = _directory(outer, 1, 8, 0, sub_directory=place, **tags)
     return b"II*\0" + struct.pack("<I", 8) + page + _directory(inner, photometric, place, 0)
@@ -83,6 +83,6 @@ def _moved(data: bytes, between: bytes) -> bytes:
     moved = bytearray(data[:4] + struct.pack("<I", 8 + len(between)) + between + data[8:])
     for place in range(10 + len(between), 10 + len(between) + 12 * count, 12):
         tag, value = struct.unpack_from("<H6xI", moved, place)
-        if tag == 273:  # where its pixels begin
+        if tag == 273:  # offset of its pixels
             struct.pack_into("<I", moved, place + 8, value + len(between))
     return bytes(moved)

@@ -1,4 +1,4 @@
-"""A small client of C2SP tlog-tiles that shares no code with the product: it trusts a pinned key and the tiles' hashes.
+"""A small client of C2SP tlog-tiles that shares no code with the product and trusts only a pinned key and tile hashes.
 
 It fetches through any function from path to bytes, and computes roots and proofs from tiles alone.
 """
@@ -13,11 +13,11 @@ Fetch = Callable[[str], bytes]
 
 
 class TileClient:
-    """Reads one log.
+    """A reader of one log.
 
     Args:
-        fetch: gives the bytes below the log's address; raises when there are none.
-        vkey: the pinned key, ``name+id+base64``.
+        fetch: Returns the bytes of a path below the log's URL; raises an error if there are none.
+        vkey: The pinned key, ``name+id+base64``.
     """
 
     def __init__(self, fetch: Fetch, vkey: str) -> None:
@@ -38,19 +38,22 @@ class TileClient:
         return int(size), base64.b64decode(root)
 
     def leaves(self) -> list[bytes]:
-        """Every leaf of the log, from the bundles of entries."""
-        found: list[bytes] = []
+        """Return every leaf of the log, from the entry bundles."""
+        entries: list[bytes] = []
         for number in range(-(-self.size // 256)):
             width = min(256, self.size - number * 256)
             data = self._fetch(f"tile/entries/{place(number, width)}")
             while data:
                 length = int.from_bytes(data[:2], "big")
-                found.append(data[2 : 2 + length])
+                entries.append(data[2 : 2 + length])
                 data = data[2 + length :]
-        return found
+        return entries
 
     def hash_of(self, begin: int, end: int) -> bytes:
-        """The hash of a range of leaves (RFC 6962, 2.1), from tiles: complete subtrees are looked up, others split."""
+        """Return the hash of a range of leaves (RFC 6962, 2.1) from tiles.
+
+        Complete subtrees are looked up, others are split.
+        """
         count = end - begin
         if count & (count - 1) == 0 and begin % count == 0:
             return self._node(count.bit_length() - 1, begin // count)
@@ -58,7 +61,7 @@ class TileClient:
         return hashlib.sha256(b"\1" + self.hash_of(begin, middle) + self.hash_of(middle, end)).digest()
 
     def _node(self, level: int, index: int) -> bytes:
-        """A complete subtree: a hash of a tile, or made of the hashes of one."""
+        """Return the hash of a complete subtree, from a tile or computed from a tile's hashes."""
         if level % 8:
             left, right = self._node(level - 1, 2 * index), self._node(level - 1, 2 * index + 1)
             return hashlib.sha256(b"\1" + left + right).digest()
@@ -71,7 +74,7 @@ class TileClient:
         return self._tiles[key][32 * offset : 32 * offset + 32]
 
     def check_inclusion(self, leaf: bytes, index: int) -> bool:
-        """Whether the leaf is number ``index`` under the signed root: the root is computed along its path."""
+        """Return True if the leaf is number ``index`` under the signed root, recomputed along the leaf's path."""
 
         def root(begin: int, end: int) -> bytes:
             if end - begin == 1:
@@ -85,7 +88,7 @@ class TileClient:
 
 
 def place(number: int, width: int) -> str:
-    """The end of a tile's path, as the specification writes it."""
+    """Return the end of a tile's path, as the specification writes it."""
     text = f"{number % 1000:03d}"
     while number >= 1000:
         number //= 1000

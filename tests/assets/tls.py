@@ -1,4 +1,4 @@
-"""Certificates for local servers: an authority, and what it issues."""
+"""Certificates for local servers: an authority, and certificates that it issues."""
 
 import ssl
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Holder:
 
     @classmethod
     def made(cls, name: str, by: Self | None = None, valid: tuple[timedelta, timedelta] = LONG) -> Self:
-        """For an address of loopback; without an issuer it is self-signed, and an authority."""
+        """Create a certificate for a loopback address; without an issuer it is a self-signed authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, name)])
         issuer, signer = (subject, key) if by is None else (by.certificate.subject, by.key)
@@ -42,7 +42,7 @@ class Holder:
 
     @property
     def pem(self) -> bytes:
-        """The certificate."""
+        """Certificate as PEM."""
         return self.certificate.public_bytes(Encoding.PEM)
 
     @property
@@ -51,7 +51,7 @@ class Holder:
         return self.certificate.fingerprint(hashes.SHA256()).hex()
 
     def served(self, folder: Path) -> ssl.SSLContext:
-        """A server's side of TLS with it."""
+        """Return a server's TLS context with the certificate."""
         path = folder / f"{self.digest}.pem"
         path.write_bytes(self.pem + self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

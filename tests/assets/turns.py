@@ -1,4 +1,4 @@
-"""Which mishaps come next: each kind as often as the others."""
+"""Selection of the next failures, so that all kinds occur equally often."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from tests.assets.stack import Stack
 
 
 class Turns:
-    """Deals mishaps out, those first that have come least often.
+    """A selector of failures, those first that have occurred least often.
 
     Args:
-        random: what is left to chance: the order among equals, and the moments.
-        counts: how often each has come so far, by name.
-        only: the names of those that may come; any, if empty.
+        random: Source of randomness for the order among equals and the times.
+        counts: Number of past occurrences by name.
+        only: Names of the permitted failures; empty for all.
 
     Attributes:
-        missing: why some couldn't come, by name.
+        missing: Reason why a failure could not occur, by name.
     """
 
     def __init__(self, random: Random, counts: "Counter[str]", only: Sequence[str] = ()) -> None:
@@ -28,7 +28,7 @@ class Turns:
         self.missing: dict[str, str] = {}
 
     def next(self, stack: Stack, most: int, seconds: float) -> Trouble:
-        """So many mishaps that can come to a stack, at moments of a run of so many seconds."""
+        """Return up to ``most`` failures that can occur in a stack, at random times of a run of ``seconds`` seconds."""
         kinds = [one for one in MISHAPS if not self.only or one.name in self.only]
         reasons = {one.name: one.missing(stack) for one in kinds}
         self.missing |= {name: why for name, why in reasons.items() if why}
@@ -38,5 +38,5 @@ class Turns:
         return Trouble(self.random, [(self.random.uniform(0.0, seconds), one) for one in able[:most]])
 
     def count(self, trouble: Trouble) -> None:
-        """Count what has come."""
+        """Count the failures that occurred."""
         self.counts.update(name for _, name in trouble.done)

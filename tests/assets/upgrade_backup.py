@@ -1,9 +1,9 @@
-"""Make the snapshot of a release that later versions have to read: a backup with its log, and a bundle handed out.
+"""Create the snapshot of a release that later versions must read: a backup with its log, and a downloaded bundle.
 
-``python -m tests.assets.upgrade_backup tests/assets/upgrades/VERSION.tar.xz``, once for a version, before it is tagged.
-It writes ``VERSION.bundle.xz`` beside the backup: a bundle whose checkpoint the restored log has to continue. Both are
-compressed. The backup has a few rows of every kind, and lacks the network that comes with the version, which is twenty
-times as large as the rest.
+Run ``python -m tests.assets.upgrade_backup tests/assets/upgrades/VERSION.tar.xz`` once for a version, before it is
+tagged. It writes ``VERSION.bundle.xz`` beside the backup: a bundle with whose checkpoint the restored log must be
+consistent. Both are compressed. The backup has a few rows of every kind, and lacks the network that ships with the
+version, which is twenty times as large as the rest.
 """
 
 import io
@@ -21,7 +21,7 @@ MAX_BYTES = 300_000
 
 
 def picture(seed: int) -> bytes:
-    """A small picture of plain shapes, whose drawings take little room, as JPEG bytes."""
+    """Return a small image of plain shapes as JPEG; its drawings are small, too."""
     from random import Random
 
     from PIL import Image, ImageDraw
@@ -38,7 +38,7 @@ def picture(seed: int) -> bytes:
 
 
 def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when this module is loaded
-    """Rows of every kind: people, rights, crawls, cases of each decision, papers, rules, keys, a signed log."""
+    """Create rows of every kind: users, roles, crawls, cases of each decision, documents, rules, keys, signed log."""
     from django.db import transaction
     from django.utils import timezone
 
@@ -84,17 +84,17 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
 
 
 def without_network(whole: Path, to: Path, network: str) -> None:
-    """Copy a backup without the bytes of the network, and let its description say so."""
+    """Copy a backup without the bytes of the network, and update its description."""
     from exhibit.digests import Digest
     from workers.database.backup_format import DESCRIPTION, blob_name, members
 
     read = {name: stream.read() for name, stream in members(whole) if name != blob_name(network)}
-    told = json.loads(read.pop(DESCRIPTION))
-    listed = read.pop(told["listed"]["name"]).decode().replace(f"{network}\n", "").encode()
+    description = json.loads(read.pop(DESCRIPTION))
+    listed = read.pop(description["listed"]["name"]).decode().replace(f"{network}\n", "").encode()
     name = f"blobs-{Digest.of(listed).hex[:16]}.txt"
-    told["listed"].update(name=name, digest=Digest.of(listed).hex, size=len(listed))
-    told["blobs"] -= 1
-    read |= {name: listed, DESCRIPTION: json.dumps(told, indent=2).encode()}
+    description["listed"].update(name=name, digest=Digest.of(listed).hex, size=len(listed))
+    description["blobs"] -= 1
+    read |= {name: listed, DESCRIPTION: json.dumps(description, indent=2).encode()}
     with tarfile.open(to, "w:xz", format=tarfile.PAX_FORMAT) as tar:
         for member, data in read.items():
             info = tarfile.TarInfo(member)
@@ -103,12 +103,12 @@ def without_network(whole: Path, to: Path, network: str) -> None:
 
 
 def bundle_of(backup: Path) -> Path:
-    """Where the bundle lies that was handed out by the installation of a backup."""
+    """Return the path of the bundle that the installation of a backup handed out."""
     return backup.with_name(f"{backup.name.removesuffix('.tar.xz')}.bundle.xz")
 
 
 def main(to: Path) -> None:
-    """Make an installation in a folder of its own, fill it, back it up."""
+    """Create an installation in its own folder, fill it, and back it up."""
     to.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="exhibit-upgrade-") as name:
         Path(name).chmod(0o755)

@@ -1,4 +1,4 @@
-"""Tests as a user without the rights of root, who may read everything."""
+"""Running as a user without root's rights, to whom file permissions apply."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ NOBODY = 65_534
 
 @contextmanager
 def ordinary_user() -> Iterator[None]:
-    """Run the block without the rights of root."""
+    """Run the block without root's rights."""
     is_root = os.geteuid() == 0
     if is_root:
         os.seteuid(NOBODY)

@@ -1,4 +1,4 @@
-"""verify.py of the bundle, run in this process; a few tests start it as people do."""
+"""The bundle's verify.py, run in this process; a few tests start it as a program."""
 
 import io
 import warnings
@@ -9,9 +9,9 @@ from evidence.standalone.verify import main
 
 
 def told(bundle: Path) -> tuple[int, str]:
-    """How it ends, and what it prints; what it doesn't catch is raised."""
+    """Return the exit code and output. Exceptions that it does not handle are raised."""
     out = io.StringIO()
     with redirect_stdout(out), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # its process ends before it would close the ZIP
+        warnings.simplefilter("ignore", ResourceWarning)  # its process would end without closing the ZIP
         code = main([str(bundle)])
     return code, out.getvalue()

@@ -1,4 +1,4 @@
-"""verify.html in a real browser, and what the Python verifier says of the same bundle."""
+"""verify.html in a real browser, and the Python verifier's report on the same bundle."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ class Page:
             self.trust = trust
 
     def offer(self, trust: bytes) -> str:
-        """Give it what may be a trust list: what it says."""
+        """Select a file as the trust list, and return the page's message."""
         path = self.folder / "trust.json"
         path.write_bytes(trust)
         self.tab.ask(f"{STATUS}.textContent = ''")
@@ -44,17 +44,17 @@ class Page:
         return str(self.tab.ask(f"{STATUS}.textContent"))
 
     def check(self, path: Path) -> Told:
-        """The outcome and the state of each check."""
-        [told] = self._told("#folder" if path.is_dir() else "#zip", [path])
-        return told
+        """Return the outcome and the state of each check."""
+        [result] = self._told("#folder" if path.is_dir() else "#zip", [path])
+        return result
 
     def check_all(self, paths: Sequence[Path]) -> list[Told]:
-        """Those of many ZIPs, which are chosen together."""
+        """Return the outcomes of several ZIPs that are selected together."""
         return self._told("#zip", paths) if paths else []
 
     @property
     def text(self) -> str:
-        """What it shows of what was checked last."""
+        """Return the text shown for the last verification."""
         return str(self.tab.ask(f"{RESULT}.textContent"))
 
     def _told(self, selector: str, paths: Sequence[Path]) -> list[Told]:
@@ -62,13 +62,13 @@ class Page:
         self.tab.ask(f"{RESULT}.removeAttribute('data-outcome')")
         self.tab.choose(selector, paths)
         self.tab.wait(f"Boolean({RESULT}.dataset.outcome)")
-        told = self.tab.ask(TOLD)
-        assert len(told) == len(paths)
-        return [(outcome, dict(states)) for outcome, states in told]
+        results = self.tab.ask(TOLD)
+        assert len(results) == len(paths)
+        return [(outcome, dict(states)) for outcome, states in results]
 
 
 def by_python(path: Path, trust: Trust) -> Told:
-    """What the Python verifier says."""
+    """Return the Python verifier's result."""
     try:
         verdict = Verifier(trust).verify(path)
     except ExhibitError:
@@ -79,11 +79,14 @@ def by_python(path: Path, trust: Trust) -> Told:
 CHECKED = re.compile(
     r"container|manifest|files|file:.*|bag|signature|key|revoked|countersignature.*|entry|inclusion|checkpoint|consistency|cosigned|party"
 )
-"""What the page says that it checks, by names of the Python verifier's checks."""
+"""Checks that the page claims to make, by names of the Python verifier's checks."""
 
 
 def more(page: Told, fails: Iterable[str], *, is_bundle: bool = True) -> set[str]:
-    """What the page says more than Python, for which these checks failed: nothing, if the page keeps its word."""
+    """Return the page's claims that exceed Python's result, in which these checks failed.
+
+    Correct pages exceed nothing.
+    """
     outcome, states = page
     assert outcome in {"holds", "incomplete", "failed", "not-checked", "no-bundle"}
     wrong = {name for name in fails if states.get(name) == "passed"}

@@ -1,4 +1,4 @@
-"""A watch of a shop that nobody visits, and what may become of it."""
+"""A watch over a shop that is not crawled, and changes of its state."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def shop(studio: Owner) -> Watch:
 
 
 def due(watch: Watch) -> None:
-    """As after two hours, of which the watch was due in the first."""
+    """Move the watch's times by two hours, so that it has been due for the last 90 minutes."""
     watch.crawls.update(started_at=F("started_at") - 2 * HOUR)
     Watch.objects.filter(pk=watch.pk).update(next_run_at=now() - timedelta(minutes=90))
 

@@ -1,4 +1,4 @@
-"""A web archive that speaks Save Page Now (SPN2), as far as it is used, and what bundles hold of one."""
+"""A web archive with the part of Save Page Now (SPN2) that Exhibit uses, and records of it in bundles."""
 
 import json
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from tests.assets.site import Answer, Seen, Site
 
 JOB = "spn2-4cfbd83b9f"
 KEYS = "access1:secret1"
-"""The keys that it knows."""
+"""Keys that the archive accepts."""
 
 
 def told(about: Mapping[str, Any], status: int = 200) -> Answer:
-    """An answer in JSON."""
+    """Return a JSON response."""
     return Answer(json.dumps(about).encode(), "application/json", status=status)
 
 
 def saving(site: Site, *statuses: Mapping[str, Any] | Answer, job: str = JOB) -> list[dict[str, list[str]]]:
-    """Let a site take requests to save pages, and answer so, one after the other; returns the forms that came."""
+    """Make a site accept requests to save pages, with these statuses in order; returns the submitted forms."""
     forms, left = [], list(statuses)
 
     def save(seen: Seen) -> Answer:
@@ -46,7 +46,7 @@ SAVED = f"{AT}/web/20261126010203/{PAGE}"
 
 
 def kept(data: bytes) -> Lie:
-    """A bundle whose first capture holds this as what an archive told."""
+    """Put this record of an archive into the bundle's first capture."""
 
     def lie(facts: Facts, files: Files) -> None:
         facts["sightings"][0]["captures"][0]["files"].append(PLACE)
@@ -91,4 +91,4 @@ TOLD: dict[str, tuple[Lie, str, str]] = {
     "a file in another form": (kept(b'{"missing": "x"}'), "failed", ""),
     "a long file": (_kept(missing="x" * 65_536, address=""), "failed", ""),
 }  # fmt: skip
-"""What a bundle may hold of a web archive, what its check says, and a part of the sentence."""
+"""Records of a web archive in a bundle, the state of their check, and a part of its message."""

@@ -1,4 +1,4 @@
-"""Somebody who listens to webhooks on this machine, and reads what comes as the standard says."""
+"""A local receiver of webhooks, which reads messages as the standard specifies."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -11,10 +11,10 @@ import standardwebhooks
 
 
 class Answering(ABC):
-    """A server that is sent something and answers as it is told.
+    """A server that receives messages and responds with a configured status.
 
     Attributes:
-        status, headers: of its answers.
+        status, headers: Status and headers of its responses.
     """
 
     status = 204
@@ -26,10 +26,10 @@ class Answering(ABC):
 
     @abstractmethod
     def take(self, path: str, headers: dict[str, str], body: bytes) -> None:
-        """Keep what was sent."""
+        """Store a message."""
 
     def listening(self) -> ThreadingHTTPServer:
-        """The server, which listens already."""
+        """Return the server, already listening."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,13 +47,13 @@ class Answering(ABC):
         return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
     def close(self) -> None:
-        """End it."""
+        """Stop the server."""
         self.server.shutdown()
         self.server.server_close()
 
 
 class Receiver(Answering):
-    """A server that keeps what it is sent."""
+    """A server that stores the messages that it receives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Receiver(Answering):
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> None:  # noqa: ARG002 - it has one address
-        """Keep it."""
+        """Store a message."""
         self.got.append((headers, body))
 
 
@@ -73,5 +73,5 @@ def receiver() -> Iterator[Receiver]:
 
 
 def verified(got: tuple[dict[str, str], bytes], secret: str) -> Any:  # noqa: ANN401 - JSON
-    """What a message says, once its signature has been checked."""
+    """Verify a message's signature and return its contents."""
     return standardwebhooks.Webhook(secret).verify(got[1], got[0])

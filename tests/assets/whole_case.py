@@ -1,4 +1,4 @@
-"""A case of which no field of the facts is empty: everything that facts can state is in it, and is so."""
+"""A case in which every field of the facts has a value, and every value is true."""
 
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -76,7 +76,7 @@ CERTIFICATE = f"valid sha256:{'5e' * 32}"
 
 
 def whole_case(scene: Scene) -> Scene:
-    """The scene's case with a value in every field, sealed and logged anew; without receipts."""
+    """Return the scene's case with a value in every field, sealed and logged again, without receipts."""
     found = labelled(found_bytes(1))
     facts = replace(_with_work(scene), sightings=(_sighting(scene, found),))
     facts = _with_match(scene, facts, found)
@@ -99,7 +99,7 @@ def whole_case(scene: Scene) -> Scene:
 
 
 def labelled(jpeg: bytes) -> bytes:
-    """The picture with a label of generated content and a signed manifest; its pixels stay as they are."""
+    """Return the image with a label of generated content and a signed manifest; its pixels do not change."""
     packet = b"http://ns.adobe.com/xap/1.0/\0" + LABELLED
     segment = b"\xff\xe1" + (len(packet) + 2).to_bytes(2, "big") + packet
     return with_manifest(jpeg[:2] + segment + jpeg[2:])
@@ -152,23 +152,23 @@ def _sighting(scene: Scene, found: bytes) -> SightingFacts:
 
 
 def answers_of(seen: SightingFacts, found: bytes) -> ArchiveAnswers:
-    """What an archive answered about a sighting: a capture of the picture, and none of the page."""
-    asked = f"{ARCHIVE}/cdx/search/cdx?url="
+    """Return an archive's answers about a sighting: a capture of the image, and none of the page."""
+    query = f"{ARCHIVE}/cdx/search/cdx?url="
     line = f"20190303101500 {seen.image_url} image/jpeg 200 {sha1_of(found)}"
     return ArchiveAnswers(
         ARCHIVE,
         (
-            ArchiveAnswer("page", seen.page_url, asked + seen.page_url, seen.last_seen or now(), ""),
-            ArchiveAnswer("picture", seen.image_url, asked + seen.image_url, seen.last_seen or now(), line),
+            ArchiveAnswer("page", seen.page_url, query + seen.page_url, seen.last_seen or now(), ""),
+            ArchiveAnswer("picture", seen.image_url, query + seen.image_url, seen.last_seen or now(), line),
         ),
     )
 
 
 def _elsewhere(seen: SightingFacts, picture: Digest, found: bytes) -> tuple[ElsewhereFacts, ...]:
-    told = statements_in(answers_of(seen, found), picture, found)
+    statements = statements_in(answers_of(seen, found), picture, found)
     return tuple(
         ElsewhereFacts(one.kind, one.by, one.of, one.stated, one.where, now(), ANSWERS_FILE, one.same)
-        for one in reversed(told)
+        for one in reversed(statements)
     )
 
 

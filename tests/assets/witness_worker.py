@@ -1,13 +1,13 @@
-"""Asks witnesses for all receipts that wait, in a process of its own that a test may kill: folder of data as argument.
+"""A process that requests all pending receipts from timestamp services, and that a test may kill.
 
-Prints a line when it begins.
+Its argument is the data folder. It prints a line when it starts.
 """
 
 import sys
 
 
 def main(folder: str) -> None:
-    """Work until nothing waits."""
+    """Work until no receipt is pending."""
     import django
 
     django.setup()

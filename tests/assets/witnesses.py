@@ -1,4 +1,4 @@
-"""Real witnesses that run on loopback while they are asked about one bundle: an authority, a calendar, two chains."""
+"""Real timestamp services on loopback, queried for one bundle: an authority, a calendar, two chains."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,10 @@ LABEL = "started for tests, without legal weight"
 def asked_witnesses(
     folder: Path, seal_digest: Digest, checkpoint: Digest
 ) -> tuple[tuple[AnchorProof, ...], bytes, Digest]:
-    """A stamp on the seal digest, a stamp and a block on the checkpoint; with the root and the block to pin."""
+    """Return timestamps of the seal digest and the checkpoint, and a block over the checkpoint.
+
+    Returns the root and the block to pin as well.
+    """
     session = guarded_session(Guard(("127.0.0.0/8",)))
     with running_authority(folder / "authority") as authority, running_chain(folder / "chain") as chain:
         roots = [authority.root_pem]
@@ -51,7 +54,7 @@ def asked_witnesses(
 
 
 def asked_cosigner(log: Log, checkpoint: Digest, note: str) -> tuple[AnchorProof, TrustedWitness]:
-    """A cosignature under a head of a log, by a witness that saw it first, and its key to pin."""
+    """Return a cosignature under a checkpoint of a log, by a witness new to the log, and the witness's key to pin."""
 
     class Head:
         def note(self, _digest: Digest) -> str:
@@ -73,7 +76,7 @@ def asked_cosigner(log: Log, checkpoint: Digest, note: str) -> tuple[AnchorProof
 
 
 def with_cosigner(log: Log, proofs: Proofs, trust: Trust) -> tuple[Proofs, Trust]:
-    """Proofs with a cosignature under their checkpoint, and a list that asks for it."""
+    """Return proofs with a cosignature under their checkpoint, and a trust list that requires it."""
     assert proofs.entry is not None
     note = proofs.entry.checkpoint
     proof, pinned = asked_cosigner(log, checkpoint_digest(note), note)
@@ -82,17 +85,17 @@ def with_cosigner(log: Log, proofs: Proofs, trust: Trust) -> tuple[Proofs, Trust
 
 
 def asked_ledger(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:
-    """A log of the checkpoint on an EVM chain, and the block to pin."""
+    """Return an event log of the checkpoint on an EVM chain, and the block to pin."""
     account = EvmAccount(b"\x07" * 32)
     from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain  # takes a second to load
 
     chain = EvmChain([account.address])
     session = guarded_session(Guard(("127.0.0.0/8",)))
-    given = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
+    options = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
     with running_evm_chain(chain) as url:
-        maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **given)  # type: ignore[arg-type]
+        maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **options)  # type: ignore[arg-type]
         contract = deployed(chain, maker)
-        anchor = EvmAnchor("Test ledger", url, contract=contract, development=True, **given)  # type: ignore[arg-type]
+        anchor = EvmAnchor("Test ledger", url, contract=contract, development=True, **options)  # type: ignore[arg-type]
         receipt = anchor.upgrade(checkpoint, anchor.submit(checkpoint))
         chain.mine()
         receipt = anchor.upgrade(checkpoint, receipt)

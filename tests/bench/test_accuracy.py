@@ -1,6 +1,6 @@
-"""A small seeded benchmark: matching must not find less, nor raise more false alarms, than what is recorded here.
+"""Test that a small seeded benchmark finds no fewer copies and raises no more false positives than recorded here.
 
-The pictures are the demonstration's. ``make bench-matching`` measures the same on many more (docs/accuracy.md).
+The images are the demonstration's. ``make bench-matching`` measures many more in the same way (docs/accuracy.md).
 """
 
 from collections import Counter
@@ -25,9 +25,10 @@ OTHERS = UNRELATED[:4]
 EASY = ("jpeg10", "crop50", "mirror", "rot90", "text", "meme", "border", "gif64", "exif", "news")
 HARD = ("crop05", "jitter", "webpage", "collage4", "chain1", "phone", "screen", "print", "wall", "cutout")
 LOOKED_FOR, LEAST_EASY, LEAST_HARD, LEAST_HARD_FOUND = 3, 28, 24, 29
-"""Works, ten easy and ten hard copies of each: easy ones that are certain, hard
-ones that are, and hard ones that are found. All easy ones are found; those under a bar of news go to a person, since
-what is certain lies above every other exposure that was measured."""
+"""Number of works, with ten easy and ten hard copies of each; minimum numbers of easy copies that are certain, of
+hard copies that are certain, and of hard copies that are found. All easy copies are found. Those under a
+news banner go to a reviewer, since certain matches must lie above every other exposure that was measured.
+"""
 STRANGERS_IN_REVIEW, OVERLAYS_IN_REVIEW = 0, 1
 
 

@@ -1,4 +1,4 @@
-"""What is measured with can be started: every benchmark and the training load as the product is now."""
+"""Test that every benchmark and the training can be loaded with the current product."""
 
 import importlib
 import pkgutil
@@ -26,7 +26,7 @@ def test_every_module_loads(package: ModuleType) -> None:
 
 def test_the_help_names_what_is_measured(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in THREADS:
-        monkeypatch.setenv(name, "1")  # as the module sets it: what the tests start later has what it had
+        monkeypatch.setenv(name, "1")  # as the module sets it; later processes get the earlier value
     monkeypatch.setattr("sys.argv", ["bench", "--help"])
     main = importlib.import_module("bench.__main__")
     with pytest.raises(SystemExit) as ended:

@@ -1,1 +1,1 @@
-"""``make chaos`` and ``make soak``: the whole product for a long time, disturbed or under a steady load."""
+"""``make chaos`` and ``make soak``: long runs of the whole product with failures or under a steady load."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Run what the command line says."""
+    """Run the command given on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     rounds = commands.add_parser("rounds")
@@ -23,7 +23,7 @@ def main() -> int:
     soak.add_argument("--every", type=float, default=30, help="seconds between two looks")
     soak.add_argument("--record", type=Path, default=Path("var/chaos/soak.jsonl"))
     options = parser.parse_args()
-    for sign in (signal.SIGINT, signal.SIGTERM):  # a shell has the first ignored by what runs in the background
+    for sign in (signal.SIGINT, signal.SIGTERM):  # a shell makes background jobs ignore the first
         signal.signal(sign, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="exhibit-chaos-"))
     try:
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _prepare(folder: Path) -> None:
-    """Tell Django of no database: the rows that are looked at are those of the stack that runs."""
+    """Configure Django without a database: the rows belong to the stack that runs."""
     folder.chmod(0o755)
     for name in [name for name in os.environ if name.startswith("EXHIBIT_")]:
         del os.environ[name]

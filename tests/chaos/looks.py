@@ -1,4 +1,4 @@
-"""One look at a running product: what it takes of memory, descriptors, tables, Redis and disk."""
+"""A measurement of a running product: memory, descriptors, tables, Redis and disk."""
 
 import re
 from collections import Counter
@@ -15,10 +15,10 @@ from tests.assets.processes import processes_of
 from tests.assets.stack import Stack
 
 Look = dict[str, float]
-"""Measures by name; bytes where nothing else is said."""
+"""Values by name, in bytes unless stated otherwise."""
 
 FLAT = (Heartbeat, HostLease, StepTime, WitnessState)
-"""Tables whose rows are written anew again and again, without gaining any for long."""
+"""Tables whose rows are rewritten repeatedly and do not grow for long."""
 
 KINDS = {
     "site": r"desk\.server",
@@ -33,12 +33,15 @@ KINDS = {
 
 
 def look_at(stack: Stack) -> Look:
-    """Everything at this moment."""
+    """Measure everything now."""
     return {**_processes(stack), **_tables(), **_redis(stack), **_disk(stack.config.data_dir)}
 
 
 def _processes(stack: Stack) -> Look:
-    """Memory by kind of process, each shared page counted once in all; what comes and goes isn't told by kind."""
+    """Measure memory by kind of process, counting each shared page once.
+
+    Short-lived processes are not listed by kind.
+    """
     memory: Counter[str] = Counter()
     found = {one.pid: one for one in processes_of(stack.config.data_dir)}
     found |= {one.pid: one for main in list(found.values()) for one in _below(main)}

@@ -1,4 +1,4 @@
-"""``make chaos``: rounds of mishaps, each of whose rows are compared with those of an undisturbed run."""
+"""``make chaos``: rounds with failures, whose rows are compared with those of undisturbed runs."""
 
 import contextlib
 import json
@@ -28,20 +28,20 @@ from workers.servers.product import CHECKOUT
 ROOMS = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
 
 PLAYS = {False: [range(first, first + 5) for first in (0, 5, 10, 15)], True: [range(3), range(3, 6)]}
-"""The numbers of the rounds that go beside one another, play after play of a stack, without a browser and with one."""
+"""Round numbers that run in parallel, for each play of a stack; without a browser and with one."""
 
 WITH_BROWSER = 8
-"""Of so many rounds about one captures with a browser."""
+"""About one round in this many captures with a browser."""
 
 MISHAPS_A_PLAY = (3, 6)
-"""At least and at most so many in a play of rounds beside one another."""
+"""Minimum and maximum number of failures in a play."""
 
 BROWSER = {"EXHIBIT_CAPTURE_BROWSER": "", "EXHIBIT_STEP_TIMEOUT_SECONDS": "25"}
 
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What runs leave that nothing befalls, by number, and the seconds that a play of them takes."""
+    """The results of undisturbed runs by number, and the duration of a play in seconds."""
 
     rows: list[Rows]
     seconds: float
@@ -51,11 +51,11 @@ class ManyRounds:
     """All rounds of one command.
 
     Args:
-        folder: where its stacks live.
-        rounds: how many there are to be in the record.
-        seed: what is left to chance.
-        record: gains a line for each round; those that are in it count.
-        only: the names of the mishaps that may come; any, if empty.
+        folder: Folder of its stacks.
+        rounds: Number of rounds that the record must reach.
+        seed: Random seed.
+        record: File that gains a line for each round; existing lines count.
+        only: Names of the permitted failures; empty for all.
     """
 
     def __init__(self, folder: Path, rounds: int, seed: int, record: Path, only: Sequence[str]) -> None:
@@ -66,7 +66,7 @@ class ManyRounds:
         self.expected = _kept(record)
 
     def run(self) -> None:
-        """Stack after stack until there are enough rounds."""
+        """Run stacks until there are enough rounds."""
         while len(self.entries) < self.rounds:
             browsers = sum(entry["browser"] for entry in self.entries)
             browser = (browsers + 1) * WITH_BROWSER <= len(self.entries) and find_browser("").path is not None
@@ -125,7 +125,7 @@ class ManyRounds:
 
     def _note(self, run: Run, number: int, differs: list[str], fault: str, seconds: float, browser: bool) -> None:  # noqa: FBT001
         if not run.mishaps and not fault:
-            return  # nothing has disturbed it
+            return  # nothing disturbed it
         entry = {
             "round": len(self.entries) + 1,
             "seed": self.seed,
@@ -143,7 +143,7 @@ class ManyRounds:
         say(f"round {entry['round']}/{self.rounds}, {', '.join(run.mishaps) or 'nothing'}, {seconds:.1f} s: {said}")
 
     def summary(self) -> bool:
-        """Print what has come of it; whether all rows were equal."""
+        """Print the results, and return True if all rows were equal."""
         lost = [entry for entry in self.entries if entry["differs"] or entry["fault"]]
         came = Counter(name for entry in self.entries for name in entry["mishaps"])
         of_lost = Counter(name for entry in lost for name in set(entry["mishaps"]))
@@ -159,7 +159,7 @@ class ManyRounds:
 
 
 def run_rounds(folder: Path, rounds: int, seed: int, record: Path, only: Sequence[str]) -> int:
-    """Play rounds until the record holds so many; prints a line for each, and a table at the end."""
+    """Play rounds until the record contains enough of them. Prints a line for each, and a table at the end."""
     many = ManyRounds(folder, rounds, seed, record, only)
     with contextlib.suppress(KeyboardInterrupt):
         many.run()
@@ -167,7 +167,7 @@ def run_rounds(folder: Path, rounds: int, seed: int, record: Path, only: Sequenc
 
 
 def say(line: str) -> None:
-    """A line for whoever watches."""
+    """Print a line."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -179,7 +179,7 @@ def _difference(kind: str, rows: Rows, expected: Rows) -> str:
 
 
 def _kept(record: Path) -> dict[bool, Undisturbed]:
-    """What undisturbed runs of this very code have left when an earlier command played them."""
+    """Load the results of undisturbed runs of the same code from an earlier command."""
     try:
         kept: dict[bool, Undisturbed] = pickle.loads(_kept_file(record).read_bytes())  # noqa: S301 - our own
     except FileNotFoundError:

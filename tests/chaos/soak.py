@@ -1,4 +1,4 @@
-"""``make soak``: a steady load for as long as is asked, and looks at what has to stay flat meanwhile."""
+"""``make soak``: a steady load for a given time, and measurements of values that must stay flat."""
 
 import contextlib
 import itertools
@@ -20,16 +20,16 @@ from tests.chaos.looks import Look, look_at
 from tests.chaos.many_rounds import say
 
 WARM_UP = 0.1
-"""The share of the time after which looks count: every process has done each kind of work once."""
+"""Share of the time before measurements count; by then every process has done each kind of work once."""
 
 _MIB = 1024.0**2
 STEADY = 240
-"""The number of the site that is visited again and again."""
+"""Number of the site that is crawled repeatedly."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """By how much the mean of the last third may lie above that of the first: a share of it, and so much more."""
+    """The permitted growth of the mean from the first to the last third: a share of it, plus an absolute amount."""
 
     share: float
     more: float
@@ -49,15 +49,15 @@ BOUNDS: dict[str, Bound] = {
     "logs": Bound(0.5, 20 * _MIB),
     "seconds of a play": Bound(0.5, 5),
 }
-"""By the first words of a measure's name."""
+"""Bounds by the first words of a value's name."""
 
 
 class Looks(Trouble):
-    """Looks at a stack again and again while runs are played; nothing is disturbed.
+    """A measurement of a stack at intervals while runs are played, without failures.
 
     Args:
-        every: seconds between two looks.
-        record: gains a line for each.
+        every: Seconds between two measurements.
+        record: File that gains a line for each measurement.
     """
 
     def __init__(self, every: float, record: Path) -> None:
@@ -68,7 +68,7 @@ class Looks(Trouble):
         self.play_seconds = 0.0
 
     def look(self, stack: Stack, passed: float) -> None:  # noqa: ARG002 - the moments are those of the whole
-        """Look if it is time."""
+        """Measure if it is time."""
         moment = time.monotonic() - self.begun
         if not self.taken or moment >= self.taken[-1][0] + self.every:
             requests.get(f"http://127.0.0.1:{stack.config.web_port}/", timeout=30)
@@ -79,7 +79,7 @@ class Looks(Trouble):
 
 
 def run_soak(folder: Path, seconds: float, every: float, record: Path) -> int:
-    """Load a stack for so many seconds; prints first and last third of each measure, and 1 when one has grown."""
+    """Load a stack for ``seconds``. Prints the first and last third of each value; returns 1 if one has grown."""
     record.parent.mkdir(parents=True, exist_ok=True)
     looks = Looks(every, record)
     plays = 0
@@ -99,7 +99,7 @@ def run_soak(folder: Path, seconds: float, every: float, record: Path) -> int:
 
 
 def tell(looks: list[Look]) -> bool:
-    """Print each measure's first and last third; whether all are flat."""
+    """Print the first and last third of each value, and return True if all are flat."""
     third = len(looks) // 3
     if not third:
         say("too few looks")

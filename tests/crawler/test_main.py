@@ -65,7 +65,7 @@ def test_one_line_crawls_a_site(tmp_path: Path) -> None:
 
 
 def started(folder: Path, out: Path, **job: Value) -> Forked:
-    """A job whose lines go to a file, of which an earlier run may have left some."""
+    """Start a job that writes its lines to a file, which may contain lines of an earlier run."""
     path = folder / "job.json"
     path.write_bytes(whole_job(folder, **job))
     return Forked([os.devnull, os.devnull, str(folder / "errors")], [str(path), "--out", str(out)])

@@ -1,4 +1,4 @@
-"""A look at a site before it is watched, against a real server on loopback."""
+"""Test the inspection of a site before it is watched, with a real local server."""
 
 import gzip
 import time

@@ -1,4 +1,4 @@
-"""The command line as the demonstration drives it."""
+"""Test how the demonstration drives the command line."""
 
 from itertools import count
 from pathlib import Path

@@ -247,4 +247,4 @@ def test_copies_are_saved_in_the_formats_that_their_names_promise(name: str, suf
         difference = np.asarray(opened.convert("RGB"), int) - np.asarray(original, int)
     assert np.abs(difference).mean() < 10
     if name == "16-bit png":
-        assert copy.data[24] == 16  # the bit depth that IHDR states
+        assert copy.data[24] == 16  # the bit depth in IHDR

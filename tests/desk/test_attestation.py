@@ -1,4 +1,4 @@
-"""Where an operator demands it, passkeys are added and sign only when a maker whom the operator trusts vouches."""
+"""Test that passkeys need an attestation of a trusted manufacturer where the operator requires one."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ OLD, NONE = UUID("00000000-0000-4000-8000-000000000001"), UUID(int=0)
 
 @pytest.fixture
 def demanding(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """How the operator demands attestation: roots in a folder, kinds that are allowed."""
+    """A function that makes the operator require attestation: roots in a folder, permitted models."""
 
     def demanded(*kinds: UUID, pem: bytes = MAKER.pem, place: str = "makers") -> Any:  # noqa: ANN401 - Django's
         (tmp_path / "makers").mkdir(exist_ok=True)
@@ -43,7 +43,7 @@ def demanding(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def client(ann: User, browser: Callable[[], Client]) -> Client:
-    """Ann, who has just typed her password."""
+    """Ann, who has just entered her password."""
     made = browser()
     try_in(made, ann.email)
     made.post("/account/reauthenticate/", {"password": PASSWORD})
@@ -55,7 +55,7 @@ def new_key() -> Passkey:
 
 
 def add(client: Client, key: Passkey | None = None, **told: Any) -> str:  # noqa: ANN401 - as `registration` takes it
-    """Add a passkey as a browser does; the page that comes of it."""
+    """Add a passkey as a browser does, and return the page that follows."""
     options = client.get(ADD).context["js_data"]["creation_options"]["publicKey"]
     here = {"site": "testserver", "origin": "http://testserver"}
     credential = (key or new_key()).registration(options["challenge"], **{**here, **told})
@@ -147,7 +147,7 @@ def test_of_the_kinds_of_a_maker_only_those_that_are_listed_are_allowed(
         assert f"AAGUID {MODEL}" in add(client, maker=MAKER)
         assert keys() == 0
     with demanding(OLD, MODEL):
-        # what stands in a statement of the older format isn't signed by the device
+        # the device does not sign the values in a statement of the older format
         assert f"AAGUID {NONE}" in add(client, maker=MAKER, form="fido-u2f")
         assert keys() == 0
         add(client, maker=MAKER)

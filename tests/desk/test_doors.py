@@ -1,4 +1,4 @@
-"""The table of doors: what the schemas permit comes through, and what is known at one is known at no other."""
+"""Test the table of endpoints: schemas fit into the size limits, and credentials count only where they belong."""
 
 import json
 import re
@@ -26,11 +26,11 @@ from tests.assets.accounts import ann
 __all__ = ["ann"]
 
 ALTOGETHER = {"LicenceTrial"}
-"""Schemas whose parts, each as long as it may be, are too much together, and which say so."""
+"""Schemas that may exceed the limit if all fields have maximum length, and that say so."""
 
 
 class Longest:
-    """How many bytes a value may have that a schema permits, in UTF-8 and without blanks."""
+    """The maximum size of a value that a schema permits, in bytes of UTF-8 without blanks."""
 
     def __init__(self, schemas: dict[str, Any]) -> None:
         self.schemas = schemas
@@ -62,7 +62,7 @@ DOCUMENT = api.get_openapi_schema()
 
 
 def bodies() -> list[Any]:
-    """Addresses and schemas of all requests of JSON that the API takes."""
+    """Return paths and schemas of all JSON requests that the API accepts."""
     return [
         pytest.param(
             path.replace("{owner}", "studio").replace("{number}", "1"), content["schema"], id=f"{method} {path}"
@@ -124,7 +124,7 @@ def test_a_contributor_brings_the_largest_delivery_that_there_can_be_and_nobody_
         machine = Client(headers={"Authorization": f"Bearer {token}", "Exhibit-Signature": "00"})
         return machine.post("/api/v1/edge/results", data, content_type="application/json").status_code
 
-    assert brought(secret) == 422  # it was read, and isn't signed
+    assert brought(secret) == 422  # it was read, and is not signed
     assert brought("exh_made-up") == 413
     row.delete()
     assert brought(secret) == 413
@@ -178,7 +178,7 @@ def test_the_operators_page_tells_every_door() -> None:
 
 
 def in_the_table(door: Door) -> str:
-    """A row of the table of the documents."""
+    """Return an endpoint's row of the table in the docs."""
     most, rate = of_known(door), door.rate.replace("/m/ip", " a minute").replace("/h/ip", " an hour").replace(",", ", ")
     who = "–" if door.who is Who.NOBODY else door.who.value
     return f"| {door.name} | {who} | {door.of_nobody // doors.MIB} MiB | {most} | {rate or '–'} |"

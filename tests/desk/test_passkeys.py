@@ -1,4 +1,4 @@
-"""Who may ask for a passkey and choose that one is needed, and what a program is told."""
+"""Test who may require passkeys for decisions, and the responses that programs get."""
 
 import pytest
 from django.urls import reverse

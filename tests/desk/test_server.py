@@ -1,4 +1,4 @@
-"""The web server: slow clients take no thread, large bodies come whole, a full disk is said, and it stops cleanly."""
+"""Test that the web server survives slow clients, large bodies and a full disk, and stops cleanly."""
 
 import os
 import signal
@@ -128,7 +128,7 @@ def test_new_clients_are_served_while_others_hold_all_connections() -> None:
 
 
 def test_the_address_that_a_proxy_names_reaches_the_site(site: Served) -> None:
-    """Django believes as many of them as the setting ``proxies`` says."""
+    """Test that Django trusts as many forwarded addresses as the setting ``proxies`` says."""
     assert site.request("/forwarded", b"", "X-Forwarded-For: 192.0.2.1, 192.0.2.2")[1] == b"192.0.2.1, 192.0.2.2"
 
 

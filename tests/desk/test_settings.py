@@ -1,4 +1,4 @@
-"""Django's settings follow the configuration."""
+"""Test that Django's settings follow the configuration."""
 
 import runpy
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests import CHECKOUT
 
 
 def settings(monkeypatch: pytest.MonkeyPatch, folder: Path, **environ: str) -> dict[str, Any]:
-    """The settings of a process with this environment."""
+    """Return the settings of a process with this environment."""
     monkeypatch.setenv("EXHIBIT_DATA", str(folder))
     for name, value in environ.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""The addresses of the site and of its API."""
+"""Test the URLs of the site and of its API."""
 
 from django.urls import get_resolver, resolve
 

@@ -1,4 +1,4 @@
-"""What tests of several packages of this room share."""
+"""Fixtures that tests of several ``evidence`` packages share."""
 
 import pytest
 

@@ -12,7 +12,7 @@ ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 def test_bytes_files_and_streams_have_the_digest_of_the_standard(tmp_path: Path) -> None:
     assert Digest.of(b"abc").hex == str(Digest.of(b"abc")) == ABC
     assert Digest.from_hex(ABC) == Digest.from_hex(ABC.upper()) == Digest.of(b"abc")
-    long = bytes(range(256)) * (CHUNK // 200)  # of more than one piece
+    long = bytes(range(256)) * (CHUNK // 200)  # of more than one chunk
     (tmp_path / "file").write_bytes(long)
     assert Digest.of_file(tmp_path / "file") == Digest.of(long)
     stream = io.BytesIO(b"left out" + long)

@@ -55,5 +55,5 @@ def test_a_refusal_keeps_its_reason() -> None:
 
 def test_a_refusal_travels_between_processes_as_it_is() -> None:
     error = UnreadablePictureError("x", reason="empty", hint="y")
-    again = copy.copy(error)  # as pickling does
+    again = copy.copy(error)  # like pickling
     assert (type(again), str(again), again.reason, again.retry) == (UnreadablePictureError, "x y", "empty", False)

@@ -32,7 +32,7 @@ def test_a_helper_that_stood_still_is_no_fault_of_the_picture(monkeypatch: pytes
     data = saved(photo(), "PNG")
     expected = decode(data).pixels
     assert helper.process is not None
-    monkeypatch.setattr("exhibit.helper._PATIENCE", -56 / Limits().seconds)  # it is waited for for 4 seconds in all
+    monkeypatch.setattr("exhibit.helper._PATIENCE", -56 / Limits().seconds)  # 4 seconds in total
     os.kill(helper.process.pid, signal.SIGSTOP)
     assert (decode(data).pixels == expected).all()
 
@@ -113,7 +113,10 @@ print(len(pictures), "pictures")
 
 @pytest.mark.long
 def test_every_helper_reads_every_format_as_an_ordinary_user() -> None:
-    """Root is exempt from the limit of processes: what starts a thread works for root alone."""
+    """Test as an ordinary user.
+
+    Root is exempt from the process limit, so that helpers that start a thread work for root only.
+    """
     rights = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     line = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *rights] if os.geteuid() == 0 else []
     done = subprocess.run(

@@ -70,7 +70,7 @@ def test_the_helper_decodes_a_picture_in_the_memory_of_the_one_before() -> None:
 
 
 def _pages_asked_for() -> int:
-    """How many the kernel has given to the helper so far (proc(5), ``minflt``)."""
+    """Return the number of pages that the kernel has given to the helper (proc(5), ``minflt``)."""
     assert helper.process is not None
     status = Path(f"/proc/{helper.process.pid}/stat").read_text(encoding="ascii")
     return int(status.rpartition(")")[2].split()[7])

@@ -1,4 +1,4 @@
-"""Every program of ours hears Ctrl-C, also where whoever started it ignores that."""
+"""Test that every program handles Ctrl-C, even if its parent process ignores it."""
 
 import os
 import signal
@@ -33,8 +33,8 @@ def test_ctrl_c_ends_a_command_that_was_started_where_it_is_ignored(command: lis
         text=True,
     )
     try:
-        with (tmp_path / "PIPE").open("wb"):  # it reads
-            running.send_signal(signal.SIGHUP)  # which nohup lets nobody hear
+        with (tmp_path / "PIPE").open("wb"):  # it is reading
+            running.send_signal(signal.SIGHUP)  # ignored under nohup
             wait_until(lambda: _is_waiting(running.pid))
             running.send_signal(signal.SIGINT)
             told = running.communicate(timeout=60)[1]

@@ -1,4 +1,4 @@
-"""Log lines: what they belong to, and that none of them holds a secret."""
+"""Test what log lines refer to, and that none contains a secret."""
 
 import json
 import logging
@@ -36,11 +36,11 @@ def test_a_line_says_what_it_belongs_to_and_stays_one_line() -> None:
 
 SECRET = "kq-gf7lzhLrplHp6k5-GCPzuPMHXVhM3VuvyfETim2k"
 NAMES = {"secret", "token", "key", "uidb36"}
-"""What converters of routes are called whose values let their holders in."""
+"""Names of URL parameters whose values grant access."""
 
 
 def addresses_with_secrets() -> list[str]:
-    """Every address of the site in which a secret stands, found among all routes."""
+    """Return every URL of the site that contains a secret, found among all routes."""
     found = [(str(one.name), set(one.pattern.regex.groupindex)) for one in patterns()]
     values = {"uidb36": "1", "name": "a.zip", "case": "1", **dict.fromkeys(NAMES - {"uidb36"}, SECRET)}
     return [
@@ -64,7 +64,7 @@ def test_no_line_about_an_address_with_a_secret_holds_it(
                 ask(address)
     lines = [formatter.format(one) for one in caplog.records if one.name.startswith(("django.request", "exhibit"))]
     assert len(lines) > 2 * len(addresses)
-    assert any(SECRET in record.getMessage() for record in caplog.records)  # Django would have told it
+    assert any(SECRET in record.getMessage() for record in caplog.records)  # Django would have logged it
     assert not [line for line in lines if SECRET in line]
     if isinstance(formatter, JsonLines):
         assert all(json.loads(line) for line in lines)

@@ -1,4 +1,4 @@
-"""What fails for want of the machine: rows wait with the reason, use up no try, and go on by themselves."""
+"""Test that rows that fail for lack of resources wait with the reason, use no attempt, and continue automatically."""
 
 import errno
 import os
@@ -43,14 +43,14 @@ FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errn
 
 @pytest.fixture
 def studio_pictures(inline: SyncRunner) -> list[int]:
-    """Pictures that wait to be matched."""
+    """Images that wait to be matched."""
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     return bring(inline.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
 
 
 class FailingDisk(FolderBlobStore):
-    """A blob store on a disk that can't be read."""
+    """A blob store on an unreadable disk."""
 
     error = errno.ENOSPC
 
@@ -63,7 +63,7 @@ class FailingDisk(FolderBlobStore):
 
 @pytest.fixture
 def failing(inline: SyncRunner) -> Callable[[int], Services]:
-    """An installation whose disk fails."""
+    """An installation with a failing disk."""
 
     def made(error: int) -> Services:
         services = Services(inline.services.config)
@@ -115,7 +115,7 @@ def test_pauses_of_what_is_held_up_grow_and_are_bounded(studio_pictures: list[in
 def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the job: the one way out of it that none expects tells the machine's faults from ours."""
+    """Test every job: its last exception handler distinguishes faults of the machine from those of the code."""
 
     def gone(*_: object) -> None:
         raise OperationalError from psycopg.OperationalError("server closed the connection")
@@ -155,12 +155,10 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
 def test_the_crawlers_own_full_disk_is_told_by_the_child(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A real child under a real limit of file sizes: it says so, and the slice waits."""
-    monkeypatch.setattr(
-        "registry.crawls.child.subprocess", subprocess
-    )  # a fork has the limits of whom it is forked from
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would keep a module that it compiled in part
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # as would this process
+    """Test a real child process under a real limit of file sizes: it reports the error, and the slice waits."""
+    monkeypatch.setattr("registry.crawls.child.subprocess", subprocess)  # a fork inherits the limits of its parent
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would keep a partly written bytecode file
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # so would this process
     settle(inline, allowed_networks=(LOOPBACK,))
     watch(owner("studio"), shop.url())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -256,7 +254,7 @@ def test_what_the_machine_is_not_to_blame_for_is_not_told_as_its_fault(error: Ex
 
 @contextmanager
 def claimed_by_another(ids: list[int]) -> Iterator[subprocess.Popen[bytes]]:
-    """Rows that a process has claimed that still runs."""
+    """Yield while another running process has claimed the rows."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         own = this_process().rsplit("|", 2)[0]
         started = stat_fields(other.pid)[19]
@@ -276,7 +274,7 @@ def test_rows_of_a_killed_process_are_free_at_once_and_those_of_a_living_one_are
         release_ended()
         assert set(rows.values_list("state", flat=True)) == {"doing"}
         other.kill()
-        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now on
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # now a zombie
         release_ended()
         assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
 
@@ -285,7 +283,7 @@ def test_a_number_that_another_process_has_now_is_not_the_claimers() -> None:
     place, number, started = this_process().rsplit("|", 2)
     assert not has_ended(this_process())
     assert has_ended(f"{place}|{number}|{int(started) + 1}")
-    assert not has_ended(f"elsewhere|pid:[1]|{number}|{int(started) + 1}")  # nobody here can know
+    assert not has_ended(f"elsewhere|pid:[1]|{number}|{int(started) + 1}")  # cannot be known from here
 
 
 def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studio_pictures: list[int]) -> None:
@@ -293,7 +291,7 @@ def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studi
     rows = Picture.objects.filter(pk__in=studio_pictures)
     for _ in range(3):
         rows.update(not_before=None)
-        for pk in studio_pictures:  # suspects are claimed alone
+        for pk in studio_pictures:  # suspects are claimed one at a time
             steps.claim(Picture, [pk], timedelta(minutes=10))
         rows.update(claimed_by=this_process() + "0")
         release_ended()
@@ -332,8 +330,8 @@ def test_a_row_that_asks_too_much_of_the_machine_is_soon_tried_alone(studio_pict
 @pytest.mark.parametrize(
     ("pauses", "unheard"),
     [
-        ((0, 30, 30, 300, 30, 30, 30, 2), 0),  # the long one is a pause of whoever listens
-        ((0, *[30] * 7, 2), 5),  # for some of them no broker carries what is asked
+        ((0, 30, 30, 300, 30, 30, 30, 2), 0),  # the long one is a pause of the listener
+        ((0, *[30] * 7, 2), 5),  # no broker carries some of them
     ],
 )
 def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
@@ -344,7 +342,7 @@ def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
     rows.update(claimed_by="elsewhere|pid:[1]|7|7")
     for host in ("elsewhere", "another"):
         running.beat(f"worker-background@{host}")
-    Heartbeat.objects.update(seen_at=now() - timedelta(days=1))  # by a clock that nobody else has
+    Heartbeat.objects.update(seen_at=now() - timedelta(days=1))  # by a clock that no process has
     moment = time.monotonic()
     monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: moment))
     states: list[str] = []

@@ -1,4 +1,4 @@
-"""Times as sources state them: moments, periods, or nothing."""
+"""Test times as sources state them: moments, periods, or none."""
 
 from datetime import UTC, date, datetime
 
@@ -66,7 +66,7 @@ def test_what_is_not_known_is_neither_first_nor_last() -> None:
         ("2016-01-11T23:24:03Z", "2016-01-11T23:24:03Z"),
         (" 2016-01-12T01:24:03.5+02:00", "2016-01-11T23:24:03Z"),
         ("2016-01-11T23:24Z", "2016-01-11T23:24Z"),
-        ("2016-01-11T23:24:03", "2016-01-11"),  # in some zone
+        ("2016-01-11T23:24:03", "2016-01-11"),  # in an unknown zone
         ("2016-01", "2016-01"),
         ("2016", "2016"),
         (1_452_554_643, "2016-01-11T23:24:03Z"),

@@ -1,4 +1,4 @@
-"""Programs whose readers go away, started as people start them."""
+"""Test programs whose reader closes the pipe, started as users start them."""
 
 import os
 import subprocess

@@ -45,7 +45,7 @@ def main() -> int:
 def _run_guided(target: str, seconds: float, _first: int) -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     log, counted, ended, left = OUT / f"{target}.log", Counter[str](), 0, seconds
-    while left > 0 and not ended:  # what leads it keeps memory for each input: it begins anew before that is much
+    while left > 0 and not ended:  # libFuzzer keeps memory for each input, so it is restarted before it uses much
         with log.open("wb") as said:
             command = [sys.executable, "-m", "tests.fuzz.guided", target, str(min(left, SLICE))]
             ended = subprocess.run(command, stdout=said, stderr=said, check=False).returncode

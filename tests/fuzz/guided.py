@@ -1,6 +1,7 @@
-"""``python -m tests.fuzz.guided TARGET SECONDS``: the target, led by which lines its inputs reach (atheris, libFuzzer).
+"""``python -m tests.fuzz.guided TARGET SECONDS``: fuzz a target guided by its line coverage (atheris, libFuzzer).
 
-What was worth keeping stays in ``var/fuzz/corpus/``; the input that broke it lies in ``var/fuzz/``, and ends it with 1.
+Useful inputs are kept in ``var/fuzz/corpus/``. An input that breaks the target is written to ``var/fuzz/``, and the
+exit code is 1 then.
 """
 
 import sys
@@ -15,12 +16,12 @@ OURS = ["exhibit", "crawler", "evidence", "workers", "desk"]
 
 
 def main(target: str, seconds: float) -> None:
-    """Run it; never returns."""
+    """Run the target. Never returns."""
     django.setup()
     with atheris.instrument_imports(include=OURS):
         from tests.fuzz.targets import fuzz_one, seeds
 
-        fuzz_one(target, b"")  # what is imported late is to be led by, too
+        fuzz_one(target, b"")  # imports it completely, for the coverage
     corpus = OUT / "corpus" / target
     corpus.mkdir(parents=True, exist_ok=True)
     for seed in seeds(target):

@@ -1,4 +1,4 @@
-"""Changes of bytes as a stranger or chance would make them; the same number gives the same change."""
+"""Changes of bytes as an attacker or chance would make them; the same number gives the same change."""
 
 import random
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _WORDS = (
 
 
 def mutated(seeds: Sequence[bytes], number: int) -> bytes:
-    """The seeds, then changes of them."""
+    """Return the seeds first, then changes of them."""
     if number < len(seeds):
         return seeds[number]
     chance = random.Random(number)

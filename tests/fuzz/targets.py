@@ -1,6 +1,7 @@
-"""What strangers' bytes are given to, as functions of bytes: each may refuse them by an ``ExhibitError`` alone.
+"""Fuzzing targets, as functions of bytes: each may refuse its input only with an ``ExhibitError``.
 
-Seeds are small and made by hand or by the tests' own assets (:func:`seeds`); what was found once stays in ``seeds/``.
+Seeds are small and handmade, or made by the tests' assets (:func:`seeds`); inputs that once failed are kept in
+``seeds/``.
 """
 
 import json
@@ -30,36 +31,36 @@ ASSETS = Path(__file__).parents[1] / "assets" / "vectors"
 LIMITS = Limits(max_pixels=2_000_000, seconds=3)
 URL = "https://a.example/b/"
 SMALL = 20_000
-"""Bytes of a seed: short ones are tried more often in the same time."""
+"""Maximum bytes of a seed: short seeds allow more attempts in the same time."""
 
 
 def decode(data: bytes) -> None:
-    """A picture, and what its file states."""
+    """Decode an image and read its metadata."""
     metadata.read_here(data, LIMITS)
     picture_file.decode(data, LIMITS, at_least=64)
 
 
 def html(data: bytes) -> None:
-    """A page, and what it states of a picture."""
+    """Read a page and its statements about an image."""
     read_statements(data, f"{URL}image.jpg")
     with suppress(ExhibitError):
         read_page(data.decode("utf-8", "replace"), URL)
 
 
 def sheet(data: bytes) -> None:
-    """A style sheet."""
+    """Read a style sheet."""
     css.read_sheet(data.decode("utf-8", "replace"))
 
 
 def feed(data: bytes) -> None:
-    """A feed and a sitemap."""
+    """Read a feed and a sitemap."""
     with suppress(ExhibitError):
         feeds.read_feed(data, URL, 1 << 20)
     feeds.read_sitemap(data, URL, 1 << 20)
 
 
 def warc(data: bytes) -> None:
-    """A WARC file, plain or zipped."""
+    """Read a WARC file, plain or compressed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.warc")
         path.write_bytes(data)
@@ -68,13 +69,13 @@ def warc(data: bytes) -> None:
 
 
 def table(data: bytes) -> None:
-    """A table, CSV or XLSX."""
+    """Read a table, CSV or XLSX."""
     columns = {"file": 200, "title": 200}
     read_lines("a.xlsx", data, columns, needed="file", aliases={}, read=lambda _line, filled: dict(filled))
 
 
 def bundle(data: bytes) -> None:
-    """A bundle of somebody else."""
+    """Verify an untrusted bundle."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.zip")
         path.write_bytes(data)
@@ -82,7 +83,7 @@ def bundle(data: bytes) -> None:
 
 
 def api(data: bytes) -> None:
-    """A body of each request of the API, whole and by its fields, and a text in an answer."""
+    """Validate a body of each request of the API, complete and by fields, and render the text in a response."""
     from django.test import RequestFactory
 
     from desk.api.common.rendering import Renderer
@@ -113,7 +114,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 
 def fuzz_one(target: str, data: bytes) -> None:
-    """Give a target bytes; whatever is raised is a fault."""
+    """Run a target with bytes; any exception but an ``ExhibitError`` is a fault."""
     try:
         TARGETS[target](data)
     except ExhibitError:
@@ -121,7 +122,7 @@ def fuzz_one(target: str, data: bytes) -> None:
 
 
 def seeds(target: str) -> list[bytes]:
-    """What mutations of a target start from."""
+    """Return the seeds of a target."""
     found = [path.read_bytes() for path in sorted((SEEDS / target).glob("*"))]
     if target == "decode":
         found += [bad.make()[:SMALL] for bad in BAD_FILES]

@@ -1,4 +1,4 @@
-"""A match that ends before its time: what was found stays, nothing else does, and the same command goes on."""
+"""Test that an interrupted match keeps its results and nothing else, and that the same command continues."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (works / "one.png").write_bytes(encoded(textured(1, SIZE)))
     copy, other = (encoded(textured(seed, SIZE), "JPEG") for seed in (1, 2))
     for number in range(COPIES):
-        (pictures / f"copy-{number:02}.jpg").write_bytes(copy + bytes([number]))  # each measured anew
+        (pictures / f"copy-{number:02}.jpg").write_bytes(copy + bytes([number]))  # each is measured separately
     for number in range(OTHERS):
         (pictures / f"other-{number:02}.jpg").write_bytes(other + bytes([number]))
     return works, pictures
@@ -41,13 +41,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """A folder for what doesn't stay; a socket lies in it, whose path may have some hundred characters only."""
+    """A temporary folder with a short path, since the path of a socket in it may have only some hundred characters."""
     with tempfile.TemporaryDirectory(prefix="exhibit-t-") as name:
         yield Path(name)
 
 
 def started(folders: tuple[Path, Path], temporary: Path, out: Path, jobs: int) -> "subprocess.Popen[str]":
-    """The command as a shell starts it in the background, where it ignores Ctrl-C."""
+    """Start the command as a shell does in the background, where it ignores Ctrl-C."""
     command = [sys.executable, "-m", "indexer", "match", *map(str, folders), "--out", str(out), "--jobs", str(jobs)]
     return subprocess.Popen(
         [sys.executable, "-c", BACKGROUND, *command],
@@ -91,12 +91,12 @@ def test_it_leaves_no_process_and_no_folder_and_keeps_its_lines_and_the_same_com
     assert running.returncode == (-number if number == signal.SIGKILL else 130), told
     assert "Traceback" not in told
     wait_until(lambda: not left_over(temporary), 30)
-    assert {path.name for path in temporary.iterdir()} <= {".ses"}  # of ONNX Runtime, empty
+    assert {path.name for path in temporary.iterdir()} <= {".ses"}  # ONNX Runtime's, empty
     kept = out.read_bytes()
     assert 0 < kept.count(b"\n") <= COPIES
     if number != signal.SIGKILL:
         assert str(out) in told
-    out.write_bytes(kept + b'{"work": "half a li')  # as a sudden end may leave it
+    out.write_bytes(kept + b'{"work": "half a li')  # as after a sudden end
     again = started(folders, temporary, out, jobs)
     told = again.communicate(timeout=120)[1]
     assert again.returncode == 0, told
@@ -114,7 +114,7 @@ def test_what_multiprocessing_removes_itself_is_left_to_it_for_as_long_as_the_co
     command = [sys.executable, "-IS", "-c", REMOVES, str(os.getpid()), str(own), str(others)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as remover:
         assert remover.stdin is not None
-        remover.stdin.close()  # as a second Ctrl-C leaves it
+        remover.stdin.close()  # as after a second Ctrl-C
         wait_until(lambda: not own.exists())
         assert others.exists()
         others.rmdir()

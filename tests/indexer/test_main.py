@@ -1,4 +1,4 @@
-"""The indexer's command line, without any server: once as a user runs it, else within this process."""
+"""Test the indexer's command line without a server: once as a user runs it, otherwise in this process."""
 
 import io
 import json
@@ -22,7 +22,7 @@ SIZE = (360, 270)
 
 
 class Ran(NamedTuple):
-    """How a command ended."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -34,7 +34,7 @@ def indexer(*arguments: object) -> Ran:
     with redirect_stdout(out), redirect_stderr(told):
         try:
             code = main([*map(str, arguments)])
-        except SystemExit as error:  # as argparse ends
+        except SystemExit as error:  # like argparse
             code = int(error.code or 0)
     return Ran(code, out.getvalue(), told.getvalue())
 
@@ -172,7 +172,7 @@ def test_compare_tells_in_json_too(folders: tuple[Path, Path]) -> None:
 def test_a_copy_with_a_damaged_part_is_compared_with_a_remark(folders: tuple[Path, Path], tmp_path: Path) -> None:
     works, _ = folders
     data = (works / "one.png").read_bytes()
-    text = struct.pack(">I", 7) + b"tEXtTitle\0A" + bytes(4)  # whose checksum is wrong
+    text = struct.pack(">I", 7) + b"tEXtTitle\0A" + bytes(4)  # with a wrong checksum
     copy = tmp_path / "copy.png"
     copy.write_bytes(data[:33] + text + data[33:])
     done = indexer("compare", works / "one.png", copy, "--json")

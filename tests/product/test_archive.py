@@ -1,4 +1,4 @@
-"""A web archive as a watch: from its records, coded, cut and dated in every way, to cases, pages and bundles."""
+"""Test a web archive as a watch: from encoded, truncated and variously dated records to cases, pages and bundles."""
 
 import json
 import zipfile
@@ -31,7 +31,7 @@ DATES = {"moment": "2016-01-11T23:24:03Z", "month": "2016-01", "nothing": ""}
 
 @pytest.fixture
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
-    """An installation with witnesses, and whom to trust then."""
+    """An installation with timestamp services, and a matching trust list."""
     fingerprints.forget_cached_spaces()
     own = replace(config, data_dir=tmp_path, checkpoint_seconds=1)
     with witnessed(own, tmp_path / "witnesses") as (complete, trust):
@@ -41,7 +41,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner
 
 @pytest.fixture
 def studio(world: tuple[SyncRunner, Trust], tmp_path: Path) -> Owner:
-    """An owner of a work for each date, whose watch reads an archive with a copy of each, and much beside it."""
+    """An owner with a work for each date, whose watch reads an archive with a copy of each among other records."""
     inline, _ = world
     studio = owner("studio")
     for number, name in enumerate(DATES):

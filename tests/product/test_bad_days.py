@@ -1,6 +1,6 @@
-"""The whole product on a bad day: it says what is wrong, ends by nothing of it, and goes on by itself.
+"""Test that the whole product reports failures of its environment, survives them, and recovers automatically.
 
-Where this process may mount, its data folder is a small disk of its own, which a test fills.
+Where this process may mount, the data folder is on a separate small disk, which a test fills.
 """
 
 import os
@@ -45,7 +45,7 @@ _ON_A_DISK = (
 
 
 def can_mount() -> bool:
-    """Whether this process may have a small disk of its own."""
+    """Return True if this process may mount a small disk."""
     trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
     try:
         return os.geteuid() == 0 and subprocess.run(trial, capture_output=True, check=False).returncode == 0
@@ -55,7 +55,7 @@ def can_mount() -> bool:
 
 @pytest.fixture(scope="module")
 def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
-    """The product; whoever wrote to its standard output and error is gone, and its claims would last for an hour."""
+    """The product, with closed standard output and error, and claims that would last for an hour."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bad-") as name, django_db_blocker.unblock():
         Path(name).chmod(0o755)
         data, staged = Path(name) / "data", Path(name) / "staged"
@@ -235,7 +235,7 @@ def _healthy_part(stack: Stack) -> dict[str, bool]:
 
 
 def _fill_the_write_ahead_log(stack: Stack) -> None:
-    """Have the database write more than there is room for, until it refuses or ends."""
+    """Make the database write more than fits, until it refuses or ends."""
     try:
         with psycopg.connect(addresses.database_url(stack.config), autocommit=True) as connection:
             connection.execute("CREATE TABLE filler AS SELECT repeat('x', 2000) FROM generate_series(1, 400000)")

@@ -1,4 +1,4 @@
-"""Files that are broken, hostile or odd go through registration and matching: no crash, a reason for each refusal."""
+"""Test that broken, hostile and unusual files never crash registration or matching, and get a reason if refused."""
 
 import time
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ SECONDS, MEBIBYTES = 10.0, 1024
 
 
 def go_through(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -> None:
-    """Register each file, and match it as one that a crawl saw."""
+    """Register each file, and match it like a sighting of a crawl."""
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     resident = forget_peak_memory()

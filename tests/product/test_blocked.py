@@ -1,4 +1,4 @@
-"""What the operator has blocked is neither crawled, registered nor kept by a capture, and is never handed out."""
+"""Test that blocked content is not crawled, registered, captured or handed out."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""From a copy on a page to a sealed bundle, the page captured with a browser: what lies in it, and that it verifies."""
+"""Test the path from a copy on a page to a sealed bundle with a browser capture: its contents and its verification."""
 
 import json
 import zipfile
@@ -52,7 +52,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
-    """An installation with a browser and with witnesses, and whom to trust then."""
+    """An installation with a browser and timestamp services, and a matching trust list."""
     fingerprints.forget_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1, capture_browser="")
     with witnessed(own, tmp_path / "witnesses") as (complete, trust):

@@ -1,4 +1,4 @@
-"""SIGKILL of browsers and of processes that steer them, in the middle of captures: the same rows, and no orphan."""
+"""Test that killing browsers and their controllers during captures (SIGKILL) changes no rows and leaves no orphans."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def test_a_capture_survives_the_death_of_its_browser_and_of_its_worker(
 
 
 def play(stack: Stack, number: int, random: Random) -> tuple[Owner, list[str]]:
-    """One run in which a browser is killed while it captures, then a process that steers one; says what was killed."""
+    """Run once, killing a browser during a capture, then a process that controls one; returns what was killed."""
     waiting = ["browsers", "pool"]
     killed = []
     with small_site(number) as shop:
@@ -63,7 +63,7 @@ def play(stack: Stack, number: int, random: Random) -> tuple[Owner, list[str]]:
             time.sleep(random.uniform(0.05, 0.6))
             capturing = patiently(lambda: Capture.objects.filter(state="doing").exists())
             if waiting and capturing and stack.browsers():
-                with suppress(psutil.NoSuchProcess, ProcessLookupError, IndexError):  # it may end at this very moment
+                with suppress(psutil.NoSuchProcess, ProcessLookupError, IndexError):  # it may end at this moment
                     browser = stack.browsers()[0]
                     victim = browser if waiting[0] == "browsers" else browser.parents()[1]
                     os.kill(victim.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""An installation whose exact bytes lie in a bucket: what is found, shown, handed out, held up and purged."""
+"""Test an installation with its bytes in a bucket: matching, display, download, outages and purges."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def away(inline: SyncRunner, s3: S3) -> SyncRunner:
-    """The installation of a test, with its bytes in a bucket."""
+    """The test's installation, with its bytes in a bucket."""
     config = inline.services.config
     return SyncRunner(replace(config, blobs_url=s3.url_for(config.data_dir)))
 

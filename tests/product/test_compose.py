@@ -1,4 +1,4 @@
-"""No container engine is needed: every service of ours runs as a process, with its command, against real servers."""
+"""Test each of Exhibit's compose services as a process with real servers, without a container engine."""
 
 import json
 import os
@@ -32,12 +32,12 @@ COMPOSE: dict[str, Any] = YAML(typ="safe").load(CHECKOUT / "docker-compose.yml")
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "exhibit-a"}
 
 BY_THE_SECOND = "SELECT 1 FROM registry_heartbeat WHERE name = 'tick' AND seen_at > now()"
-"""Whether the one has ticked whose clock is ahead."""
+"""Query that returns a row if the process whose clock is ahead has ticked."""
 
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What the services get as environment: compose's own, with the addresses of servers that run here."""
+    """Environment of the services: as in compose, with the addresses of local servers."""
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="exhibit-compose-") as name, socket.socket() as probe:
@@ -66,7 +66,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 def substituted(value: str) -> str:
-    """A value as compose makes it where no variable is set but the password."""
+    """Substitute variables in a value as compose does if only the password is set."""
     return re.sub(r"\$\{(\w+)(?::[-?]([^}]*))?\}", lambda found: "x" if "?" in found[0] else found[2] or "", value)
 
 
@@ -138,19 +138,19 @@ def rows(environ: dict[str, str], question: str, *values: object) -> list[tuple[
 
 
 def turn(environ: dict[str, str]) -> tuple[int | None, int] | None:
-    """Whose turn it is to tick, by the number of the process, and how many there have been; ``None`` before any."""
+    """Return the process ID of the current ticker and the number of turns so far; ``None`` before the first."""
     for holder, epoch in rows(environ, "SELECT holder, epoch FROM registry_lease"):
         return int(holder.split("|")[2]) if holder else None, epoch
     return None
 
 
 def stands_by(environ: dict[str, str], ticking: Collection[int]) -> bool:
-    """Whether a session besides the ticking one's has looked for claimers that ended, as it does behind its turn."""
+    """Return True if a session other than the ticker's has looked for dead claimers, as a waiting process does."""
     return any("claimed_by" in asked for session, asked in asked_last(environ).items() if session not in ticking)
 
 
 def asked_last(environ: dict[str, str]) -> dict[int, str]:
-    """What each process last asked the database, by the number of its session."""
+    """Return the last query of each database session, by the session's process ID."""
     return dict(rows(environ, "SELECT pid, query FROM pg_stat_activity WHERE usename IS NOT NULL AND query <> ''"))
 
 
@@ -206,7 +206,7 @@ def test_redis_takes_nobody_without_the_password_that_the_services_have(tmp_path
                 Redis(unix_socket_path=str(socket_path)).ping()
         finally:
             process.terminate()
-            assert process.wait(30) == 0  # it is the server that is told, not a shell before it
+            assert process.wait(30) == 0  # the signal reaches the server, not a shell around it
 
 
 def test_every_other_service_waits_until_the_database_is_migrated() -> None:

@@ -1,4 +1,4 @@
-"""The corpus: the verifier names what is wrong with each bundle, and verify.py alone answers alike."""
+"""Test that the verifier names the defect of each bundle of the corpus, and that verify.py gives the same results."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ WORDS = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.IN
 NONE = {f"zips: {name}" for name in NO_BUNDLE}
 EITHER = {(0, False), (1, True)}
 LIGHT_CHECKS = ("container", "manifest", "files", "file:", "bag", "entry", "inclusion", "anchors", "probability:")
-"""What verify.py checks too, by the first letters of the checks' names."""
+"""Checks that verify.py also makes, by the first letters of their names."""
 EACH = """
 import contextlib, io, json, runpy, sys
 main = runpy.run_path(sys.argv[1], run_name="light")["main"]
@@ -54,7 +54,7 @@ Told = tuple[str, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every case where it lies."""
+    """The path of every case."""
     folder = tmp_path_factory.mktemp("corpus")
     return {
         name: laid(case.make(base()), folder / f"{number:04d}") for number, (name, case) in enumerate(CASES.items())
@@ -63,7 +63,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def told(places: dict[str, Path]) -> dict[str, Told]:
-    """What the Python verifier says of every case."""
+    """The Python verifier's result for every case."""
     trust = load_trust(TRUST)
     return {name: _by_python(path, trust) for name, path in places.items()}
 
@@ -139,10 +139,10 @@ def test_a_zip_that_begins_as_another_than_it_ends_is_left_to_the_check_that_ref
 
 
 def unpacked(folder: Path) -> Files:
-    """The files of an unpacked ZIP, without a folder around them and without left-overs."""
+    """Return the files of an unpacked ZIP, without an enclosing folder and leftover files."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     for path in paths:
-        path.chmod(0o600)  # some archives take the right to read a file away, from everybody but root
+        path.chmod(0o600)  # some archives remove the read permission for everyone but root
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     files = {name: data for name, data in files.items() if not is_left_over(name)}
     tops = {name.partition("/")[0] for name in files}
@@ -151,7 +151,7 @@ def unpacked(folder: Path) -> Files:
 
 
 def unpackings(path: Path, to: Path) -> Iterator[tuple[str, Files]]:
-    """What each program that is here gets out of a ZIP."""
+    """Yield the files that each installed program unpacks from a ZIP."""
     for number, (program, line) in enumerate(UNPACK.items()):
         if shutil.which(line[0]):
             folder = to / str(number)
@@ -187,7 +187,7 @@ def made_by_zipfile(folder: Path, path: Path) -> None:
 
 
 def packing(*line: str, around: bool = False) -> Callable[[Path, Path], None]:
-    """A program called inside the folder, or beside it to pack it as a whole."""
+    """Return a function that runs a packing program inside the folder, or beside it."""
 
     def pack(folder: Path, path: Path) -> None:
         words = [word.format(path=path) for word in line]
@@ -226,7 +226,7 @@ def test_what_real_programs_pack_anew_is_intact_in_all_verifiers(program: str, t
 
 
 def by_hand() -> list[str]:
-    """Folders, of which the page by hand says something."""
+    """Return the folders for which the page on manual verification states a result."""
     return [name for name in CASES if name.startswith("left over") and "in a folder" in name]
 
 
@@ -247,7 +247,7 @@ def _foreign(folder: Path) -> list[str]:
 
 
 def trust_lists() -> dict[str, bytes]:
-    """Trust lists, of which some are written as no other program would read them."""
+    """Return trust lists, some of them written in ways that other programs would not accept."""
     text = canonical(json.loads(TRUST.read_bytes())).decode()
     odd = {what: change(text).encode() for what, change in TEXTS.items() if what != "only an array"}
     loose = {

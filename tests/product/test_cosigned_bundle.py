@@ -1,4 +1,4 @@
-"""A bundle of the product whose head a witness of another program has cosigned: sealed, shown and checked."""
+"""Test that a bundle whose checkpoint an independent witness cosigned is sealed, shown and verified."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""The days of three people in a real browser, in both languages, on a phone and at a desk; and who else may look on.
+"""Test three users' working days in a real browser, in both languages, on a phone and a desktop, and others' access.
 
-What they press and read is looked up in the catalogue: a word that isn't translated isn't found on the Chinese page.
+The texts that they click and read come from the catalogue, so an untranslated text is not found on the Chinese page.
 """
 
 import re
@@ -32,19 +32,19 @@ from tests.assets.site_browser import DESKTOP, PHONE, Look, Site, Visitor, tap
 
 @dataclass(frozen=True)
 class Ways:
-    """How somebody looks at the site: with which screen and in which language; and how often they pressed something."""
+    """A user's screen and language, and a record of clicks."""
 
     look: Look
     presses: list[str] = field(default_factory=list)
 
     def word(self, words: str, context: str = "", **values: object) -> str:
-        """Words of the site as this person reads them."""
+        """Return a text of the site in this user's language."""
         with translation.override("zh-hans" if self.look["language"] == "zh-CN" else "en"):
             said = translation.pgettext(context, words) if context else translation.gettext(words)
         return said % values if values else said
 
     def press(self, what: Locator) -> None:
-        """Tap on a phone, click at a desk."""
+        """Tap on a phone, click on a desktop."""
         self.presses.append(str(what))
         (tap if self.look["size"] == PHONE else Locator.click)(what.first)
 
@@ -61,7 +61,7 @@ OTHER = {"phone-zh": "desk-en", "desk-en": "phone-zh", "desk-zh": "phone-en"}
 
 
 def on_all_ways(first: str) -> pytest.MarkDecorator:
-    """One way in each run of the tests; in the long one the other device in the other language, in Firefox."""
+    """Run one combination normally, and in long runs the other device in the other language, in Firefox."""
     ways = [("chromium", first), ("firefox", OTHER[first])]
     marks = {one: () if one == ("chromium", first) else pytest.mark.long for one in ways}
     given = [pytest.param(one[0], LOOKS[one[1]], id="-".join(one), marks=marks[one]) for one in ways]
@@ -80,7 +80,7 @@ def studio(site: Site) -> Owner:
 
 
 def found(site: Site, of: Owner, seeds: range, host: str = "shop.invalid") -> None:
-    """A case for each of so many works, whose copies stand at one place."""
+    """Create a case for each of these works, whose copies are on one site."""
     for seed in seeds:
         register(site.services, of, photograph(seed), f"Work {seed}")
     planned, epoch = claimed_slice(of, host)
@@ -88,11 +88,11 @@ def found(site: Site, of: Owner, seeds: range, host: str = "shop.invalid") -> No
         site.services, bring(site.services, planned, epoch, [copy_of(photograph(seed)) for seed in seeds], host=host)
     )
     CrawlSlice.objects.filter(pk=planned.pk).update(state="done")
-    Capture.objects.update(state="failed")  # nobody answers there
+    Capture.objects.update(state="failed")  # no server responds there
 
 
 def look_on(site: Site, of: Owner, ways: Ways, address: str, decided_by: str) -> None:
-    """A team-mate sees the page without what decides; somebody elsewhere, and nobody, don't learn that it is there."""
+    """Verify that a viewer sees the page without decision buttons, and that strangers and visitors cannot see it."""
     viewer = site.member(of, Role.VIEWER, name="vera", **ways.look)
     viewer.open(address)
     expect(viewer.page.locator(decided_by)).to_have_count(0)
@@ -101,7 +101,7 @@ def look_on(site: Site, of: Owner, ways: Ways, address: str, decided_by: str) ->
     elsewhere.page.goto(site.base + address)
     expect(elsewhere.page.locator("h1")).to_have_text(ways.word("There is nothing here"))
     assert of.name not in elsewhere.page.content()
-    elsewhere.errors.clear()  # the console tells the status 404
+    elsewhere.errors.clear()  # the console reports the status 404
     elsewhere.check()
     nobody = site.nobody(**ways.look)
     nobody.page.goto(site.base + address)
@@ -134,7 +134,7 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     ways.press(page.get_by_role("button", name=ways.word("Not licensed: keep the evidence")))
     assert len(ways.presses) <= 2  # and one in the mail
     expect(page.locator("#decision strong").first).to_have_text(ways.word("not licensed", "decision"))
-    Bundle.objects.update(not_before=now())  # twenty seconds for a hand that slipped
+    Bundle.objects.update(not_before=now())  # twenty seconds to undo a slip
     sealed(site.inline, Bundle.objects.get())
     ann.open(address)
     with page.expect_download() as download:
@@ -158,7 +158,7 @@ def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> N
     decide("c")
     decide("x")
     left(page, 3)
-    page.evaluate("scrollTo(0, 0)")  # what is just passing below the bar is cut by it, as whatever scrolls
+    page.evaluate("scrollTo(0, 0)")  # text scrolling below the bar is cut off by it
     ann.check()
     decide("u")
     left(page, 4)
@@ -173,9 +173,7 @@ def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> N
     left(page, 1)
     decide("c")
     left(page, 0)
-    assert (
-        len(ways.presses) == 5 + 3
-    )  # one for each case; one was taken back and decided again, one asked which licence
+    assert len(ways.presses) == 5 + 3  # one per case; one was undone and decided again, one asked for a licence
     counts = [Case.objects.filter(decision=one).count() for one in ("confirmed", "cleared", "licensed", "open")]
     assert counts == [3, 1, 1, 0]
     ann.open(reverse("cases", args=["studio"]))
@@ -184,7 +182,7 @@ def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> N
 
 
 def by_keys(page: Page, ways: Ways) -> Callable[[str], None]:
-    """A key, and no other."""
+    """Return a function that presses a key."""
 
     def press(key: str) -> None:
         ways.presses.append(key)
@@ -194,7 +192,7 @@ def by_keys(page: Page, ways: Ways) -> Callable[[str], None]:
 
 
 def by_taps(page: Page, ways: Ways) -> Callable[[str], None]:
-    """What a key does, by the button that says so."""
+    """Return a function that clicks the button with a key's effect."""
     return lambda key: ways.press(
         page.locator("#undo" if key == "u" else f".item:not([data-decided]) .buttons [data-key={key}]")
     )
@@ -221,7 +219,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     page.locator("[hx-trigger]").wait_for()
     make_packages(site.services, [Package.objects.get().pk])
     there = page.get_by_role("link", name=ways.word("Download the ZIP"))
-    there.wait_for()  # by itself
+    there.wait_for()  # without reloading
     with page.expect_download() as download:
         ways.press(there)
     assert zipfile.is_zipfile(download.value.path())

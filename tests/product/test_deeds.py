@@ -1,8 +1,8 @@
-"""What becomes of a case when something of its page is reported as illegal, purged or removed: nothing stays stuck.
+"""Test what happens to a case when part of its page is reported as illegal, purged or removed: nothing gets stuck.
 
-One page shows copies of two works, the second one written inside of it. Each cell of the table does one deed to the
-second picture, then one act about the first one's case: nothing is stuck for good, nothing illegal leaves, and what
-is lacking is said with its reason.
+One page shows copies of two works, the second one embedded in the page. Each cell of the table applies one action to
+the second image, then one step to the first one's case: nothing is stuck permanently, nothing illegal is handed out,
+and missing files are reported with the reason.
 """
 
 from base64 import b64encode
@@ -54,7 +54,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner, site: Site) -> Shop:
-    """Two open cases of one page, both captured; a third one of another owner about the second picture."""
+    """Two open cases of one page, both captured; and a third one of another owner about the second image."""
     settle(stage, allowed_networks=(LOOPBACK,), anchors=(), languages=("en",), recapture_days=0)
     shop = Shop(site)
     shop.image("/sound.jpg", SOUND)
@@ -125,13 +125,13 @@ def world(inline: SyncRunner, scene: Shop, tmp_path: Path) -> World:
 
 @dataclass(frozen=True)
 class Deed:
-    """What somebody does, and what has to follow from it for the first work's case."""
+    """An action, and its expected effect on the first work's case."""
 
     do: Callable[[World], None]
-    why: Absence | None = None  # why files of the case are left out when it is sealed; ``None`` where all are there
-    illegal: bytes | None = None  # what may not leave any more
+    why: Absence | None = None  # why files of the case are left out at sealing; ``None`` if all exist
+    illegal: bytes | None = None  # bytes that may no longer be handed out
 
-    visits: int = 1  # of the case's place once it is sealed: one more where files of the first one have gone
+    visits: int = 1  # of the case's page after sealing: one more if files of the first are gone
 
 
 def _reported(world: World) -> None:
@@ -140,7 +140,7 @@ def _reported(world: World) -> None:
 
 
 def _reported_and_held(world: World) -> None:
-    """Another owner has evidence of it, so that the operator decides; until then it is here and nobody is shown it."""
+    """Hold the image for the operator's decision, since another owner has evidence of it; nobody sees it meanwhile."""
     register(world.inline.services, owner("agency"), photograph(2))
     world.inline.run_until_idle()
     report_picture(world.inline.services, world.unlawful, by="Ann", reason="It may not be kept.")
@@ -193,13 +193,13 @@ DEEDS = {
 
 
 def _seal(world: World, deed: Deed) -> None:
-    """Sealed, with what is lacking named in facts, sheet and verdict; one more visit was made where it may help."""
+    """Seal: facts, sheet and verdict name what is missing; one more visit was made if useful."""
     deed.do(world)
     expect_sealed(world, deed, world.sealed(world.case))
 
 
 def _retry(world: World, deed: Deed) -> None:
-    """A bundle that was given up before for what is lacking is sealed when it is tried again."""
+    """Retry a bundle that failed earlier for the missing files, and seal it."""
     confirm(world.inline.services, world.case, by="Ann", reason="No licence.")
     Bundle.objects.update(state=StepState.FAILED, error="Its bytes aren't here.")
     deed.do(world)
@@ -209,14 +209,14 @@ def _retry(world: World, deed: Deed) -> None:
 
 
 def _package(world: World, deed: Deed) -> None:
-    """What was sealed before goes out as a ZIP, to either side, without what went; each bundle says what it lacks."""
+    """Download earlier bundles as a ZIP for either side, without the removed files, which each bundle lists."""
     world.sealed(world.case)
     deed.do(world)
     for recipient in Package.Recipient.values:
         package = request_package(world.studio, [world.case.number], recipient, by="Ann", reason="For the court.")
         world.inline.run_until_idle()
         package.refresh_from_db()
-        if deed.why is Absence.LOST:  # nobody removed them, so nothing says that they may lack
+        if deed.why is Absence.LOST:  # nobody removed them, so no record permits their absence
             assert package.error.endswith(
                 "is missing, and nobody removed it. Ask the operator to restore it from a backup, then try again."
             )
@@ -226,7 +226,7 @@ def _package(world: World, deed: Deed) -> None:
 
 
 def _report(world: World, deed: Deed) -> None:
-    """The account of all cases is made, whatever went."""
+    """Generate the report of all cases, whatever was removed."""
     deed.do(world)
     report = request_report(world.studio, preparer="Ann")
     world.inline.run_until_idle()
@@ -237,7 +237,7 @@ def _report(world: World, deed: Deed) -> None:
 
 
 def _recapture(world: World, deed: Deed) -> None:
-    """One more visit ends, and stores nothing of what may not be kept; where nothing is illegal, it keeps all."""
+    """Visit again: no forbidden bytes are stored, and everything if nothing is illegal."""
     deed.do(world)
     before = holding(world.inline, deed.illegal) if deed.illegal else []
     recaptures.follow(world.case.captures.get())
@@ -262,7 +262,7 @@ SHOWN = [
         if act != "seal"
     ),
 ]
-"""Each deed before a seal, and each other act after one of each kind."""
+"""Each action before a seal, and each other step after one action of each kind."""
 
 
 @pytest.mark.long
@@ -281,7 +281,7 @@ def expect_sealed(world: World, deed: Deed, bundle: Bundle) -> None:
     assert {gone.why for gone in facts.left_out} == ({deed.why} if deed.why else set())
     verdict, data = world.checked(bundle)
     assert not verdict.failures
-    assert not verdict.withheld  # a fresh bundle holds all that it lists
+    assert not verdict.withheld  # a new bundle contains everything that it lists
     expect_clean(data, deed)
     lacking = {check.name for check in verdict.checks if check.sentence.startswith("Not in this bundle: ")}
     assert lacking == {f"file:{gone.file}" for gone in facts.left_out}
@@ -294,7 +294,7 @@ def expect_sealed(world: World, deed: Deed, bundle: Bundle) -> None:
 
 
 def expect_clean(data: bytes, deed: Deed) -> None:
-    """That the illegal picture is nowhere in it, also where it is packed; and that every bundle in it verifies."""
+    """Verify that the illegal image is nowhere in the data, even inside archives, and that every bundle verifies."""
     if is_zipfile(BytesIO(data)):
         with ZipFile(BytesIO(data)) as archive:
             for name in archive.namelist():

@@ -1,4 +1,4 @@
-"""What the documentation says is there: pages, links, commands with their options, fields, numbers."""
+"""Test that everything named in the documentation exists: pages, links, commands with options, fields, numbers."""
 
 import argparse
 import importlib
@@ -40,7 +40,7 @@ HINT = re.compile(
     r"(?:(?<=`)|(?<=: )|(?<=<code>)|(?<=bin/)|(?<=[.,] ))exhibit ([a-z]+)(?: ([a-z-]+|[A-Z]+))?"
     r"(?: (/?[a-z][^\s`\"'<，。；]*))?"
 )
-"""A command in a hint: in code marks, after a colon or at the beginning of a sentence; with an operation of the API."""
+"""A command in a hint: in code marks, after a colon or at the start of a sentence; with an API operation."""
 NAMING = (
     *("bench", "bin", "crawler", "demo", "desk", "evidence", "exhibit", "indexer", "registry", "tools", "training"),
     *("workers", "Dockerfile", "Makefile", "docker-compose.yml"),
@@ -91,7 +91,7 @@ def anchors_of(page: Path) -> set[str]:
 
 
 def commands_of(page: Path) -> Iterator[Command]:
-    """Commands in blocks, which must be complete, and in code spans, which may be a part of one."""
+    """Yield commands in blocks, which must be complete, and in code spans, which may be partial."""
     blocks = [found[3] for found in FENCE.finditer(text_of(page)) if found[2] in {"", "sh", "console"}]
     for line in "".join(blocks).splitlines():
         if words := cut(line):
@@ -102,7 +102,7 @@ def commands_of(page: Path) -> Iterator[Command]:
 
 
 def cut(line: str) -> tuple[str, ...]:
-    """The words of one of our commands, its program first; nothing for any other line."""
+    """Return the words of one of Exhibit's commands, its program first; empty for other lines."""
     line = line.strip().removeprefix("$ ")
     if not OURS.match(line):
         return ()
@@ -172,7 +172,7 @@ def check_exhibit(named: Command) -> None:
 
 
 def check_operation(method: str, path: str) -> None:
-    """The operation that a command or a hint names; values stand for the parameters in its path, or are made there."""
+    """Verify that the operation in a command or hint exists; values or placeholders stand for its path parameters."""
     named = path.removeprefix("/api/v1").partition("?")[0].split("/")
     assert any(
         one.method == method and len(parts := one.path.split("/")) == len(named) and all(map(_fits, named, parts))
@@ -181,12 +181,12 @@ def check_operation(method: str, path: str) -> None:
 
 
 def _fits(named: str, part: str) -> bool:
-    """Whether a segment of a path is that of an operation."""
+    """Return True if a segment of a path matches that of an operation."""
     return named == part or part.startswith("{") or any(sign in named for sign in "{%")
 
 
 def test_every_command_that_a_hint_names_exists() -> None:
-    """In code, on pages of the site, in templates and in settings of services."""
+    """Test the commands in code, on pages of the site, in templates and in service settings."""
     listed = subprocess.run(["git", "ls-files", *NAMING], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     wrong, count = [], 0
     for name in listed.stdout.splitlines():
@@ -233,7 +233,7 @@ def check_module(named: Command) -> None:
 
 
 def parse_as_argparse_does(module: str, words: list[str]) -> None:
-    """Modules that take arguments have a parser of this name."""
+    """Parse words with the module's parser, which has this name if it takes arguments."""
     program = f"{module}.__main__" if find(f"{module}.__main__") else module
     make = getattr(importlib.import_module(program), "_parser", None)
     if make is None:
@@ -356,7 +356,7 @@ def test_the_change_log_knows_this_version() -> None:
 
 @pytest.mark.long
 def test_the_examples_of_the_rooms_by_themselves_do_what_they_say() -> None:
-    """In a process of their own: a crawl runs once in a process."""
+    """Test in a separate process, since a crawl runs only once in a process."""
     command = [sys.executable, "-m", "doctest", "docs/stand-alone.md"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

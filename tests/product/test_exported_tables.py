@@ -1,4 +1,4 @@
-"""Every table that is given out passes the one function that keeps spreadsheets from computing what others wrote."""
+"""Test that every exported table is written by the function that prevents formula injection."""
 
 import ast
 import csv
@@ -15,16 +15,16 @@ from tests.assets.formulas import FORMULAS
 PACKAGES = ("crawler", "desk", "evidence", "exhibit", "indexer", "registry", "workers")
 WRITERS = {
     "exhibit/files/delimited.py": {"csv.writer"},  # csv_text itself
-    "indexer/calibration/kept.py": {"csv.writer"},  # digests and figures, read by this program alone
-    "registry/cases/sample.py": {"csv.DictWriter"},  # its own sample works, read by this program at once
-    "registry/parties/tables.py": {"Workbook"},  # cells of type text: tests/registry/parties/test_tables.py
+    "indexer/calibration/kept.py": {"csv.writer"},  # digests and numbers, read only by this program
+    "registry/cases/sample.py": {"csv.DictWriter"},  # its own sample works, read only by this program
+    "registry/parties/tables.py": {"Workbook"},  # text cells: tests/registry/parties/test_tables.py
 }
-"""The modules that may write tables without :func:`csv_text`."""
+"""Modules that may write tables without :func:`csv_text`."""
 CALLS = {"csv.writer", "csv.DictWriter", "Workbook"}
 
 
 def written_by(path: Path) -> Iterator[str]:
-    """The calls of a module that make tables."""
+    """Yield the calls of a module that create tables."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in CALLS:
             yield name

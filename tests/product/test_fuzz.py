@@ -1,4 +1,4 @@
-"""The targets of ``make fuzz``: what was given to them once, and some changes, break none of them."""
+"""Test the targets of ``make fuzz`` with known inputs and some changes of them."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.fuzz.targets import TARGETS, fuzz_one, seeds
 
 CHANGES = 60
 FEW = {"decode": 30, "bundle": 4}
-"""Changes of those that take longer."""
+"""Number of changes for slow targets."""
 
 
 @pytest.mark.parametrize("target", TARGETS)

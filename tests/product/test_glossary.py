@@ -1,4 +1,4 @@
-"""One word for one thing: pages, mails and documents keep to the glossary, in English and in Chinese."""
+"""Test that pages, mails and documents use the glossary's terms, in English and in Chinese."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ OTHERWISE = (
     "Its proponent", "written notice", "of the machine", "Milvus refuses the token", "notices and renewals",
     "the Board's system",
 )  # fmt: skip
-"""Where a statute or another program means something else by a word."""
+"""Places where a statute or another program uses a word with another meaning."""
 
 
 def rows(tables: str) -> list[tuple[str, str]]:
@@ -31,7 +31,7 @@ def rows(tables: str) -> list[tuple[str, str]]:
 
 
 def pattern(forms: str) -> re.Pattern[str]:
-    """A term in its singular and its plural."""
+    """Return a pattern for a term in singular and plural."""
     said = (
         re.escape(form).removesuffix("y") + ("(?:y|ies)" if form.endswith("y") else "(?:e?s)?")
         for form in forms.split(", ")
@@ -40,9 +40,9 @@ def pattern(forms: str) -> re.Pattern[str]:
 
 
 def sentences() -> Iterator[tuple[str, str]]:
-    """What is said in English, and in Chinese."""
+    """Yield sentences in English and in Chinese."""
     for entry in polib.pofile(str(messages.catalogue("zh_Hans"))):
-        if entry.translated():  # tests/tools/test_messages.py names what isn't
+        if entry.translated():  # tests/tools/test_messages.py reports untranslated ones
             yield f"{entry.msgid}\n{entry.msgid_plural}", entry.msgstr or entry.msgstr_plural[0]
     for path in sorted((FOLDER / "en").glob("*.toml")):
         chinese = tomllib.loads((FOLDER / "zh-Hans" / path.name).read_text(encoding="utf-8"))
@@ -51,7 +51,10 @@ def sentences() -> Iterator[tuple[str, str]]:
 
 
 def translated_otherwise(english: str, chinese: str) -> list[str]:
-    """The terms of an English sentence whose word the Chinese one lacks; of two, the longer one is meant."""
+    """Return terms of an English sentence without their translation in the Chinese one.
+
+    The longest of several terms counts.
+    """
     found, left = [], CODE.sub(" ", english)
     for term, words in sorted(rows(TERMS), key=lambda row: -len(row[0])):
         left, count = pattern(term).subn(" ", left)

@@ -1,4 +1,4 @@
-"""Sites that say impossible things: no page is lost and no row refused, whatever a server or a document contains."""
+"""Test that no page or row is lost on sites that send impossible values."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -69,7 +69,7 @@ def test_impossible_answers_spoil_nothing_else(inline: SyncRunner, site: Site) -
     for place, answer in enumerate(ANSWERS.values()):
         site.routes[f"/odd-{place}.jpg"] = answer
     made = watch(owner("studio"), site.url())
-    for _ in range(2):  # the second time with what the first has left
+    for _ in range(2):  # the second time with the results of the first
         run_now(made)
         inline.run_until_idle()
     assert Sighting.objects.filter(image_url=site.url("/good.jpg")).count() == 2

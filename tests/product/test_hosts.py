@@ -1,4 +1,4 @@
-"""Machines that share no folder: a database, an object store, Milvus, and workers, one of which loses its power."""
+"""Test machines that share no folder: a database, an object store, Milvus, and workers, one of which loses power."""
 
 import json
 import os
@@ -29,22 +29,22 @@ from tests.assets.swift_server import SECRET, USER
 OWNER = "Lighthouse Archive"
 SITES = (20, 21, 22)
 WATCHED = 2
-"""Of the sites."""
+"""Number of watched sites."""
 BUNDLES = 6
 MIDDLE = 30
-"""Pictures that have been compared when the power goes, of some 200."""
+"""Images compared when the power fails, of some 200."""
 MOVED = 60
-"""Entries that an index has at least when it moves to Milvus."""
+"""Minimum number of entries of an index that moves to Milvus."""
 LATER = 2
-"""Works that come when all was seen."""
+"""Works registered after the crawls."""
 CLOCKS = {"ben": 20, "cleo": -20}
-"""Seconds by which the clock of a machine is wrong."""
+"""Offset of a machine's clock in seconds."""
 Environ = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a run leaves: its rows, the verdict on each bundle, and the hosts that have worked."""
+    """The results of a run: its rows, the verdict on each bundle, and the hosts that worked."""
 
     rows: Rows
     verdicts: list[str]
@@ -95,10 +95,10 @@ with transaction.atomic(), connection.cursor() as cursor:
 
 
 def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvus: bool = False) -> Left:
-    """The demonstration's watches on machines, one of which is lost in the middle while another one comes.
+    """Run the demonstration's watches on machines, one of which is lost halfway while another one is added.
 
-    Some works are registered after all was seen: they search the archive, in Milvus or on a machine. A machine that is
-    alone keeps its bytes in its folder.
+    Some works are registered after the crawls: they search past sightings, in Milvus or on a machine. A single machine
+    keeps its bytes in its folder.
     """
     root.mkdir(mode=0o755)
     with hosts_in(root) as hosts:
@@ -135,7 +135,7 @@ def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvu
 
 
 def _database(host: Host) -> dict[str, str]:
-    """Start PostgreSQL and Redis on a host; returns where they are."""
+    """Start PostgreSQL and Redis on a host; returns their addresses."""
     data = {"EXHIBIT_DATA": str(host.disk / "data"), "DATABASE_URL": "", "REDIS_URL": ""}
     [password] = host.start(data, "-m", "tests.assets.hosts", "database", host.address)
     return {
@@ -145,7 +145,7 @@ def _database(host: Host) -> dict[str, str]:
 
 
 def _services(hosts: Hosts) -> Environ:
-    """Switch on the database; returns what each machine is told."""
+    """Start the database host; returns the environment of the machines."""
     database = hosts.add("db", 1)
     return {
         **QUICK,
@@ -158,7 +158,7 @@ def _services(hosts: Hosts) -> Environ:
 
 
 def _store(hosts: Hosts) -> Environ:
-    """Switch on an object store for the bytes of all; returns what each machine is told."""
+    """Start an object store for all bytes; returns the environment of the machines."""
     store = hosts.add("s3", 2)
     port, own_port, _ = store.start({}, "-m", "tests.assets.swift_server", str(store.disk / "srv"), store.address)
     made = f"import requests; requests.put('http://{store.address}:{own_port}/v1/AUTH_test/bytes').raise_for_status()"
@@ -173,14 +173,14 @@ def _store(hosts: Hosts) -> Environ:
 
 
 def _milvus(hosts: Hosts) -> Environ:
-    """Switch on a Milvus; returns what each machine is told."""
+    """Start Milvus; returns the environment of the machines."""
     host = hosts.add("milvus", 3)
     [port] = host.start({}, "-m", "tests.assets.hosts", "milvus", str(host.disk / "milvus"))
     return {"EXHIBIT_MILVUS_URL": f"http://{host.address}:{port}"}
 
 
 def _sites(hosts: Hosts) -> Plan:
-    """Switch on the demonstration's sites, each at an address of its own."""
+    """Start the demonstration's sites, each at its own address."""
     world = hosts.add("world", *SITES)
     works = choose_works(ASSETS / "works")
     plan = build([world.folder / name for name in NAMES], works, [f"http://{one}" for one in world.addresses])
@@ -190,7 +190,7 @@ def _sites(hosts: Hosts) -> Plan:
 
 
 def _start(hosts: Hosts, name: str, environ: Environ) -> None:
-    """Switch a machine on; it has the secrets of the first one."""
+    """Start a machine with the secrets of the first one."""
     host = hosts.add(name, 10 + len(hosts))
     if name != "ann":
         shutil.copytree(hosts["ann"].folder / "data" / "secrets", host.folder / "data" / "secrets")
@@ -207,12 +207,12 @@ def _watch(host: Host, environ: Environ, plan: Plan, number: int) -> None:
 
 
 def _all_have_searched() -> bool:
-    """Whether all works have searched what was seen."""
+    """Return True if all works have searched past sightings."""
     return not WorkPicture.objects.exclude(state="done").exists()
 
 
 def _is_amid(name: str) -> bool:
-    """Whether a host is comparing pictures, and some have been compared."""
+    """Return True if a host is comparing images, and some have been compared."""
     working = Picture.objects.filter(state="doing", claimed_by__startswith=f"{name}|")
     return Picture.objects.filter(state="done").count() >= MIDDLE and working.exists()
 

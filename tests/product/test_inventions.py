@@ -1,4 +1,4 @@
-"""What a deceiver with pinned keys of his own may think of: every verifier names it, or all of them say nothing."""
+"""Test that all verifiers agree on the inventions of a forger with pinned keys: they report each, or none does."""
 
 import json
 import subprocess
@@ -24,12 +24,12 @@ BEYOND_IT = {
     "a checkpoint that isn't signed", "a checkpoint with a byte behind", "a renewal that is no list",
     "a renewal listed twice", "material twice", "a key of another holder",
 }  # fmt: skip
-"""What verify.py lets pass: it reads no log's signature and no renewal, and not who is said to hold the key."""
+"""Inventions that verify.py accepts: it reads no log signature, no renewal, and not the claimed holder of the key."""
 Made = dict[str, tuple[Path, Trust, Told]]
 
 
 def named(name: str) -> set[str]:
-    """The checks that name a kind; one with a question mark is made by the command alone."""
+    """Return the checks that report a kind, except those with a question mark, which only the command makes."""
     return {check for check in KINDS[name][1].split() if not check.endswith("?")}
 
 
@@ -39,7 +39,7 @@ def failed(told: Told) -> set[str]:
 
 @pytest.fixture(scope="module")
 def made(scene: Scene, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Each kind where it lies, the list that trusts the deceiver, and what the Python verifier says."""
+    """The path of each kind, the trust list with the forger's keys, and the Python verifier's result."""
     folder, whole, found = tmp_path_factory.mktemp("inventions"), files_of(bundle), {}
     for number, (name, (invention, _)) in enumerate(KINDS.items()):
         files, trust = forged(scene, whole, invention)

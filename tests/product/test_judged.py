@@ -1,4 +1,4 @@
-"""What a judge looks at follows from what is proven: forged captures, drawings, sheets and words are named."""
+"""Test that what a judge looks at follows from the proofs: forged captures, drawings, sheets and words are reported."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,9 +1,8 @@
-"""Mishaps at random moments of a run: the rows that remain are those of an undisturbed run.
+"""Test that failures at random times of a run leave the same rows as an undisturbed run.
 
-Each round is a run of its own over a small slow site: an owner, works, a watch, cases, bundles, a report. Four of them
-go beside one another, and meanwhile mishaps come, each kind in its turn. The environment sets how many rounds the
-long test has (``KILL_ROUNDS``) and what is left to chance (``KILL_SEED``). ``make chaos`` plays many more, with
-browsers.
+Each round is a run over a small slow site: an owner, works, a watch, cases, bundles, a report. Four rounds run in
+parallel while failures occur, each kind in turn. The environment sets the number of rounds of the long test
+(``KILL_ROUNDS``) and the random seed (``KILL_SEED``). ``make chaos`` plays many more, with browsers.
 """
 
 import os
@@ -51,7 +50,7 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
                     trouble = turns.next(stack, MISHAPS_A_PLAY, usual)
                     begun = time.monotonic()
                     runs = play(stack, numbers, trouble)
-                    usual = min(usual, time.monotonic() - begun)  # a busy machine may have become a free one
+                    usual = min(usual, time.monotonic() - begun)  # a busy machine may have become idle
                     turns.count(trouble)
                     for number, run in zip(numbers, runs, strict=True):
                         for kind, remaining in run.rows.items():

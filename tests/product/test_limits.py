@@ -1,4 +1,4 @@
-"""What is kept and for how long, and where crawling stops."""
+"""Test what is stored and for how long, and where crawling stops."""
 
 import os
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ MONTHS = timedelta(days=90)
 
 
 def grow_old() -> None:
-    """Let everything that was seen have been seen months ago."""
+    """Date everything seen months back."""
     Picture.objects.update(first_seen=F("first_seen") - MONTHS)
     Sighting.objects.update(first_seen=F("first_seen") - MONTHS, last_seen=F("last_seen") - MONTHS)
 
@@ -200,7 +200,7 @@ def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(servi
 
 @pytest.fixture
 def folder(services: SyncRunner, tmp_path: Path) -> Path:
-    """Twenty small pictures that a watch of a folder is about to import."""
+    """Twenty small images that a watch of a folder will import."""
     made = tmp_path / "pictures"
     made.mkdir()
     for number in range(20):
@@ -211,7 +211,7 @@ def folder(services: SyncRunner, tmp_path: Path) -> Path:
 
 
 def crawl_only(services: SyncRunner) -> list[dict[str, Any]]:
-    """Crawl without matching what comes; returns what each slice counted."""
+    """Crawl without matching; returns the counts of each slice."""
     plan.start_due_crawls(services.services)
     while Crawl.objects.get().state != StepState.DONE:
         for made in CrawlSlice.objects.filter(state=StepState.TODO):

@@ -1,7 +1,7 @@
-"""SIGKILL at random moments of what log and keys do: numbering, signing heads, changing keys and the master key.
+"""Test SIGKILL at random times of log and key operations: numbering, signing checkpoints, rotating keys and master key.
 
-One process after the other works on one installation as hard as it can and is killed; after each, the log is replayed
-as a whole and every key opens. ``KILL_ROUNDS`` and ``KILL_SEED`` are as in ``test_kill.py``.
+Processes work on one installation at full load, one after the other, and are killed; after each, the whole log is
+replayed and every key is decrypted. ``KILL_ROUNDS`` and ``KILL_SEED`` are as in ``test_kill.py``.
 """
 
 import os
@@ -32,7 +32,7 @@ from workers.servers.embedded import EmbeddedServers
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "4"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
 LONGEST = 0.6
-"""Seconds after which a worker is killed at the latest."""
+"""Maximum seconds until a worker is killed."""
 BUSY = """
 import itertools, os
 os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
@@ -63,7 +63,7 @@ for number in itertools.count():
 
 
 def work_and_die(config: Config, after: float) -> None:
-    """Let one process work, and kill it so many seconds after it has begun."""
+    """Run a process, and kill it ``after`` seconds after it has started."""
     environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
     command = [sys.executable, "-c", BUSY]
     with subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdout=subprocess.PIPE, text=True) as process:
@@ -75,7 +75,7 @@ def work_and_die(config: Config, after: float) -> None:
 
 
 def check_keys(services: Services) -> None:
-    """Every key opens, and each owner has one of each kind in use."""
+    """Verify that every key can be decrypted, and that each owner has one of each kind in use."""
     for owner in Owner.objects.all():
         for key in SealingKey.objects.filter(owner=owner):
             assert signer_of(services, key).public_key == bytes(key.public_key)

@@ -1,4 +1,4 @@
-"""An old backup is put back after further heads were signed and seen: no second history is signed under one name."""
+"""Test that after restoring an old backup, no second history of the log is signed under one name."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ from workers.servers.postgres import postgres_programs
 
 
 class Installation:
-    """An installation in a folder of its own, whose servers run only while something is done with it."""
+    """An installation in its own folder, whose servers run only while they are used."""
 
     def __init__(self, cli: CommandLine) -> None:
         self.data, self.cli = cli.data, cli
@@ -49,7 +49,7 @@ class Installation:
             yield
 
     def log(self, count: int) -> tuple[str, str]:
-        """Put entries into the log and sign its head; returns the signed note, or why there is none."""
+        """Append entries to the log and sign a checkpoint; returns the signed note, or why there is none."""
         config = load_config({"EXHIBIT_DATA": str(self.data)})
         with connected_to(config):
             migrate()
@@ -89,7 +89,7 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         installation.log(5)
         installation.dump(dump)
         note, _ = installation.log(4)
-        seen.write_text(note, "utf-8")  # as an outside witness has it
+        seen.write_text(note, "utf-8")  # as an outside witness keeps it
         installation.restore(dump)
 
         assert "shorter than the 9 entries" in installation.log(2)[1]
@@ -117,12 +117,12 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
         assert verify_note(later, new.vkey).origin == "example.org/second"
         _check_proofs(cli, entry)
 
-        installation.restore(dump)  # once more, and the new name is lost with it
+        installation.restore(dump)  # once more, which loses the new name as well
         assert "which this log doesn't know" in installation.log(20)[1]
 
 
 def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
-    """The entry that records the break is proven, and the new name continues what both share."""
+    """Verify that the entry that records the break is proven, and that the new name continues the shared history."""
     from evidence.log import merkle
     from evidence.log.notes import parse_note
     from exhibit.clock import parse_rfc3339
@@ -182,7 +182,7 @@ def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_
 
 
 def _check_refusals() -> None:
-    """Every table of the log, every way to change it, with triggers and all."""
+    """Verify that the triggers of every table of the log refuse every change."""
     columns = {"logentry": "type", "lognode": "hash", "logsubmission": "type", "logcheckpoint": "note"}
     for table, column in {**columns, "logorigin": "name"}.items():
         for act in ("TRUNCATE registry_{} CASCADE", "DELETE FROM registry_{}", "UPDATE registry_{} SET {} = {}"):
@@ -191,7 +191,7 @@ def _check_refusals() -> None:
 
 
 def _private_keys(services: Services) -> list[bytes]:
-    """The private halves of an owner's keys that are made now, and the master key."""
+    """Return the private keys of a new owner, and the master key."""
     studio = Owner.objects.create(slug="studio", name="Studio")
     key, master = sealing_key(services, studio), master_key(services.config)
     scalar = document_key(services, studio).private.private_numbers().private_value.to_bytes(32, "big")
@@ -236,7 +236,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
         subprocess.run(["cp", "--recursive", "--preserve=mode", secrets, data / "secrets"], check=True)
 
     begin_anew()
-    with installation.up():  # workers before the rows
+    with installation.up():  # workers before the rows are restored
         take_schema(load_config({"EXHIBIT_DATA": str(data)}))
         assert "is missing. 0 entries" in installation.log(3)[1]
         assert "is missing" in installation.cli.api("GET", "/operator/log")["stopped"]

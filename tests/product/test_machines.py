@@ -1,4 +1,4 @@
-"""Several machines that share no folder: what one has begun, another goes on with."""
+"""Test that one of several machines without a shared folder continues what another one has started."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ def pair(inline: SyncRunner, s3: S3, tmp_path: Path) -> Pair:
 
 
 def sent(machine: SyncRunner, *numbers: int) -> Upload:
-    """Photographs that one machine receives."""
+    """Upload photographs to one machine."""
     files = [uploads.Sent(f"{n}.jpg", len(data := photograph(n)), lambda data=data: data) for n in numbers]  # type: ignore[misc]
     upload = uploads.begin(owner("studio"), uploads.Declaration(), by="ann", table=None, announced=len(files))
     uploads.receive(machine.services, upload, files)
@@ -141,7 +141,7 @@ def test_a_machine_that_is_killed_while_it_signs_is_replaced_by_another_at_once(
 
 
 def measured(machine: SyncRunner, loads: list[bytes]) -> Digest:
-    """The features of a photograph, and its bytes if they had to be asked for."""
+    """Return the features of a photograph; ``loads`` records whether its bytes were needed."""
     data = photograph(1)
 
     def load() -> bytes:
@@ -152,7 +152,7 @@ def measured(machine: SyncRunner, loads: list[bytes]) -> Digest:
 
 
 def anew(machine: SyncRunner, *, without: str) -> SyncRunner:
-    """The machine after a new start, without a folder."""
+    """Restart the machine without one of its folders."""
     shutil.rmtree(machine.services.config.data_dir / without, ignore_errors=True)
     return SyncRunner(machine.services.config)
 
@@ -182,7 +182,7 @@ def test_what_is_damaged_in_the_bucket_or_while_it_is_silent_is_measured_again(p
     objects.put(name, b"damaged")
     assert measured(second, loads) == digest
     assert len(loads) == 2
-    assert measured(anew(first, without="features"), loads) == digest  # it was put anew
+    assert measured(anew(first, without="features"), loads) == digest  # it was stored again
     assert len(loads) == 2
     keys = second.services.config.data_dir / "secrets" / "bucket.toml"
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))

@@ -1,4 +1,4 @@
-"""A worker that dies while it sends a notice: the mail leaves once, and a person is asked."""
+"""Test that a notice is mailed once although its worker dies while sending, and that a person is asked."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""An address that served several pictures in turn: a visit looks for the last of them, and is said of that one."""
+"""Test that a visit of a URL that served several images in turn looks for the last of them, and reports on that one."""
 
 from io import BytesIO
 from pathlib import Path

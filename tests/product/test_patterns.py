@@ -1,15 +1,15 @@
-"""No text makes a regular expression slow: each costs at most a microsecond for each character, in linear time."""
+"""Test that every regular expression takes at most a microsecond per character of any text, in linear time."""
 
 import pytest
 
 from tests.assets.patterns import patterns, slow
 
 MOST = 1.0
-"""Microseconds of processor time for each character."""
+"""Microseconds of processor time per character."""
 OWN = {
     "crawler.searches.mapping": "the addresses of image searches: files that an operator puts down",
 }
-"""Modules with patterns for texts of the product's or the operator's own, and which texts these are."""
+"""Modules with patterns for texts of the product or the operator, and a description of these texts."""
 MADE_LATER = {
     "crawler.reading.page_layout": "the end of a picture's name, 100 characters at most",
     "crawler.reading.policy": "the name of the crawler, looked for in a line of robots.txt",
@@ -23,7 +23,7 @@ MADE_LATER = {
     "indexer.vectors.milvus_index": "names of the product's own collections",
     "registry.notices.wording": "a letter's wording, of its owner",
 }
-"""Modules that make a pattern when they need it, and what it is for."""
+"""Modules that create a pattern when needed, and its purpose."""
 
 
 def test_every_pattern_is_written_down_where_the_test_finds_it() -> None:

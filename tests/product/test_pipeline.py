@@ -1,4 +1,4 @@
-"""The whole way in one process: a real site, a real crawl child, real witnesses, and a bundle that verifies."""
+"""Test the whole pipeline in one process: a real site, crawler and timestamp services, and a bundle that verifies."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,7 +43,7 @@ COPIES = 3
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    """Three copies of works, an unrelated picture, a broken one, a forbidden folder, a way into a private network."""
+    """Three copies of works, an unrelated image, a broken one, a forbidden folder, a link into a private network."""
     with Site(host="127.0.0.5") as site:
         made = Shop(site)
         for number in range(COPIES):
@@ -62,7 +62,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner, Trust]]:
-    """An installation that may visit loopback and has witnesses, and whom to trust then."""
+    """An installation that may crawl loopback and has timestamp services, and a matching trust list."""
     fingerprints.forget_cached_spaces()
     own = replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), checkpoint_seconds=1)
     with witnessed(own, tmp_path / "witnesses") as (complete, trust):
@@ -83,7 +83,7 @@ def confirm_all(inline: SyncRunner) -> None:
 
 
 def sealed_and_witnessed() -> bool:
-    """Whether every bundle is sealed and every receipt that rests on it complete."""
+    """Return True if every bundle is sealed and every receipt for it complete."""
     waiting = Bundle.objects.exclude(state="done").exists() or AnchorReceipt.objects.exclude(state="done").exists()
     return not waiting and {"rfc3161", "opentimestamps"} <= set(AnchorReceipt.objects.values_list("kind", flat=True))
 
@@ -113,7 +113,7 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], sho
         shop.url("/members/list"): "robots",
     }
     assert not [path for path in shop.site.paths() if path.startswith("/members/")]
-    assert Picture.objects.exclude(refusal="").count() <= 1  # the broken one may be readable in part
+    assert Picture.objects.exclude(refusal="").count() <= 1  # the broken one may be partly readable
 
     cases = Case.objects.order_by("work__number")
     assert [(case.work.title, case.party, case.decision) for case in cases] == [
@@ -138,7 +138,7 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[SyncRunner, Trust], sho
         "registration": COPIES,
         "slice": 2,
         "setting": 1,  # the configuration
-        "case": len(told),  # among them what each case gained, in one entry or several
+        "case": len(told),  # including the sightings that each case gained, in one or several entries
         "decision": COPIES,
         "key": 1,
         "seal": COPIES,
@@ -200,7 +200,7 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_
     assert " 404: " in capture.sentence
     bundle = Bundle.objects.get()
     verdict = verdict_of(inline, bundle, trust, tmp_path)
-    assert verdict.outcome is ExitCode.INCOMPLETE  # no visit found the picture again
+    assert verdict.outcome is ExitCode.INCOMPLETE  # no visit found the image again
     assert "not shown: capture." in verdict.sentence
     assert any(one["path"].endswith("exchange.warc") for one in bundle.contents)
 

@@ -1,4 +1,4 @@
-"""The examples of docs/protocols.md are what this installation signs, blinds and computes, step by step."""
+"""Test that this installation reproduces the examples of docs/protocols.md: signatures, blinding and computations."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from registry.alliance.signed_calls import HEAD
 from tests import CHECKOUT
 
 COUNTED = bytes(range(32))
-"""The seed of the key, the SHA-256 and the hash of the picture."""
+"""Seed of the key, the SHA-256 and the hash of the image."""
 
 
 @pytest.fixture

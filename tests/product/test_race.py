@@ -1,4 +1,4 @@
-"""A work and a picture that arrive at the same moment still meet, whichever of the two commits first."""
+"""Test that a work and an image that arrive simultaneously are matched, whichever commits first."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ from workers.tasks.tick import tick
 def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, tmp_path: Path) -> None:
     fingerprints.forget_cached_spaces()
     studio = owner("studio")
-    # two houses, as two processes would have them: each with indexes of its own over the same rows and bytes
+    # Two sets of services as in two processes: separate indexes over the same rows and bytes.
     one, other = (SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2))
     planned, epoch = claimed_slice(studio)
     with ThreadPoolExecutor(2) as pool:

@@ -1,4 +1,4 @@
-"""The README: its commands, run one after another on places of a test's own, and its figures."""
+"""Test the README: its commands, run in sequence in the test's own folders, and its numbers."""
 
 import json
 import re
@@ -14,11 +14,11 @@ from tests.assets.rows import copy_of, photograph
 from tests.assets.shop import LOOPBACK, Shop
 
 ENDS = {"verify": 4}
-"""Exit codes that aren't 0: no outside witness is configured, and the README says what follows from that."""
+"""Non-zero exit codes: no outside timestamp service is configured, and the README explains the effect."""
 
 
 def lines_of_the_readme() -> list[list[str]]:
-    """The words of each command, without the comments."""
+    """Return the words of each command, without comments."""
     text = (CHECKOUT / "README.md").read_text("utf-8").partition("\n## Use it\n")[2]
     block = re.search(r"```\n(.*?)```", text, re.DOTALL)
     assert block is not None
@@ -26,7 +26,7 @@ def lines_of_the_readme() -> list[list[str]]:
 
 
 FIGURE = re.compile(r"(?<![\w.,/])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+(?: ?%)|\d+ ?%)(?![\w/])")
-"""What looks measured: numbers from 1,000 on, and percentages."""
+"""A number that looks measured: 1,000 or more, or a percentage."""
 ERROR_RATE = re.compile(
     r"than ([\d,]+) photographs allow: at most ([\d,]+) certain false alarms in a million pictures, each searched for"
     r"\s+among the other ([\d,]+)"
@@ -42,7 +42,7 @@ def number(text: str) -> int:
 
 
 def row_of(text: str, start: str) -> list[str]:
-    """The cells of the row of a table that begins so."""
+    """Return the cells of the table row that starts with this text."""
     (line,) = [line for line in text.splitlines() if line.startswith(f"| {start}")]
     return [cell.strip() for cell in line.strip("|").split("|")]
 
@@ -68,7 +68,7 @@ def test_the_error_rate_that_the_readme_claims_is_that_of_the_accuracy_page_and_
 def test_every_figure_of_the_readme_is_one_of_the_pages_that_measure() -> None:
     text = re.sub(r"```.*?```", "", page("README.md"), flags=re.DOTALL)
     measured = set(FIGURE.findall(page("docs/accuracy.md"))) | set(FIGURE.findall(page("docs/benchmarks.md")))
-    derived = {claimed[3] for claimed in [ERROR_RATE.search(text)] if claimed}  # the test above compares it
+    derived = {claimed[3] for claimed in [ERROR_RATE.search(text)] if claimed}  # compared by the test above
     figures = set(FIGURE.findall(text))
     assert len(figures) >= 3
     assert figures - derived <= measured
@@ -91,7 +91,7 @@ def test_the_readmes_commands_lead_from_an_owner_to_a_verified_bundle(open_folde
             here = {one: open_folder / one for one in words if "/" in one or re.search(r"\.(jpg|json)$", one)}
             given = [{**here, **own}.get(word, word) for word in words]
             if words[:2] == ["user", "add"]:
-                given.append("--generate")  # nobody sits at a terminal and types a password
+                given.append("--generate")  # no terminal to type a password
             told[" ".join(words[:2])] = cli.run(*given, code=ENDS.get(words[0], 0)).out
     finally:
         cli.run("down", code=None)

@@ -1,4 +1,4 @@
-"""The seccomp profile of the containers, on the processes that run in them: the kernel applies it here as there."""
+"""Test the containers' seccomp profile with the programs that run in them; the kernel applies it in the same way."""
 
 import ctypes
 import errno
@@ -70,7 +70,7 @@ def test_pictures_are_read_under_the_profile() -> None:
 
 
 def _confined(command: Sequence[str], home: Path = CHECKOUT) -> "subprocess.CompletedProcess[str]":
-    """Run a program under the profile, without the rights of root where somebody else can run it."""
+    """Run a program under the profile, without root's rights if another user can run it."""
     library = _library()
     names = [name.encode() for rule in PROFILE["syscalls"] for name in rule["names"]]
 
@@ -78,7 +78,7 @@ def _confined(command: Sequence[str], home: Path = CHECKOUT) -> "subprocess.Comp
         context = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(ERRNO | PROFILE["defaultErrnoRet"])))
         for name in names:
             number = library.seccomp_syscall_resolve_name(name)
-            if number >= 0:  # not of this processor, or newer than the library
+            if number >= 0:  # not for this processor, or newer than the library
                 library.seccomp_rule_add_array(context, ctypes.c_uint32(ALLOW), number, 0, None)
         if library.seccomp_load(context):
             os._exit(9)

@@ -1,4 +1,4 @@
-"""What ``docs/security.md`` says is shown by tests that are there, chapter by chapter."""
+"""Test that every statement of ``docs/security.md`` names existing tests, chapter by chapter."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The running site while clients without an account send and read as slowly as they like."""
+"""Test the running site while clients without an account send and read arbitrarily slowly."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
 
 
 def warmed(stack: Stack) -> int:
-    """Return the port of a site that has shown some pages."""
+    """Return the port of a site that has served some pages."""
     for _ in range(20):
         assert requests.get(f"http://127.0.0.1:{stack.config.web_port}/sign-in/", timeout=60).status_code == 200
     return stack.config.web_port

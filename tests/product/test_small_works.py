@@ -1,4 +1,4 @@
-"""A work that is small in what was found: the bundle about it holds before the verifier, as do works in long strips."""
+"""Test that a bundle about a work that is small within the sighted image verifies, also for works in long strips."""
 
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +21,7 @@ def work() -> Image.Image:
 
 
 def in_sheet(tile: tuple[int, int] = (380, 284)) -> bytes:
-    """One of dozens of pictures in rows."""
+    """Return dozens of images in rows, one of them the work."""
     sheet = Image.new("RGB", (2460, 1880), "white")
     for place in range(36):
         shown = work() if place == 23 else textured(800 + place)
@@ -30,12 +30,12 @@ def in_sheet(tile: tuple[int, int] = (380, 284)) -> bytes:
 
 
 def cut_in_sheet() -> bytes:
-    """The same, of which each tile shows the middle of a picture: its sides would lie beside the tile."""
+    """Return the same with tiles that show only the middle of each image, so that its sides are outside the tile."""
     return in_sheet((330, 284))
 
 
 def in_strip() -> bytes:
-    """One of the pictures of a page that is nine times as long as wide, as the pictures are that tell of a product."""
+    """Return a page nine times as high as wide that contains the work, like long product descriptions."""
     strip = Image.new("RGB", (900, 8300), "white")
     for place in range(14):
         shown = work() if place == 9 else Image.open(BytesIO(photograph(40 + place))).convert("RGB")

@@ -1,4 +1,4 @@
-"""The running product: its workers say that they live, and log lines carry the id of the request behind them."""
+"""Test that the running product's workers report that they are alive, and that log lines contain request IDs."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="module")
 def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
-    """The product in a folder of its own; what a test kills of it comes back."""
+    """The product in its own folder; processes that a test kills are restarted."""
     with tempfile.TemporaryDirectory(prefix="exhibit-running-") as name, django_db_blocker.unblock():
         Path(name).chmod(0o755)
         with running_stack(Path(name), {"EXHIBIT_LOG_FORMAT": "json"}) as made:
@@ -61,7 +61,7 @@ def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
 
 @contextmanager
 def held(stack: Stack, name: str) -> Iterator[None]:
-    """A worker that is busy for the length of the block."""
+    """Keep a worker busy during the block."""
     main = next(one for one in stack.workers() if any(name in word for word in one.cmdline()))
     everything = [main, *main.children(recursive=True)]
     for process in everything:
@@ -152,7 +152,7 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
     os.kill(background.pid, signal.SIGKILL)
     wait_until(lambda: Heartbeat.objects.filter(name__startswith="worker-background", started_at__gt=began).exists())
     interactive = next(one for one in stack.workers() if any("worker-interactive" in word for word in one.cmdline()))
-    os.kill(stack.process.pid, signal.SIGSTOP)  # nothing is started again meanwhile
+    os.kill(stack.process.pid, signal.SIGSTOP)  # nothing is restarted in the meantime
     try:
         os.kill(interactive.pid, signal.SIGTERM)
         wait_until(lambda: "worker-interactive" not in told())
@@ -161,7 +161,7 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
 
 
 def swept(stack: Stack, left: list[Path]) -> bool:
-    """Whether an upkeep removes folders at once; who doesn't listen yet, just started, hears the next one."""
+    """Return True if an upkeep removes folders at once; a worker that has just started receives only the next one."""
     send_upkeep(make_app(stack.config))
     with suppress(AssertionError):
         wait_until(lambda: not any(folder.exists() for folder in left), 5)
@@ -190,7 +190,7 @@ def test_each_machine_is_told_to_sweep_its_own_folder(stack: Stack, tmp_path: Pa
 
 @pytest.mark.long
 def test_nothing_that_runs_or_is_written_is_open_to_others_of_this_machine(stack: Stack) -> None:
-    """Its own user's files alone: what is asked with a secret stands in no log, no secret in the list of processes."""
+    """Test that files belong to the product's user only, and that no secret is in a log or in the list of processes."""
     secret, folder = secrets.token_urlsafe(32), stack.config.data_dir
     site = f"http://127.0.0.1:{stack.config.web_port}"
     for path in (f"/d/{secret}", f"/feeds/{secret}/cases.atom", f"/invitations/{secret}/", f"/api/v1/log?key={secret}"):
@@ -212,4 +212,4 @@ def test_nothing_that_runs_or_is_written_is_open_to_others_of_this_machine(stack
         if path.lstat().st_mode & 0o077 and not path.is_symlink()
     }
     assert open_ones == {}
-    assert folder.stat().st_mode & 0o067 == 0  # its servers' group alone may pass
+    assert folder.stat().st_mode & 0o067 == 0  # only the group of its servers may enter

@@ -1,4 +1,4 @@
-"""The whole product while Redis or PostgreSQL stands still under load, as on a starved machine."""
+"""Test the whole product while Redis or PostgreSQL is frozen under load, as on a starved machine."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ from workers.servers.product import CHECKOUT
 
 PAGES = 12
 SECONDS = 50.0
-"""For so long a server is stopped: beyond the time for which a worker waits for Redis, again and again."""
+"""Seconds for which a server is frozen: beyond a worker's timeout for Redis, several times."""
 
 SERVERS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
     "redis": Stack.redis,
@@ -30,7 +30,7 @@ SERVERS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
 }
 
 SAID_OF = {"redis": "redis", "postgres": "database"}
-"""What `exhibit status` calls each."""
+"""Names in the output of `exhibit status`."""
 
 
 @pytest.mark.long
@@ -41,7 +41,7 @@ def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, op
 
         def answer(seen: Seen) -> Answer:
             if seen.path != "/":
-                assert is_stopped.wait(60)  # the crawl is under way when the server stops
+                assert is_stopped.wait(60)  # the crawl is running when the server stops
             links = "".join(f'<a href="/{number}">more</a>' for number in range(PAGES))
             return Answer(f"<html><body>{links}</body></html>".encode())
 

@@ -1,4 +1,4 @@
-"""Three installations on one machine: two witness the log of the third, and one of them cheats and is caught."""
+"""Test three installations on one machine: two witness the log of the third, and one of them cheats and is detected."""
 
 import base64
 import io
@@ -21,7 +21,10 @@ from tests.assets.three import NAMES, Installation, add_partner, has_cosigners, 
 
 
 def found_blindly(a: Installation, c: Installation) -> None:
-    """C has seen a copy of a's work; a learns of it without showing the work, and is refused more than was agreed."""
+    """Have c find a copy of a's work.
+
+    The installation a learns of it without showing the work, and cannot exceed the agreement.
+    """
     copy = Answer(copy_of(photograph(1)), "image/jpeg")
     with Site(routes={"/": Answer(b'<img src="/copy.jpg">'), "/copy.jpg": copy}) as shop:
         c.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
@@ -37,7 +40,7 @@ def found_blindly(a: Installation, c: Installation) -> None:
 
 
 def outsider_asks(a: Installation, address: str) -> None:
-    """Somebody without an account brings a cropped copy of an opened work, to the API and to the page's form."""
+    """Submit a cropped copy of an open work without an account, to the API and to the page's form."""
     part = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
     told = requests.post(f"{a.url}/api/v1/id", files={"file": ("seen.jpg", part)}, timeout=60).json()
     assert (told["verdict"], [claim["address"] for claim in told["claims"]]) == ("part", [address])
@@ -48,7 +51,7 @@ def outsider_asks(a: Installation, address: str) -> None:
 
 
 def accused_answers(a: Installation) -> None:
-    """The case's party gets a letter, and shows a licence by its link: case and log say so, and the notice rests."""
+    """Send the case's party a letter, and reply with a licence: case and log record it, and the notice is paused."""
     password = a.run.run("user", "add", "ann@example.org", "--generate").out.split()[-1]
     with signed_in(a.url, "ann@example.org", password) as member:
         page, link = letter_signed(member, f"{a.url}/o/studio", 1)
@@ -61,7 +64,7 @@ def accused_answers(a: Installation) -> None:
         told = [event["sentence"] for event in a.run.api("GET", "cases/1")["history"]]
         assert "Notice 1: an answer came on its page; it rests until a member has looked." in told
 
-        def logged() -> list[str]:  # entries get their numbers at the next tick
+        def logged() -> list[str]:  # entries are numbered at the next tick
             entries = a.run.api("GET", "/operator/log/entries", last=50)["items"]
             return [one["type"] for one in entries if TOLD in json.dumps(one)]
 
@@ -74,9 +77,17 @@ def accused_answers(a: Installation) -> None:
 def seen_by_two(
     a: Installation, b: Installation, key: KeySigner, folder: Path, trust: Path
 ) -> tuple[list[str], dict[str, Any]]:
-    """A's evidence says that b saw the same, and that c, whose log's key this is, told something else.
+    """Seal a's evidence, with the confirmation of b and a contradicting statement of c.
 
-    Returns its files, and what was said of them.
+    Args:
+        a: Installation with the case.
+        b: Partner that sees the same.
+        key: Signing key of the log of c.
+        folder: Folder for the files.
+        trust: Trust list.
+
+    Returns:
+        The files, and the verifier's report on them.
     """
     routes: dict[str, Route] = {
         "/": Answer(b'<p>Sale</p><img src="/copy.jpg">'),
@@ -142,24 +153,24 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
 
         found_blindly(a, c)
 
-        # b visits a copy with a at its capture; c answers with what it says of other captures, and isn't heard
+        # b visits a copy together with a; c returns statements about other captures, which are rejected
         key = signer_from_file(open_folder / "c" / "secrets" / "log.key")
         files, told = seen_by_two(a, b, key, open_folder, trust)
         accused_answers(a)
 
-        # an outsider asks whose the work is, and no more once it is closed
+        # an outsider asks for the work's owner, and gets none after it is closed
         address = a.run.run("api", "PUT", "works/1/public", "--json", "{}").answer["address"]
         assert requests.get(f"{address}work.json", timeout=10).json()["url"] == address
         outsider_asks(a, address)
         a.run.run("api", "DELETE", "works/1/public")
         assert requests.get(address, timeout=10).status_code == requests.codes.not_found
 
-        # c has signed another history of its log for b than it shows
+        # c signed another history of its log for b than the one it shows
         shown = parse_note(c.heads())
         lie = sign_note(shown.origin, shown.size, b"\x01" * 32, key)
         body = f"old 0\n\n{lie.note}".encode()
         answer = requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10)
-        assert answer.status_code == requests.codes.ok  # b has seen nothing of c's log yet
+        assert answer.status_code == requests.codes.ok  # b has not seen c's log yet
         for one in (a, b):
             faults = one.run.api("POST", "/operator/partners/compare")["faults"]
             assert faults == {"c": "Its log has signed two histories."}
@@ -172,6 +183,6 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         assert requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10).status_code == 404
     wait_until(lambda: not processes_of(open_folder))
 
-    # all of them are down: what a has handed out stands by itself
+    # all are stopped: what a has handed out verifies by itself
     alone = verified_alone(a, files, trust)
     assert (alone["verdict"], alone["checks"], alone["grades"]) == (told["verdict"], told["checks"], told["grades"])

@@ -1,4 +1,4 @@
-"""What is sealed and reported is what is so at that moment, and tells an owner nothing of another."""
+"""Test that sealed and reported facts are true at that moment, and reveal nothing about other owners."""
 
 import json
 from dataclasses import replace
@@ -58,15 +58,15 @@ def seen(inline: SyncRunner, watcher: Owner, *pictures: bytes, name: str = "watc
 
 
 def a_case(inline: SyncRunner, of: Owner, watcher: Owner, name: str = "watch") -> Case:
-    """One picture of an owner, seen twice by a crawl of somebody."""
+    """Create a case of an owner's image, seen twice by a crawl of ``watcher``."""
     register(inline.services, of, photograph(1))
     match_pictures(inline.services, seen(inline, watcher, copy_of(photograph(1)), photograph(1), name=name))
-    Capture.objects.update(state="failed")  # nobody answers at these addresses
+    Capture.objects.update(state="failed")  # no server responds at these URLs
     return Case.objects.get(owner=of)
 
 
 def end_slice(case: Case) -> None:
-    """End the slice that saw a case's pictures."""
+    """Finish the slice that saw a case's images."""
     part = CrawlSlice.objects.filter(sightings__case_sightings__case=case).distinct().get()
     assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
 
@@ -202,7 +202,7 @@ def test_a_sitemap_and_an_import_may_name_what_no_row_can_hold(inline: SyncRunne
 
 
 def damage(inline: SyncRunner, data: bytes) -> None:
-    """Change the stored bytes of a picture."""
+    """Change the stored bytes of an image."""
     inline.services.blobs.remove(Digest.of(data))
     path = inline.services.config.data_dir / "blobs" / Digest.of(data).hex[:2] / Digest.of(data).hex[2:4]
     (path / Digest.of(data).hex).write_bytes(b"x" * len(data))
@@ -232,7 +232,7 @@ def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: 
     case = Case.objects.get()
     assert (case.work.number, case.case_sightings.count()) == (2, 2)
     rows = [Picture.objects.get(digest=Digest.of(one)) for one in given]
-    assert [(row.state, bool(row.searched)) for row in rows] == [("done", False)] * 3  # each names both works
+    assert [(row.state, bool(row.searched)) for row in rows] == [("done", False)] * 3  # each lists both works
     inline.services.blobs.remove(Digest.of(photograph(1)))
     inline.services.blobs.put(photograph(1))
     match_pictures(inline.services, seen(inline, studio, copy_of(photograph(1)), name="again"))
@@ -251,7 +251,7 @@ def test_a_denied_host_is_not_captured_either(inline: SyncRunner) -> None:
 
 
 class SilentAnchor:
-    """A witness that never answers."""
+    """A timestamp service that never responds."""
 
     kind, name, development, qualified, patience = "rfc3161", "silent", False, "", timedelta(minutes=10)
 

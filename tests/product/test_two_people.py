@@ -1,4 +1,4 @@
-"""Two people decide one case at the same moment: the second is told, and nothing is written over unseen."""
+"""Test that of two users who decide one case at the same time, the second is informed, and nothing is overwritten."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,19 +15,19 @@ from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.django_db(transaction=True)]
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-"""Whether another connection waits for this one."""
+"""Query that returns a row if another connection waits for this one."""
 
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """An owner whose one case Ben has cleared."""
+    """An owner whose only case Ben has cleared."""
     case = found_case(inline.services, owner("studio"))
     decisions.decide_each(inline.services, case.owner, [1], Wish(Choice.CLEAR, "Ben"))
     return case.owner
 
 
 def while_another_decides(second: Callable[[], list[Outcome]], first: Callable[[Case], None]) -> Outcome:
-    """What comes of the second deed, which begins before the first one is committed and ends after it."""
+    """Return the outcome of the second action, which starts before the first one is committed and ends after it."""
 
     def in_its_thread() -> list[Outcome]:
         try:

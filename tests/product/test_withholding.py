@@ -1,4 +1,4 @@
-"""The product seals reduced pictures, and writes a copy without originals for the other side."""
+"""Test that the product seals reduced images, and writes a copy without originals for the other side."""
 
 from pathlib import Path
 

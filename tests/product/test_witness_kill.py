@@ -1,4 +1,4 @@
-"""Killing whoever asks witnesses, at any moment: nothing is stamped twice, and nothing is lost."""
+"""Test that killing the process that requests timestamps, at any moment, duplicates and loses nothing."""
 
 import os
 import random
@@ -39,7 +39,7 @@ KILLS = int(os.environ.get("KILL_ROUNDS", "4"))
 
 @contextmanager
 def three_witnesses(folder: Path) -> Iterator[tuple[Config, Chain, EvmChain]]:
-    """A configuration with an authority, a calendar and a chain that run for the block."""
+    """Run an authority, a calendar and a chain during the block, and yield a configuration that uses them."""
     account = EvmAccount(KEY)
     ledger = EvmChain([account.address])
     with ExitStack() as stack:
@@ -98,7 +98,7 @@ def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open
             with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
                 assert process.stdout is not None
                 assert process.stdout.readline() == "begins\n"
-                time.sleep(chance.uniform(0, 0.4))  # the moment of the death is what is left to chance
+                time.sleep(chance.uniform(0, 0.4))  # the moment of death is random
                 process.send_signal(signal.SIGKILL)
             killed += process.returncode == -signal.SIGKILL
             chain.mine()

@@ -1,4 +1,4 @@
-"""Clocks that were ahead or are set back: nothing is silenced or doubles, and the log's times don't run backwards."""
+"""Test clocks that were ahead or are set back: nothing is missed or repeated, and the log's times do not decrease."""
 
 import re
 from datetime import timedelta
@@ -36,7 +36,7 @@ RECORDED = frozenset(
     visited_at withdrawn_at witnessed_at
     """.split()  # noqa: SIM905 - names to read
 )
-"""Columns that say when something happened. Where it is asked how long ago, one ahead of now counts as long ago."""
+"""Columns with the time of an event. Where an age is computed, a future time counts as long ago."""
 EXPLAINED = {
     "Agreement.until": "a day that two operators agreed on; a clock that was wrong doesn't move it",
     "Lease.expires_at": "by the database's clock; what lies too far ahead counts as over",
@@ -64,7 +64,7 @@ def test_every_column_of_time_is_brought_back_or_explained(db: None) -> None:
 
 
 def test_no_column_that_is_recorded_lies_ahead_in_a_question(db: None) -> None:
-    """What a query compares as *not yet come* is a time that something waits for, and is listed."""
+    """Test that every column that a query compares with the present, to find what is due, is listed."""
     waits = re.compile(r"\b(\w+)__(?:lte|gt)=(?:now\(\)|moment)\b")
     rooms = [path for room in ("registry", "workers", "desk") for path in (CHECKOUT / room).rglob("*.py")]
     asked = {name for path in rooms for name in waits.findall(path.read_text(encoding="utf-8"))}

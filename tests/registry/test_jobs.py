@@ -1,4 +1,4 @@
-"""The table of jobs: each can be loaded, has rows, a queue that a worker takes, and words."""
+"""Test the table of jobs: each can be loaded, has rows, a queue with a worker, and a description."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_every_queue_is_taken_and_every_row_has_an_owner() -> None:
 
 def test_every_job_does_what_it_names_and_nothing_where_no_row_waits(inline: SyncRunner) -> None:
     for job in jobs.JOBS.values():
-        job(inline.services, [])  # raises where what it imports isn't there
+        job(inline.services, [])  # raises an error if an import is missing
         assert not (job.periodic and steps.due_ids(job.rows, inline.services.stale_after, 1))
 
 

@@ -24,13 +24,13 @@ NAME = f"uv-{bootstrap.UV_VERSION}-py3-none-any.whl"
 def wheel() -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
-        program = zipfile.ZipInfo(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv")  # of no time: the same bytes each time
+        program = zipfile.ZipInfo(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv")  # without a time: always the same bytes
         archive.writestr(program, f"#!/bin/sh\necho uv {bootstrap.UV_VERSION}\n")
     return made.getvalue()
 
 
 class Index(BaseHTTPRequestHandler):
-    """A package index with one page and one file, which asks for a user and a password below /private."""
+    """A package index with one page and one file, which requires a user and a password below /private."""
 
     def do_GET(self) -> None:
         allowed = "Basic " + base64.b64encode(b"ann:p@ss").decode()
@@ -55,7 +55,7 @@ class Index(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    """An index on this machine, the only one that is asked; what is fetched goes into a folder of the test."""
+    """The only package index, on this machine; downloads go to a folder of the test."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()

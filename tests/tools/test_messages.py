@@ -1,4 +1,4 @@
-"""The words of the site: all marked for translation, all translated, and nothing that they are filled with is lost."""
+"""Test that all texts of the site are marked for translation and translated, with all placeholders."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ from django.template.base import Lexer, TokenType
 
 from tools import messages
 
-words = cache(messages.words)  # collecting them takes seconds
+words = cache(messages.words)  # takes seconds
 TEMPLATES = sorted((messages.ROOT / "desk").rglob("templates/**/*.html"))
 MODULES = sorted((messages.ROOT / "desk" / "web").rglob("*.py"))
 CATALOGUES = (
@@ -24,12 +24,12 @@ CATALOGUES = (
     *((language, messages.ACCOUNTS) for language in messages.OF_ACCOUNTS),
 )
 SPOKEN = ("alt", "aria-label", "placeholder", "title")
-"""Attributes that people read or hear."""
+"""Attributes that users read or hear."""
 NAMES = {"Exhibit"}
 SILENT = {"script", "style", "code", "kbd", "pre"}
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 NO_WORDS = re.compile(r"""https?://\S*|\S*\bexample\b\S*|[\w-]+="[^"]*"|data-\w+|\b[A-Z]{2,4}\b""")
-"""Addresses that serve as examples, attributes that a block puts into a tag, and codes."""
+"""Example URLs, attributes that a block adds to a tag, and codes."""
 WHOLE = {"blocktranslate", "blocktrans", "comment"}
 SHOWING = {"success", "error", "warning", "info"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}|<[^>]+>")
@@ -40,11 +40,11 @@ OTHER_NAMES = re.compile(
     r"|已确认|确认案件|确认该案件|由(?:人|演示(?:用)?开关)确认|均未获许可|全部已获许可|都不是复制|属许可范围",
     re.IGNORECASE,
 )
-"""What decisions were called besides Not licensed, Licensed and Cleared, or 未获许可, 已获许可 and 已排除."""
+"""Former names of decisions besides Not licensed, Licensed and Cleared, or 未获许可, 已获许可 and 已排除."""
 
 
 class _Reader(HTMLParser):
-    """Collects what people read of a page."""
+    """A parser that collects the visible text of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _Reader(HTMLParser):
 
 
 def unmarked(template: str) -> list[str]:
-    """What stands in a template for people and isn't marked for translation."""
+    """Return the visible text of a template that is not marked for translation."""
     text, within = "", False
     for token in Lexer(template).tokenize():
         if token.token_type is TokenType.BLOCK:
@@ -78,7 +78,7 @@ def unmarked(template: str) -> list[str]:
 
 
 def plain_messages(source: str) -> Iterator[str]:
-    """Sentences that a page shows after an action and that aren't marked for translation."""
+    """Yield messages shown after an action that are not marked for translation."""
     for node in ast.walk(ast.parse(source)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SHOWING):
             continue

@@ -1,4 +1,4 @@
-"""`make reference` writes a page of all commands, settings, operations and fields, and says something of each."""
+"""Test that `make reference` writes pages of all commands, settings, operations and fields, with descriptions."""
 
 import re
 

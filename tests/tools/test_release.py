@@ -1,4 +1,4 @@
-"""A release is the same bytes whoever makes it, and says what it is made of."""
+"""Test that a release is reproducible byte for byte, and lists its components."""
 
 import io
 import json
@@ -36,7 +36,7 @@ def test_every_pinned_package_is_listed_with_its_hashes_and_its_licence() -> Non
         hashes = one["externalReferences"][0]["hashes"]
         assert hashes, one["name"]
         assert all(re.fullmatch("[0-9a-f]{64}", each["content"]) for each in hashes)
-    here = {one.name.lower().replace("_", "-") for one in distributions()}  # the others' licences aren't known
+    here = {one.name.lower().replace("_", "-") for one in distributions()}  # the licences of others are unknown
     installed = [one for one in components if one["name"] in here]
     assert len([one for one in installed if one.get("licenses")]) > 0.9 * len(installed) > 90
     [django] = [one for one in components if one["name"] == "django"]

@@ -1,4 +1,4 @@
-"""A test that failed is asked once more, alone; what it says then counts."""
+"""Test that a failed test is repeated alone, and that the second result counts."""
 
 import subprocess
 import sys

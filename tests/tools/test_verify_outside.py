@@ -1,4 +1,4 @@
-"""docs/verify-by-hand.md, run as it stands: other people's programs check a bundle, and find what was changed."""
+"""Test docs/verify-by-hand.md as written: independent programs verify a bundle, and detect changes."""
 
 import re
 import shutil
@@ -46,7 +46,7 @@ def roots(scene: Scene) -> Path:
 
 
 def found(folder: Path, roots: Path | None, *only: str) -> dict[str, Outcome]:
-    """What became of the sections of these titles, or of all."""
+    """Return the results of the sections with these titles, or of all."""
     return {one.title: one for one in outcomes(folder, roots, "", regtest=True, only=only)}
 
 
@@ -147,7 +147,7 @@ def test_the_pages_call_python_only_apart_from_the_folder(name: str) -> None:
 
 
 def made_up_header(bits: int) -> bytes:
-    """A header that has the work it states, as far as a few tries give it."""
+    """Return a header with the proof of work that it states, for as little work as a few tries provide."""
     for nonce in range(1 << 16):
         header = struct.pack("<I32s32sIII", 4, bytes(32), bytes(32), 1, bits, nonce)
         if verify_outside.difficulty(header):
@@ -274,7 +274,7 @@ def test_what_a_second_installation_saw_is_checked_against_keys_from_elsewhere(
     keys = tmp_path / "logs.txt"
     keys.write_text(seen.log.vkey())
     monkeypatch.setenv("PARTNERS", str(keys))
-    later = seen.lie(seen.answer(sealed_in(seen.log, seen.said)))  # an entry among others
+    later = seen.lie(seen.answer(sealed_in(seen.log, seen.said)))  # one entry among others
     for number, files in enumerate((seen.files, later)):
         good = found(written(files, tmp_path / f"good-{number}"), roots, SEEN)[SEEN]
         assert (good.state, "picture, page, text" in good.words) == ("passed", True), good.words

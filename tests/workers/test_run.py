@@ -12,7 +12,7 @@ def test_it_becomes_the_process_of_that_name_and_says_which_there_are(
     became: list[str] = []
 
     class EndedHereError(Exception):
-        """What comes after it has become another process."""
+        """Stands for everything after the process has been replaced."""
 
     def become(program: str, words: Sequence[str], _environ: object) -> None:
         became.append(" ".join(words))

@@ -1,7 +1,7 @@
-"""The corpus: good and forged bundles that every verifier has to answer alike, one line each in a table by subject.
+"""The corpus: valid and forged bundles on which all verifiers must agree, one line each in a table by subject.
 
 A case is made of the files of ``vectors/bundle.zip``: either the bytes of a ZIP, or the files of a folder. It
-names the checks that fail; a case that names none is good. ``python -m tests.assets.corpus FOLDER`` writes all of them
+names the checks that fail; a case without names is valid. ``python -m tests.assets.corpus FOLDER`` writes all cases
 with ``expected.json``, for verifiers in other languages.
 """
 
@@ -23,9 +23,9 @@ class Case:
     """One bundle of the corpus.
 
     Attributes:
-        make: gives the bytes of a ZIP, or the files of an unpacked folder.
-        fails: names of the checks that fail; all others pass or aren't checked.
-        says: words that the sentence of one of the checks holds.
+        make: Returns the bytes of a ZIP, or the files of an unpacked folder.
+        fails: Names of the checks that fail; all others pass or do not run.
+        says: Words that the message of one of the checks contains.
     """
 
     make: Callable[[Files], bytes | Files]
@@ -34,17 +34,17 @@ class Case:
 
 
 def failing(make: Callable[[Files], bytes | Files], *checks: str, says: str = "") -> Case:
-    """A case in which these checks fail."""
+    """Return a case in which these checks fail."""
     return Case(make, frozenset(checks), says)
 
 
 def written(change: Callable[[Files], Files]) -> Callable[[Files], bytes]:
-    """Changed files in the very container that the writer would make."""
+    """Return a function that packs the changed files into the same container as the bundle writer."""
     return lambda files: packed_bytes(change(files))
 
 
 def laid(made: bytes | Files, place: Path) -> Path:
-    """A case at a place: a ZIP with that suffix, or a folder."""
+    """Write a case to a path: as a ZIP with that suffix, or as a folder."""
     if isinstance(made, bytes):
         path = place.with_suffix(".zip")
         path.write_bytes(made)
@@ -57,18 +57,18 @@ def laid(made: bytes | Files, place: Path) -> Path:
 
 @cache
 def base() -> Files:
-    """The files of which all cases are made."""
+    """Return the files of which all cases are made."""
     return files_of(BUNDLE)
 
 
 def cases() -> dict[str, Case]:
-    """All cases of all subjects by name."""
+    """Return all cases of all subjects by name."""
     from tests.assets.corpus import json_texts, left_over, moments, pictures, vectors, zips
 
-    found: dict[str, Case] = {}
+    by_name: dict[str, Case] = {}
     for subject in (zips, left_over, json_texts, moments, pictures, vectors):
         label = subject.__name__.rpartition(".")[2].replace("_", " ")
         for name, case in subject.CASES.items():
-            assert f"{label}: {name}" not in found
-            found[f"{label}: {name}"] = case
-    return found
+            assert f"{label}: {name}" not in by_name
+            by_name[f"{label}: {name}"] = case
+    return by_name

@@ -24,7 +24,7 @@ Made = tuple[str, bytes | Files, Trust]
 
 
 def everything(scratch: Path) -> Iterator[Made]:
-    """Every case with its name and the list that it is checked by; the later ones are made anew each time."""
+    """Yield every case with its name and trust list. Cases after those of the tables are generated anew at each run."""
     trust = load_trust(TRUST)
     yield from ((name, case.make(base()), trust) for name, case in cases().items())
     for kind in (*stamp_table.kinds(), *receipt_kinds.kinds()):
@@ -44,7 +44,7 @@ def everything(scratch: Path) -> Iterator[Made]:
 
 
 def main(folder: Path) -> None:
-    """Every case as a ZIP or folder by number, the trust lists, and what has to be said of each case by its list."""
+    """Write every case as a numbered ZIP or folder, the trust lists, and the expected result of each case."""
     folder.mkdir(parents=True, exist_ok=True)
     told = {}
     with TemporaryDirectory() as scratch:

@@ -1,7 +1,7 @@
-"""A deceiver whose keys, log and authority are pinned: what he writes is sealed, logged and stamped so that it fits.
+"""A forger whose keys, log and timestamp authority are pinned, so that all seals, log entries and timestamps match.
 
-An :class:`Invention` changes the facts before they are sealed, the manifest before it is signed, the proofs before the
-bag is made to fit, the bag's own files, or the trust list; :func:`forged` makes a bundle of it.
+An :class:`Invention` changes the facts before sealing, the manifest before signing, the proofs before the bag's lists
+are updated, the bag's own files, or the trust list; :func:`forged` makes a bundle of it.
 """
 
 import hashlib
@@ -37,15 +37,15 @@ LOG = "proofs/log/"
 
 @dataclass(frozen=True)
 class Invention:
-    """One kind of change; what is left out stays as it was.
+    """One kind of change. Parts that are None are left unchanged.
 
     Attributes:
-        facts: what is changed before anything is sealed.
-        manifest: what is changed before it is signed.
-        proofs: what is changed before the bag is made to fit.
-        bag: what is changed at last, and nothing made to fit.
-        trust: what is changed in the list of whom to trust.
-        shape: of the stamps.
+        facts: Change of the facts before anything is sealed.
+        manifest: Change of the manifest before it is signed.
+        proofs: Change of the proofs before the bag's lists are updated.
+        bag: Last change, after which nothing is updated.
+        trust: Change of the trust list.
+        shape: Form of the timestamps.
     """
 
     facts: Lie | None = None
@@ -57,7 +57,7 @@ class Invention:
 
 
 def put(plain: Any, path: str, value: object) -> None:  # noqa: ANN401 - JSON
-    """Set a value of JSON: ``...`` removes it, a function gives another for the one that is there, ``+`` appends."""
+    """Set a value in JSON: ``...`` removes it, a function maps the current value, and ``+`` in the path appends."""
     *way, last = path.split(".")
     for step in way:
         plain = plain[int(step) if isinstance(plain, list) else step]
@@ -73,14 +73,14 @@ def put(plain: Any, path: str, value: object) -> None:  # noqa: ANN401 - JSON
 
 
 def stamp(shape: Shape | None, digest: bytes) -> bytes:
-    """A stamp of the deceiver's own authority, as of an hour from now."""
+    """Return a timestamp of the forger's own authority, dated in two hours."""
     time = tlv(0x18, f"{now() + timedelta(hours=2):%Y%m%d%H%M%S}Z".encode())
     ders = [UNIT.certificate(ISSUING), ISSUING.certificate(ROOT)]
     return reply(shape or Shape(time=time), digest, UNIT, ders[0], named(ISSUING.name), ders)
 
 
 def forged(scene: Scene, whole: Files, invention: Invention) -> tuple[Files, Trust]:
-    """The bundle with everything that the deceiver can make fit, and the list that trusts him."""
+    """Return the bundle with everything that the forger can make consistent, and the trust list that pins his keys."""
     files = {name: data for name, data in whole.items() if not name.startswith("proofs/")}
     facts = json.loads(files[FACTS])
     if invention.facts is not None:
@@ -103,7 +103,7 @@ def _sealed(scene: Scene, files: Files, change: Edit | None) -> None:
     manifest = json.loads(files[MANIFEST])
     known = {entry["path"]: entry for entry in manifest["files"]}
     names = sorted(name for name in files if name.startswith("data/") and name != MANIFEST)
-    alike = {name: known.get(name, known.get(re.sub(r"\d\d", "01", name), {})) for name in names}  # as what it is like
+    alike = {name: known.get(name, known.get(re.sub(r"\d\d", "01", name), {})) for name in names}  # as a similar file
     manifest["files"] = [listed(name, files[name], alike[name]) for name in names]
     if change is not None:
         change(manifest)
@@ -111,7 +111,7 @@ def _sealed(scene: Scene, files: Files, change: Edit | None) -> None:
     files["proofs/signature"] = scene.owner_key.sign(files[MANIFEST])
     try:
         files.update(key_files(Manifest.from_json(files[MANIFEST])))
-    except (FormatError, ValueError):  # no key that could be written
+    except (FormatError, ValueError):  # not a key in a valid form
         files.update({"proofs/key.json": b"{}", "proofs/key.pem": b""})
 
 
@@ -132,7 +132,7 @@ def _logged(scene: Scene, files: Files, facts: Facts) -> None:
 
 
 def _size_of(proof: dict[str, Any]) -> int:
-    """The entries of the head that a proof is under; 0 where it can't be read."""
+    """Return the number of entries in the checkpoint of a proof; 0 if the proof is unreadable."""
     try:
         return parse_note(proof["checkpoint"]).size
     except (IntegrityError, TypeError, AttributeError):
@@ -140,7 +140,7 @@ def _size_of(proof: dict[str, Any]) -> int:
 
 
 def _objects(plain: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - JSON
-    """Every object of JSON."""
+    """Yield every object in JSON."""
     if isinstance(plain, dict):
         yield plain
     for inner in plain.values() if isinstance(plain, dict) else plain if isinstance(plain, list) else ():

@@ -1,4 +1,4 @@
-"""Lies of an owner whose keys are pinned: of himself, his work, its pictures and what was seen."""
+"""Lies of an owner whose keys are pinned: about himself, his work, its images and the sightings."""
 
 # ruff: noqa: E501, FBT003 - a table, a kind a line; values of JSON
 # fmt: off

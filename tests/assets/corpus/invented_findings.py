@@ -1,4 +1,4 @@
-"""Lies of an owner whose keys are pinned: of matches, visits, decisions and calibrations."""
+"""Lies of an owner whose keys are pinned: about matches, visits, decisions and calibrations."""
 
 # ruff: noqa: E501, FBT003 - a table, a kind a line; values of JSON
 # fmt: off

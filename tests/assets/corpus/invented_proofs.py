@@ -1,4 +1,4 @@
-"""Changes of what surrounds the facts: log, receipts, key, manifest, bag, and the list of whom one trusts."""
+"""Changes of everything around the facts: log, receipts, key, manifest, bag and trust list."""
 
 # ruff: noqa: E501, FBT003 - a table, a kind a line; values of JSON
 # fmt: off

@@ -1,4 +1,4 @@
-"""Ways to say how a deceiver changes a sealed and witnessed bundle, for the tables of inventions."""
+"""Functions that describe how a forger changes a sealed and timestamped bundle, for the tables of inventions."""
 
 # ruff: noqa: ANN401, E501 - any JSON; a way a line
 # fmt: off
@@ -28,7 +28,7 @@ C, P, R, L = "sightings.0.captures.0.", "work.pictures.0.", "work.registration."
 
 
 def puts(*pairs: Any) -> Callable[[Any], None]:
-    """Sets values by their places, given one behind the other."""
+    """Return a function that sets values in JSON, from alternating paths and values."""
     def edit(plain: Any) -> None:
         for place, value in zip(pairs[::2], pairs[1::2], strict=True):
             put(plain, place, value)
@@ -36,22 +36,22 @@ def puts(*pairs: Any) -> Callable[[Any], None]:
 
 
 def fact(*pairs: Any) -> Invention:
-    """The facts say otherwise."""
+    """Change the facts."""
     return Invention(facts=lambda facts, _files, _scene: puts(*pairs)(facts))
 
 
 def stated(*pairs: Any) -> Invention:
-    """The manifest says otherwise."""
+    """Change the manifest."""
     return Invention(manifest=puts(*pairs))
 
 
 def both(facts: tuple[Any, ...], manifest: tuple[Any, ...]) -> Invention:
-    """Facts and manifest agree in saying otherwise."""
+    """Change facts and manifest consistently."""
     return replace(fact(*facts), manifest=puts(*manifest))
 
 
 def inside(file: str, *pairs: Any) -> Invention:
-    """A file of JSON beside the facts says otherwise; it is sealed so."""
+    """Change a JSON file beside the facts before sealing."""
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
         plain = json.loads(files[file])
         puts(*pairs)(plain)
@@ -60,12 +60,12 @@ def inside(file: str, *pairs: Any) -> Invention:
 
 
 def kept(file: str, data: bytes | None) -> Invention:
-    """A sealed file holds other bytes, or isn't there."""
+    """Replace or remove a sealed file."""
     return Invention(facts=lambda _facts, files, _scene: files.pop(file) if data is None else files.update({file: data}))
 
 
 def proof(file: str, *pairs: Any) -> Invention:
-    """A proof says otherwise."""
+    """Change a JSON file of the proofs."""
     def change(files: Files) -> None:
         plain = json.loads(files[file])
         puts(*pairs)(plain)
@@ -74,7 +74,7 @@ def proof(file: str, *pairs: Any) -> Invention:
 
 
 def raw(file: str, change: Callable[[bytes], bytes] | bytes | None, *, fit: bool = True) -> Invention:
-    """A file beside the sealed ones has other bytes, or isn't there; the bag is made to fit or not."""
+    """Replace or remove a file that is not sealed; ``fit`` updates the bag's lists."""
     def edit(files: Files) -> None:
         if change is None:
             del files[file]
@@ -84,22 +84,22 @@ def raw(file: str, change: Callable[[bytes], bytes] | bytes | None, *, fit: bool
 
 
 def bag(file: str, change: Callable[[bytes], bytes] | bytes | None) -> Invention:
-    """A file of the bag is written otherwise."""
+    """Change a file of the bag, and update nothing."""
     return raw(file, change, fit=False)
 
 
 def swap(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
-    """Other bytes for some, once."""
+    """Return a function that replaces the first occurrence of some bytes."""
     return lambda data: data.replace(old, new, 1)
 
 
 def trusting(*pairs: Any) -> Invention:
-    """Somebody trusts otherwise."""
+    """Change the trust list."""
     return Invention(trust=puts(*pairs))
 
 
 def relogged(place: str, *pairs: Any, time: str | None = None, kind: EntryType | None = None) -> Invention:
-    """The pinned log itself commits to another opening."""
+    """Make the pinned log itself commit to another opening."""
     def lie(facts: Facts, _files: Files, scene: Scene) -> None:
         target: Any = facts
         for step in place.split("."):
@@ -112,7 +112,7 @@ def relogged(place: str, *pairs: Any, time: str | None = None, kind: EntryType |
 
 
 def recorded(*pairs: Any, facts: tuple[Any, ...] = (), count: int = 3) -> Invention:
-    """The pinned log holds a slice in which the crawl recorded something else."""
+    """Make the pinned log contain a slice in which the crawl recorded something else."""
     def lie(plain: Facts, _files: Files, scene: Scene) -> None:
         record = plain["sightings"][0]["slice"]["record"]
         puts(*pairs)(record)
@@ -125,7 +125,7 @@ def recorded(*pairs: Any, facts: tuple[Any, ...] = (), count: int = 3) -> Invent
 
 
 def served(pack: Callable[[bytes], bytes], coding: str = "gzip") -> Invention:
-    """The record holds the image packed in some way."""
+    """Store the image in the record with a content encoding."""
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         bodies = (("/", pack(PAGE)), ("/field.jpg", pack(files[IMAGE])))
         answered(*bodies, head=f"Content-Encoding: {coding}\r\n")(facts, files)
@@ -133,7 +133,7 @@ def served(pack: Callable[[bytes], bytes], coding: str = "gzip") -> Invention:
 
 
 def shown(picture: bytes) -> Invention:
-    """The picture seen has these bytes, and all that is sealed of it fits them."""
+    """Replace the sighted image by these bytes, and make everything sealed about it consistent."""
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         [sighting], [match] = facts["sightings"], facts["matches"]
         files[sighting["picture"]["file"]] = picture
@@ -145,25 +145,25 @@ def shown(picture: bytes) -> Invention:
 
 
 def moved(hours: float) -> Callable[[str], str]:
-    """A time so much later."""
+    """Return a function that moves an RFC 3339 time by some hours."""
     return lambda text: rfc3339(parse_rfc3339(text) + timedelta(hours=hours))
 
 
 def stamped(**shape: Any) -> Invention:
-    """The deceiver's authority stamps otherwise."""
+    """Give the timestamps of the forger's authority another form."""
     return Invention(shape=Shape(**shape))
 
 
 def at(hours: float) -> bytes:
-    """A stamp's time, so far from now."""
+    """Return the DER time of a timestamp, some hours from now."""
     return tlv(0x18, f"{now() + timedelta(hours=hours):%Y%m%d%H%M%S}Z".encode())
 
 
 def twice(plain: Any) -> Any:
-    """A list whose first item stands twice."""
+    """Return a list with its first item duplicated."""
     return [plain[0], *plain]
 
 
 def renumbered(item: Any, **changes: Any) -> Any:
-    """The same with other fields."""
+    """Return an object with some fields changed."""
     return {**item, **changes}

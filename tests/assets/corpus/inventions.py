@@ -1,8 +1,8 @@
-"""Changes of a sealed and witnessed bundle that a deceiver may think of, by families, with the checks that name each.
+"""Changes of a sealed and timestamped bundle that a forger may try, by family, with the checks that detect each.
 
-Whoever made them holds the pinned keys of owner, log and authority: see :mod:`tests.assets.corpus.deceit`. A kind that
-no check names stands here too, with nothing behind it; the benchmarks count those. A check with a question mark
-is made by the command alone.
+The forger holds the pinned keys of owner, log and authority: see :mod:`tests.assets.corpus.deceit`. A change that no
+check detects is listed as well, with an empty list of checks; the benchmarks count those. A check marked with a
+question mark runs only in the command.
 """
 
 from tests.assets.corpus.invented_facts import DECLARED, OWNER, PICTURES, SEEN

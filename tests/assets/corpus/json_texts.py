@@ -1,4 +1,4 @@
-"""JSON that two readers could take differently, in every file of JSON that is checked."""
+"""JSON that two parsers could read differently, in every JSON file that is checked."""
 
 import json
 import re
@@ -19,7 +19,7 @@ Text = Callable[[str], str]
 
 
 def first(pattern: str, new: str | Callable[[re.Match[str]], str]) -> Text:
-    """The first place of a pattern replaced; there has to be one."""
+    """Return a function that replaces the first match of a pattern, which must exist."""
 
     def change(text: str) -> str:
         changed, count = re.subn(pattern, new, text, count=1)
@@ -30,7 +30,7 @@ def first(pattern: str, new: str | Callable[[re.Match[str]], str]) -> Text:
 
 
 def with_depth(depth: int) -> Text:
-    """A further field, so deep that so many brackets are open at once."""
+    """Return a function that adds a field in which ``depth`` brackets are open at once."""
     return lambda text: text.rstrip("}]") + ',"z":' + "[" * (depth - 1) + "]" * (depth - 1) + "}" * text.endswith("}")
 
 
@@ -78,17 +78,17 @@ FILES = {
 
 
 def texted(name: str, change: Text) -> Callable[[Files], Files]:
-    """The text of a file changed."""
+    """Change the text of a file and update the bag's lists."""
     return lambda files: rebagged({**files, name: change(files[name].decode()).encode()})
 
 
 def stranger(files: Files) -> Files:
-    """The bundle sealed by a stranger's key."""
+    """Seal the bundle with a stranger's key."""
     return sealed_lie(files, lambda *_: None)
 
 
 def sealed_manifest(change: Text) -> Callable[[Files], Files]:
-    """The manifest's text changed and signed; everything around it fits."""
+    """Change the manifest's text and sign it; everything around it is consistent."""
 
     def make(files: Files) -> Files:
         new = stranger(files)
@@ -100,12 +100,12 @@ def sealed_manifest(change: Text) -> Callable[[Files], Files]:
 
 
 def sealed_facts(change: Text) -> Callable[[Files], Files]:
-    """The text of the facts changed, and sealed."""
+    """Change the text of the facts, and seal it."""
     return lambda files: sealed_lie(files, lambda _, new: new.update({FACTS: change(new[FACTS].decode()).encode()}))
 
 
 def emptied(path: tuple[str | int, ...]) -> Text:
-    """A field of the facts with null in it."""
+    """Set a field of the facts to null."""
 
     def change(text: str) -> str:
         plain: Any = json.loads(text)
@@ -119,7 +119,7 @@ def emptied(path: tuple[str | int, ...]) -> Text:
 
 
 def fields(plain: Any, schema: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:  # noqa: ANN401 - JSON
-    """The paths of all fields that can't be null, of the first item of each array."""
+    """Yield the paths of all fields that cannot be null; of each array only the first item is visited."""
     if "$ref" in schema:
         schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
     if isinstance(plain, list) and plain and "items" in schema:

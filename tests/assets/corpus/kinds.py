@@ -1,8 +1,8 @@
-"""The inventions that some check names, by kinds; and for each whether a test of commit f426708 made such a change.
+"""The inventions that a check detects, by kind; and for each kind, whether a test of commit f426708 made such a change.
 
-The tests and benchmarks of that commit that verify anything were read and searched (`git grep PATTERN f426708`) for the
-field, file or structure that a kind changes. A kind is new when none of them changed that place in that way: random
-flips of bits and the lists of the bag count as changes of what they hit.
+All tests and benchmarks of that commit that verify bundles were read and searched (`git grep PATTERN f426708`) for the
+field, file or structure that a kind changes. A kind is new if none of them changed that place in that way: random bit
+flips and changes of the bag's lists count as changes of what they affect.
 """
 
 # ruff: noqa: E501 - a table, a kind a line
@@ -142,12 +142,12 @@ EARLIER = {
 
 
 def named() -> dict[str, set[str]]:
-    """The checks that fail, by the invention; those that none names are left out."""
+    """Return the failing checks of each invention; inventions that no check detects are left out."""
     every = {name: checks.split() for kinds in FAMILIES.values() for name, (_, checks) in kinds.items()}
     return {name: {re.sub(r":.*|\?$", "", check) for check in checks} for name, checks in every.items() if checks}
 
 
 def kinds_of(name: str) -> list[str]:
-    """The kinds that an invention belongs to: one, if the table is right."""
+    """Return the kinds to which an invention belongs: exactly one if the table is correct."""
     patterns = {**NEW, **{kind: pattern for kind, (pattern, _) in EARLIER.items()}}
     return [kind for kind, pattern in patterns.items() if re.fullmatch(pattern, name)]

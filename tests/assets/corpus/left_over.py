@@ -1,4 +1,4 @@
-"""What file managers leave beside a bundle, in folders and in ZIPs; and what only looks like that."""
+"""Files that file managers leave beside a bundle, in folders and ZIPs, and files that only resemble them."""
 
 from collections.abc import Callable
 
@@ -36,17 +36,17 @@ FOREIGN = {
 
 
 def beside(names: list[str]) -> Files:
-    """Left-overs by name."""
+    """Return leftover files with these names."""
     return dict.fromkeys(names, DOUBLE)
 
 
 def with_beside(names: list[str]) -> Callable[[Files], Files]:
-    """The bundle's files with left-overs beside them."""
+    """Add leftover files beside those of the bundle."""
     return lambda files: {**files, **beside(names)}
 
 
 def plain_name(name: str) -> bool:
-    """Whether a bundle could hold a file of this name at all."""
+    """Return True if a bundle may contain a file of this name."""
     return all(part[0] != "." for part in name.split("/")) and not set(name) & set("~ ()")
 
 
@@ -60,7 +60,7 @@ for what, names in FOREIGN.items():
     checks = ("files", "bag") if all(map(plain_name, names)) else ("container",)
     checks = (
         ("files",) if names[0].startswith("data/") and "bag" in checks else checks
-    )  # the bag's lists are of sealed files
+    )  # the bag lists only sealed files
     CASES[f"{what}, in a folder"] = failing(with_beside(names), *checks)
     checks = (*checks, "container") if "files" in checks else checks
     CASES[f"{what}, in a ZIP"] = failing(made(also(*(Member(name.encode(), DOUBLE) for name in names))), *checks)

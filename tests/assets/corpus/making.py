@@ -1,4 +1,4 @@
-"""ZIPs written byte by byte, with any field of any header as one likes."""
+"""ZIPs written byte by byte, with arbitrary values in any header field."""
 
 import struct
 import zlib
@@ -15,7 +15,7 @@ FACTS = "data/facts.json"
 
 @dataclass(frozen=True)
 class Member:
-    """One member; ``local`` and ``central`` hold fields of one header that differ from what the data gives."""
+    """One member. ``local`` and ``central`` override fields of its local and central header."""
 
     name: bytes
     data: bytes
@@ -35,13 +35,13 @@ class Member:
     central: dict[str, Any] = field(default_factory=dict)
 
     def packed(self) -> bytes:
-        """The bytes behind the header."""
+        """Return the bytes that follow the header."""
         if self.raw is not None:
             return self.raw
         return deflated(self.data) if self.method == 8 else self.data
 
     def header(self, told: dict[str, Any]) -> dict[str, Any]:
-        """The fields of a header."""
+        """Return the fields of a header, overridden by ``told``."""
         sizes = {"crc": zlib.crc32(self.data), "packed": len(self.packed()), "size": len(self.data)}
         mine = {name: getattr(self, name) for name in ("name", "method", "flags", "version", "stamp")}
         return {**mine, **sizes, "disk": 0, **told}
@@ -51,13 +51,13 @@ Change = Callable[[list[Member]], Iterable[Member]]
 
 
 def deflated(data: bytes) -> bytes:
-    """Deflated without making it smaller, so that it can be told as pieces of what it holds."""
+    """Deflate without compression, so that the stored bytes stay recognisable."""
     packer = zlib.compressobj(0, zlib.DEFLATED, -15)
     return packer.compress(data) + packer.flush()
 
 
 def members(files: Files) -> list[Member]:
-    """The files as members like those of the writer."""
+    """Return the files as members like those of the bundle writer."""
     return [Member(name.encode(), data) for name, data in sorted(files.items())]
 
 
@@ -69,14 +69,14 @@ def zip_of(
     start: int = 0,
     end: dict[str, int] | None = None,
 ) -> bytes:
-    """A ZIP of these members.
+    """Return a ZIP of these members.
 
     Args:
-        entries: the members.
-        gap: bytes before the directory.
-        close: bytes between directory and end.
-        start: what is added to every offset.
-        end: fields of the end record that differ.
+        entries: The members.
+        gap: Bytes before the directory.
+        close: Bytes between the directory and the end record.
+        start: Number added to every offset.
+        end: Fields of the end record to override.
     """
     out, directory = b"", b""
     count = 0
@@ -88,8 +88,8 @@ def zip_of(
             head["crc"], head["packed"], head["size"], len(head["name"]), len(one.extra),
         ) + head["name"] + one.extra + one.packed()  # fmt: skip
         if one.flags & 8 and not one.behind:
-            told = one.header({})
-            out += struct.pack("<4s3I", b"PK\7\x08", told["crc"], told["packed"], told["size"])
+            fields = one.header({})
+            out += struct.pack("<4s3I", b"PK\7\x08", fields["crc"], fields["packed"], fields["size"])
         out += one.behind
         head = one.header({"offset": offset, **one.central})
         directory += CENTRAL.pack(
@@ -98,7 +98,7 @@ def zip_of(
             len(one.comment), head["disk"], 0, one.attributes, head["offset"],
         ) + head["name"] + one.central_extra + one.comment  # fmt: skip
         count += 1
-    told = {
+    fields = {
         "disk": 0,
         "count": count,
         "all": count,
@@ -106,31 +106,31 @@ def zip_of(
         "offset": len(out + gap) + start,
         **(end or {}),
     }
-    last = struct.pack("<4s4H2IH", b"PK\5\6", told["disk"], 0, *(told[name] for name in ("count", "all")),
-                       told["size"], told["offset"], 0)  # fmt: skip
+    last = struct.pack("<4s4H2IH", b"PK\5\6", fields["disk"], 0, *(fields[name] for name in ("count", "all")),
+                       fields["size"], fields["offset"], 0)  # fmt: skip
     return out + gap + directory + close + last
 
 
 def on(name: str, **changes: Any) -> Change:  # noqa: ANN401 - a member's fields
-    """The members with one of them changed."""
+    """Change one member."""
     return lambda entries: [replace(one, **changes) if one.name == name.encode() else one for one in entries]
 
 
 def every(**changes: Any) -> Change:  # noqa: ANN401 - a member's fields
-    """All members changed."""
+    """Change all members."""
     return lambda entries: [replace(one, **changes) for one in entries]
 
 
 def also(*more: Member) -> Change:
-    """Further members at the end."""
+    """Append members."""
     return lambda entries: [*entries, *more]
 
 
 def inside(folder: bytes) -> Change:
-    """Everything in a folder."""
+    """Move everything into a folder."""
     return lambda entries: [replace(one, name=folder + b"/" + one.name) for one in entries]
 
 
 def evil(files: Files) -> Files:
-    """Other facts, as a deceiver would have them."""
+    """Replace the facts by others that suit a forger."""
     return {**files, FACTS: files[FACTS].replace(b"rival", b"saint", 1) if b"rival" in files[FACTS] else b"{}"}

@@ -1,4 +1,4 @@
-"""Times that no calendar has, or that aren't written in the one form, where a stranger seals them."""
+"""Impossible times, and times not in canonical form, sealed with a stranger's key."""
 
 from tests.assets.corpus import failing, written
 from tests.assets.corpus.json_texts import LOG, first, sealed_facts, sealed_manifest, texted
@@ -59,5 +59,5 @@ CASES |= {
     f"{what} in the manifest": failing(
         written(sealed_manifest(first(SEALED, f'"sealed_at":"{text}"'))), "bag", *(["order"] if text < "2026" else [])
     )
-    for what, text in REAL.items()  # the manifest is well; the bag states another day, and the facts later times
+    for what, text in REAL.items()  # the manifest is valid; the bag states another day, the facts later times
 }

@@ -1,4 +1,4 @@
-"""Pictures that decoders turn, animate or mend in ways of their own: the sealed similarity tells who saw what."""
+"""Images that decoders rotate, animate or repair differently; the sealed similarity shows what each decoder saw."""
 
 import io
 import struct
@@ -22,17 +22,17 @@ TURNS = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }  # fmt: skip
-"""How to store a picture so that the orientation turns it back."""
+"""Transposition with which to store an image so that the orientation reverses it."""
 
 
 @cache
 def shown() -> Image.Image:
-    """The found picture."""
+    """Return the sighted image."""
     return Image.open(io.BytesIO(base()[FOUND])).convert("RGB")
 
 
 def exif(value: int, *, kind: int = 3, count: int = 1, order: str = "<", first: bytes = b"") -> bytes:
-    """An EXIF block with an orientation; ``first`` is another entry before it."""
+    """Return an EXIF block with an orientation; ``first`` is another entry before it."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
     size = {3: "H2x", 4: "I", 1: "B3x"}[kind]
     entry = struct.pack(f"{order}HHI{size}", 0x0112, kind, count, value)
@@ -41,7 +41,7 @@ def exif(value: int, *, kind: int = 3, count: int = 1, order: str = "<", first: 
 
 
 def stored(form: str, orientation: int, block: bytes | None = None, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
-    """The found picture, stored turned, with an orientation that turns it back."""
+    """Return a function that stores the sighted image transposed, with an orientation that reverses it."""
 
     def make() -> bytes:
         turn = TURNS[orientation]
@@ -55,7 +55,7 @@ def stored(form: str, orientation: int, block: bytes | None = None, **options: A
 
 
 def animated(form: str, *frames: str, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
-    """Frames, each ``shown``, ``blank`` or ``noise``."""
+    """Return a function that animates frames, each ``shown``, ``blank`` or ``noise``."""
 
     def make() -> bytes:
         noise = np.random.default_rng(7).integers(0, 255, (shown().height, shown().width, 3), np.uint8)
@@ -70,7 +70,7 @@ def animated(form: str, *frames: str, **options: Any) -> Callable[[], bytes]:  #
 
 
 def let_through(form: str, colour: str, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
-    """One colour, which lets the page through the more the darker the found picture is."""
+    """Return a function that makes an image of one colour, more transparent where the sighted image is darker."""
 
     def make() -> bytes:
         picture = Image.new("RGB", shown().size, colour)
@@ -83,12 +83,12 @@ def let_through(form: str, colour: str, **options: Any) -> Callable[[], bytes]: 
 
 
 def chunked(*chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
-    """A PNG with further chunks behind its header, or behind its pixels."""
+    """Return a function that makes a PNG with additional chunks after its header, or after its pixels."""
     return with_chunks(stored("PNG", 1, b""), *chunks, behind=behind)
 
 
 def with_chunks(png: Callable[[], bytes], *chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
-    """Another PNG with further chunks."""
+    """Return a function that makes another PNG with additional chunks."""
 
     def make() -> bytes:
         data = png()
@@ -103,19 +103,19 @@ def with_chunks(png: Callable[[], bytes], *chunks: tuple[bytes, bytes], behind: 
 
 
 def cut(form: str, share: float) -> Callable[[], bytes]:
-    """A file that breaks off."""
+    """Return a function that makes a truncated file."""
     return lambda: (data := stored(form, 1)())[: int(len(data) * share)]
 
 
 def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
-    """The case with this picture as the one found, sealed by a stranger."""
+    """Use this image as the sighted one, sealed with a stranger's key."""
 
     def lie(facts: dict[str, Any], files: Files) -> None:
         data = make()
         [sighting], [match] = facts["sightings"], facts["matches"]
         sighting["slice"] = None
         files.pop("data/sightings/01/slice.json")
-        for visit in sighting["captures"]:  # it was another picture that was visited
+        for visit in sighting["captures"]:  # the visit captured another image
             for file in visit["files"]:
                 files.pop(file)
         sighting["captures"] = []
@@ -126,9 +126,9 @@ def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
     return lambda files: sealed_lie(files, lie)
 
 
-KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {  # whether it shows the found picture, as a browser shows it
+KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {  # True if a browser displays the sighted image
     **{f"{form} of orientation {n}": (stored(form, n), True) for form in ("JPEG", "PNG") for n in TURNS},
-    **{f"WEBP of orientation {n}": (stored("WEBP", n), n == 1) for n in TURNS},  # browsers show WebP as it is stored
+    **{f"WEBP of orientation {n}": (stored("WEBP", n), n == 1) for n in TURNS},  # browsers ignore orientation in WebP
     "JPEG of an orientation in the other order": (stored("JPEG", 6, exif(6, order=">")), True),
     "JPEG of orientation 9": (stored("JPEG", 1, exif(9)), True),
     "JPEG of orientation 0": (stored("JPEG", 1, exif(0)), True),

@@ -1,4 +1,4 @@
-"""The broken bundles that lie beside the vectors, and the changes of which each verifier has said the same so far."""
+"""The broken bundles stored beside the vectors, and the changes for which all verifiers have reported the same."""
 
 import json
 from collections.abc import Callable

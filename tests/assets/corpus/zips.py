@@ -1,4 +1,4 @@
-"""ZIPs: what a court's programs make of a bundle is good; whatever two programs could read differently fails."""
+"""ZIPs: those that common programs make of a bundle are valid; those that two programs could read differently fail."""
 
 import struct
 import zlib
@@ -30,7 +30,7 @@ LINK = b"/etc/passwd"
 
 
 def made(*changes: Change) -> Callable[[Files], bytes]:
-    """A ZIP after changes of its members."""
+    """Return a function that makes a ZIP after changes of its members."""
 
     def make(files: Files) -> bytes:
         entries = members(files)
@@ -42,12 +42,12 @@ def made(*changes: Change) -> Callable[[Files], bytes]:
 
 
 def ended(**end: int) -> Callable[[Files], bytes]:
-    """A ZIP with other fields in its end record."""
+    """Return a function that makes a ZIP with other fields in its end record."""
     return lambda files: zip_of(members(files), end=end)
 
 
 def off(name: str, by: int) -> Callable[[Files], bytes]:
-    """A ZIP whose end record states a number that is wrong by so many."""
+    """Return a function that makes a ZIP with a number in its end record off by ``by``."""
 
     def make(files: Files) -> bytes:
         data = bytearray(packed_bytes(files))
@@ -59,13 +59,13 @@ def off(name: str, by: int) -> Callable[[Files], bytes]:
 
 
 def unicode_path(name: bytes, stated: bytes) -> bytes:
-    """The extra field by which some programs take another name."""
+    """Return the extra field from which some programs take another name."""
     body = struct.pack("<BI", 1, zlib.crc32(name)) + stated
     return struct.pack("<2H", 0x7075, len(body)) + body
 
 
 def large(files: Files) -> bytes:
-    """With a ZIP64 end and its locator, which repeat what the end says."""
+    """Return a ZIP with a ZIP64 end record and its locator, which repeat the values of the end record."""
     data = packed_bytes(files)
     end = data[-22:]
     _, _, _, _, count, size, offset, _ = struct.unpack("<4s4H2IH", end)
@@ -74,7 +74,7 @@ def large(files: Files) -> bytes:
 
 
 def hidden_locator(files: Files) -> bytes:
-    """A ZIP64 locator in the last bytes of the directory, as part of a field for times."""
+    """Return a ZIP with a ZIP64 locator in the last bytes of the directory, inside a field for times."""
     entries = members(files)
     locator = struct.pack("<4sIQI", b"PK\6\7", 0, 5, 1)
     entries[-1] = replace(entries[-1], central_extra=b"\n\0\x20\0" + bytes(12) + locator)
@@ -82,7 +82,7 @@ def hidden_locator(files: Files) -> bytes:
 
 
 def local_only(files: Files) -> bytes:
-    """A member that stands in no directory."""
+    """Return a ZIP with a member that is not listed in the directory."""
     hidden = zip_of(members({"data/facts.json": b"{}"}))
     return zip_of(
         [replace(one, before=hidden[: hidden.index(b"PK\1\2")] * (n == 5)) for n, one in enumerate(members(files))]
@@ -90,23 +90,23 @@ def local_only(files: Files) -> bytes:
 
 
 def twice_listed(files: Files) -> bytes:
-    """One member under two names of the directory."""
+    """Return a ZIP that lists one member under two names."""
     entries = members(files)
     return zip_of([*entries, Member(b"data/x.json", b"", central={"offset": 0})])
 
 
 def streamed(entries: list[Member]) -> list[Member]:
-    """As programs pack that write into a pipe: sizes behind the data."""
+    """Write sizes after the data, as programs do that write into a pipe."""
     return [replace(one, method=8, flags=8) for one in entries]
 
 
 def sized(entries: list[Member]) -> list[Member]:
-    """As libarchive packs: the size is known before the data, the rest isn't."""
+    """Write the size before the data and the rest after it, as libarchive does."""
     return [replace(one, local={"size": len(one.data)}) for one in streamed(entries)]
 
 
 def folders(entries: list[Member]) -> list[Member]:
-    """With members for folders."""
+    """Add members for folders."""
     names = sorted(
         {b"/".join(one.name.split(b"/")[:depth]) for one in entries for depth in range(1, one.name.count(b"/") + 1)}
     )
@@ -115,24 +115,27 @@ def folders(entries: list[Member]) -> list[Member]:
 
 
 def nested(files: Files) -> bytes:
-    """A left-over whose packed bytes end early, with other members behind them for whoever reads on."""
+    """Return a ZIP with a leftover file whose compressed data end early.
+
+    Other members follow for readers that read on.
+    """
     body = deflated(b"x")
     junk = Member(b"._x", b"x", method=8, flags=8, raw=body + zip_of(members(evil(files)))[:5000])
     return zip_of([*members(files), junk])
 
 
 def appended(*parts: Callable[[Files], bytes]) -> Callable[[Files], bytes]:
-    """One behind the other."""
+    """Return a function that concatenates parts."""
     return lambda files: b"".join(part(files) for part in parts)
 
 
 def evil_zip(files: Files) -> bytes:
-    """A ZIP with other facts."""
+    """Return a ZIP with other facts."""
     return packed_bytes(evil(files))
 
 
 def commented(comment: Callable[[Files], bytes]) -> Callable[[Files], bytes]:
-    """With a comment at the end."""
+    """Return a function that makes a ZIP with a comment at the end."""
 
     def make(files: Files) -> bytes:
         text = comment(files)[:0xFFFF]
@@ -142,12 +145,12 @@ def commented(comment: Callable[[Files], bytes]) -> Callable[[Files], bytes]:
 
 
 def small_evil(_: Files) -> bytes:
-    """A small ZIP with nothing but other facts."""
+    """Return a small ZIP that contains only other facts."""
     return packed_bytes({FACTS: b"{}"})
 
 
 def flipped_order(files: Files) -> bytes:
-    """A directory in another order than the members lie."""
+    """Return a ZIP whose directory lists the members in another order than they are stored."""
     data = zip_of(members(files))
     start = data.index(b"PK\1\2")
     entries = [b"PK\1\2" + one for one in data[start:-22].split(b"PK\1\2")[1:]]
@@ -318,9 +321,9 @@ FORGED: dict[str, Callable[[Files], bytes]] = {
 }
 
 NO_BUNDLE = ("nothing in it", "two folders around", "a folder and another one in another case")
-"""ZIPs without a bundle at their top: whoever is given one says that it is none, and what lies in it."""
+"""ZIPs without a bundle at their top level. The verifier reports that there is none, and lists the contents."""
 PACKED = ("both checksums", "packed bytes", "two packed streams")
-"""What is noticed when the bytes are unpacked: then the file's own checks fail, too."""
+"""Defects that appear only when the bytes are decompressed, so that the file's own checks fail as well."""
 
 
 def _checks(name: str) -> tuple[str, ...]:

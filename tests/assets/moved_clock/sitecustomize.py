@@ -1,4 +1,7 @@
-"""Python runs this at its start where this folder is on its path: our clock is as many seconds off as a file says."""
+"""Shift the product's clock by the number of seconds in a file.
+
+Python runs this module at start if it is on the path.
+"""
 
 import os
 from datetime import datetime, tzinfo

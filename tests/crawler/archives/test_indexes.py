@@ -1,4 +1,4 @@
-"""What archives name of a domain or an address, asked of servers on loopback that speak both documented forms."""
+"""Test which captures archives list for a domain or URL, with local servers of both documented interfaces."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def archived(site: Site) -> Archived:
-    """One picture under four addresses and moments, another, a page, an error and somebody else's."""
+    """Serve one image under four URLs and times, another image, a page, an error and a capture of another site."""
     made = Archived(
         [
             Kept("https://photos.example/red.jpg", "20190303120000", RED),
@@ -53,7 +53,7 @@ def archive(name: str, site: Site, seconds: float = 0.0) -> Archive:
 
 
 def listed(of: Archive, asked: Asked) -> list[Capture]:
-    """All that an archive names, page by page."""
+    """Return all captures that an archive lists, page by page."""
     found: list[Capture] = []
     page = ""
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""Web archives as they come: coded, cut, damaged, repeated, dated in every way."""
+"""Test that web archives are read when encoded, truncated, damaged, repeated, or dated in any way."""
 
 import base64
 import gzip
@@ -36,7 +36,7 @@ JPEG = "Content-Type: image/jpeg"
 
 
 class Read:
-    """What reading an archive came to."""
+    """The result of reading an archive."""
 
     def __init__(self, folder: Path, archive: Path, after: str = "") -> None:
         lines: list[Line] = []
@@ -58,7 +58,7 @@ def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 
 def record(name: str, block: bytes, *headers: str, kind: str = "response", date: str = "2020-01-02T03:04:05Z") -> bytes:
-    """A record of WARC, not packed."""
+    """Return an uncompressed WARC record."""
     head = ["WARC/1.1", f"WARC-Type: {kind}", f"WARC-Target-URI: {URL}{name}", f"Content-Length: {len(block)}"]
     head += ["Content-Type: application/http; msgtype=response"] if kind != "resource" else []
     head += [f"WARC-Date: {date}"] if date else []
@@ -247,7 +247,7 @@ def test_archives_are_known_by_their_names_in_capitals_also_within_a_packed_one(
 
 
 def frame(head: int, data: bytes) -> bytes:
-    """A frame of zstd that is to be passed over (RFC 8878, 3.1.2)."""
+    """Return a skippable zstd frame (RFC 8878, 3.1.2)."""
     return head.to_bytes(4, "little") + len(data).to_bytes(4, "little") + data
 
 
@@ -329,7 +329,7 @@ def test_damage_belongs_to_its_record_and_reading_goes_on_behind_it(tmp_path: Pa
 
 
 def arc(name: str, block: bytes, kind: str = "image/jpeg", length: str = "") -> bytes:
-    """A record of ARC."""
+    """Return an ARC record."""
     return f"{URL}{name} 192.0.2.1 20200102030405 {kind} {length or len(block)}\n".encode() + block + b"\n"
 
 
@@ -341,7 +341,7 @@ def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
     path.write_bytes(b"".join((head, *parts, arc("bad.jpg", http(picture(3), JPEG), length="none"), parts[0])))
     done = Read(tmp_path, path)
     assert done.bytes == {name: picture(number) for number, name in enumerate(kinds)}
-    assert done.positions[-1] != done.positions[0]  # behind the damage, too
+    assert done.positions[-1] != done.positions[0]  # after the damage, too
     assert done.sentences
     lines = record("a.jpg", http(picture(1), JPEG)).replace(b"WARC/1.1\r\n", b"WARC/1.1\r\r\n")
     flash = b"CWS\x07H\x15\x03\x00" + bytes(range(256))
@@ -351,12 +351,12 @@ def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
         record("player.swf", http(flash, "Content-Type: application/x-shockwave-flash")),
         record("unknown", http(flash, "Content-Type: application/octet-stream")),
     )
-    assert set(done.seen) == {"a.jpg", "unknown"}  # only decoding tells of the second
+    assert set(done.seen) == {"a.jpg", "unknown"}  # only decoding detects the second
     assert done.passed == {"not-an-image": 1}
 
 
 def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_path: Path) -> None:
-    """Looked at in the square of their length, the first would take an hour, and the second minutes."""
+    """Test that reading takes linear time. In quadratic time the first line would take an hour, the second minutes."""
     returns = record("1.jpg", b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nX: " + b"\r" * (1 << 20))
     whole = record("0.jpg", http(picture(0), JPEG))
     done = read(tmp_path, b"x" + b" 1111" * 200_000 + b" z\n", returns, whole)
@@ -372,7 +372,7 @@ def test_members_that_hold_nothing_end_an_archive_when_there_are_too_many(tmp_pa
     path.write_bytes(parts[0] + skipped * 100 + parts[1] + skipped * 10_001 + parts[2])
     done = Read(tmp_path, path)
     assert list(done.seen) == ["0.jpg", "1.jpg", "2.jpg"]
-    assert len(done.sentences) == 1  # one is told, and what lies behind is found
+    assert len(done.sentences) == 1  # one is reported, and the records after it are found
 
 
 def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_path: Path) -> None:
@@ -456,7 +456,7 @@ def test_a_screenshot_is_of_its_page_and_marked_as_one(tmp_path: Path, prefix: s
 
 
 def segments(name: str, data: bytes, size: int = 300) -> list[bytes]:
-    """A response in segments, as WARC 1.1, 7 lays them out."""
+    """Return a response in segments, as in WARC 1.1, 7."""
     block = http(data, JPEG)
     parts = [block[at : at + size] for at in range(0, len(block), size)]
     first = record(

@@ -1,4 +1,4 @@
-"""The sources that are files: folders and archives, and where a job goes on reading them."""
+"""Test file sources (folders and archives), and where a job continues to read them."""
 
 import errno
 import gzip
@@ -73,7 +73,7 @@ def test_a_folder_is_read_without_any_network(tmp_path: Path) -> None:
 
 
 def in_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
-    """The addresses that jobs without any time bring, one after the other, each going on where the last one came to."""
+    """Return the URLs found by consecutive jobs without any time, each continuing where the last one stopped."""
     read: list[list[str]] = []
     after = ""
     while True:
@@ -82,7 +82,7 @@ def in_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
         lines: list[Line] = []
         crawl_of = Crawl(made, lines.append)
         crawl_of.budget = Budget(Limits(seconds=0.1))
-        crawl_of.budget._begun -= 0.1  # all of its time
+        crawl_of.budget._begun -= 0.1  # the whole budget
         read_files(crawl_of)
         read.append([one.url for one in lines if not isinstance(one, EndLine)])
         end = lines[-1]
@@ -201,7 +201,7 @@ def read_all(folder: Path, archive: Path) -> list[PageLine]:
 
 
 def warc_record(url: str, status: str, media_type: str, body: bytes) -> bytes:
-    """A response record (ISO 28500), gzipped by itself."""
+    """Return a response record (ISO 28500), compressed by itself."""
     http = f'HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nETag: "1"\r\n\r\n'.encode() + body
     head = "WARC/1.1\r\nWARC-Type: response\r\nWARC-Date: 2020-01-02T03:04:05Z\r\nWARC-IP-Address: 192.0.2.7\r\n"
     head += f"WARC-Target-URI: {url}\r\nWARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-000000000001>\r\n"

@@ -1,4 +1,4 @@
-"""What sites send for addresses that they don't have."""
+"""Test that responses for missing URLs are recognised as "not found"."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Sites whose pages repeat each other or never end: what of them a crawl visits, and what it tells."""
+"""Test which pages a crawl visits and reports on sites whose pages repeat or never end."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,14 +26,14 @@ def test_an_endless_calendar_is_left_out_and_the_rest_of_the_site_is_read(tmp_pa
     pages = [urlsplit(page.url).path for page in done.pages]
     assert sum(path.startswith("/item/") for path in pages) == 60
     visited = sum(path.startswith("/calendar/") for path in pages)
-    assert 50 <= visited <= 54  # the four that were under way are visited
+    assert 50 <= visited <= 54  # including four that were in progress
     (told,) = (line for line in done.lines if isinstance(line, RefusalLine))
     pattern = f"127.0.0.1:{site.port}/calendar/#/#"
     assert (told.url, told.reason) == (pattern, "repetitive")
     assert all(value in told.sentence for value in (str(300 - visited), pattern))
     assert done.end.counts.refused["repetitive"] == 300 - visited
     assert done.end.reason == "finished"
-    assert max(place for place, path in enumerate(pages) if "item" in path) < 130  # they had their turns
+    assert max(place for place, path in enumerate(pages) if "item" in path) < 130  # item pages had their turns
 
 
 def test_what_somebody_names_himself_is_visited_however_little_it_shows(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_long_list_without_pictures_is_read_to_its_end_and_so_is_what_it_lists
 
 
 def test_pages_without_pictures_that_lead_to_each_other_for_ever_come_to_an_end(tmp_path: Path) -> None:
-    """Each day leads to the next one and to its month, each month to the next one and to its days."""
+    """Test a calendar in which days link to the next day and their month, months to the next month and their days."""
 
     def day(seen: Seen) -> Answer:
         *_, year, month, of_month = seen.path.split("/")

@@ -1,4 +1,4 @@
-"""How a crawl ends: budgets, signals, sudden death."""
+"""Test how a crawl ends: budgets, signals, sudden death."""
 
 import json
 import os
@@ -136,7 +136,7 @@ def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_mea
 def test_a_page_whose_reader_the_machine_kills_is_left_to_a_later_slice(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
-        site.routes["/"] = Answer(HOSTILE_DOCUMENTS["attributes"]()[1])  # which takes some time to read
+        site.routes["/"] = Answer(HOSTILE_DOCUMENTS["attributes"]()[1])  # takes some time to read
         process = start(tmp_path, out, urls=[{"url": site.url("/")}], follow=False)
         _wait(lambda: bool(_readers(process.pid)))
         _readers(process.pid)[0].kill()
@@ -145,7 +145,7 @@ def test_a_page_whose_reader_the_machine_kills_is_left_to_a_later_slice(tmp_path
 
 
 def _readers(process: int) -> list[psutil.Process]:
-    """The processes in which a crawler reads pages."""
+    """Return the processes in which a crawler reads pages."""
     found = []
     for one in psutil.Process(process).children():
         with suppress(psutil.NoSuchProcess):
@@ -188,7 +188,7 @@ def test_a_slice_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
             child = int(parent.stdout.readline())
             _wait(lambda: site.times("/") == 1)
             parent.kill()
-        _wait(lambda: not _runs(child), seconds=10)  # its request alone would hold it for 30 s
+        _wait(lambda: not _runs(child), seconds=10)  # its request alone would take 30 s
 
 
 def test_a_slice_whose_starter_ended_before_it_began_asks_nobody(tmp_path: Path) -> None:

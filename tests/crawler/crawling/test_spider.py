@@ -1,4 +1,4 @@
-"""What a crawl finds: every place that names an image, every source, exact bytes."""
+"""Test that a crawl finds images in every place that refers to one, from every source, with exact bytes."""
 
 import base64
 import gzip
@@ -300,4 +300,4 @@ def test_a_job_that_is_told_to_end_has_the_pictures_of_the_pages_that_it_asked_f
         done = crawl(tmp_path, politeness=politeness, **job)
     assert done.end.reason == "budget-seconds"
     whole = [page for page in done.pages if page.depth and len(page.sightings) == 4]
-    assert len(whole) >= len(done.pages) - 2  # all but the one that was under way, and the page of links
+    assert len(whole) >= len(done.pages) - 2  # all but the one in progress and the page of links

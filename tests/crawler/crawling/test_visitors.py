@@ -1,4 +1,4 @@
-"""Addresses without what tells visitors apart, under known names and under names that a site alone knows."""
+"""Test that URLs are compared without session parameters, under well-known names and under site-specific names."""
 
 import re
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def test_any_address_stays_one(text: str) -> None:
 
 
 class Shop:
-    """A shop of 117 goods whose every answer tells its visitor apart anew, whatever the address had."""
+    """A shop of 117 items whose every response sets a new session parameter, whatever the URL contained."""
 
     def __init__(self, site: Site, mark: Callable[[], str]) -> None:
         self._site, self._mark = site, mark
@@ -63,7 +63,7 @@ class Shop:
         site.fallback = self._answer
 
     def asked(self) -> list[int]:
-        """The numbers of the goods whose pages were asked for, in order."""
+        """Return the item numbers of the requested pages, in order."""
         found = (re.match(r"/item\?(?:.*&)?id=(\d+)(?:&|$)", path) for path in self._site.paths())
         return [int(match[1]) for match in found if match]
 

@@ -1,4 +1,4 @@
-"""What a crawl notes of the certificates of servers."""
+"""Test what a crawl records about servers' certificates."""
 
 import ssl
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ PAST, FUTURE = (-2 * DAY, -DAY), (DAY, 2 * DAY)
 
 
 class Counted:
-    """Counts the handshakes of a server; from the second on it may show another certificate."""
+    """A TLS context that counts handshakes, and may present another certificate from the second one on."""
 
     def __init__(self, context: ssl.SSLContext, then: ssl.SSLContext | None = None) -> None:
         self.context, self.handshakes, self._then = context, 0, then
@@ -41,7 +41,7 @@ def sites() -> Iterator[ExitStack]:
 
 
 def crawled(folder: Path, urls: list[str]) -> Crawled:
-    """Pictures by their addresses, with the authority of the test."""
+    """Crawl images by URL, with the test's certificate authority."""
     targets = [{"url": url, "kind": "image"} for url in urls]
     one_by_one = {"concurrency_per_host": 1}
     given = {"urls": targets, "follow": False, "ca_bundle": str(folder / "roots.pem"), "politeness": one_by_one}

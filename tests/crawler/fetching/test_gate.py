@@ -1,4 +1,4 @@
-"""What a crawl doesn't do: private addresses, robots.txt, reservations, denied hosts, haste."""
+"""Test what a crawl refuses: private addresses, robots.txt, reservations, denied hosts, too frequent requests."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_without_leave_nothing_of_a_private_network_is_visited(tmp_path: Path) -
         done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=[])
         assert site.seen == []
     assert set(done.refusals.values()) == {"private-address"}
-    assert {host_of(url) for url in done.refusals} == {host_of(url) for url in urls}  # spellings of one share a refusal
+    assert {host_of(url) for url in done.refusals} == {host_of(url) for url in urls}  # equal hosts share a refusal
 
 
 def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:

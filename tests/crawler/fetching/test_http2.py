@@ -1,4 +1,4 @@
-"""Servers that offer HTTP/2."""
+"""Test crawls of servers that offer HTTP/2."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ reactor.run()
 
 @contextmanager
 def served(folder: Path, *how: str) -> Iterator[tuple[str, Path]]:
-    """A real server that speaks both protocols, and its log."""
+    """Run a real server with both protocols, and yield its URL and log."""
     holder = Holder.made("127.0.0.1")
     holder.served(folder)
     (folder / "a.jpg").write_bytes(picture(1))
@@ -61,7 +61,7 @@ def served(folder: Path, *how: str) -> Iterator[tuple[str, Path]]:
 
 
 def crawled(folder: Path, site: str, *paths: str) -> Crawled:
-    """Pictures one after the other."""
+    """Crawl images one after the other."""
     targets = [{"url": f"{site}{path}", "kind": "image"} for path in paths]
     politeness = {"concurrency_per_host": 1, "obey_robots": True}
     return crawl(folder / "crawl", urls=targets, follow=False, politeness=politeness)

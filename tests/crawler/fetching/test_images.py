@@ -104,7 +104,7 @@ def test_the_page_is_told_to_its_own_party_only(page: str, image: str, told: str
 
 
 class Asked:
-    """Images that are asked for by visits of this test, whose requests nobody answers by itself."""
+    """Images requested by this test; nothing responds to the requests automatically."""
 
     def __init__(self, folder: Path, **limits: int) -> None:
         self.requests: list[Request] = []

@@ -16,7 +16,7 @@ from tests.assets.site import Site
 
 
 class Names:
-    """A resolver in Twisted's form that knows some names."""
+    """A resolver with Twisted's interface that knows some names."""
 
     def __init__(self, names: dict[str, list[str]]) -> None:
         self.names = names
@@ -31,13 +31,13 @@ class Names:
 
 @dataclass
 class Receiver:
-    """Takes what a resolver gives."""
+    """A receiver of a resolver's results."""
 
     found: list[tuple[str, int]] = field(default_factory=list)
     ended: int = 0
 
     def resolutionBegan(self, _: object) -> None:  # noqa: N802
-        """Nothing to note."""
+        """Record nothing."""
 
     def addressResolved(self, address: Any) -> None:  # noqa: ANN401, N802
         self.found.append((address.host, address.port))
@@ -100,7 +100,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_when_it_is_resolved(t
         if not names:
             pytest.skip("this machine has no name of its own")
         urls = [f"http://{name}:{site.port}/" for name in names]
-        # one network is allowed, so that an unusual port is no reason to refuse the name itself
+        # One network is allowed, so that an unusual port is not a reason to refuse the name itself.
         done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=["192.0.2.0/24"])
         assert site.seen == []
     assert [done.refusals[url] for url in urls] == ["private-address"] * len(urls)

@@ -16,7 +16,7 @@ PAGE, SHEET_URL = "http://a.example/page", "http://a.example/css/site.css"
 
 
 class Asked:
-    """The requests of sheets and of images, which nobody answers by itself."""
+    """Requests of style sheets and images; nothing responds to them automatically."""
 
     def __init__(self, folder: Path) -> None:
         self.requests: list[Request] = []

@@ -1,4 +1,4 @@
-"""WAT and CDX files, as Common Crawl and web archives write them."""
+"""Test WAT and CDX files, as Common Crawl and web archives write them."""
 
 import gzip
 import io
@@ -14,12 +14,12 @@ PAGE_URL = "http://a.example/shop/"
 
 
 def wat(*payloads: bytes) -> bytes:
-    """Metadata records behind the record that describes the file."""
+    """Return metadata records after the record that describes the file."""
     return b"".join(record(payload) for payload in (b"software: test", *payloads))
 
 
 def record(payload: bytes) -> bytes:
-    """One record, each compressed by itself (ISO 28500, annex D)."""
+    """Return one record, compressed by itself (ISO 28500, annex D)."""
     kind = "metadata" if payload[:8] != b"software" else "warcinfo"
     head = (
         f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {PAGE_URL}\r\nWARC-Date: 2026-01-01T00:00:00Z\r\n"

@@ -1,4 +1,4 @@
-"""Where the files of a bucket are put."""
+"""Test where the files of a bucket are stored."""
 
 from pathlib import Path
 

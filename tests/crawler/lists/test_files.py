@@ -1,4 +1,4 @@
-"""Files of lists: found in folders, read from any line on, and refused with a sentence where they are damaged."""
+"""Test that list files are found in folders, read from any line, and refused with a message if damaged."""
 
 import gzip
 import os
@@ -24,7 +24,7 @@ URLS = [f"http://a.example/shop/{n}.jpg" for n in range(30)]
 
 
 def made(folder: Path) -> list[Path]:
-    """The same thirty addresses in each format."""
+    """Write the same thirty URLs in each format."""
     table = ("url\n" + "\n".join(URLS)).encode()
     index = "".join(f'a 1 {{"url": "{url}", "mime": "image/jpeg"}}\n' for url in URLS).encode()
     links = [{"path": "IMG@/src", "url": url} for url in URLS]

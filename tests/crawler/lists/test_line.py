@@ -1,4 +1,4 @@
-"""Which lines of a list are taken."""
+"""Test which lines of a list are accepted."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tables of addresses, as text and as Parquet, and what is wrong with some."""
+"""Test tables of URLs as text and as Parquet, and the errors in some."""
 
 import io
 import re
@@ -106,7 +106,7 @@ def rows(path: Path, after: int = 0, column: str = "") -> list[Line]:
 
 @pytest.fixture
 def listed(tmp_path: Path) -> Path:
-    """Twenty-five addresses in row groups of ten."""
+    """Write 25 URLs in row groups of ten."""
     path = tmp_path / "list.parquet"
     urls = [f"http://a.example/{n}.jpg" for n in range(25)]
     columns = {"text": [None, *"abc" * 8], "url": urls, "width": [float(n) for n in range(25)]}

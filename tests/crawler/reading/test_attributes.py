@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 from crawler.reading.attributes import candidates_of, largest_of
 
 LONG = 300_000
-"""So often that anything slower than linear would take an hour."""
+"""Repetitions for which anything slower than linear would take an hour."""
 
 
 @pytest.mark.parametrize(

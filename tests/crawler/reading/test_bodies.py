@@ -1,4 +1,4 @@
-"""From an answer to its bytes: codings, completeness, limits."""
+"""Test that a response is decoded to its bytes: encodings, completeness, limits."""
 
 import gzip
 import sys
@@ -36,7 +36,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 
 
 def body(sent: bytes, most: int = MOST, **headers: str) -> bytes | str:
-    """What an answer brings, or why it brings nothing."""
+    """Return the bytes of a response, or the reason for a refusal."""
     try:
         return whole_body(sent, tuple((name.replace("_", "-"), value) for name, value in headers.items()), most)
     except RefusedError as error:
@@ -53,7 +53,7 @@ def test_each_coding_is_undone_and_told_where_it_is_cut_broken_or_too_large(codi
     assert body(packed, most=1_000, Content_Encoding=coding) == "too-large"
     assert body(PACK[coding](bytes(50 * MOST)), Content_Encoding=coding) == "too-large"
     assert body(packed, Content_Encoding=coding, Content_Length=str(len(packed) + 1)) == "incomplete"
-    assert body(DATA, Content_Encoding=coding, Content_Length="99999999") == DATA  # the writer had undone it
+    assert body(DATA, Content_Encoding=coding, Content_Length="99999999") == DATA  # the writer had decoded it
     assert body(b"", Content_Encoding=coding) == b""
 
 
@@ -87,7 +87,7 @@ def test_chunks_are_put_together_and_a_missing_one_is_told() -> None:
         assert body(chunks + end, Transfer_Encoding="Chunked") == DATA
     assert body(chunks, Transfer_Encoding="chunked") == "incomplete"
     assert body(chunks[:-9], Transfer_Encoding="chunked", Content_Length="5") == "incomplete"
-    assert body(DATA, Transfer_Encoding="chunked", Content_Length="99999999") == DATA  # put together before
+    assert body(DATA, Transfer_Encoding="chunked", Content_Length="99999999") == DATA  # already reassembled
     packed = gzip.compress(DATA)
     sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
     assert body(sent, Transfer_Encoding="chunked", Content_Encoding="gzip") == DATA

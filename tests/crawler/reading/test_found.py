@@ -4,7 +4,7 @@ from crawler.reading.found import MAX_ADDRESS, absolute, fingerprint, plain
 
 HERE = "http://example.org/a/b.html"
 LONG = 300_000
-"""So often that anything slower than linear would take an hour."""
+"""Repetitions for which anything slower than linear would take an hour."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Documents made to hold a reader up: each is read or refused, soon and within memory."""
+"""Test that documents designed to stall a reader are read or refused, soon and within memory limits."""
 
 import resource
 import time
@@ -55,7 +55,7 @@ TELLING = (
     "workbook of zeros",
     "nesting in a workbook",
 )
-"""One of each kind of document and of trick."""
+"""One document of each kind and technique."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What on a page is about a picture: its own words, not those of its neighbours."""
+"""Test which words on a page are about an image, and not about its neighbours."""
 
 import time
 from contextlib import suppress
@@ -14,7 +14,7 @@ CC = '<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY
 
 
 def near(page: str, url: str = OURS) -> dict[str, bool]:
-    """What a page states, by name or kind, and whether beside the picture."""
+    """Return the statements of a page, by name or kind; True if beside the image."""
     return {one.name or str(one.what): one.near for one in read_statements(page.encode(), url).statements}
 
 
@@ -110,7 +110,10 @@ def test_no_page_takes_long(part: str) -> None:
 
 @pytest.mark.parametrize("part", ["a.", "a.jpg", "(((((.jpg", "x.jpg.jpg"])
 def test_a_script_costs_as_much_as_it_is_long(part: str) -> None:
-    """A script's runs of characters were looked back over from each of them, up to 2,000 characters each time."""
+    """Test that a script takes linear time.
+
+    Up to 2,000 characters were once rescanned from every character of a run.
+    """
 
     def cost(size: int) -> float:
         script = part * (size // len(part))
@@ -118,4 +121,4 @@ def test_a_script_costs_as_much_as_it_is_long(part: str) -> None:
         near(f'<img src="/img/banner.jpg"><script>{{{script}}}</script> Pexels')
         return time.thread_time() - begun
 
-    assert min(cost(400_000) for _ in range(2)) < 2.0  # 80 µs a byte are 32 s
+    assert min(cost(400_000) for _ in range(2)) < 2.0  # 80 µs a byte would take 32 s

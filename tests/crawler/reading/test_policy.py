@@ -6,7 +6,7 @@ from crawler.formats.job import UserAgent
 from crawler.reading.policy import ROBOTS_BYTES, reservations_of, robots_policy
 
 LONG = 300_000
-"""So often that anything slower than linear would take an hour."""
+"""Repetitions for which anything slower than linear would take an hour."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a page says of a licence, a credit or a permission."""
+"""Test what is read of a page's licence, credit or permission."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Reading pages: every place that names an image, the words around it, the links."""
+"""Test that every place of a page that refers to an image is read, with the words around it, and the links."""
 
 from html import escape
 
@@ -137,7 +137,7 @@ def test_links_are_pages_feeds_and_sitemaps_and_files_are_not() -> None:
 @pytest.mark.parametrize(
     ("content", "address"),
     [
-        # what the steps of the HTML standard (4.2.5.3) give, branch by branch
+        # The results of the steps in the HTML standard (4.2.5.3), branch by branch.
         ("0", ""),
         ("0;", ""),
         (" \t\n\f\r5 \t", ""),

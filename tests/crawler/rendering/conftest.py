@@ -1,4 +1,4 @@
-"""Every test here needs a browser, and what steers it."""
+"""Fixtures for the tests of rendering, all of which need a browser and Playwright."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from exhibit.browser.program import find_browser
 
 @pytest.fixture
 def browser() -> None:
-    """Skip where there is none."""
+    """Skip the test if Playwright or a browser is not installed."""
     pytest.importorskip("playwright", reason="the optional part capture isn't installed")
     if find_browser("").path is None:
         pytest.skip(find_browser("").sentence)

@@ -1,4 +1,4 @@
-"""What a rendered page shows that isn't there as served, whatever way its scripts take."""
+"""Test that a rendered page shows images that are absent as served, however its scripts add them."""
 
 from collections.abc import Iterator
 
@@ -44,7 +44,7 @@ def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Crawled:
 
 
 def shown(crawled: Crawled, site: Site, path: str) -> dict[str, str]:
-    """Addresses of the pictures of a page, each with the place that is told."""
+    """Return the URLs of a page's images, each with the reported place."""
     line = next(line for line in crawled.pages if line.url == site.url(path))
     return {one.image_url.removeprefix(site.url("")): one.found_in for one in line.sightings}
 

@@ -1,4 +1,4 @@
-"""Rendering within a crawl: never, where it pays, or always; budget, walls, and browsers that are missing or die."""
+"""Test rendering within a crawl: never, where useful, or always; budgets, blocks, and missing or dying browsers."""
 
 import os
 import signal
@@ -85,7 +85,7 @@ def test_a_page_with_a_picture_in_its_header_is_rendered_as_one_without(tmp_path
 def test_scripts_are_read_before_a_page_is_rendered_for_its_looks_alone_and_each_is_asked_for_once(
     tmp_path: Path,
 ) -> None:
-    """The first pages of the host show nothing and say nothing of pictures: they take no later page's one trial."""
+    """Test that the first pages, which show nothing and mention no images, do not use up a later page's only trial."""
     fill = "setTimeout(() => { const one = document.createElement('img'); one.src = ['', 'fill', 1].join('/');\n"
     with Site() as site:
         for number in range(3):
@@ -202,7 +202,7 @@ def test_a_browser_that_is_killed_in_the_middle_is_replaced_and_its_page_rendere
 
 
 def browsers() -> set[int]:
-    """The browsers below this process, other tests' too, without the processes of which each consists."""
+    """Return the browsers below this process, including other tests', without their child processes."""
     found = set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""Which pages are rendered: the rule alone, and on pages of both sorts read as they are served."""
+"""Test which pages are rendered: the rule by itself, and with pages of both kinds as served."""
 
 import pytest
 

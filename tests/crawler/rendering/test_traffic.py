@@ -1,4 +1,4 @@
-"""What a rendered page may ask for: only what the crawl itself would fetch, and nothing that sends."""
+"""Test that a rendered page may only request what the crawl itself would fetch, and cannot send data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ MOVING = "document.cookie = 'mine=1'; location.href = `/target`;"
 
 @dataclass
 class World:
-    """The site that is crawled, another that its pages use, one that isn't to be reached, and what came of it."""
+    """The crawled site, a second one that its pages use, an unreachable one, and the results."""
 
     site: Site
     elsewhere: Site

@@ -1,4 +1,4 @@
-"""Asking image searches and marketplaces, against servers on loopback that speak their formats."""
+"""Test queries of image searches and marketplaces, with local servers of their formats."""
 
 import base64
 import dataclasses

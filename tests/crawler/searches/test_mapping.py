@@ -1,6 +1,6 @@
-"""Mappings: what a broken one is told, and those that come along, against a server that speaks each documented format.
+"""Test the errors of broken mappings, and the bundled mappings with a local server of each documented format.
 
-None of them was tried with the vendor's own server.
+None of them was tested with the vendor's own server.
 """
 
 import base64
@@ -265,7 +265,7 @@ def test_a_token_that_is_no_longer_accepted_is_asked_for_anew_once(site: Site, t
     good.add("second")
     counted: list[int] = []
     assert ask(service, PAIR, Asked(words="red wave"), GUARD, lambda: counted.append(len(site.seen))).places
-    assert counted == [2, 4]  # each before it is sent; what asks for the token isn't one of them
+    assert counted == [2, 4]  # counted before sending; token requests are not counted
     assert (site.times(EBAY_TOKEN), len(site.seen)) == (2, 5)
     good.clear()
     assert refused(service).reason == "key"

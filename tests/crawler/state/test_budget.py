@@ -3,7 +3,7 @@ from crawler.state.budget import Budget
 
 
 def test_a_budget_names_the_first_limit_that_held_something_back() -> None:
-    budget = Budget(Limits(pages=1, images=1, bytes=10, hosts=1, memory_mb=1 << 20))  # of these tests' process, too
+    budget = Budget(Limits(pages=1, images=1, bytes=10, hosts=1, memory_mb=1 << 20))  # includes the tests' process
     assert (budget.take("pages"), budget.take("images"), budget.take("bytes", 10), budget.take_host("a")) == (True,) * 4
     assert budget.spent == ""
     assert not budget.take("bytes", 1)

@@ -37,7 +37,7 @@ def test_what_is_known_makes_a_request_conditional(crawl: Crawl) -> None:
     image = crawl.known_image("http://a.example/i.jpg")
     assert image is not None
     assert image.digest == DIGEST
-    assert crawl.known_image("http://a.example/page") is None  # no bytes of it are known
+    assert crawl.known_image("http://a.example/page") is None  # its bytes are unknown
 
 
 def test_sites_are_asked_for_rules_unless_nobody_obeys_them(tmp_path: Path, crawl: Crawl) -> None:

@@ -1,4 +1,4 @@
-"""What a crawl leaves out because it has seen it: on made sites, how much, and that no picture is lost."""
+"""Test which repeated pages of generated sites a crawl skips, and that no image is lost."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ def shown(url: str, pictures: Iterable[int], text: str = "") -> PageLine:
 
 
 def visited(site: Made) -> tuple[int, set[int]]:
-    """How many pages of a site are visited, and the pictures that they show."""
+    """Return how many pages of a site are visited, and the images on them."""
     novelty, count, pictures = Novelty(), 0, set[int]()
     for url, named in site:
         pattern = pattern_of(url)
@@ -55,12 +55,12 @@ def visited(site: Made) -> tuple[int, set[int]]:
 
 
 def calendar() -> Made:
-    """Ten years of months, under a logo."""
+    """Ten years of months, with a logo."""
     return ((f"http://a/calendar/{month // 12}/{month % 12 + 1:02}", [0]) for month in range(120))
 
 
 def facets() -> Made:
-    """A shop of 2,000 pictures, the first 12 a page, in six orders, by 20 colours and 8 sizes: 960 pages."""
+    """A shop of 2,000 images, the first 12 on a page, in six orders, by 20 colours and 8 sizes: 960 pages."""
     luck = random.Random(1)
     goods = [(luck.randrange(20), luck.randrange(8)) for _ in range(2_000)]
     for order, color, size in product(range(6), range(20), range(8)):
@@ -69,12 +69,12 @@ def facets() -> Made:
 
 
 def items() -> Made:
-    """A shop with a page for each of 5,000 pictures, and the same banner on each."""
+    """A shop with a page for each of 5,000 images, and the same banner on each."""
     return ((f"http://a/item/{number}", [0, number + 1]) for number in range(5_000))
 
 
 def archive() -> Made:
-    """An archive of 400 pages of a picture each, four of five of them reprints, and empty pages behind its end."""
+    """An archive of 400 pages with one image each, four of five of them reprints, and empty pages after its end."""
     luck = random.Random(2)
     for page in range(1_000):
         new = 0 if page and luck.random() < 0.8 else page

@@ -1,4 +1,4 @@
-"""How fast a host is asked."""
+"""Test the rate of requests to a host."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,7 +14,7 @@ from exhibit.clock import now
 
 @dataclass
 class Slot:
-    """What Scrapy's downloader keeps of a host."""
+    """The state of a host in Scrapy's downloader."""
 
     delay: float = 0.0
     concurrency: int = 2
@@ -24,7 +24,7 @@ class Slot:
 
 @dataclass
 class Slots:
-    """What a pace sets of Scrapy's downloader."""
+    """The settings of Scrapy's downloader that a pace changes."""
 
     slots: dict[str, Slot] = field(default_factory=lambda: {"h": Slot()})
     per_slot_settings: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The API keeps what its OpenAPI document says, whatever it is asked."""
+"""Test that the API conforms to its OpenAPI document, whatever the request."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,7 +40,7 @@ WHATEVER = list(HealthCheck)
 
 @pytest.fixture
 def connection_of_the_test() -> Iterator[None]:
-    """Keep the connection of the test's transaction beyond each request, as Django's own test client does."""
+    """Keep the database connection of the test's transaction after each request, as Django's own test client does."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -50,18 +50,18 @@ def connection_of_the_test() -> Iterator[None]:
 
 @pytest.fixture
 def token(scene: Scene, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A token of alice that permits everything."""
+    """A token of alice with all permissions."""
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     alice = User.objects.get(username="alice@example.org")
     return tokens.make(scene.studio, alice, name="program", scopes=list(Scope), days=1)[1]
 
 
 CONFIG = {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", 403, 404, 409, 422, 429, 503]}}}
-"""400 is for what isn't as the document says; 422 for what is, and can't be done."""
+"""400 is for requests that violate the document; 422 for valid requests that cannot be fulfilled."""
 
 
 def _broken(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, token: str) -> BaseException | None:
-    """What one operation doesn't keep; whatever it did is undone."""
+    """Return a violation of the document by one operation. All effects are rolled back."""
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=2, derandomize=True, deadline=None, database=None, suppress_health_check=WHATEVER)
@@ -85,15 +85,15 @@ UNASKED = [negative_data_rejection]
 
 
 def _says_less(case: Any) -> bool:  # noqa: ANN401 - schemathesis' case of many parameters
-    """Whether what is wrong with a request may get lost: empty lists leave no trace, and in a form all is text.
+    """Return True if the defect of a request may be lost: empty lists leave no trace, and forms contain only text.
 
-    What a form can say wrongly is tried by :mod:`tests.desk.api.common.test_openapi`.
+    Defects of forms are tested by :mod:`tests.desk.api.common.test_openapi`.
     """
     return any(one in ([], {}, None) for one in (case.query or {}).values()) or case.media_type == FORM
 
 
 def _has_an_empty_file(body: object) -> bool:
-    """Whether the client of these tests would leave a file out: it sends none without bytes."""
+    """Return True if the test client would omit a file: it sends no files without bytes."""
     if not isinstance(body, dict):
         return False
     files = [body[name] for name in ("file", "files", "table") if name in body]

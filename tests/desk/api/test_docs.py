@@ -1,4 +1,4 @@
-"""The lines of docs/api.md do what the page says, against a server that runs."""
+"""Test that the commands in docs/api.md do what the page says, with a running server."""
 
 import os
 import re
@@ -70,7 +70,7 @@ def test_the_lines_of_the_manual_work(
 
 
 def see(inline: SyncRunner, studio: Owner) -> None:
-    """What a crawl brings: a case, and a signed head."""
+    """Create the results of a crawl: a case, and a signed checkpoint."""
     planned, epoch = claimed_slice(studio, "earlier")
     match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))], "other.example"))
     planned.state = "done"
@@ -80,9 +80,9 @@ def see(inline: SyncRunner, studio: Owner) -> None:
 
 
 def seal(inline: SyncRunner, studio: Owner) -> None:
-    """What is done with a confirmed case in the background, of a page that nobody reaches."""
+    """Do the background work for a confirmed case whose page is unreachable."""
     Capture.objects.update(state="failed")
-    Bundle.objects.update(not_before=None)  # it may be taken back no more
+    Bundle.objects.update(not_before=None)  # the time to undo is over
     bundle = studio.cases.get().bundles.get()
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
@@ -90,7 +90,7 @@ def seal(inline: SyncRunner, studio: Owner) -> None:
 
 
 def sign_and_send(inline: SyncRunner, studio: Owner) -> None:
-    """What a person does on the site."""
+    """Do what a person does on the site."""
     row = notices.notice(studio, 1)
     notices.fill(row, SENDER, SENDER)
     notices.consider(row, 1, ANSWERS)
@@ -98,7 +98,7 @@ def sign_and_send(inline: SyncRunner, studio: Owner) -> None:
 
 
 def make_report(inline: SyncRunner, studio: Owner) -> None:
-    """What is done in the background."""
+    """Do the background work."""
     make_reports(inline.services, [studio.reports.get().pk])
 
 
@@ -108,13 +108,13 @@ MEANWHILE = {
     "notices/1/events": sign_and_send,
     "reports/1/links": make_report,
 }
-"""What happens before the lines that name this."""
+"""Functions that run before the lines that refer to them."""
 
 
 def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_twice() -> None:
     without = set()
     for operations in api.get_openapi_schema()["paths"].values():
-        if "operator" in operations.get("post", {}).get("tags", ()):  # of `exhibit api` alone
+        if "operator" in operations.get("post", {}).get("tags", ()):  # only for `exhibit api`
             continue
         if "post" in operations and not any(one["name"] == HEADER for one in operations["post"]["parameters"]):
             without.add(operations["post"]["operationId"])
@@ -151,8 +151,8 @@ def test_no_two_shapes_have_one_name_in_the_document(monkeypatch: pytest.MonkeyP
             if shape not in shapes[name]:
                 shapes[name].append(shape)
 
-    monkeypatch.setattr(OpenAPISchema, "add_schema_definitions", keep)  # which lets the last one win, silently
-    NinjaAPI.get_openapi_schema(api)  # made anew
+    monkeypatch.setattr(OpenAPISchema, "add_schema_definitions", keep)  # the library silently keeps the last one
+    NinjaAPI.get_openapi_schema(api)  # builds it again
     assert len(shapes) > 50
     assert [name for name, found in shapes.items() if len(found) > 1] == []
 

@@ -1,4 +1,4 @@
-"""Whatever people do on the site a program can do: each page and each form has its counterpart in the API."""
+"""Test that each page and form of the site has a counterpart in the API."""
 
 import re
 from collections import defaultdict
@@ -58,7 +58,7 @@ WITHOUT = {
         ("pdq-feed", "soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"), PUBLIC
     ),
 }
-"""Pages without a counterpart, and why."""
+"""Pages without a counterpart, with the reason."""
 COUNTERPARTS = {
     "owners": ("list_owners", "get_owner"),
     "ask-passkey": ("ask_passkey",),
@@ -226,17 +226,17 @@ COUNTERPARTS = {
     "change-webhook:remove": ("remove_webhook",),
     "log-checkpoint": ("get_log_head",),
 }
-"""The operations with which a program does what a page shows or a form does, by its name, with what a form chooses."""
+"""The API operations for each page or form, by URL name, with the value that the form selects."""
 SIGNING_IN = ("account_", "mfa_", "usersessions_")
 
 
 def site() -> dict[str, URLPattern]:
-    """The pages by their names, but for those of signing in, which are about a person and a browser."""
+    """Return the pages by URL name, except those for signing in, which concern a person and a browser."""
     return {one.name: one for one in patterns() if one.name and not one.name.startswith(SIGNING_IN)}
 
 
 def deeds() -> dict[str, set[str]]:
-    """What the forms of the site offer besides their address, by its name."""
+    """Return the actions that the forms of the site offer at one URL, by URL name."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in TEMPLATES.rglob("*.html"):
         for form in FORM.findall(path.read_text(encoding="utf-8")):
@@ -246,7 +246,7 @@ def deeds() -> dict[str, set[str]]:
 
 
 def taking() -> Iterator[str]:
-    """Pages that take a form; those for everybody don't."""
+    """Yield pages that accept a form, except public ones."""
     for name, page in site().items():
         if WITHOUT.get(name) == PUBLIC:
             continue

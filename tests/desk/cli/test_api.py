@@ -1,4 +1,4 @@
-"""`exhibit api`: any operation of the API, as the operator or as a member."""
+"""Test `exhibit api`: any operation of the API, as the operator or as a member."""
 
 import json
 from pathlib import Path

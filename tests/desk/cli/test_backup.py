@@ -1,4 +1,4 @@
-"""`exhibit backup`: where it is written, and what is said of it."""
+"""Test `exhibit backup`: where it writes, and what it reports."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`exhibit blobs move`: what it says, and how it ends."""
+"""Test the output and exit codes of `exhibit blobs move`."""
 
 import json
 from dataclasses import asdict
@@ -27,7 +27,7 @@ def test_it_says_what_is_to_be_set_and_what_was_left(cli: Terminal, tmp_path: Pa
     assert "unset EXHIBIT_BLOBS_URL" in back.out
     blobs.path(digest).chmod(0o600)
     blobs.path(digest).write_bytes(b"changed")
-    cli.run("blobs", "move", "--to", url)  # it is whole there
+    cli.run("blobs", "move", "--to", url)  # it is complete there
     (tmp_path / "there" / "blobs" / digest.hex[:2] / digest.hex[2:4] / digest.hex).unlink()
     assert str(digest) in cli.run("blobs", "move", "--to", url, code=1).out
 

@@ -1,4 +1,4 @@
-"""`exhibit calibrate`: probabilities from an archive of one's own."""
+"""Test `exhibit calibrate`: probabilities from the owner's archive."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ def small(seed: int) -> bytes:
 
 
 def joined_of(*files: Path) -> list[object]:
-    """The options that name files with counts."""
+    """Return the options for files with counts."""
     return [word for file in files for word in ("--join", file)]
 
 

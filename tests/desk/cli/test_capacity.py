@@ -1,4 +1,4 @@
-"""`exhibit capacity`: what so many works and pictures take."""
+"""Test `exhibit capacity`: resources needed for a number of works and images."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`exhibit case`: the uses that were found, and confirming them."""
+"""Test `exhibit case`: the uses found, and their confirmation."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_a_place_that_several_crawls_saw_is_one_use(cli: Terminal, studio: str) 
     assert last is not None
     assert use["last_seen"] == rfc3339(last)
     licence = keep_licences(of, [NewLicence("A", domain="shop.example")])[0][0]
-    rows.filter(pk=rows[0].pk).update(licence=licence)  # as when it ended after the first crawl
+    rows.filter(pk=rows[0].pk).update(licence=licence)  # as if it had ended after the first crawl
     told = cli.api("GET", "cases/1")
     assert ([one["licence"] for one in told["uses"]], told["places"]) == ([1, None], 1)
 
@@ -67,7 +67,7 @@ def test_a_case_is_confirmed_once_and_keeps_its_reason(cli: Terminal, studio: st
 @pytest.mark.long
 def test_a_confirmation_for_a_demonstration_is_sealed_and_says_so(cli: Terminal, studio: str, folder: Path) -> None:
     found_case(cli.desk.services, Owner.objects.get())
-    CrawlSlice.objects.update(state="done")  # nothing more comes of it
+    CrawlSlice.objects.update(state="done")  # no more results
     cli.run("case", "confirm", "1", "--demonstration", "--wait")
     (confirmed,) = cli.ask("case", "list")["cases"]
     assert (confirmed["decision"], confirmed["demonstration"]) == ("confirmed", True)
@@ -83,7 +83,7 @@ def test_a_confirmation_for_a_demonstration_is_sealed_and_says_so(cli: Terminal,
 @pytest.mark.long
 def test_a_confirmation_whose_evidence_cannot_be_sealed_ends_with_4(cli: Terminal, studio: str) -> None:
     found_case(cli.desk.services, Owner.objects.get())
-    CrawlSlice.objects.update(state="done")  # nothing more comes of it
+    CrawlSlice.objects.update(state="done")  # no more results
     [blob] = (cli.data / "blobs").rglob(Digest.of(photograph(1)).hex)
     blob.unlink()
     assert "Bundle 1 of case 1" in cli.run("case", "confirm", "1", "--wait", code=4).err

@@ -1,4 +1,4 @@
-"""`exhibit compare`: two files without any server, or a file and what a case found."""
+"""Test `exhibit compare`: two files without a server, or a file and the image of a case."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every command has a help that a newcomer can use."""
+"""Test that every command has help suitable for a newcomer."""
 
 import click
 

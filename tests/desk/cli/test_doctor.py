@@ -1,4 +1,4 @@
-"""`exhibit doctor`: what this machine has and lacks."""
+"""Test `exhibit doctor`: what this machine provides and lacks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`exhibit down`."""
+"""Test `exhibit down`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`exhibit edge join`."""
+"""Test `exhibit edge join`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`exhibit fingerprint`: what registers pictures that stay where they are, and what `exhibit work add` makes of it."""
+"""Test `exhibit fingerprint`, which prepares images that stay in place, and `exhibit work add` with its output."""
 
 import json
 from pathlib import Path

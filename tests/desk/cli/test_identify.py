@@ -1,4 +1,4 @@
-"""`exhibit identify`: which work a picture shows, from a file or standard input."""
+"""Test `exhibit identify`: which work an image shows, from a file or standard input."""
 
 import re
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_a_marked_copy_is_told_with_whom_it_was_for_and_what_that_does_not_show(
 
 
 def _exported(cli: Terminal, folder: Path, **wanted: str) -> Path:
-    """A copy of the first work for publishing."""
+    """Export a copy of the first work for publishing."""
     fields = [word for field in wanted.items() for word in ("--field", "=".join(field))]
     cli.run("api", "POST", "works/1/export", *fields, "--output", folder / "copies.zip")
     with ZipFile(folder / "copies.zip") as archive:

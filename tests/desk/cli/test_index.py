@@ -1,4 +1,4 @@
-"""`exhibit index`: search indexes, checked against the rows, rebuilt and moved."""
+"""Test `exhibit index`: search indexes are checked against the rows, rebuilt and moved."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""`exhibit ingest`: lists of addresses counted, kept, gone on with, told, and visited."""
+"""Test `exhibit ingest`: lists of URLs are counted, stored, continued, reported and crawled."""
 
 import csv
 import gzip
@@ -176,7 +176,7 @@ def test_a_run_over_an_archive_that_breaks_off_says_so(cli: Terminal, studio: st
 
 @dataclass(frozen=True, slots=True)
 class Interrupting(Guard):
-    """A guard during which somebody presses Ctrl-C when an address comes."""
+    """A guard that simulates Ctrl-C when it checks a certain URL."""
 
     at: str = ""
 

@@ -1,4 +1,4 @@
-"""`exhibit key rotate`: an owner's keys, and the master key."""
+"""Test `exhibit key rotate`: an owner's keys, and the master key."""
 
 from tests.assets.command_line import Terminal
 

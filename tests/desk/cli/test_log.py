@@ -1,4 +1,4 @@
-"""`exhibit log verify`: the log itself, and what others kept of it."""
+"""Test `exhibit log verify`: the log itself, and checkpoints kept by others."""
 
 from pathlib import Path
 

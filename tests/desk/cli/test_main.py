@@ -1,4 +1,4 @@
-"""The command line as a whole: its overview, and how errors end."""
+"""Test the command line as a whole: its overview, and how errors end."""
 
 import ast
 import errno
@@ -26,7 +26,7 @@ from tools.reference.commands import all_commands
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """A command `fail` that raises what its module holds."""
+    """A command `fail` that raises the exception stored in its module."""
     module = ModuleType("desk.cli.fail")
 
     @click.command("fail")
@@ -41,7 +41,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
 
 class OperationalError(Exception):
-    """Named and placed as the database driver's."""
+    """An exception with the database driver's name and module."""
 
     __module__ = "django.db.utils"
 
@@ -122,7 +122,7 @@ def test_every_command_answers_what_it_does_not_know_and_a_cry_for_help(capsys: 
 def test_the_overview_lists_each_command_once_and_no_more_than_thirty() -> None:
     names = [name for _section, name, _command in all_commands()]
     assert names == COMMANDS
-    assert len(set(names)) == len(names) <= 31  # with `exhibit api`, which does everything else
+    assert len(set(names)) == len(names) <= 31  # with `exhibit api` for everything else
     context = click.Context(exhibit)
     for first in {name.partition(" ")[0] for name in names}:
         command = exhibit.get_command(context, first)
@@ -143,7 +143,7 @@ def test_the_overview_comes_at_once_and_loads_neither_django_nor_pictures() -> N
 
 
 def loaded_without_a_desk(block: list[ast.stmt]) -> Iterator[str]:
-    """What the statements of a command import before, or without, having servers and Django set up."""
+    """Yield what the statements of a command import before, or without, the setup of servers and Django."""
     for statement in block:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             yield ast.unparse(statement)

@@ -1,4 +1,4 @@
-"""`exhibit model add`: networks that describe images, added and measured."""
+"""Test `exhibit model add`: networks for image descriptors are added and measured."""
 
 from datetime import timedelta
 from pathlib import Path

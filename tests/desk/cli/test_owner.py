@@ -1,4 +1,4 @@
-"""`exhibit owner add`, and which owner a command means."""
+"""Test `exhibit owner add`, and which owner a command selects."""
 
 from registry.cases.sample import add_sample
 from registry.models import Membership, Owner, Role, User

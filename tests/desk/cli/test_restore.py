@@ -1,4 +1,4 @@
-"""`exhibit restore`: what is no backup isn't put back."""
+"""Test that `exhibit restore` refuses files that are not backups."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Watches that ask image searches: with an owner's keys, which are never shown, leave and prices."""
+"""Test watches that query image searches with an owner's keys, which are never shown, permission and prices."""
 
 import json
 from pathlib import Path
@@ -13,13 +13,13 @@ UNASKED = {"search": "tineye", "asked": 0, "found": 0, "outcome": "no-consent", 
 
 
 def kept(cli: Terminal, name: str, key: str, code: int = 0) -> str:
-    """What is said when a key is kept."""
+    """Store a key and return the output."""
     ran = cli.run("api", "PUT", f"searches/{name}/key", "--json", "-", told=json.dumps({"key": key}), code=code)
     return ran.out + ran.err
 
 
 def search(cli: Terminal, name: str) -> dict[str, Any]:
-    """What is told of one."""
+    """Return the reported state of a search."""
     return next(one for one in cli.run("api", "GET", "searches").answer["items"] if one["search"] == name)
 
 

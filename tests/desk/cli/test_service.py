@@ -1,4 +1,4 @@
-"""`exhibit service`: a unit file that systemd accepts, installed and taken away by systemctl."""
+"""Test `exhibit service`: a unit file valid for systemd, installed and removed with systemctl."""
 
 import json
 import os
@@ -25,7 +25,7 @@ ROOT = os.geteuid() == 0
 
 @pytest.fixture
 def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where units go, beside a systemctl that writes down what it is asked."""
+    """The folder for units, and a systemctl that records its arguments."""
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nexit $(cat {tmp_path}/code)\n')

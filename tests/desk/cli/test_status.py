@@ -1,4 +1,4 @@
-"""`exhibit status`: what runs and what waits."""
+"""Test `exhibit status`: running processes and waiting work."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""The list that an installation writes about itself: with it the witnesses that it asked count."""
+"""Test an installation's own trust list, with which the timestamp services that it used count."""
 
 import base64
 from dataclasses import replace
@@ -37,7 +37,7 @@ LEDGER, BLOCK = GOOD["a log of a transaction with a type"], GOOD["a proof of one
 
 
 def received(kind: StampKind) -> AnchorReceipt:
-    """A complete receipt, as the step that asks witnesses keeps it."""
+    """Create a complete receipt as the timestamp step stores it."""
     return AnchorReceipt.objects.create(
         kind=kind.sort,
         witness="ours",
@@ -76,7 +76,7 @@ def test_partners_that_are_asked_to_visit_are_pinned_and_say_who_runs_them(inlin
     trust = Trust.from_json(own_trust(inline.services, "").to_json())
     assert [(pin.vkey, pin.operator) for pin in trust.partners] == [(asked.log_key, "b")]
     assert {pin.operator for pin in trust.logs} == {"Ann Ltd"}
-    assert asked.log_key not in {pin.vkey for pin in trust.logs}  # a bundle isn't theirs to log
+    assert asked.log_key not in {pin.vkey for pin in trust.logs}  # it may not log bundles
     partners.revoke(asked, by="operator", reason="ended")
     assert own_trust(inline.services, "").partners == ()
 

@@ -1,4 +1,4 @@
-"""`exhibit up`: the product starts; tests/product/test_readme.py has its workers do more."""
+"""Test that `exhibit up` starts the product; tests/product/test_readme.py tests more work of its workers."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`exhibit user add`: who may sign in, with passwords that are shown once."""
+"""Test `exhibit user add`: accounts, with passwords that are shown once."""
 
 from registry.models import User
 from tests.assets.command_line import Terminal

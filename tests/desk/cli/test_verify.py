@@ -1,4 +1,4 @@
-"""`exhibit verify`: bundles checked without servers, network or a data folder."""
+"""Test `exhibit verify`: bundles are verified without servers, network or data folder."""
 
 import json
 import os
@@ -118,7 +118,7 @@ def test_ctrl_c_ends_all_of_its_processes_without_a_trace(tmp_path: Path) -> Non
     checking = CommandLine(tmp_path / "data").started("verify", *pipes, "--jobs", "3")
     try:
         with pipes[1].open("wb"), pipes[2].open("wb"):  # each is being read now
-            pipes[0].open("wb").close()  # whoever read it has nothing to do
+            pipes[0].open("wb").close()  # its reader has nothing to do
             os.killpg(checking.pid, signal.SIGINT)
             out, err = checking.communicate(timeout=60)
     finally:

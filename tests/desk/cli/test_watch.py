@@ -1,4 +1,4 @@
-"""`exhibit watch`: watches added and run."""
+"""Test `exhibit watch`: watches are added and run."""
 
 import json
 from pathlib import Path

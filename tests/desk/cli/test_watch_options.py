@@ -1,4 +1,4 @@
-"""Options of `exhibit watch add`."""
+"""Test the options of `exhibit watch add`."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`exhibit why`: why a copy isn't found, of two files or among the works."""
+"""Test `exhibit why`: why a copy is not found, with two files or among the works."""
 
 from pathlib import Path
 

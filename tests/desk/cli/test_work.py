@@ -1,4 +1,4 @@
-"""`exhibit work`: pictures become works, with what a table declares and what speaks against them."""
+"""Test `exhibit work`: images become works, with the declarations of a table and the warnings about them."""
 
 import os
 from dataclasses import replace

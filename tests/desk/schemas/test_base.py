@@ -1,4 +1,4 @@
-"""Answers say of themselves all that they hold."""
+"""Test that response schemas declare all fields."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

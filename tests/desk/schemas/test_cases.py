@@ -1,4 +1,4 @@
-"""Cases as programs are told of them."""
+"""Test the API's schemas of cases."""
 
 import pytest
 from django.db import connection

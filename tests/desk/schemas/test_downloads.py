@@ -1,4 +1,4 @@
-"""Reports, packages and links as programs are told of them."""
+"""Test the API's schemas of reports, packages and links."""
 
 from datetime import timedelta
 

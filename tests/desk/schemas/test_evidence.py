@@ -1,4 +1,4 @@
-"""Bundles and their witnesses as programs are told of them."""
+"""Test the API's schemas of bundles and their timestamps."""
 
 from dataclasses import replace
 

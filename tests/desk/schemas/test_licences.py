@@ -1,4 +1,4 @@
-"""Licences as programs are told of them."""
+"""Test the API's schemas of licences."""
 
 from datetime import date
 

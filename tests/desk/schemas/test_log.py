@@ -1,4 +1,4 @@
-"""The log's entries and keys as commands tell of them."""
+"""Test the schemas of log entries and keys that commands print."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Notices as programs are told of them."""
+"""Test the API's schemas of notices."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Events, and what was sent of them, as programs are told of them."""
+"""Test the API's schemas of events and their deliveries."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Owners and their members as programs are told of them."""
+"""Test the API's schemas of owners and members."""
 
 from desk.schemas.owners import Member, Owner
 from registry.members import people

@@ -1,4 +1,4 @@
-"""Requests: unknown fields and characters that act are refused."""
+"""Test that requests with unknown fields or control characters are refused."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""Watches, crawls, searches and canaries as programs are told of them."""
+"""Test the API's schemas of watches, crawls, searches and canaries."""
 
 from desk.schemas.watches import Canary, Crawl, Search, UnreadableImage, Watch
 from registry.crawls import canaries, schedules

@@ -1,4 +1,4 @@
-"""Works and what was found in a picture, as programs are told of them."""
+"""Test the API's schemas of works and of the matches of an image."""
 
 from desk.schemas import works as schemas
 from registry.matches.identify import identify

@@ -1,4 +1,4 @@
-"""What became of a canary, in words."""
+"""Test the descriptions of a canary's state."""
 
 from desk.texts.canaries import WORDS, last_run, last_runs
 from desk.texts.crawl_refusals import refusal_in_words

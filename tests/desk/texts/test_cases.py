@@ -1,4 +1,4 @@
-"""What is known of a case in sentences."""
+"""Test the sentences about a case."""
 
 from datetime import UTC, datetime
 
@@ -26,7 +26,7 @@ def test_a_host_whose_letters_look_like_others_is_marked() -> None:
     assert cases.letters("shop.example") == ""
     assert "bücher.example" in cases.letters("xn--bcher-kva.example")
     assert "xn--bcher-kva.example" not in cases.letters("xn--bcher-kva.example")
-    assert "xn--pypal-4ve.example" in cases.letters("xn--pypal-4ve.example")  # its letters look like others
+    assert "xn--pypal-4ve.example" in cases.letters("xn--pypal-4ve.example")  # its letters resemble others
 
 
 def test_what_people_read_of_a_page_holds_no_user_name() -> None:
@@ -63,7 +63,7 @@ def test_how_much_of_a_work_is_shown_is_never_more_than_there_is() -> None:
         str(cases.SURE[Decision.CERTAIN]),
         str(cases.SURE[Decision.REVIEW]),
     ]
-    assert numbers_in(cases.false_alarms(match())) == []  # it has not been measured
+    assert numbers_in(cases.false_alarms(match())) == []  # not measured
 
 
 def test_who_decided_what_and_what_keeps_a_licence_from_covering_it() -> None:
@@ -89,7 +89,7 @@ def test_what_is_sealed_is_counted() -> None:
     pairs = [match(registered_id=1, found_id=2), match(registered_id=1, found_id=3)]
     lines = cases.what_is_sealed(2, pairs, [Capture(state="done"), Capture(state="todo")])
     assert [numbers_in(line) for line in lines[:3]] == [["3"], ["2"], ["2"]]
-    assert [numbers_in(line) for line in lines[4:]] == [["1"], []]  # of the visits, one is still under way
+    assert [numbers_in(line) for line in lines[4:]] == [["1"], []]  # one of the visits is still in progress
 
 
 def test_reasons_are_sentences_and_an_unknown_one_stays() -> None:

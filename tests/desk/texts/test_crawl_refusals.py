@@ -1,4 +1,4 @@
-"""Why a crawl refused an address, ended, or a search wasn't asked to the end."""
+"""Test the reasons why a crawl refused a URL, why it ended, and why a search was not completed."""
 
 from desk.texts.crawl_refusals import ENDS, OUTCOMES, REASONS, end_in_words, inquiry_in_words, refusal_in_words
 from exhibit.clock import now

@@ -1,4 +1,4 @@
-"""The evidence of a case as a chain of steps."""
+"""Test the evidence of a case as a sequence of steps."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def test_a_sealed_bundle_is_followed_by_its_entry_and_each_witness_once(inline: 
     alone = chain(bundle.case, [], [], (bundle, (), NOBODY))
     assert [one.done for one in alone[2:]] == [True, False, False]
     sequence_log(inline.services)
-    bundle.refresh_from_db()  # as the next look at its page reads it
+    bundle.refresh_from_db()  # as the next request of its page reads it
     answered = replace(CALENDAR, state="complete", time=now())
     steps = chain(bundle.case, [], [], (bundle, (CALENDAR, answered, replace(CALENDAR, name="bob")), NOBODY))
     assert [(one.done, one.at) for one in steps[3:]] == [(True, None), (True, answered.time), (False, None)]

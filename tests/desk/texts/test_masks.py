@@ -1,4 +1,4 @@
-"""What of a registered picture isn't compared, in sentences."""
+"""Test the sentences about the parts of a registered image that are not compared."""
 
 from desk.texts.masks import masks
 from registry.models import WorkPicture

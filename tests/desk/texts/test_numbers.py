@@ -1,4 +1,4 @@
-"""Numbers as readers write them."""
+"""Test numbers in the reader's format."""
 
 import pytest
 from django.utils import translation

@@ -1,4 +1,4 @@
-"""What speaks against a work being its owner's, and how it was changed, in words."""
+"""Test the sentences about ownership warnings and changes of a work."""
 
 from desk.texts.ownership import change_rows, plain, said_of, stated_rows, statement_rows, term_rows, warnings
 from evidence.facts.case import ProvenanceFacts

@@ -1,4 +1,4 @@
-"""How far the search of what was seen before is, and what other works are to a work."""
+"""Test the progress of the search in past sightings, and the relations between works."""
 
 from desk.texts.past import RELATIONS, relation_in_words, search_in_words
 from exhibit.types import Relation

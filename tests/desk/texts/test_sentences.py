@@ -1,4 +1,4 @@
-"""Sentences of rows and errors in the reader's language, and that errors which reach pages are of the catalogue."""
+"""Test that sentences about rows and errors are translated, and that errors on pages are in the catalogue."""
 
 import ast
 import json
@@ -43,7 +43,7 @@ REACH_PAGES = (
     "registry/bundles/seal.py",
     "registry/notifications/webhooks.py",
 )
-"""Modules whose plain errors a member of an owner can meet on a page."""
+"""Modules whose untranslated errors a member could see on a page."""
 
 NOT_ON_PAGES = (
     "isn't a network that could be allowed.",
@@ -58,11 +58,11 @@ NOT_ON_PAGES = (
     "{bundle.error}",
     "''",
 )
-"""What only settings or a terminal cause, and what a page says in its own words."""
+"""Errors that only settings or a terminal cause, or that pages phrase themselves."""
 
 
 def raised(source: str) -> Iterator[str]:
-    """The plain sentences and hints of errors that a module raises."""
+    """Yield the untranslated messages and hints of errors that a module raises."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):
             given = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "hint")]

@@ -1,4 +1,4 @@
-"""Why files can't be registered, and what to do about it."""
+"""Test the reasons why files cannot be registered, and the suggested steps."""
 
 from desk.texts.uploads import OUTCOMES, WHAT_TO_DO, WHY, result, what_to_do, why
 from registry.models import UploadFile

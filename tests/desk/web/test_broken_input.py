@@ -1,4 +1,4 @@
-"""Whatever is brought to a door of the site or the API: an answer that says so, and never a failure of ours."""
+"""Test that broken input to any endpoint of the site or the API gets an error response, never a server error."""
 
 import io
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ from tests.assets.programs import program, scene_of_programs
 __all__ = ["scene", "scene_of_programs"]
 BROKEN, BODIES = broken_files(), broken_bodies()
 PARTS, PARTS_OF_FILES = 10, 3
-"""Each door meets one of so many parts of what is broken, each part the doors in turn."""
+"""Broken inputs are divided into this many parts; each endpoint gets one part, in turn."""
 
 
 @pytest.fixture(autouse=True)
 def as_often_as_wished() -> Iterator[None]:
-    """A program that asks too often would be refused before anything is read."""
+    """Raise the rate limits, so that no request is refused before it is read."""
     often = replace(settings.CONFIG, api_requests_a_minute=1_000_000, identifications_a_minute=1_000_000)
     with override_settings(CONFIG=often, ACCOUNT_RATE_LIMITS={}):
         yield
 
 
 def doors_of_files(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
-    """Every field of a form that takes a file: what it is called, who may use it, its address and its name."""
+    """Yield every form field that accepts a file: name of the form, its client, its URL and the field's name."""
     of_site = scene.addresses()
     for name, field in (
         ("add-works", "table"), ("add-works", "files"), ("upload-files", "files"), ("attach", "file"),

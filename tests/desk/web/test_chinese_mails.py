@@ -1,4 +1,4 @@
-"""Whoever reads Chinese gets mails without English in them, whoever causes them."""
+"""Test that mails to a Chinese reader contain no English, whoever causes them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ MAILS = sorted(str(path.relative_to(ACCOUNTS)) for path in ACCOUNTS.glob("*/emai
 
 @pytest.fixture
 def reader(ann: User) -> User:
-    """Somebody who was last seen in a Chinese browser."""
+    """A user who was last seen in a Chinese browser."""
     browser = Client()
     browser.force_login(ann)
     assert browser.get("/account/", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).status_code == 200
@@ -50,7 +50,7 @@ def test_a_digest_of_all_that_mails_tell_has_no_english_in_it(inline: SyncRunner
     studio = Owner.objects.get()
     made = {"kind": "offer", "language": "en", "party": "shop.example", "created_at": now(), "created_by": "Ann"}
     letter = Notice.objects.create(owner=studio, number=4, **made)
-    NoticeReply.objects.create(notice=letter, number=1, kind="removed", at=now())  # which no member has read
+    NoticeReply.objects.create(notice=letter, number=1, kind="removed", at=now())  # not read by any member
     for kind, about in TOLD.items():
         events.record(studio, kind, {**about, "title": title})
     choice = mail_choices.choice(studio, reader)

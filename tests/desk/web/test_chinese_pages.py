@@ -1,4 +1,4 @@
-"""Whoever reads Chinese reads no English on any page, and no punctuation of other languages."""
+"""Test that Chinese pages contain no English, and no punctuation of other languages."""
 
 import ast
 from contextlib import suppress
@@ -23,13 +23,13 @@ FOR_PEOPLE = (
     "registry/matches/identify.py",
     "evidence/keys/at_rest.py",
 )
-"""Where errors are raised that pages show."""
+"""Modules that raise errors shown on pages."""
 FOR_PROGRAMS = "soft_bindings.py"
 ZH = {"Accept-Language": "zh-CN,zh;q=0.9"}
 
 
 def general() -> list[str]:
-    """The addresses that belong to no owner."""
+    """Return the URLs that belong to no owner."""
     found = []
     for pattern in patterns():
         with suppress(NoReverseMatch):

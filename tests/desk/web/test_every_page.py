@@ -1,4 +1,4 @@
-"""Every page there is, in a real browser: on phones, tablets and desks, by day and by night, in both languages."""
+"""Test every page in a real browser: on phones, tablets and desktops, in light and dark mode, in both languages."""
 
 import io
 import re
@@ -22,7 +22,10 @@ from tests.assets.site_browser import DESKTOP, PHONE, TABLET, WIDE, Site
 LOOKS = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
 LOOK = ("size", "scheme", "language")
 SHARED = 7
-"""Pages of which one is looked at with long words in Latin letters; each is with Chinese ones, which break anywhere."""
+"""One of this many pages is tested with long Latin words.
+
+All pages are tested with Chinese ones, which wrap anywhere.
+"""
 IN_CHINESE = """() => {
   const left = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -33,9 +36,9 @@ IN_CHINESE = """() => {
   }
   return left
 }"""
-"""What people read where the page says that it speaks Chinese, a script's words too."""
+"""Text that users read where the page declares Chinese, including text added by scripts."""
 MAX_CHARACTERS = 75
-"""Of an ordinary line, which an eye finds the next one from."""
+"""Maximum length of a line, so that the eye finds the next one."""
 LONG_LINES = """(most) => {
   const words = 'Each infringing use becomes evidence that anybody can verify on a machine of their own'
   const pen = document.createElement('canvas').getContext('2d'), range = document.createRange()
@@ -50,11 +53,11 @@ LONG_LINES = """(most) => {
 }"""
 BEGIN = """() => [...document.querySelectorAll('.top, main, .bottom')].map(
   (one) => Math.round(one.getBoundingClientRect().left + parseFloat(getComputedStyle(one).paddingLeft)))"""
-"""Where head, page and foot begin, from the left."""
+"""Left edges of header, page and footer."""
 NOT_PRINTED = "nav, button, .button, summary:not(details[open] > *, .fold > *, .part > *), dialog"
-"""What nobody can press on paper."""
+"""Controls that must not be printed."""
 NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object |\{\{|%\(", re.MULTILINE)
-"""What stands where a value should."""
+"""Text that appears where a value is missing."""
 
 
 @pytest.mark.long
@@ -106,7 +109,7 @@ NAMES = {
     "title", "party", "name", "file_name", "licensee", "contact", "word", "label", "capacity", "use", "url", "page_url",
     "image_url", "reason", "by", "created_by", "decided_by", "words", "address", "organisation", "author",
 }  # fmt: skip
-"""Columns of words that people, files and sites choose."""
+"""Columns with text from users, files and sites."""
 
 
 @pytest.mark.long
@@ -129,19 +132,19 @@ def test_what_people_name_without_a_blank_stays_on_a_phones_screen(site: Site, l
 
 
 def long_ones(word: str) -> None:
-    """Give whatever has a name in the database this one, as far as its column takes it."""
+    """Set all names in the database to this one, up to the maximum length of each column."""
     for model in apps.get_app_config("registry").get_models():
         for column in model._meta.concrete_fields:
             words = isinstance(column, CharField | TextField) and not column.choices and not column.unique
             if column.name not in NAMES or not words:
                 continue
             web = "https://shop.example/" if column.name.endswith("url") else ""
-            with suppress(IntegrityError), transaction.atomic():  # of some, no two have one name
+            with suppress(IntegrityError), transaction.atomic():  # some have unique names
                 model._default_manager.update(**{column.name: (web + word)[: column.max_length or 200]})
 
 
 def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:
-    """Look at pages of a member: at the first, and at each so many pages later."""
+    """Test pages of a member: the first, and every ``step``-th page after it."""
     scene = once(site.inline, Asking)
     alice = site.signed_in(scene.ann, size=size, scheme=scheme, language=language)
     wrong = []
@@ -169,18 +172,18 @@ def test_what_nobody_and_a_stranger_see_can_be_used_and_read(
     seen = pages(Client(), general())
     for address in [*seen, reverse("link", args=["no-such-link"])]:
         nobody.page.goto(nobody.base + address)
-        nobody.errors.clear()  # a link that isn't there has status 404
+        nobody.errors.clear()  # a missing link has status 404
         nobody.check()
     person = User.objects.get(username="charlie@example.org")
     charlie = site.signed_in(person, size=size, scheme=scheme, language=language)
-    charlie.page.goto(charlie.base + scene.addresses()["case"])  # test_access.py asks for every address
+    charlie.page.goto(charlie.base + scene.addresses()["case"])  # test_access.py tests every URL
     assert charlie.errors.pop().startswith("Failed to load resource: the server responded with a status of 404")
     assert "studio" not in charlie.page.content().lower()
     charlie.check()
 
 
 def pages(client: Client, addresses: list[str]) -> list[str]:
-    """Those of the addresses at which somebody sees a whole page."""
+    """Return the URLs at which a client gets a complete page."""
     found = []
     for address in addresses:
         answer = client.get(address)
@@ -191,7 +194,7 @@ def pages(client: Client, addresses: list[str]) -> list[str]:
 
 
 def general() -> list[str]:
-    """The addresses that belong to no owner."""
+    """Return the URLs that belong to no owner."""
     found = []
     for pattern in patterns():
         try:

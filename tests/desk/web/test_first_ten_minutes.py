@@ -1,4 +1,4 @@
-"""A new owner's first ten minutes in a browser: from the first link to the first find, led by the pages themselves."""
+"""Test a new owner's first ten minutes in a browser, from the first link to the first find, guided by the pages."""
 
 import re
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ NOT_YET = re.compile(
     r"\b(?:seal(?:s|ed|ing)?|derived|held back|belong together|canar(?:y|ies)|rests|likelihood ratio|prior)\b",
     re.IGNORECASE,
 )
-"""Words that a photographer would have to ask about: not on the pages of the first day, unless details are opened."""
+"""Technical words that must not be on the pages of the first day, unless details are opened."""
 
 
 @dataclass
 class Clicks:
-    """Counts them."""
+    """A counter of clicks."""
 
     made: int = 0
 
@@ -36,7 +36,7 @@ class Clicks:
 
 
 def look_at(visitor: Visitor) -> None:
-    """A page as it has to be, in words that nobody has to ask about."""
+    """Verify a page, and that it contains no technical words."""
     visitor.check()
     page = visitor.page
     assert NOT_YET.findall(page.locator("body").inner_text()) == [], page.url
@@ -44,7 +44,7 @@ def look_at(visitor: Visitor) -> None:
 
 @pytest.fixture
 def shop(site: Site) -> Iterator[Shop]:
-    """A site on loopback that shows a copy, which the installation may visit."""
+    """A site on loopback with a copy, which the installation may crawl."""
     site.services.config = replace(site.services.config, allowed_networks=("127.0.0.0/8",))
     with Shop() as running:
         running.page("/", '<title>The shop</title><img src="/wave.jpg" alt="">')
@@ -68,7 +68,7 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
     clicks.on(page.locator("main form button:not([type=button])").last)
     page.wait_for_url("**/uploads/1/")
     site.inline.run_until_idle()
-    expect(page.locator("#progress .cards img")).to_have_count(1)  # it comes by itself, too
+    expect(page.locator("#progress .cards img")).to_have_count(1)  # it also appears without reloading
     clicks.on(panel.locator("a.button"))
     look_at(ann)
     page.locator("#addresses").fill(shop.url("/"))
@@ -76,7 +76,7 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
     expect(page.get_by_test_id("under-way")).to_be_visible()
     look_at(ann)
     site.inline.run_until(lambda: Case.objects.exists() and Crawl.objects.get().finished_at is not None)
-    find = page.locator("#under-way .finds a")  # whoever waits is shown it
+    find = page.locator("#under-way .finds a")  # a waiting user sees it
     expect(find.locator("img.found")).to_be_visible()
     look_at(ann)
     clicks.on(find)
@@ -87,7 +87,7 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
     assert clicks.made <= 6
     Case.objects.update(decision="cleared")
     page.reload()
-    expect(panel).to_have_count(0)  # once something is decided it is gone
+    expect(panel).to_have_count(0)  # it disappears after the first decision
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""What people give holds nothing that acts on a terminal, a mail or a table, whichever door it comes through."""
+"""Test that text from users contains no control characters for terminals, mails or tables, at any endpoint."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def test_languages_keep_their_signs() -> None:
 
 
 def texts(schema: Any, where: str, whole: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - JSON
-    """Every text that a schema takes."""
+    """Yield every text field of a schema."""
     if isinstance(schema, list):
         for one in schema:
             yield from texts(one, where, whole)

@@ -1,4 +1,4 @@
-"""Every address of the site: whom it is open to, and that no form of another site reaches it."""
+"""Test for every URL of the site who may open it, and that forms of other sites cannot reach it."""
 
 import pytest
 from django.test import Client
@@ -53,7 +53,7 @@ OPEN = {
     "mfa_authenticate",
     "mfa_login_webauthn",
 }
-"""What answers somebody who isn't signed in; all else asks to sign in."""
+"""URLs that respond to visitors who are not signed in; all others ask to sign in."""
 
 
 @pytest.mark.long
@@ -61,7 +61,7 @@ def test_no_form_is_taken_from_another_site(ann: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ann)
     for name, address in addresses().items():
-        if name in {"unsubscribe", "add-checkpoint"}:  # programs send them; the signed token or head is what counts
+        if name in {"unsubscribe", "add-checkpoint"}:  # sent by programs, authenticated by a signature
             continue
         if name in {"soft-binding", "soft-binding-content"}:  # nothing is changed
             continue
@@ -69,7 +69,7 @@ def test_no_form_is_taken_from_another_site(ann: User) -> None:
         assert answer.status_code == 403, (name, answer.status_code)
     page = answer.content.decode()
     assert "This form wasn't sent" in page
-    assert "Sign out" in page  # it still knows who reads it
+    assert "Sign out" in page  # the reader is still signed in
 
 
 @pytest.mark.long
@@ -83,7 +83,7 @@ def test_whoever_is_not_signed_in_is_asked_to_on_all_but_what_is_open(ann: User)
 
 
 def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -> None:
-    """A new one has to be put where it belongs, and so into a test."""
+    """Test that every URL without an owner is listed, so that a new one is assigned to a test."""
     without = {one.name for one in patterns() if one.name and "slug" not in one.pattern.converters}
     own = {"home", "start", "owners", "add-sample", "accuracy", "blur", "account", "usersessions_list"}
     own |= {"add-push-browser", "remove-push-browser"}

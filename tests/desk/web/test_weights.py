@@ -1,4 +1,4 @@
-"""How heavy pages are: with hundreds of works and cases none asks the database often, and none is large."""
+"""Test that pages with hundreds of works and cases are small and run few database queries."""
 
 import gzip
 import logging
@@ -41,8 +41,9 @@ from workers.tasks.sync_runner import SyncRunner
 
 MAX_QUERIES = 25
 MAX_BYTES = 100_000
-"""Of the page itself before it is compressed; and of what a first visit brings, with its style and scripts, as it is
-sent. Pictures aren't counted."""
+"""Maximum bytes of a page before compression, and of a first visit, with styles and scripts, as sent. Images are not
+counted.
+"""
 
 MANY = 300
 log = logging.getLogger(__name__)  # `--log-cli-level INFO` shows every page
@@ -173,7 +174,7 @@ def _lists(scene: Scene) -> None:
 
 @pytest.fixture
 def busy(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, dict[str, str]]:
-    """The scene of the access tests, whose owner has been at it for years, and its addresses."""
+    """The scene of the access tests with years of data, and its URLs."""
     use_house(monkeypatch, inline.services)
     scene = once(inline, Scene)
     addresses = {name: address for name, address in scene.addresses().items() if name not in POSTED}
@@ -188,10 +189,10 @@ def test_no_page_is_heavy_however_much_an_owner_has(busy: tuple[Scene, dict[str,
     heavy, seen = [], 0
     alice = busy[0].alice
     for name, address in sorted(busy[1].items()):
-        alice.get(address).getvalue()  # what a first look notes down doesn't count
+        alice.get(address).getvalue()  # rows written by a first visit do not count
         with CaptureQueriesContext(connection) as asked:
             answer = alice.get(address, headers=GZIP)
-        queries = [one["sql"] for one in asked.captured_queries]  # the next request forgets them
+        queries = [one["sql"] for one in asked.captured_queries]  # the next request clears them
         if answer.status_code != 200 or not answer.headers["Content-Type"].startswith("text/html"):
             if answer.streaming:
                 answer.getvalue()
@@ -210,7 +211,7 @@ def test_no_page_is_heavy_however_much_an_owner_has(busy: tuple[Scene, dict[str,
 
 
 def _most_frequent(queries: list[str]) -> str:
-    """The query that was asked most often, apart from its values."""
+    """Return the most frequent query, without its values."""
     shapes = [re.sub(r"\d+|'[^']*'|'\\x[0-9a-f]+'", "?", one) for one in queries]
     shape = max(set(shapes), key=shapes.count)
     return f"{shapes.count(shape)} × {shape[:200]}"

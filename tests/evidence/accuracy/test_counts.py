@@ -1,4 +1,4 @@
-"""Several installations' counts become one bound: each photograph once, and outsiders compute the same."""
+"""Test that several installations' counts give one bound, counting each photograph once, also for outsiders."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A person's first judgement of a case counts, and what was erased as the worst it can have been."""
+"""Test that a person's first judgement of a case counts, and that an erased one counts as the worst possible."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""An outsider computes the error rate from the log alone, and whoever leaves out or changes a decision is found out."""
+"""Test that outsiders compute the error rate from the log alone, and detect omitted or changed decisions."""
 
 import io
 import json
@@ -27,7 +27,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def count(openings: Iterable[dict[str, Any] | None], pause: timedelta = timedelta(hours=1)) -> Accuracy:
-    """Count decisions that lie so far apart."""
+    """Count decisions that are this far apart."""
     return count_timed((NOON + number * pause, opening) for number, opening in enumerate(openings))
 
 
@@ -55,7 +55,7 @@ HISTORY = [
 
 
 class Written:
-    """A log with decisions among other entries, and the file about it."""
+    """A log with decisions among other entries, and the accuracy file about it."""
 
     def __init__(self, folder: Path) -> None:
         self.log = Log(FolderLogStore(folder / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.tests.example")

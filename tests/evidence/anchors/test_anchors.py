@@ -1,6 +1,6 @@
-"""What every adapter of the port ``Anchor`` keeps to.
+"""Test the contract of the port ``Anchor`` with every adapter.
 
-To put another adapter under the contract, define a fixture that gives a ``Witnessed`` and add its name to ``ANCHORS``.
+To add an adapter, define a fixture that returns a ``Witnessed`` and add its name to ``ANCHORS``.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ ANCHORS = ["timestamp_authority", "calendar", "evm_chain", "cosigner"]
 
 @dataclass(frozen=True)
 class Witnessed:
-    """An anchor, how its witness is made to speak, and the same anchor with nobody at the other end."""
+    """An anchor, a function that makes its service respond, and the same anchor without a running service."""
 
     anchor: Anchor
     speak: Callable[[], object]
@@ -76,7 +76,7 @@ def evm_chain() -> Iterator[Witnessed]:
 
 
 class OneHead:
-    """A log with one head, whose text has :data:`DIGEST` (port ``OwnLog``)."""
+    """A log with one checkpoint, whose text has :data:`DIGEST` (port ``OwnLog``)."""
 
     def __init__(self, note: str) -> None:
         self._note = note

@@ -1,4 +1,4 @@
-"""Asking a witness: what doesn't answer, or answers without end, is a missing service, and no key is told."""
+"""Test that a timestamp service without response or with an endless one is missing, and that no key is leaked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A kind of witness is one declaration: what it says is all that the product knows of it."""
+"""Test that one declaration provides everything that the product knows about a kind of timestamp."""
 
 import subprocess
 import sys

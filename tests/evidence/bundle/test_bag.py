@@ -1,4 +1,4 @@
-"""A bundle as it is written: the same bytes each time, and proofs around sealed files that stay."""
+"""Test that a bundle is written with the same bytes each time, and that only the proofs around sealed files change."""
 
 from dataclasses import replace
 from datetime import timedelta

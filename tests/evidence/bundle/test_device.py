@@ -1,4 +1,4 @@
-"""Counter-signing on an owner's own device: a key is never overwritten, and only a manifest is signed."""
+"""Test countersigning on an owner's device: a key is never overwritten, and only manifests are signed."""
 
 from pathlib import Path
 

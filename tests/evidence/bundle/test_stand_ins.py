@@ -1,4 +1,4 @@
-"""Copies for the other side: originals stay away, sealed reduced pictures stand in, and matches still compute."""
+"""Test copies for the other side: sealed reduced images replace the originals, and matches still compute."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ WITHHELD = Withheld((ORIGINAL,), "The original is for the court.")
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """A case that was sealed with a reduced picture."""
+    """A case sealed with a reduced image."""
     made = make_scene(tmp_path_factory.mktemp("scene"))
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)

@@ -1,4 +1,4 @@
-"""A shop on loopback with a page and its picture."""
+"""A shop on loopback: a page and its image."""
 
 from collections.abc import Iterator
 

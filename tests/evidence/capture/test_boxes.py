@@ -1,4 +1,4 @@
-"""Lines around places on screenshots, and the part of a long screenshot that a sheet shows."""
+"""Test outlines around places on screenshots, and the part of a long screenshot shown on a sheet."""
 
 import json
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""What a page is said to name, by its HTML alone."""
+"""Test what a page is reported to contain, judged by its HTML alone."""
 
 from datetime import UTC, datetime
 

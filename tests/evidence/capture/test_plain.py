@@ -1,4 +1,4 @@
-"""The capture over HTTP against servers on loopback that behave in all the ways that sites do."""
+"""Test the capture over HTTP with local servers that behave like various sites."""
 
 import base64
 import datetime as dt

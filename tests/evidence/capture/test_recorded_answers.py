@@ -1,4 +1,4 @@
-"""Recorded answers are read for what they are, whoever wrote them."""
+"""Test that recorded responses are interpreted correctly, whoever wrote them."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from tests.assets.verify_page import by_python
 
 
 def recorded(*more: tuple[str, bytes], image: bytes | None = None) -> Lie:
-    """The record holds further answers at their addresses, and maybe another one with the image."""
+    """Add responses to the record, and optionally another one with the image."""
 
     def lie(facts: Facts, files: Files) -> None:
         begun = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"])
@@ -38,7 +38,7 @@ def recorded(*more: tuple[str, bytes], image: bytes | None = None) -> Lie:
 
 
 def loaded(url: str, answer: bytes, status: int, body: bytes | None) -> Lie:
-    """A browser loaded something more, whose bytes are stated; or it couldn't be loaded."""
+    """State that a browser loaded another resource with these bytes, or failed to load it."""
 
     def lie(facts: Facts, files: Files) -> None:
         recorded((url, answer))(facts, files)
@@ -54,7 +54,7 @@ def loaded(url: str, answer: bytes, status: int, body: bytes | None) -> Lie:
 
 
 def archived_at(url: str) -> Lie:
-    """The web archive holds one more answer, at this address."""
+    """Add a response for this URL to the web archive."""
 
     def lie(facts: Facts, files: Files) -> None:
         rendered(facts, files)
@@ -69,7 +69,7 @@ def archived_at(url: str) -> Lie:
 
 
 def ends_early(facts: Facts, files: Files) -> None:
-    """The archive's directory states more bytes of its record than there are."""
+    """State more bytes of the record in the archive's directory than exist."""
     archived_at("https://copies.example/x")(facts, files)
     data = bytearray(files[WACZ])
     place = data.index(b"PK\1\2")

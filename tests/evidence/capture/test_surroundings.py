@@ -1,4 +1,4 @@
-"""A visit over TLS: the certificates that a server showed, and what becomes of those that nobody vouches for."""
+"""Test captures over TLS: the certificates that a server presented, and untrusted ones."""
 
 import base64
 import datetime as dt
@@ -23,7 +23,7 @@ from tests.assets.exact_site import PAGE, PICTURE, Site, answer, capture, file, 
 
 @pytest.fixture
 def certified(tmp_path: Path) -> Callable[[], tuple[ssl.SSLContext, Path, bytes]]:
-    """A certificate for 127.0.0.1 that vouches for itself: context, PEM, DER."""
+    """A factory of self-signed certificates for 127.0.0.1: context, PEM, DER."""
 
     def make() -> tuple[ssl.SSLContext, Path, bytes]:
         key = ec.generate_private_key(ec.SECP256R1())

@@ -1,4 +1,4 @@
-"""Whoever visits says who it is, and asks nobody who is private or denied."""
+"""Test that the visitor identifies itself, and contacts no private or denied hosts."""
 
 from evidence.capture.plain import HttpCapturer
 from exhibit.digests import Digest

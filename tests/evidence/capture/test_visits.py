@@ -1,4 +1,4 @@
-"""One address visited: each redirect is a step of its own, and what keeps a visitor out is told."""
+"""Test that each redirect of a visit is a separate step, and that obstacles are reported."""
 
 from evidence.capture.plain import CaptureLimits
 from tests.assets.exact_site import PAGE, Site, answer, capture, file, network

@@ -1,4 +1,4 @@
-"""The record holds the very bytes of the wire, as far as they came."""
+"""Test that the record contains the exact bytes received over the network."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The development authority keeps its root, and says what is wrong with its folder."""
+"""Test that the development authority keeps its root, and reports errors in its folder."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Certificates of the development authority say that they are for trials, and follow its address."""
+"""Test that the development authority's certificates are marked as trials, and match its address."""
 
 from pathlib import Path
 

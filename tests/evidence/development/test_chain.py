@@ -1,4 +1,4 @@
-"""The development chain goes on where it ended, and says what is wrong with what it is asked."""
+"""Test that the development chain continues where it stopped, and reports invalid requests."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The development witnesses as programs of their own."""
+"""Test the development timestamp services as separate programs."""
 
 import signal
 import socket
@@ -40,7 +40,7 @@ def test_a_witness_prints_its_address_serves_and_ends_when_told(
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """What the program says to its user when it can't serve, run in this process."""
+    """A function that runs the program in this process and returns its message when it cannot serve."""
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
     def run(*words: str) -> str:

@@ -1,4 +1,4 @@
-"""The small server on loopback: it hands over what was asked, takes no endless body, and gives its port back."""
+"""Test that the loopback server forwards requests, refuses endless bodies, and releases its port."""
 
 import socket
 
@@ -24,4 +24,4 @@ def test_it_hands_over_what_was_asked_and_gives_its_port_back() -> None:
     assert [(one.method, one.path, one.body) for one in asked] == [("GET", "/a?b=c", b""), ("POST", "/", b"body")]
     assert asked[0].headers["x-name"] == "v"
     with socket.create_server(("127.0.0.1", int(server.url.rpartition(":")[2]))):
-        """Somebody else may listen there now."""
+        """Verify that the port is free."""

@@ -1,4 +1,4 @@
-"""The text of a sheet and of a report, made once."""
+"""The text of an exhibit sheet and of a report, created once."""
 
 from collections.abc import Mapping
 

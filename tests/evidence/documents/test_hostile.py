@@ -1,4 +1,4 @@
-"""Hostile texts in every document: a file comes of each, nothing is hidden, and nothing runs off the paper."""
+"""Test that hostile texts do not prevent a document, hide text, or extend beyond the page."""
 
 import io
 import unicodedata
@@ -37,18 +37,18 @@ WORST = ("marks on one letter", "an Arabic word without an end")
 
 
 def some(number: int) -> list[Any]:
-    """The names of texts: so many of the worst, and for whoever has minutes each of the others."""
+    """Return names of texts: ``number`` of the worst, and all others in long test runs."""
     others = (name for name in HOSTILE if name not in WORST[:number])
     return [*WORST[:number], *(pytest.param(name, marks=pytest.mark.long) for name in others)]
 
 
 PAGE_WIDTH = 595.3
 RIGHT_EDGE = PAGE_WIDTH - 56
-"""Points: the right margin is 22 mm, and a piece of text may begin a little before it."""
+"""Points: the right margin is 22 mm, and a piece of text may start slightly before it."""
 
 
 def hostile_case(text: str) -> CaseFacts:
-    """The sample case with the text wherever a stranger's or an owner's words stand."""
+    """Return the sample case with the text wherever a stranger's or an owner's words appear."""
     case = sample_case()
     sighting = replace(case.sightings[0], context=text, page_url=f"https://x.example/{text}", peer=text[:60])
     decision = replace(case.decision, by=text[:300], reason=text)
@@ -66,7 +66,7 @@ def hostile_report(text: str, cases: int) -> ReportFacts:
 
 
 def starts_of_text(pdf: bytes) -> list[float]:
-    """Where on the page each piece of text begins, in points from the left."""
+    """Return where each piece of text starts on the page, in points from the left."""
     starts: list[float] = []
 
     def visit(text: str, cm: list[float], tm: list[float], *_: object) -> None:

@@ -1,4 +1,4 @@
-"""With what documents were made: enough to tell whether they would come out the same."""
+"""Test that documents record their tools, so that a reader can tell if they can be reproduced."""
 
 import re
 

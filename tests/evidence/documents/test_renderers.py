@@ -1,4 +1,4 @@
-"""What every format of a report keeps to."""
+"""Test the contract of every report format."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Signatures inside PDFs: valid for two programs, over every byte, with a timestamp, and nothing sealed is changed."""
+"""Test PDF signatures: valid for two programs, over every byte, with a timestamp, and sealed files unchanged."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""The facts of a case read back as they were written, and say what licences cover and what came of a visit."""
+"""Test that the facts of a case are read as written, with licence coverage and visit outcomes."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A page's text, language and banner are read alike everywhere, and what agrees follows from statement and capture."""
+"""Test that a page's text, language and banner are read alike everywhere, and how records are compared."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The record of a capture's surroundings reads as the form that it states."""
+"""Test that a capture's network record is read by the format that it states."""
 
 import json
 from typing import Any

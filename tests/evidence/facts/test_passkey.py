@@ -1,4 +1,4 @@
-"""What a passkey signs, byte for byte, and which pages may ask for one."""
+"""Test the exact bytes that a passkey signs, and which pages may request one."""
 
 from datetime import UTC, datetime
 

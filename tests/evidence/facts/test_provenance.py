@@ -1,4 +1,4 @@
-"""Manifests inside pictures (C2PA): read offline, checked against the bytes, and told as a third party's statement."""
+"""Test that C2PA manifests are read offline, verified against the bytes, and reported as a third party's statement."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""ZIPs and folders made to trick whoever opens them: each is refused in words, within bounds of memory and time."""
+"""Test that hostile ZIPs and folders are refused with a message, within limits of memory and time."""
 
 import os
 import zipfile
@@ -30,7 +30,7 @@ def written(folder: Path, data: bytes) -> Path:
 
 
 def refused(path: Path) -> str:
-    """The sentence with which a hostile ZIP is refused, by the reader and by the whole verifier."""
+    """Return the message with which the reader and the whole verifier refuse a hostile ZIP."""
     verdict = Verifier(load_trust()).verify(path)
     assert verdict.outcome is ExitCode.CHECK_FAILED
     assert verdict.checks[0].name == "container"

@@ -1,4 +1,4 @@
-"""Names of files in a bundle: plain, alike on every system, and never a way out."""
+"""Test that file names in a bundle are plain, equal on every system, and cannot leave their folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What strangers' PDFs hold: found by the names of their objects, wherever these stand, and never run."""
+"""Test that active contents of PDFs are found by their object names anywhere in a file, and never run."""
 
 import io
 import zlib
@@ -45,7 +45,7 @@ def test_what_another_program_put_in_is_found(change: str) -> None:
 
 
 def packed(inside: bytes, filters: bytes = b"/Filter /FlateDecode", data: bytes | None = None) -> bytes:
-    """A document with an object stream."""
+    """Return a document with an object stream."""
     stream = zlib.compress(inside) if data is None else data
     head = b"<< /Type /ObjStm /N 1 /First 4 /Length %d %s >>" % (len(stream), filters)
     return empty_pdf() + b"\n9 0 obj\n" + head + b"\nstream\r\n" + stream + b"\nendstream\nendobj\n"

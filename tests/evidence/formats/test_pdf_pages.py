@@ -1,4 +1,4 @@
-"""Pages that are taken out of strangers' PDFs: what they show is there, and nothing else."""
+"""Test that pages extracted from untrusted PDFs show what they showed, and contain nothing else."""
 
 import io
 import tempfile
@@ -41,7 +41,7 @@ def _form(content: bytes, font: DictionaryObject) -> DecodedStreamObject:
 
 
 def hostile() -> bytes:
-    """Two pages, the first on its side, with a filled field and a note without a look, and all that may run."""
+    """Return two pages, the first rotated, with a filled field, a note without appearance, and all active contents."""
     writer = pypdf.PdfWriter()
     helvetica = {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica"}
     font = DictionaryObject({_name(key): _name(value) for key, value in helvetica.items()})

@@ -1,4 +1,4 @@
-"""Recorded answers that anybody may have written: heads, codings and addresses that are made to stop a reader."""
+"""Test recorded responses by arbitrary authors: headers, encodings and URLs designed to stop a reader."""
 
 import gzip
 import zlib

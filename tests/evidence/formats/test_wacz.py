@@ -1,4 +1,4 @@
-"""Web archives around records of sites that send what they like."""
+"""Test web archives with records of sites that send arbitrary data."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ URL = "https://shop.example/"
 
 
 def archive_of(body: bytes, *headers: str, title: str = "A shop") -> dict[str, bytes]:
-    """The files of an archive of one response."""
+    """Return the files of an archive of one response."""
     head = "".join(f"{line}\r\n" for line in ("HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers))
     response = bytearray(head.encode() + b"\r\n" + body)
     warc = write_warc([Exchange(THEN, URL, "203.0.113.5", bytearray(b"GET / HTTP/1.1\r\n\r\n"), response)], {})

@@ -1,4 +1,4 @@
-"""ZIPs made to trick whoever opens them: each is refused in words, within bounds of memory and time."""
+"""Test that hostile ZIPs are refused with a message, within limits of memory and time."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Secrets at rest come back with their master key only, whole or not at all."""
+"""Test that encrypted secrets are restored only with their master key, and only completely."""
 
 import pytest
 from hypothesis import given, strategies as st

@@ -1,4 +1,4 @@
-"""An owner's key for PDF signatures: locked under the master key, and of one piece with its certificate."""
+"""Test an owner's key for PDF signatures: encrypted with the master key, and bound to its certificate."""
 
 import copy
 import pickle

@@ -99,16 +99,16 @@ UNSOUND = [bytes.fromhex(one) for one in (
     "01" + "00" * 30 + "80", "ec" + "ff" * 31, "ed" + "ff" * 30 + "7f", "ed" + "ff" * 31,
     "ee" + "ff" * 30 + "7f", "ee" + "ff" * 31, "f0" + "ff" * 30 + "7f", "ff" * 32,
 )]  # fmt: skip
-"""The points of small order, and points that aren't in their one form; docs/bundle-format.md lists the rule."""
+"""Points of small order, and points in a non-canonical form; docs/bundle-format.md states the rule."""
 BASE_POINT = bytes.fromhex("58" + "66" * 31)
 ANY_TEXT = BASE_POINT + (1).to_bytes(32, "little")
-"""S = 1 and R = B: under the key of order 1 that fits every text."""
+"""S = 1 and R = B: valid for every text with the key of order 1."""
 
 
 def test_one_signature_fits_every_text_under_a_key_of_small_order_and_is_refused() -> None:
     identity = Ed25519PublicKey.from_public_bytes(UNSOUND[0])
     for text in (b"one file", b"another file"):
-        identity.verify(ANY_TEXT, text)  # the library lets it pass
+        identity.verify(ANY_TEXT, text)  # the library accepts it
         assert not holds(UNSOUND[0], ANY_TEXT, text)
 
 

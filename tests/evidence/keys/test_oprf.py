@@ -1,4 +1,4 @@
-"""The oblivious function: the standard's points, equal values on both sides, and nothing seen by who answers."""
+"""Test the oblivious function: the standard's points, equal values, and that the responder learns nothing."""
 
 import pytest
 

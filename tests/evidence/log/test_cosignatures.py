@@ -1,4 +1,4 @@
-"""A cosignature says by whose key a head was seen, and when; a witness of another program makes the same."""
+"""Test that a cosignature states whose key signed a checkpoint and when, equal to that of an independent witness."""
 
 import base64
 from dataclasses import replace

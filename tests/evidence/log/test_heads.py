@@ -1,4 +1,4 @@
-"""What tells which head a log signed last, in a file or a bucket: nothing is signed that contradicts it."""
+"""Test the record of the last signed checkpoint, in a file or a bucket, which prevents contradicting signatures."""
 
 import os
 import shutil
@@ -20,11 +20,11 @@ from tests.assets.swift_server import bucket_on
 from tests.evidence.log.test_append_only import entries
 
 Machines = Callable[[str], HeadStore]
-"""Where each machine, by its name, remembers the head; all of them share one bucket, if there is one."""
+"""Returns the record of each machine, by name; all machines share a bucket if there is one."""
 
 
 def remembering(folder: Path, key: Path | None = None) -> tuple[Log, Path]:
-    """A log with the file of its head, in a folder."""
+    """Return a log and the file of its last checkpoint, in a folder."""
     head = folder / "log.head"
     signer = log_key(key or folder / "log.pem", FileHead(head), "example.org/log")
     return Log(FolderLogStore(folder / "log"), signer, "example.org/log", FileHead(head)), head
@@ -48,7 +48,7 @@ def test_a_log_whose_head_is_missing_or_was_copied_signs_nothing_until_that_is_s
 
 
 class Killed(FileHead):
-    """The process dies before it remembers that its new key has signed nothing."""
+    """A record whose process dies before it stores that its new key has signed nothing."""
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
         raise KeyboardInterrupt(checkpoint)
@@ -116,7 +116,7 @@ def test_another_key_than_the_one_that_signed_signs_nothing_under_its_name(tmp_p
     for _ in range(2):
         with pytest.raises(BrokenHistoryError, match=r"secrets/log\.key"):
             other.check_history()
-        head.unlink(missing_ok=True)  # the head in the rows tells it as well
+        head.unlink(missing_ok=True)  # the checkpoint in the rows tells as well
     key, kept = FileSigner(tmp_path / "log.pem"), FileHead(head)
     renewed = Log(FolderLogStore(tmp_path / "log"), key, "b.org/log", kept, [log.origin])
     renewed.remember(renewed.empty_head())
@@ -194,7 +194,7 @@ def shared(tmp_path: Path) -> Machines:
 
 
 def signing(folder: Path, head: HeadStore, rows: str = "rows") -> Log:
-    """A log in rows that can be set back, with one key."""
+    """Return a log in rows that can be set back, with one key."""
     origin = "example.org/log"
     return Log(FolderLogStore(folder / rows), log_key(folder / "log.pem", head, origin), origin, head)
 
@@ -234,7 +234,7 @@ def test_rows_that_were_set_back_sign_nothing_wherever_the_head_lies(machines: M
 
 
 def test_a_second_machine_signs_no_older_size_and_a_new_one_goes_on(shared: Machines, tmp_path: Path) -> None:
-    """Rule 7, with the database put back, and the last head signed by another machine."""
+    """Test rule 7, with a restored database and the last checkpoint signed by another machine."""
     for machine in ("a", "b"):
         log = signing(tmp_path, shared(machine))
         log.append(entries(2, 10 * len(machine)))
@@ -265,13 +265,13 @@ def test_a_bucket_set_back_with_the_rows_is_noticed_by_the_machine_that_remember
     back = signing(tmp_path, machines("a"), "backup")
     with pytest.raises(BrokenHistoryError, match="shorter than the 5"):
         _grown(back).checkpoint()
-    elsewhere = signing(tmp_path, machines("b"), "backup")  # which has never signed: it can't know
+    elsewhere = signing(tmp_path, machines("b"), "backup")  # it has never signed, so it cannot know
     elsewhere.append(entries(4, 70))
     assert elsewhere.checkpoint().size == 7
     with pytest.raises(BrokenHistoryError, match="aren't those"):
         back.check_history()
     assert back.head() is not None
-    objects.put("log.head", older)  # the rows as they were: nothing is missing, whatever the bucket says
+    objects.put("log.head", older)  # the rows as before: nothing is missing, whatever the bucket contains
     log.append(entries(1, 80))
     assert log.checkpoint().size == 6
 
@@ -306,7 +306,7 @@ def test_the_head_of_a_data_folder_whose_bytes_move_into_a_bucket_goes_along(sha
         after.checkpoint()
     assert signing(tmp_path, shared("a")).checkpoint().size == 3
     shared("a").set_aside()
-    with pytest.raises(BrokenHistoryError, match="is missing"):  # of what the bucket has lost no machine knows enough
+    with pytest.raises(BrokenHistoryError, match="is missing"):  # no machine knows what the bucket has lost
         signing(tmp_path, shared("a")).check_history()
     after.remember(after.empty_head())
     with pytest.raises(BrokenHistoryError, match="was copied here"):

@@ -1,8 +1,8 @@
-"""What every adapter of the port ``LogStore`` keeps to.
+"""Test the contract of the port ``LogStore`` with every adapter.
 
-To put another adapter under the contract, define a fixture here or in ``conftest.py`` that gives an ``OpenStore``:
-a callable whose every call opens the *same* log anew, as another process would, in a ``with`` block that gives back
-whatever the calling thread holds. Add the fixture's name to ``LOG_STORES``.
+To add an adapter, define a fixture here or in ``conftest.py`` that returns an ``OpenStore``: a callable that opens the
+*same* log again at each call, as another process would, in a ``with`` block that releases everything that the calling
+thread holds. Add the fixture's name to ``LOG_STORES``.
 """
 
 import contextlib

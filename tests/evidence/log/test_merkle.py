@@ -32,7 +32,7 @@ ROOTS = [
 
 
 class Tree:
-    """Grows by the function under test; its nodes can be asked for."""
+    """A tree grown by the function under test, with access to its nodes."""
 
     def __init__(self, leaves: list[bytes]) -> None:
         self.nodes: dict[tuple[int, int], bytes] = {}
@@ -46,7 +46,7 @@ class Tree:
 
 
 def naive_root(leaves: list[bytes]) -> bytes:
-    """MTH of RFC 9162, 2.1.1, word for word."""
+    """Compute MTH of RFC 9162, 2.1.1, literally."""
     if not leaves:
         return hashlib.sha256(b"").digest()
     if len(leaves) == 1:
@@ -58,7 +58,7 @@ def naive_root(leaves: list[bytes]) -> bytes:
 
 
 def naive_path(index: int, leaves: list[bytes]) -> list[bytes]:
-    """PATH of RFC 9162, 2.1.3.1, word for word."""
+    """Compute PATH of RFC 9162, 2.1.3.1, literally."""
     if len(leaves) == 1:
         return []
     split = 1
@@ -70,7 +70,7 @@ def naive_path(index: int, leaves: list[bytes]) -> list[bytes]:
 
 
 def naive_subproof(old: int, leaves: list[bytes], *, complete: bool) -> list[bytes]:
-    """SUBPROOF of RFC 9162, 2.1.4.1, word for word."""
+    """Compute SUBPROOF of RFC 9162, 2.1.4.1, literally."""
     if old == len(leaves):
         return [] if complete else [naive_root(leaves)]
     split = 1

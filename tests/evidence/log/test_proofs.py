@@ -1,4 +1,4 @@
-"""Proofs of the log as they are sealed: they read back, lead to the leaf, and are renewed by later checkpoints."""
+"""Test that sealed log proofs are read back, lead to the leaf, and are renewed by later checkpoints."""
 
 import dataclasses
 import json
@@ -100,7 +100,7 @@ def found(verdict: Verdict, name: str) -> Check:
 
 
 def first_time(proofs: Proofs) -> datetime:
-    """Of those whose clocks are right to the second; a block counts two hours later than it is dated."""
+    """Return the earliest time of receipts accurate to a second. A block counts two hours after its date."""
     receipts = [anchor.receipt for anchor in proofs.anchors if anchor.receipt.kind != "opentimestamps"]
     return min(receipt.time for receipt in receipts if receipt.time is not None)
 

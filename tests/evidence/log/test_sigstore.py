@@ -1,7 +1,7 @@
-"""sigstore's verifier accepts our proofs: its Merkle verifier, its checkpoint reader and its keyring, unchanged.
+"""Test that sigstore's Merkle verifier, checkpoint reader and keyring accept Exhibit's proofs unchanged.
 
-sigstore lives in an environment of its own, whose Python ``SIGSTORE_PYTHON`` names (docs/log.md says how); without it
-the test is skipped. It reads one proof after the other, as JSON lines, and says of each what it found.
+sigstore is installed in a separate environment, whose Python ``SIGSTORE_PYTHON`` names (see docs/log.md); without it
+the test is skipped. It reads one proof after the other as JSON lines, and reports on each.
 """
 
 import json
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.skipif(not PYTHON, reason="SIGSTORE_PYTHON names no env
 
 
 def proofs(folder: Path) -> list[dict[str, Any]]:
-    """A proof of each kind of place in trees of several sizes."""
+    """Return a proof of each kind of position in trees of several sizes."""
     log = Log(FolderLogStore(folder / "log"), FileSigner(folder / "log.pem"), "example.org/log")
     leaves = entries(max(SIZES))
     vkey = log.vkey()

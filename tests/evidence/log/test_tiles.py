@@ -1,4 +1,4 @@
-"""Tiles of the log: their paths have one form (C2SP tlog-tiles), and a log has those that it fills."""
+"""Test that tile paths have one form (C2SP tlog-tiles), and that a log has the tiles that it fills."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A browser, and the page in it with the trust list of the scene."""
+"""A browser, and the verification page opened in it with the trust list of the scene."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""verify.html as a file: self-contained, and made of text that can't become markup."""
+"""Test that verify.html is self-contained, and that text in it cannot become markup."""
 
 import base64
 import hashlib

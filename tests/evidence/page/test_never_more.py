@@ -1,7 +1,7 @@
-"""The page never says more than Python: over every change, lie, forgery and hostile file of the corpus.
+"""Test that the page never claims more than the Python verifier, with every change, lie, forgery and hostile file.
 
-What fails by Python stands in the tables of the corpus, which tests of the verifier hold against it; where a table says
-less than everything, the verifier itself is asked.
+The tables of the corpus list the checks that fail in Python; tests of the verifier compare the tables with it. Where a
+table is incomplete, the verifier itself is run.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,11 +34,11 @@ AT_ONCE = 200
 
 @dataclass(frozen=True)
 class Untruth:
-    """Something of the corpus.
+    """An item of the corpus.
 
     Attributes:
-        make: gives a ZIP's bytes or a folder's files, and the list it is checked by.
-        fails: which checks fail by Python; ``None`` where it is to be asked.
+        make: Returns a ZIP's bytes or a folder's files, and the trust list.
+        fails: Checks that fail in Python; ``None`` to run the verifier.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Untruth:
 
 
 def untruths(scene: Scene, bundle: Path, scratch: Path) -> Iterator[Untruth]:
-    """All of them, not made yet."""
+    """Yield all items, not yet generated."""
     whole, trust = files_of(bundle), load_trust(TRUST)
     for name, case in cases().items():
         is_bundle = name.removeprefix("zips: ") not in NO_BUNDLE
@@ -103,7 +103,7 @@ def _given(data: bytes, trust: Trust) -> Made:
 
 
 def told(page: Page, paths: list[Path]) -> dict[Path, Told]:
-    """What the page says of each; ZIPs are chosen together."""
+    """Return the page's results; ZIPs are selected together."""
     zips = [path for path in paths if not path.is_dir()]
     return dict(zip(zips, page.check_all(zips), strict=True)) | {
         path: page.check(path) for path in paths if path.is_dir()
@@ -111,7 +111,7 @@ def told(page: Page, paths: list[Path]) -> dict[Path, Told]:
 
 
 def too_much(one: Untruth, path: Path, trust: Trust, said: Told) -> set[str]:
-    """What the page says more than Python."""
+    """Return the page's claims beyond Python's result."""
     if one.fails is not None:
         return more(said, one.fails, is_bundle=one.is_bundle)
     outcome, states = by_python(path, trust)

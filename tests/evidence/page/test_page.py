@@ -1,4 +1,4 @@
-"""verify.html in a browser: what it checks fails where it was tampered with, and what it doesn't check it names."""
+"""Test verify.html in a browser: its checks fail after tampering, and it names what it does not check."""
 
 import json
 import random

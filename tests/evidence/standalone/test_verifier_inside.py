@@ -1,4 +1,4 @@
-"""verify.py of the bundle against a bundle that lies to it, or that wants more than to be checked."""
+"""Test the bundle's verify.py with bundles that lie to it or attack it."""
 
 import json
 import subprocess
@@ -25,14 +25,14 @@ def whole(scene: Scene) -> Files:
 
 
 def started(path: Path) -> tuple[int, str]:
-    """As people do it, in a process of its own."""
+    """Run it in a separate process, as users do."""
     done = subprocess.run([sys.executable, "-I", str(VERIFIER), str(path)], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.returncode, done.stdout
 
 
 def listed(**changes: object) -> Change:
-    """The list of receipts with one more, of which these fields are other ones."""
+    """Add a receipt with these fields to the list of receipts."""
 
     def change(files: Files) -> Files:
         [first, *rest] = json.loads(files[ANCHORS])
@@ -42,7 +42,7 @@ def listed(**changes: object) -> Change:
 
 
 def withheld(*names: str) -> Change:
-    """A copy that says that it leaves these files out, and does."""
+    """State that the copy leaves these files out, and remove them."""
 
     def change(files: Files) -> Files:
         kept = {name: data for name, data in files.items() if name not in names}

@@ -1,4 +1,4 @@
-"""The verifier alone: no Django, no database, no OpenCV, and nothing of the other rooms is loaded."""
+"""Test that the verifier loads no Django, database, OpenCV or other package of Exhibit."""
 
 import subprocess
 import sys

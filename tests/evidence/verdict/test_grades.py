@@ -1,4 +1,4 @@
-"""Grades of a verdict: each needs all of its checks, and says who vouches for it."""
+"""Test that each grade of a verdict needs all of its checks, and states who vouches for it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What follows from all checks: the outcome, the sentence, and the gravest of several."""
+"""Test what follows from all checks: the outcome, the sentence, and the most severe of several."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""No field of the facts is without a line in the table, and none is changed unseen that isn't somebody's word."""
+"""Test that the table covers every field of the facts, and that changes to all but mere statements are detected."""
 
 import dataclasses
 import json
@@ -36,12 +36,12 @@ OTHERS = {
     "left_out[].why": "removed",
     "decision.decision": "licensed",
 }
-"""What a field of few values says instead."""
-BY_COMMAND = {"words", "drawings"}  # checks for which drawings and sentences are made again
+"""Another value for fields with few values."""
+BY_COMMAND = {"words", "drawings"}  # checks that generate drawings and sentences again
 
 
 def leaves(kind: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - a type
-    """The paths of all fields that hold no further ones."""
+    """Yield the paths of all fields without subfields."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
         yield from leaves(next(one for one in arguments if one is not type(None)), path)
@@ -57,7 +57,7 @@ def leaves(kind: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - a type
 
 
 def changed(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Another value of the same kind."""
+    """Return another value of the same kind."""
     if isinstance(value, bool | int | float):
         return not value if isinstance(value, bool) else value + (7 if isinstance(value, int) else 40)
     if isinstance(value, list):
@@ -72,7 +72,7 @@ def changed(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def change(facts: Facts, path: str) -> None:
-    """Change one field, in the first place of each list."""
+    """Change a field, in the first item of each list."""
     plain: Any = facts
     *way, last = re.findall(r"[^.\[\]]+|\[\]", path)
     for step in way:
@@ -81,13 +81,13 @@ def change(facts: Facts, path: str) -> None:
     if last == "[]" and not plain:
         plain.append("more")
         return
-    said = plain[place] if last == "[]" else plain.get(place, False)  # what is left out while it is false
+    said = plain[place] if last == "[]" else plain.get(place, False)  # omitted while it is false
     assert said is not None, f"The whole case says nothing of {path}."
     plain[place] = "seal" if path.endswith(".type") else OTHERS[path] if path in OTHERS else changed(said)
 
 
 def change_of(path: str) -> Invention:
-    """The facts with another value of a field, and the manifest with what it repeats of them."""
+    """Change a field of the facts, and what the manifest repeats of it."""
     seen: Facts = {}
 
     def lie(facts: Facts, _files: Files, _scene: Scene) -> None:

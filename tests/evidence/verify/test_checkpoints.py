@@ -1,4 +1,4 @@
-"""The checkpoints of a bundle, read to be held against the log."""
+"""Test that the checkpoints of a bundle are read for comparison with the log."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""What an owner claims of his work, its pictures, licences, the party and himself: what isn't so fails, or is his word.
+"""Test an owner's false claims about the work, images, licences, party or himself: each fails or is attributed.
 
-He holds the sealing key, a device and the installation, so that each claim is sealed, logged and stamped anew. What
-nobody can examine stands in the first lines of the verdict, with whose word it is.
+The owner holds the sealing key, a device and the installation, so that each claim is sealed, logged and timestamped
+again. What nobody can verify is in the first lines of the verdict, with the author of the statement.
 """
 
 import io
@@ -78,7 +78,7 @@ Expected = dict[str, str]
 
 
 def also(*lies: Invention | Lie) -> Lie:
-    """Several lies in turn."""
+    """Apply several lies in turn."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         for one in lies:
@@ -90,7 +90,7 @@ def also(*lies: Invention | Lie) -> Lie:
 
 
 def declared(*, entered: str = "", opening: dict[str, object] | None = None, **changes: object) -> Lie:
-    """The owner declares this of his work, and the log's entry says the same."""
+    """Declare values of the work, and repeat them in the log entry."""
 
     def lie(facts: Facts, _files: Files, scene: Scene) -> None:
         work = facts["work"]
@@ -104,13 +104,13 @@ def declared(*, entered: str = "", opening: dict[str, object] | None = None, **c
 
 
 def registered_now(facts: Facts, files: Files, scene: Scene) -> None:
-    """The work is registered when the picture has long been found."""
+    """Register the work long after the image was found."""
     moment = rfc3339(now() + timedelta(minutes=30))
     declared(registered_at=moment, entered=moment)(facts, files, scene)
 
 
 def seen(picture: bytes | None = None, **changes: object) -> Lie:
-    """The crawl recorded another picture, or the sighting at another place, and so did the visit."""
+    """Replace the image or the page of the sighting, consistently in the crawl's record and the capture."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         [sighting] = facts["sightings"]
@@ -136,7 +136,7 @@ def seen(picture: bytes | None = None, **changes: object) -> Lie:
 
 
 def visit(facts: Facts, files: Files, image: bytes) -> None:
-    """The files of a visit to page and picture of the sighting, as they are stated."""
+    """Rewrite the files of a visit to the sighting's page and image, as stated."""
     [sighting] = facts["sightings"]
     start = parse_rfc3339(sighting["captures"][0]["started"])
     exchanges, visits = [], []
@@ -158,7 +158,7 @@ def visit(facts: Facts, files: Files, image: bytes) -> None:
 
 
 def at_host(host: str, party: str, image: str = "") -> Lie:
-    """Page and picture lie on another host, or the picture on one of its own."""
+    """Move page and image to another host, or the image to its own host."""
     picture = f"https://{image or host}/field.jpg"
     return also(seen(page_url=f"https://{host}/", image_url=picture, final_url=picture), fact("party.name", party))
 
@@ -168,7 +168,7 @@ def compared(
     pixels: Callable[[bytes], Any] = lambda data: decode(data).pixels,
     **changes: object,
 ) -> Lie:
-    """The figures of the match are what both pictures give by this transform."""
+    """Compute the match's measurements from both images by this transform."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         [match] = facts["matches"]
@@ -194,7 +194,7 @@ def compared(
 
 
 def of_work(picture: bytes) -> Lie:
-    """The registered picture is another one, and the log says so."""
+    """Replace the registered image, also in the log."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         [one], [match] = facts["work"]["pictures"], facts["matches"]
@@ -209,7 +209,7 @@ def of_work(picture: bytes) -> Lie:
 
 
 def deposited(*lies: Invention | Lie) -> Lie:
-    """The record of a work, of no use of it."""
+    """Return a deposit record of a work, without any use."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         gone = [name for name in files if name.startswith(("data/sightings/", "data/matches/", "data/calibrations/"))]
@@ -231,7 +231,7 @@ def deposited(*lies: Invention | Lie) -> Lie:
 
 
 def withheld(*files: str) -> Callable[[Files], None]:
-    """These sealed files aren't in the copy."""
+    """Withhold these sealed files from the copy."""
 
     def change(held: Files) -> None:
         for name in files:
@@ -242,7 +242,7 @@ def withheld(*files: str) -> Callable[[Files], None]:
 
 
 def reduced(of: str, picture: bytes) -> Invention:
-    """A reduced picture that stands in for one that this copy withholds."""
+    """Add a reduced image in place of one that the copy withholds."""
     small = f"{of.rpartition('.')[0]}-reduced.jpg"
 
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
@@ -259,7 +259,7 @@ def reduced(of: str, picture: bytes) -> Invention:
 
 
 def together(*inventions: Invention) -> Invention:
-    """Several inventions of facts, manifest and proofs in one."""
+    """Combine inventions of facts, manifest and proofs."""
 
     def manifest(plain: Any) -> None:  # noqa: ANN401 - JSON
         for one in inventions:
@@ -279,7 +279,7 @@ def together(*inventions: Invention) -> Invention:
 
 
 def metadata(jpeg: bytes, *, exif: dict[int, str] | None = None, xmp: str = "") -> bytes:
-    """A JPEG with words of EXIF or XMP in it; its pixels stay as they are."""
+    """Add EXIF or XMP text to a JPEG without changing its pixels."""
     with Image.open(io.BytesIO(jpeg)) as opened:
         tags = opened.getexif()
         for tag, text in (exif or {}).items():
@@ -296,7 +296,7 @@ def metadata(jpeg: bytes, *, exif: dict[int, str] | None = None, xmp: str = "") 
 
 
 def without_wrapper(jpeg: bytes) -> bytes:
-    """The same with the packet's outer element under another name, which leaves its length as it is."""
+    """Rename the packet's outer element, which keeps its length."""
     return jpeg.replace(b"x:xmpmeta", b"x:xapmeta")
 
 
@@ -315,7 +315,7 @@ WORK, FOUND, STRANGER = registered_bytes(1), found_bytes(1), encoded(textured(9)
 
 
 def case_of_2015(facts: Facts, files: Files, scene: Scene) -> None:
-    """Everything that the installation states is of 2015; what its log holds is of today."""
+    """Date everything that the installation states to 2015; the log's entries are from today."""
     facts["sightings"][0]["first_seen"] = LONG_AGO
     facts.update(opened_at=LONG_AGO, written_at=LONG_AGO)
     facts["decision"]["at"] = facts["licence_check"]["checked_at"] = LONG_AGO
@@ -323,7 +323,7 @@ def case_of_2015(facts: Facts, files: Files, scene: Scene) -> None:
 
 
 def without_capture(facts: Facts, files: Files, _scene: Scene) -> None:
-    """One sighting stands twice in the facts, the second time without a visit of its own."""
+    """Repeat a sighting in the facts, the second time without its own visit."""
     [sighting], [match] = facts["sightings"], facts["matches"]
     path = "data/sightings/02/image.jpg"
     files[path] = files[sighting["picture"]["file"]]
@@ -333,7 +333,7 @@ def without_capture(facts: Facts, files: Files, _scene: Scene) -> None:
 
 
 def second_sighting(**changes: object) -> Lie:
-    """A further sighting of the same picture, recorded by the crawl, without a visit."""
+    """Add a sighting of the same image that the crawl recorded, without a visit."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         without_capture(facts, files, scene)
@@ -349,7 +349,7 @@ def second_sighting(**changes: object) -> Lie:
 
 
 def pair_twice(facts: Facts, files: Files, _scene: Scene) -> None:
-    """One comparison stands as two."""
+    """List one comparison as two."""
     [match] = facts["matches"]
     drawn = {name: match[name].replace("/01/", "/02/") for name in ("overlay", "side_by_side")}
     files.update({path: files[path.replace("/02/", "/01/")] for path in drawn.values()})
@@ -357,7 +357,7 @@ def pair_twice(facts: Facts, files: Files, _scene: Scene) -> None:
 
 
 def picture_twice(facts: Facts, files: Files, _scene: Scene) -> None:
-    """One registered picture stands as two versions of the work."""
+    """List one registered image as two versions of the work."""
     [one] = facts["work"]["pictures"]
     files["data/work/02.jpg"] = files[one["file"]]
     facts["work"]["pictures"].append({**one, "file": "data/work/02.jpg"})
@@ -368,7 +368,7 @@ def document(**changes: object) -> Invention:
 
 
 def role_of(path: str, role: str) -> Callable[[Any], None]:
-    """The manifest lists a file by another role."""
+    """List a file with another role in the manifest."""
 
     def change(manifest: Any) -> None:  # noqa: ANN401 - JSON
         for file in manifest["files"]:
@@ -379,7 +379,7 @@ def role_of(path: str, role: str) -> Callable[[Any], None]:
 
 
 def left_out(path: str, role: str, **changes: object) -> Lie:
-    """The facts say that a document of the work isn't in the bundle."""
+    """State that a document of the work is not in the bundle."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         digest = Digest.of(files.pop(path)).hex
@@ -394,7 +394,7 @@ def licences(**changes: object) -> Invention:
 
 
 def tiled(facts: Facts, files: Files, scene: Scene) -> None:
-    """An unrelated picture is laid on the registered one in a thousand pieces, each where it happens to fit."""
+    """Align an unrelated image with the registered one in a thousand pieces, each where it happens to fit."""
     work, other = (decode(data).pixels.astype(np.float32).mean(axis=2) for data in (WORK, STRANGER))
     side, pieces = 14, []
     places = [(x, y) for y in range(0, 120 - side, 3) for x in range(0, 160 - side, 3)]
@@ -418,7 +418,7 @@ def tiled(facts: Facts, files: Files, scene: Scene) -> None:
 
 
 def animated(*frames: tuple[Image.Image, int]) -> bytes:
-    """A GIF of these pictures, each for so many milliseconds."""
+    """Return a GIF of these images, each for its duration in milliseconds."""
     out = io.BytesIO()
     pictures = [picture.quantize(128) for picture, _ in frames]
     times = [milliseconds for _, milliseconds in frames]
@@ -441,7 +441,7 @@ CORNER_AT = STILL
 
 
 def with_corner(seed: int) -> bytes:
-    """Another picture in whose corner a small part of the registered one stands, as a logo would."""
+    """Return another image with a small part of the registered one in its corner, like a logo."""
     picture = textured(seed)
     picture.paste(textured(1).crop((0, 0, 40, 30)), (0, 0))
     return encoded(picture, "PNG")
@@ -456,25 +456,25 @@ ON_A_SPECK: Matrix = (
     (1.42636, 0.041859, 277.375061),
     (0.002819, 0.005744, 1.0),
 )
-"""By which a stranger agrees in 81% of 105 windows, found by trying."""
+"""A transform by which an unrelated image agrees in 81% of 105 windows, found by trial."""
 
 
 def around(picture: Image.Image) -> bytes:
-    """A large picture of something else that shows another as small as a thumbnail."""
+    """Return a large unrelated image that shows another one at thumbnail size."""
     large = Image.new("RGB", (1200, 1000), "white")
     large.paste(picture, (200, 100))
     return encoded(large, "PNG")
 
 
 def corner(size: tuple[int, int], at: tuple[int, int], dark: int, bright: int, soft: float) -> bytes:
-    """Plain ground with a soft corner of another plain thing, which reaches to the right and to the bottom."""
+    """Return a plain background with the soft corner of a plain object, which extends to the right and the bottom."""
     picture = Image.new("L", size, dark)
     picture.paste(bright, (*at, *size))
     return encoded(picture.filter(ImageFilter.GaussianBlur(soft)).convert("RGB"), "PNG")
 
 
 def horizon(above: int, below: int, seed: int, left: int) -> bytes:
-    """Sky and sea without anything else in them but a small picture of something."""
+    """Return sky and sea with nothing but a small image in them."""
     picture = Image.new("RGB", (480, 360), (above, above, above))
     picture.paste((below, below, below), (0, 180, 480, 360))
     picture.paste(textured(seed).resize((48, 36)), (left, 60))
@@ -482,7 +482,7 @@ def horizon(above: int, below: int, seed: int, left: int) -> bytes:
 
 
 def visited_twice(facts: Facts, files: Files, _scene: Scene) -> None:
-    """The visit stands twice, its record the second time with a blank behind it."""
+    """Repeat the visit, with a trailing blank in the second record."""
     [capture] = facts["sightings"][0]["captures"]
     again = {**capture, "files": [path.replace("capture-1", "capture-2") for path in capture["files"]]}
     for path, other in zip(capture["files"], again["files"], strict=True):
@@ -588,7 +588,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         also(kept(DOCUMENT, b""), document(digest=Digest.of(b"").hex)),
         {"line:documents": "'Assignment of 2021' (an empty file)"},
     ),
-    # what the pictures' files state of themselves
+    # what the images' files state about themselves
     "a registered picture that names another author": (
         of_work(metadata(WORK, exif={ARTIST: "Ben Miller"})),
         {"line:file": "author 'Ben Miller'"},
@@ -689,7 +689,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a sighting without a page": (second_sighting(page_url=""), {"party": "not checked"}),
     "one sighting as two": (without_capture, {"facts": "failed"}),
     "one place as two, of two crawls": (second_sighting(), {"facts": "failed"}),
-    # the pictures
+    # the images
     "one pair as two matches": (pair_twice, {"facts": "failed"}),
     "the picture of the accused as one's own": (
         also(of_work(FOUND), registered_now, compared(STILL)),
@@ -823,7 +823,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     # who signed
     "a key that a court holds": (stated("key.holder", "District Court"), {"manifest": "failed"}),
     "a key that the owner alone holds": (stated("key.holder", "owner"), {"says:key": "as the manifest states"}),
-    # the record of a work
+    # the deposit record
     "a record of a work": (
         deposited(),
         {"line:work": "'Field with", "line:registered": "not contradicted by registration"},
@@ -867,7 +867,7 @@ def verified(scene: Scene, whole: Files, lie: Invention | Lie, path: Path) -> Ve
 
 
 def expect_told(verdict: Verdict, expected: Expected) -> None:
-    """What has to be seen, and that nothing else fails where no check is to fail."""
+    """Verify the expected results, and that nothing else fails where no check should fail."""
     told = {check.name: str(check.state) for check in verdict.checks}
     told |= {f"says:{check.name}": check.sentence for check in verdict.checks}
     told |= {f"line:{line.of}": f"{line.value} [{line.by}]" for line in verdict.lines}
@@ -883,7 +883,7 @@ def test_each_claim_fails_or_is_told_as_a_word(own: Scene, whole: Files, tmp_pat
 
 
 def answer(**changes: object) -> Lie:
-    """The passkey signs another statement, and log and facts say so; what the facts state else may be a lie."""
+    """Have the passkey sign another statement, repeated by log and facts; other facts may be lies."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         stated = facts["decision"]["passkey"]
@@ -903,7 +903,7 @@ def answer(**changes: object) -> Lie:
 
 
 def kept_manifest(change: Callable[[str], str]) -> Lie:
-    """What is kept of the manifest inside the found picture says otherwise than the picture."""
+    """Falsify the stored manifest of the sighted image."""
 
     def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
         files[MANIFEST_FILE] = change(files[MANIFEST_FILE].decode()).encode()

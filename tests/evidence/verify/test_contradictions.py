@@ -1,4 +1,4 @@
-"""Bundles of one case are held against each other: what was recorded once can't have been two things."""
+"""Test that bundles of one case are compared, and that contradictory records are reported."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.assets.bundles import Scene, logged, resealed
 
 
 def told_otherwise(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contradiction, ...]:
-    """What a later bundle with other facts and the scene's own contradict each other in."""
+    """Return the contradictions between the scene's bundle and a later one with other facts."""
     later = resealed(scene, replace(facts, bundle=facts.bundle + 1))
     paths = [scene.write(folder / "A.zip"), later.write(folder / "B.zip")]
     verdicts = [Verifier(scene.trust).verify(path) for path in paths]

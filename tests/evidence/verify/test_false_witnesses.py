@@ -1,6 +1,6 @@
-"""Whoever runs an authority, a log, cosigners, a partner and a program for ZIPs, and wants more said than is true.
+"""Test attackers who run an authority, a log, cosigners, a partner or a ZIP program, and want false claims verified.
 
-Each kind is a row: what is made, and what a verdict has to say of it. Nothing of it is complete without saying so.
+Each kind is a row: the forgery, and what a verdict must report. None may pass as complete without a report.
 """
 
 import base64
@@ -71,7 +71,7 @@ STAMP = "proofs/anchors/checkpoint-test-authority.tsr"
 
 
 def signer(number: int) -> KeySigner:
-    """A key of ours."""
+    """Return one of the tests' keys."""
     return KeySigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
 
 
@@ -83,7 +83,7 @@ ALSO = TrustedWitness("V", cosigner_key("v.example", SECOND.public_key), develop
 
 @dataclass(frozen=True)
 class Field:
-    """What the attacker has at hand: honest cases to start from, which nothing here changes."""
+    """The attacker's material: honest cases to start from, which the tests do not change."""
 
     scene: Scene
     renewed: Renewed
@@ -92,14 +92,14 @@ class Field:
 
     @property
     def files(self) -> Files:
-        """Those of the honest bundle."""
+        """Files of the honest bundle."""
         return files_of(self.scene.write(self.folder / "whole.zip"))
 
 
 Made = tuple[Scene, Proofs, Trust] | tuple[Files, Trust]
 Make = Callable[[Field], Made]
 Seen = dict[str, str]
-"""What has to be seen: of checks by name their state, and after a colon words of their sentence."""
+"""Expected results: the state of each check by name and, after a colon, words of its message."""
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Field:
 
 
 def asking(trust: Trust, *witnesses: TrustedWitness, cosigners: int = 1) -> Trust:
-    """The list with witnesses of the log, so many of which it asks for."""
+    """Add witnesses of the log to the trust list, and require a number of them."""
     return replace(trust, cosigners=witnesses or (PINNED,), requires=Requirements(1, ("match",), cosigners))
 
 
@@ -129,13 +129,13 @@ def cosigned(
     more: str = "",
     at: datetime | None = None,
 ) -> AnchorProof:
-    """A head with a cosignature as one more line, as a receipt of that head, or of another one."""
+    """Return a receipt of a checkpoint with an additional cosignature, or of another checkpoint."""
     line = cosign(parse_note(head).body, name, by, at or now())
     return receipt(checkpoint_digest(of or head), f"{head}{more}{line}")
 
 
 def _as_a_log_signs(head: str) -> AnchorProof:
-    """A line by the witness's key that states no time."""
+    """Return a line signed with the witness's key that states no time."""
     line = signed_note(parse_note(head).body, "w.example", WITNESS).rpartition("\n\n")[2]
     return receipt(checkpoint_digest(head), head + line)
 
@@ -158,7 +158,7 @@ def pin(vkey: str) -> TrustedLog:
 
 
 def cosigning(*added: Callable[[str], AnchorProof], cosigners: int = 1, also: bool = False) -> Make:
-    """The honest bundle with these cosignatures under its head."""
+    """Add cosignatures to the honest bundle's checkpoint."""
 
     def make(field: Field) -> Made:
         anchors = [one(own_head(field.scene)) for one in added]
@@ -173,7 +173,7 @@ def head_at(log: Log, signer: KeySigner, name: str, size: int) -> str:
 
 
 def later_head(name: str, by: Callable[[Field], KeySigner], *, spoilt: bool = False, signs: bool = True) -> Make:
-    """The same tree, grown, under a head that another log signs, or nobody; and a cosignature under that."""
+    """Grow the same tree and have another log sign the checkpoint, or nobody; then cosign it."""
 
     def make(field: Field) -> Made:
         scene = field.renewed.scene
@@ -194,7 +194,7 @@ def later_head(name: str, by: Callable[[Field], KeySigner], *, spoilt: bool = Fa
 
 
 def foreign_log(key: KeySigner, name: str, listed: Callable[[Trust, str], Trust]) -> Make:
-    """The seal lies in a log that is pinned as something else than a log of seals, or not at all."""
+    """Put the seal into a log that is pinned with another role, or not pinned."""
 
     def make(field: Field) -> Made:
         scene = field.scene
@@ -206,7 +206,7 @@ def foreign_log(key: KeySigner, name: str, listed: Callable[[Trust, str], Trust]
 
 
 def listing(change: Callable[[list[dict[str, Any]], Files], object]) -> Make:
-    """The honest bundle with another list of receipts."""
+    """Change the honest bundle's list of receipts."""
 
     def make(field: Field) -> Made:
         files = dict(field.files)
@@ -226,14 +226,14 @@ def first(records: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def _letter(records: list[dict[str, Any]], files: Files) -> None:
-    """A letter that lies among the proofs as what came with a stamp."""
+    """Add a letter to the proofs as supplementary material of a timestamp."""
     files["proofs/material/letter-of-the-court.pdf"] = b"%PDF-1.7 all of this is true"
     record = first(records, STAMP)
     record["material"] = sorted([*record["material"], "proofs/material/letter-of-the-court.pdf"])
 
 
 def _two_of_a_name(records: list[dict[str, Any]], files: Files) -> None:
-    """Two headers of one block's number, in two folders."""
+    """Add two headers of the same block number, in two folders."""
     record = first(records, OTS)
     [name] = record["material"]
     other = name.replace("proofs/material/", "proofs/material/more/")
@@ -242,13 +242,13 @@ def _two_of_a_name(records: list[dict[str, Any]], files: Files) -> None:
 
 
 def _in_two_folders(records: list[dict[str, Any]], files: Files) -> None:
-    """The same name of a receipt in two folders: two checks of one name."""
+    """Add a receipt of the same name in another folder, which gives two checks of one name."""
     files["proofs/more/checkpoint-test-authority.tsr"] = files[STAMP]
     records.append({**first(records, STAMP), "file": "proofs/more/checkpoint-test-authority.tsr"})
 
 
 def _another_height(records: list[dict[str, Any]], files: Files) -> None:
-    """The proof calls its block by another number."""
+    """State another block number in the proof."""
     stamp = read_proof(files[OTS])
     for part, attestation in list(_attested(stamp)):
         part.attestations.remove(attestation)
@@ -280,7 +280,7 @@ def evm(**changes: Any) -> Make:  # noqa: ANN401 - fields
 
 
 def told_of(*named: WitnessFacts, count: int = 1, called: Sequence[str] = ("Test authority",)) -> Make:
-    """The facts say what witnesses have answered, and stamps of one authority under these names lie there."""
+    """State the timestamp services' answers in the facts, with timestamps of one authority under these names."""
 
     def make(field: Field) -> Made:
         scene, registration = field.scene, field.scene.facts.work.registration
@@ -308,7 +308,7 @@ QUALIFIED = replace(witness("Test authority"), development=False, qualified="202
 
 
 def revoked_with(anchors: Callable[[Scene], Sequence[AnchorProof]]) -> Make:
-    """The sealing key is revoked in an hour, and these receipts are all there are."""
+    """Revoke the sealing key in an hour, with only these receipts."""
 
     def make(field: Field) -> Made:
         scene = field.scene
@@ -342,7 +342,7 @@ def device(owner: str = OWNER, key: KeySigner = DEVICE, revoked: datetime | None
 
 
 def _one_chain_twice(field: Field) -> Made:
-    """Two blocks of one chain, pinned by two names, where the list asks for two witnesses."""
+    """Pin two blocks of one chain by two names, while the list requires two timestamp services."""
     scene = field.scene
     another, ledger = asked_ledger(checkpoint_digest(own_head(scene)))
     ledgers = (*scene.trust.ledgers, replace(ledger, name="Another ledger"))
@@ -362,14 +362,14 @@ def resaid(seen: SeenTwice, *answers: Any, trust: Trust | None = None) -> tuple[
 
 
 def _forged_own_head(seen: SeenTwice) -> tuple[Files, Trust]:
-    """The case as a stranger seals it, under a head that bears the name of the pinned log and another key's line."""
+    """Seal the case with a stranger's key, under a checkpoint in the pinned log's name that another key signed."""
     files = seen.lie(seen.answer(sealed_in(seen.log, seen.said)))
     head = sign_note(OWN, 1, bytes(32), STRANGER).note
     return rebagged({**files, "proofs/log/checkpoint": head.encode()}), seen.trust
 
 
 def _no_words(seen: SeenTwice) -> tuple[Files, Trust]:
-    """Two pages that have no words, and are of other bytes: what they show isn't the same by that."""
+    """Compare two pages without words and with different bytes, whose contents are not shown to be equal by that."""
     one, other = b'<img src="field.jpg">', b'<img src="field.jpg"><img src="other.jpg">'
     assert page_text(one) == page_text(other) == b""
 
@@ -382,7 +382,7 @@ def _no_words(seen: SeenTwice) -> tuple[Files, Trust]:
 
 
 def _asked_by_another(seen: SeenTwice) -> tuple[Files, Trust]:
-    """A statement that answers another installation, whose name stands in a head that nobody has signed."""
+    """Present a statement for another installation, whose name is in an unsigned checkpoint."""
     said = replace(seen.said, asked_by="log.stranger.example")
     data = Cocapture(CHALLENGE, (seen.answer(sealed_in(seen.log, said)),)).to_json()
 
@@ -396,7 +396,7 @@ def _asked_by_another(seen: SeenTwice) -> tuple[Files, Trust]:
 
 
 def _also_said_by(seen: SeenTwice, again: Log) -> tuple[Files, Trust]:
-    """The partner's log says it and a second one, pinned as run by the same."""
+    """Have the partner's log and a second one make the statement, both pinned as run by the same operator."""
     pins = (*seen.trust.partners, replace(seen.trust.partners[0], vkey=again.vkey()))
     answers = (
         seen.answer(sealed_in(seen.log, seen.said)),
@@ -406,17 +406,17 @@ def _also_said_by(seen: SeenTwice, again: Log) -> tuple[Files, Trust]:
 
 
 def _one_partner_by_two_names(seen: SeenTwice) -> tuple[Files, Trust]:
-    """A partner's log that began anew, under a second name with the same key: it is one that saw it."""
+    """Restart a partner's log under a second name with the same key, which is still one partner."""
     return _also_said_by(seen, new_log(seen.folder / "again", "partner.example/log2", seen.key))
 
 
 def _two_partners_of_one(seen: SeenTwice) -> tuple[Files, Trust]:
-    """Two logs with two keys that one operator runs."""
+    """Use two logs with two keys that one operator runs."""
     return _also_said_by(seen, new_log(seen.folder / "two", "c.example/log"))
 
 
 def _partner_as_log(seen: SeenTwice) -> tuple[Files, Trust]:
-    """The partner's log is pinned as a log of seals alone, and not as a partner's."""
+    """Pin the partner's log only as a log of seals, and not as a partner's."""
     log = TrustedLog(seen.log.vkey(), development=True, label=LABEL)
     return seen.lie(seen.answer(sealed_in(seen.log, seen.said))), replace(
         seen.trust, partners=(), logs=(*seen.trust.logs, log)
@@ -424,7 +424,7 @@ def _partner_as_log(seen: SeenTwice) -> tuple[Files, Trust]:
 
 
 def _head_of_two_lines(seen: SeenTwice) -> tuple[Files, Trust]:
-    """The partner's head with a second line of its key that doesn't hold."""
+    """Add an invalid second signature of its key to the partner's checkpoint."""
     sealed = sealed_in(seen.log, seen.said)
     identity = key_id(ORIGIN, seen.key.public_key)
     line = base64.b64encode(identity + bytes(64)).decode()
@@ -453,19 +453,19 @@ def _without_entry(field: Field) -> Made:
 
 
 def _revoked_cosigned(field: Field) -> Made:
-    """A witness that nobody pinned has cosigned the head before the key was revoked."""
+    """Cosign the checkpoint with an unpinned witness before the key was revoked."""
     by_stranger = revoked_with(lambda scene: [cosigned(own_head(scene), STRANGER, "s.example")])
     return _with(by_stranger(field), cosigners=(PINNED,))
 
 
 def _of_weight(made: Made) -> Made:
-    """The authority is pinned as one that isn't for trials, and nobody has compared it with a list."""
+    """Pin the authority as a production one that nobody has compared with a list."""
     authorities = tuple(replace(one, development=False, label="") for one in made[-1].authorities)
     return _with(made, authorities=authorities)
 
 
 def opened_with(**fields: Any) -> Make:  # noqa: ANN401 - fields of an opening
-    """The work's registration says more than an installation of this software writes."""
+    """Add fields to the work's registration that this software does not write."""
 
     def make(field: Field) -> Made:
         scene, work = field.scene, field.scene.facts.work
@@ -652,7 +652,7 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     "a counter-signature under another key's name": (
         countersigned(DEVICE, device(), name="ab" * 8), {f"countersignature:{'ab' * 8}": "failed"},
     ),
-    # seen by two
+    # cocaptures
     "seen by two under a head that only bears the log's name": (
         seen_by(_forged_own_head), {WHOLE: "passed: run by an unknown log and Bea"},
     ),
@@ -676,7 +676,7 @@ def states(verdict: Verdict) -> list[tuple[str, str, str]]:
 
 
 def is_seen(expected: Seen, verdict: Verdict) -> list[str]:
-    """What of it isn't seen."""
+    """Return the expected results that are missing."""
     lacking = []
     for name, wanted in expected.items():
         state, _, words = wanted.partition(": ")
@@ -704,11 +704,11 @@ def test_each_is_seen(field: Field, tmp_path: Path, name: str) -> None:
     if any(expected.get(check, "").startswith("not checked") for check in NEEDED):
         assert verdict.outcome is not ExitCode.DONE
     code, text = told(path)
-    assert not (code == 1 and not verdict.failures), text  # the verifier inside doesn't contradict it
+    assert not (code == 1 and not verdict.failures), text  # the verifier inside agrees
 
 
 def court(field: Field) -> dict[str, bytes]:
-    """A package of one honest bundle, and one that isn't, under the name bad.zip."""
+    """Return a package of an honest bundle and a false one named bad.zip."""
     files = dict(field.files)
     name = next(name for name in files if name.startswith("data/work/01."))
     files[name] = files[name][:-1] + b"x"
@@ -716,7 +716,7 @@ def court(field: Field) -> dict[str, bytes]:
 
 
 def zip_of(*members: tuple[str, bytes], comment: bytes = b"") -> bytes:
-    """A ZIP with these members in this order, as often as they are named."""
+    """Return a ZIP with these members in this order; repeated names are allowed."""
     out = io.BytesIO()
     warned = pytest.warns(UserWarning, match="Duplicate name") if _twice(members) else nullcontext()
     with zipfile.ZipFile(out, "w") as target, warned:
@@ -731,13 +731,13 @@ def _twice(members: Sequence[tuple[str, bytes]]) -> bool:
 
 
 def unpacked(data: bytes, folder: str, between: str = "/") -> list[tuple[str, bytes]]:
-    """The members of a bundle's ZIP in a folder."""
+    """Return the members of a bundle's ZIP in a folder."""
     with zipfile.ZipFile(io.BytesIO(data)) as one:
         return [(f"{folder}{between}{name.replace('/', between)}", one.read(name)) for name in one.namelist()]
 
 
 def _hidden_between(good: bytes, bad: bytes) -> bytes:
-    """A member that no directory names lies between two others: programs that read from the front see it."""
+    """Hide an unlisted member between two others, where programs that read from the front find it."""
     data, hidden = zip_of(("good.zip", good)), zip_of(("bad.zip", bad))
     directory, hidden = data.index(b"PK\1\2good"[:4], len(good)), hidden[: hidden.rindex(b"PK\1\2")]
     directory = data.rindex(b"PK\1\2")
@@ -747,7 +747,7 @@ def _hidden_between(good: bytes, bad: bytes) -> bytes:
 
 
 def _two_ends(good: bytes, bad: bytes) -> bytes:
-    """A ZIP of the bad bundle whose comment is the end of another one, which names the good bundle alone."""
+    """Return a ZIP of the bad bundle whose comment is another end record, which lists only the good bundle."""
     both = bytearray(zip_of(("bad.zip", bad), ("good.zip", good)))
     at = both.rindex(b"PK\5\6")
     start = struct.unpack_from("<I", both, at + 16)[0]
@@ -759,21 +759,21 @@ def _two_ends(good: bytes, bad: bytes) -> bytes:
 
 
 def _counted_less(good: bytes, bad: bytes) -> bytes:
-    """The end names one member less than the directory holds."""
+    """State one member fewer in the end record than the directory lists."""
     both = bytearray(zip_of(("bad.zip", bad), ("good.zip", good)))
     struct.pack_into("<HH", both, both.rindex(b"PK\5\6") + 8, 1, 1)
     return bytes(both)
 
 
 def _misnamed(good: bytes, bad: bytes) -> bytes:
-    """The bundle bears another name before its bytes than in the directory."""
+    """Give the bundle another name in its local header than in the directory."""
     both = bytearray(zip_of(("case-2.dat", bad), ("good.zip", good)))
     both[both.index(b"case-2.dat") : both.index(b"case-2.dat") + 10] = b"case-2.zip"
     return bytes(both)
 
 
 def _locked(good: bytes, bad: bytes) -> bytes:
-    """A bundle that wants a password, and isn't called a ZIP."""
+    """Add a bundle that needs a password and is not named as a ZIP."""
     both = bytearray(zip_of(("case-2.dat", bad), ("good.zip", good)))
     struct.pack_into("<H", both, 6, 1)
     struct.pack_into("<H", both, both.rindex(b"PK\1\2", 0, both.rindex(b"PK\1\2")) + 8, 1)
@@ -879,21 +879,21 @@ Pair = Callable[[Field, Path], tuple[Path, Path, Trust]]
 def two(
     field: Field, folder: Path, other: Scene | Files, trust: Trust | None = None, proofs: Proofs | None = None
 ) -> tuple[Path, Path, Trust]:
-    """The honest bundle, and another one beside it."""
+    """Write the honest bundle and another one beside it."""
     path = folder / "B.zip"
     made = packed(path, other) if isinstance(other, dict) else other.write(path, proofs)
     return field.scene.write(folder / "A.zip"), made, trust or field.scene.trust
 
 
 def another_story(field: Field, **told: Any) -> Scene:  # noqa: ANN401 - fields of the decision
-    """A later bundle of the same case, in which somebody else has decided."""
+    """Return a later bundle of the same case, with another person's decision."""
     scene = field.scene
     decided = replace(scene.facts.decision, by="The court")
     return resealed(scene, replace(scene.facts, bundle=2, decision=decided, **told))
 
 
 def _renamed_log(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
-    """The log goes on under another name, with the same key."""
+    """Continue the log under another name, with the same key."""
     scene = another_story(field)
     assert scene.proofs.entry is not None
     entry = scene.proofs.entry
@@ -909,12 +909,12 @@ def _unlogged(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
 
 
 def _other_number(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
-    """The case's number has a sign that isn't seen."""
+    """Add an invisible character to the case's number."""
     return two(field, folder, another_story(field, number="C-7\u200b"))
 
 
 def _changed_by_a_third(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
-    """Somebody without any key changes the facts in a copy, and says that the owner tells two stories."""
+    """Change the facts in a copy without any key, to claim that the owner contradicts himself."""
     files = dict(field.files)
     facts = json.loads(files["data/facts.json"])
     facts["decision"]["by"] = "Mallory"
@@ -922,7 +922,7 @@ def _changed_by_a_third(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
 
 
 def _head_of_a_stranger(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
-    """A stranger writes a head in the name of a log that nobody has pinned here."""
+    """Sign a checkpoint in the name of an unpinned log with a stranger's key."""
     scene = field.scene
     log = Log(FolderLogStore(folder / "log"), STRANGER, scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), b"x" * 32) for _ in range(2)])
@@ -931,7 +931,7 @@ def _head_of_a_stranger(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
 
 
 def _head_with_another_line(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
-    """The log's own key signs two stories, and a line of somebody else stands under one of them."""
+    """Sign two histories with the log's own key, one with an additional line of another signer."""
     scene = field.scene
     log = Log(FolderLogStore(folder / "log"), scene.log_key, scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), b"x" * 32) for _ in range(2)])
@@ -941,7 +941,7 @@ def _head_with_another_line(field: Field, folder: Path) -> tuple[Path, Path, Tru
 
 
 def _forked_partner(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
-    """A partner tells two stories, one in each bundle."""
+    """Give each bundle another history of a partner's log."""
     seen, paths = field.seen, []
     for story in ("A", "B"):
         log = new_log(folder / story, ORIGIN, seen.key)
@@ -951,7 +951,7 @@ def _forked_partner(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
 
 
 def _forked_later(field: Field, folder: Path) -> tuple[Path, Path, Trust]:
-    """Two later heads of one size, in two copies of one bundle."""
+    """Put two later checkpoints of one size into two copies of one bundle."""
     paths = []
     for story in ("A", "B"):
         scene = field.renewed.scene
@@ -983,7 +983,7 @@ PAIRS: dict[str, tuple[Pair, str]] = {
     "two stories of a partner": (_forked_partner, "Split view"),
     "two stories of later heads": (_forked_later, "Split view"),
 }
-"""What two bundles come to: words that are told, or after ``~`` words that aren't."""
+"""Expected results of two bundles: words in the report, or after ``~`` words that are not in it."""
 
 
 @pytest.mark.parametrize("name", PAIRS)

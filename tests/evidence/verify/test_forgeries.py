@@ -1,4 +1,4 @@
-"""What an owner who deceives seals with a pinned key, in a log that is pinned: each is named, and none is complete."""
+"""Test that an owner's forgeries with a pinned key in a pinned log are each reported, and none is complete."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,14 +38,14 @@ Forged = Callable[[Scene], Scene]
 
 
 def by_mallory(scene: Scene, name: str = "Mallory") -> Scene:
-    """The scene in the hands of another owner, whose key is pinned as his."""
+    """Return the scene with another owner, whose key is pinned as his."""
     key = TrustedKey("Mallory", MALLORY.public_key, development=True, label=LABEL)
     facts = replace(scene.facts, owner=OwnerFacts(name, "declared"))
     return replace(scene, owner_key=MALLORY, facts=facts, trust=replace(scene.trust, keys=(*scene.trust.keys, key)))
 
 
 def registered(scene: Scene, time: datetime | None = None, **changes: Any) -> LogProof:  # noqa: ANN401 - any fields
-    """A registration of the work in the scene's log, with other fields than the facts."""
+    """Register the work in the scene's log with other fields than the facts."""
     opening = registration_opening(scene.facts.work, scene.facts.work.pictures[0]) | changes
     kept = {name: value for name, value in opening.items() if value is not Ellipsis}
     return logged(scene.log, EntryType.REGISTRATION, kept, time)
@@ -56,7 +56,7 @@ def with_work(facts: CaseFacts, **changes: Any) -> CaseFacts:  # noqa: ANN401 - 
 
 
 def entry(work_field: str = "registration", **changes: Any) -> Forged:  # noqa: ANN401 - any fields
-    """The facts hold a registration that says otherwise."""
+    """Put a registration with other values into the facts."""
     return lambda scene: resealed(scene, with_work(scene.facts, **{work_field: registered(scene, **changes)}))
 
 
@@ -81,7 +81,7 @@ def stolen_without_owner(scene: Scene) -> Scene:
 
 
 def derived(scene: Scene) -> CaseFacts:
-    """The picture that was found, written anew, stands as another picture of the work, and the match is with it."""
+    """List the sighted image, re-encoded, as another image of the work, and match it."""
     data = encoded(textured(1, (80, 60)), "PNG")
     scene.blobs.put(data)
     picture = PictureFacts(Digest.of(data), len(data), "PNG", 80, 60, "data/work/02.png")
@@ -92,7 +92,7 @@ def derived(scene: Scene) -> CaseFacts:
 
 
 def added(**changes: Any) -> Forged:  # noqa: ANN401 - any fields
-    """The derived picture with an entry of its own that says this."""
+    """Add the derived image with its own log entry, which has these values."""
 
     def forge(scene: Scene) -> Scene:
         facts = derived(scene)
@@ -123,7 +123,7 @@ def in_an_unknown_log(scene: Scene) -> Scene:
 
 
 def facts_with(change: Callable[[CaseFacts], CaseFacts], **times: timedelta) -> Forged:
-    """Other facts; and the seal or its entry dated otherwise."""
+    """Change the facts, or the date of the seal or its entry."""
 
     def forge(scene: Scene) -> Scene:
         at = {name: scene.facts.written_at + shift for name, shift in times.items()}
@@ -149,7 +149,7 @@ def slice_dated(shift: timedelta) -> Forged:
 
 
 def registered_at(shift: timedelta) -> Forged:
-    """The registration is dated otherwise by a log that colludes, in the entry and in what it commits to."""
+    """Have a colluding log date the registration otherwise, in the entry and in its opening."""
 
     def forge(scene: Scene) -> Scene:
         time = scene.facts.work.registered_at + shift
@@ -171,7 +171,7 @@ def captured(start: timedelta, end: timedelta) -> Forged:
 
 
 def log_running_back(scene: Scene) -> Scene:
-    """Later entries of the log are dated two hours before earlier ones, and everything else fits that."""
+    """Date later log entries two hours before earlier ones, and make everything else consistent."""
     late = scene.facts.written_at + 2 * HOUR
     facts = with_work(scene.facts, registered_at=late)
     proof = registered(replace(scene, facts=facts), late, registered_at=rfc3339(late))
@@ -264,9 +264,7 @@ def test_a_picture_added_with_its_own_entry_is_registered_and_says_when(scene: S
 def test_a_log_that_colludes_may_say_2015_and_the_verdict_says_that_only_it_does(scene: Scene, tmp_path: Path) -> None:
     log = Log(FolderLogStore(tmp_path / "log"), scene.log_key, scene.log.origin)
     other = registered_at(-3650 * DAY)(slice_dated(HOUR / 2)(replace(scene, log=log)))
-    assert (
-        states(Verifier(scene.trust).verify(other.write(tmp_path / "late.zip")))["order"] == "failed"
-    )  # it was logged later
+    assert states(Verifier(scene.trust).verify(other.write(tmp_path / "late.zip")))["order"] == "failed"  # logged later
     log = Log(FolderLogStore(tmp_path / "first"), scene.log_key, scene.log.origin)
     other = slice_dated(HOUR / 2)(registered_at(-3650 * DAY)(replace(scene, log=log)))
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "b.zip"))

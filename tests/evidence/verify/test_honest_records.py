@@ -1,4 +1,4 @@
-"""Visits to sites of odd kinds are recorded as they were and pass, with and without a browser, and on odd hosts."""
+"""Test that visits to unusual sites and hosts are recorded correctly and pass, with and without a browser."""
 
 import base64
 import gzip
@@ -50,7 +50,7 @@ def leads(path: str, to: str, status: int = 302) -> Serve:
 
 
 def after_a_challenge(status: int) -> Serve:
-    """The first answer is a check of visitors that loads the page again."""
+    """Serve a visitor check first, which loads the page again."""
 
     def serve(site: Site) -> None:
         visits = count()
@@ -173,7 +173,7 @@ def capturer() -> "Iterator[BrowserCapturer]":
 
 
 def kept(captured: Captured, page_url: str, image_url: str) -> Invention:
-    """The visit stands in the place of the scene's own, at these addresses."""
+    """Put the visit in place of the scene's own, at these URLs."""
 
     def lie(facts: Facts, files: Files, _: Scene) -> None:
         [sighting], folder = facts["sightings"], "data/sightings/01/capture-1"

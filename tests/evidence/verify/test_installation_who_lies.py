@@ -1,6 +1,6 @@
-"""An installation that lies of times, log, figures, network and witnesses: it fails, or a line says whose word it is.
+"""Test that an installation's lies about times, log, measurements, network and timestamps fail, or are attributed.
 
-Whoever lies holds the owner's key, the log's key and the authority, and writes everything anew so that it fits.
+The liar holds the owner's key, the log's key and the authority, and rewrites everything consistently.
 """
 
 import json
@@ -84,12 +84,12 @@ pytestmark = pytest.mark.timeout(300)
 YEAR, HOST, PEER = 365 * 24, "copies.example", "203.0.113.9"
 MALLORY = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 Expected = dict[str, str]
-"""Checks with their states; of ``line:NAME`` and ``sentence`` words that stand there."""
+"""Checks with their states; for ``line:NAME`` and ``sentence``, words in them."""
 CALIBRATION_FILE, WEIGHING_FILE = "data/calibrations/01.json", "data/weighings/01.json"
 
 
 def lies(*every: Invention | Lie) -> Lie:
-    """One lie after the other."""
+    """Apply one lie after the other."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         for one in every:
@@ -101,7 +101,7 @@ def lies(*every: Invention | Lie) -> Lie:
 
 
 def first_seen(time: str | None, **record: object) -> Invention:
-    """Record and facts name this time of the first sight, and the record this besides."""
+    """Set the time of the first sighting in record and facts, and these fields of the record."""
     said = [part for name, value in record.items() for part in (name, value)]
     known = [S + name for name in record if name != "seen"]
     shown = [part for name, value in zip(known, record.values(), strict=True) for part in (name, value)]
@@ -115,7 +115,7 @@ def of_long_ago(**record: object) -> Invention:
 
 
 def decided_first(facts: Facts, files: Files, scene: Scene) -> None:
-    """The copy was seen and the case decided three hours ago; the work was registered just now."""
+    """Date the sighting and the decision three hours ago, although the work was registered just now."""
     earlier = moved(-3)(facts["written_at"])
     recorded("seen", earlier, facts=(S + "first_seen", earlier)).facts(facts, files, scene)  # type: ignore[misc]
     relogged("sightings.0.slice.log", time=earlier).facts(facts, files, scene)  # type: ignore[misc]
@@ -134,7 +134,7 @@ def visited_after_writing(facts: Facts, files: Files, _scene: Scene) -> None:
 
 
 def left_out(since: str) -> Lie:
-    """The contract isn't there, since a time."""
+    """Leave out the contract, since a time."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         [contract] = facts["work"]["attachments"]
@@ -146,7 +146,7 @@ def left_out(since: str) -> Lie:
 
 
 def another_sighting(*, picture: bytes = b"", matched: bool = True, record: bool = True, **says: object) -> Invention:
-    """A second sighting: of the same picture or another one, by the same record or one of its own, with a visit."""
+    """Add a second sighting of the same or another image, with the same record or its own, and with a visit."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         [first], [match] = facts["sightings"], facts["matches"]
@@ -176,7 +176,7 @@ def another_sighting(*, picture: bytes = b"", matched: bool = True, record: bool
 
 
 def visit_twice(facts: Facts, files: Files, _scene: Scene) -> None:
-    """The same visit stands in two folders."""
+    """Store the same visit in two folders."""
     [capture] = facts["sightings"][0]["captures"]
     again = deepcopy(capture)
     again["files"] = [path.replace("capture-1", "capture-2") for path in capture["files"]]
@@ -192,7 +192,7 @@ def _captured(manifest: Facts) -> None:
 
 
 def signed_for_one_of_two(facts: Facts, files: Files, scene: Scene) -> None:
-    """A passkey signed for one picture; another one was added to what it signed."""
+    """Add an image to what a passkey signed for a single one."""
     found = BytesIO()
     Image.open(BytesIO(found_bytes(1))).save(found, "PNG")
     another_sighting(picture=found.getvalue(), matched=False, record=False).facts(facts, files, scene)  # type: ignore[misc]
@@ -215,7 +215,7 @@ def match_twice(facts: Facts, _files: Files, _scene: Scene) -> None:
 
 
 def compared(**changes: Any) -> Lie:  # noqa: ANN401 - any fields
-    """The comparison says this, and the probability that follows; none where the calibration is of another version."""
+    """State this comparison and the resulting probability; none if the calibration is of another version."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         one = from_plain(Verification, facts["matches"][0]["verification"], where="verification")
@@ -230,7 +230,7 @@ def compared(**changes: Any) -> Lie:  # noqa: ANN401 - any fields
 
 
 def weighed(*, kept: bool = True, further: dict[str, Any] | None = None, **figures: Any) -> Lie:  # noqa: ANN401
-    """The match states odds of these figures by weights of nobody; the weights are sealed or aren't."""
+    """State odds of these measurements with unknown weights, which are sealed or not."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         one = facts["matches"][0]["verification"]
@@ -249,7 +249,7 @@ def weighed(*, kept: bool = True, further: dict[str, Any] | None = None, **figur
 
 
 def shows(picture: bytes, transform: Any, pieces: tuple[Piece, ...] = (), **changes: Any) -> Lie:  # noqa: ANN401
-    """Another picture was found, and crawl, visit and comparison say so, each figure as it is."""
+    """Replace the sighted image consistently in crawl, visit and comparison, with correct measurements."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         [sighting], [match] = facts["sightings"], facts["matches"]
@@ -273,14 +273,14 @@ def shows(picture: bytes, transform: Any, pieces: tuple[Piece, ...] = (), **chan
 
 
 def half_noise() -> bytes:
-    """The found picture of which a third is noise: it agrees in part."""
+    """Return the sighted image with noise in a third of it, so that it agrees in part."""
     picture = Image.open(BytesIO(found_bytes(1))).convert("RGB")
     picture.paste(textured(77, (80, 24)), (0, 36))
     return encoded(picture, "PNG")
 
 
 def with_badge() -> bytes:
-    """Another picture with a corner of the registered one in its own corner."""
+    """Return another image with a corner of the registered one in its own corner."""
     picture, work = textured(9, (80, 60)), Image.open(BytesIO(registered_bytes(1)))
     picture.paste(work.crop((0, 0, 24, 60)), (56, 0))
     return encoded(picture, "PNG")
@@ -298,7 +298,7 @@ def calibrations(change: Any) -> Lie:  # noqa: ANN401 - of the list of stated on
 
 
 def ours() -> Calibration:
-    """The calibration that comes along."""
+    """Return the calibration that ships with the software."""
     found = shipped_calibration()
     assert found is not None
     return found
@@ -321,7 +321,7 @@ def one_twice(stated_ones: list[Facts], _files: Files) -> None:
 
 
 def ours_withheld() -> Invention:
-    """The calibration is one of ours, by its digest, says anything, and is withheld."""
+    """Withhold a calibration that claims the digest of Exhibit's, but states other values."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         files[CALIBRATION_FILE] = ours().to_json()
@@ -348,7 +348,7 @@ def named_calibration(name: str) -> Lie:
 
 
 def versions(path: str, value: object) -> Invention:
-    """Facts, manifest and bag state other software."""
+    """State another software version in facts, manifest and bag."""
 
     def agent(files: Files) -> None:
         software = json.loads(files["data/manifest.json"])["software"]
@@ -367,7 +367,7 @@ def witnessed(**changes: object) -> Lie:
 
 
 def answered_for(**changes: object) -> Invention:
-    """The authority has answered for the head over the registration; the facts say that, and more."""
+    """Claim that the authority answered for the checkpoint over the registration, and more."""
 
     def prove(files: Files) -> None:
         facts = json.loads(files["data/facts.json"])
@@ -387,7 +387,7 @@ def witnesses_twice(facts: Facts, files: Files, scene: Scene) -> None:
 
 
 def by_another_name(place: str) -> Lie:
-    """The head over an entry bears the name of somebody else, who signed nothing; its root is the log's own."""
+    """Name another signer, who signed nothing, in the checkpoint over an entry; the root is the log's own."""
 
     def lie(facts: Facts, _files: Files, _scene: Scene) -> None:
         proof: Any = facts
@@ -400,7 +400,7 @@ def by_another_name(place: str) -> Lie:
 
 
 def later_head(origin: str = "") -> Invention:
-    """A later head that continues the log, which somebody else signed."""
+    """Add a later checkpoint that continues the log and was signed by another key."""
     held: list[Scene] = []
 
     def remember(_facts: Facts, _files: Files, scene: Scene) -> None:
@@ -429,7 +429,7 @@ def further_consistency(files: Files) -> None:
 
 
 def visit(*, date: str = "", connection: dict[str, Any] | None = None, change: Any = None) -> Lie:  # noqa: ANN401
-    """The visit as the product records it, with a clock of the server and other facts of the connection."""
+    """Record the visit as the product does, with a clock of the server and other connection facts."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         [capture] = facts["sightings"][0]["captures"]
@@ -461,7 +461,7 @@ def date(hours: float = 0) -> str:
 
 
 def certificate(host: str = HOST, days: tuple[int, int] = (-9, 9)) -> bytes:
-    """A server's certificate, DER."""
+    """Return a server's certificate as DER."""
     key, name = generate_private_key(SECP256R1()), x509.Name.from_rfc4514_string(f"CN={host}")
     first, last = (now() + timedelta(days=day) for day in days)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 7, first, last)
@@ -470,7 +470,7 @@ def certificate(host: str = HOST, days: tuple[int, int] = (-9, 9)) -> bytes:
 
 
 def leaf(**says: Any) -> Any:  # noqa: ANN401 - of a record
-    """The record says otherwise of the server's certificate."""
+    """Change the server's certificate in the record."""
     return lambda record: [step["tls"]["chain"][0].update(says) for step in record["exchanges"]]
 
 
@@ -479,7 +479,7 @@ def connected(**changes: Any) -> Lie:  # noqa: ANN401 - of facts of a connection
 
 
 def clock(change: Any, *, dated: bool = True) -> Lie:  # noqa: ANN401 - of a clock
-    """The record says otherwise of clocks."""
+    """Change the clocks in the record."""
     return visit(date=date() if dated else "", change=lambda record: change(record["clock"]))
 
 
@@ -488,7 +488,7 @@ def sample(offset: float, uncertainty: float = 0.5) -> Facts:
 
 
 def relisted(path: str, **says: object) -> Invention:
-    """The manifest calls a file something else."""
+    """Change the manifest's entry of a file."""
     return Invention(manifest=lambda plain: [one.update(says) for one in plain["files"] if one["path"] == path])
 
 
@@ -739,7 +739,7 @@ def verified(scene: Scene, whole: Files, lie: Invention | Lie, path: Path) -> Ve
 
 
 def told(verdict: Verdict) -> Expected:
-    """What a verdict says, by check, line and grade."""
+    """Return what a verdict reports, by check, line and grade."""
     states = {check.name.partition(":")[0]: str(check.state) for check in verdict.checks}
     states |= {check.name: str(check.state) for check in verdict.checks}
     states |= {f"says:{check.name.partition(':')[0]}": check.sentence for check in verdict.checks}

@@ -1,4 +1,4 @@
-"""A large file is written, verified and unpacked in pieces: memory doesn't grow with it."""
+"""Test that a large file is written, verified and unpacked in parts, so that memory does not grow with its size."""
 
 import json
 import subprocess
@@ -65,7 +65,7 @@ print(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) /
 
 
 def measured(folder: Path, megabytes: int) -> dict[str, Any]:
-    """Peaks of resident memory in MiB, and seconds, of a process that seals a file of this size."""
+    """Return the peaks of resident memory in MiB, and the seconds, of a process that seals a file of this size."""
     line = [sys.executable, "-c", PROGRAM, str(folder), str(megabytes)]
     done = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Files that a bundle lacks since its sealing: named with the reason, missed nowhere, and nothing else passes so."""
+"""Test that only files left out at sealing may be missing, and that each is named with the reason."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""An owner who holds keys, log and installation: what isn't so fails, or the verdict names whose word it is.
+"""Test that an owner who holds keys, log and installation cannot lie: each lie fails, or is attributed in the verdict.
 
-Each lie is sealed, logged and stamped anew so that everything fits but the truth.
+Each lie is sealed, logged and timestamped again so that everything is consistent.
 """
 
 import json
@@ -53,13 +53,13 @@ from tests.assets.tampering import files_of, packed
 pytestmark = pytest.mark.timeout(300)
 DAY = 24
 FAR = ((0.05, 0.0, 150.0), (0.0, 0.05, 110.0), (0.0, 0.0, 1.0))
-"""Lays the found picture on a corner of the registered one, a few pixels large."""
+"""Maps the sighted image to a corner of the registered one, a few pixels large."""
 Expected = dict[str, str]
-"""Checks with their states; ``line:NAME`` for words that stand beside a line of the verdict."""
+"""Checks with their states; ``line:NAME`` for words in a line of the verdict."""
 
 
 def shows(picture: bytes, transform: Any = HALF_MIRRORED, **changes: object) -> Lie:  # noqa: ANN401 - a matrix
-    """Another picture was found; crawl, capture and comparison say so, each figure as it is, and the decision isn't."""
+    """Replace the sighted image in crawl, capture and comparison, with correct measurements and a false decision."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         [sighting], [match] = facts["sightings"], facts["matches"]
@@ -92,7 +92,7 @@ def shows(picture: bytes, transform: Any = HALF_MIRRORED, **changes: object) -> 
 
 
 def visited(outcome: str, **changes: object) -> Lie:
-    """The visit came to something else, and facts and surroundings say so."""
+    """Change the visit's outcome consistently in facts and network record."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         [capture] = facts["sightings"][0]["captures"]
@@ -122,7 +122,7 @@ def page_gone(facts: Facts, files: Files, scene: Scene) -> None:
 
 
 def calibrated_by(**changes: object) -> Lie:
-    """A calibration of nobody, sound in itself, of which the facts state what it says."""
+    """Use an unknown but valid calibration, whose values the facts state."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         [stated] = facts["calibrations"]
@@ -137,7 +137,7 @@ def calibrated_by(**changes: object) -> Lie:
 
 
 def further(**says: object) -> Lie:
-    """One more entry about the registered picture, which says something else than the first."""
+    """Add an entry about the registered image that contradicts the first."""
 
     def lie(facts: Facts, _files: Files, scene: Scene) -> None:
         about = {"owner": "ann", "owner_name": OWNER, "work": facts["work"]["number"]}
@@ -148,7 +148,7 @@ def further(**says: object) -> Lie:
 
 
 def stated_of_itself(**told: object) -> Lie:
-    """The found picture brings a manifest along, or a label; nothing of it is in its bytes."""
+    """Claim that the sighted image has a manifest or a label, which is not in its bytes."""
 
     def lie(facts: Facts, files: Files, _scene: Scene) -> None:
         path = "data/sightings/01/c2pa.json"
@@ -163,7 +163,7 @@ def stated_of_itself(**told: object) -> Lie:
 
 
 def of_its_manifest(change: Callable[[Any], object]) -> Lie:
-    """The found picture brings a manifest along, and the file that was read of it says more than it does."""
+    """Add a manifest to the sighted image, and falsify the file read from it."""
 
     def lie(facts: Facts, files: Files, scene: Scene) -> None:
         pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
@@ -184,7 +184,7 @@ def active(plain: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def witnessed(**changes: object) -> Lie:
-    """The facts name a witness of long ago."""
+    """State an old timestamp in the facts."""
     one = {"kind": "rfc3161", "name": "Qualified", "development": False, "state": "complete", "subject": "checkpoint"}
     return lambda facts, _files, _scene: facts.update(
         witnesses=[{**one, "time": "2015-01-01T00:00:00.000000Z", "qualified": "2015-01-01", **changes}]

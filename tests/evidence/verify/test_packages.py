@@ -1,4 +1,4 @@
-"""What holds bundles: each in it is checked by itself, within limits, and what holds none is told what it is."""
+"""Test that each bundle in a file is verified separately, within limits, and that other files are identified."""
 
 import io
 import json
@@ -24,7 +24,7 @@ CONTENTS = {"CONTENTS.txt": b"Bundles for the court\n"}
 
 @pytest.fixture(scope="module")
 def broken(bundle: Path) -> bytes:
-    """The bundle with one byte of a picture changed."""
+    """Return the bundle with one byte of an image changed."""
     files = files_of(bundle)
     name = next(name for name in files if name.startswith("data/work/01."))
     files[name] = files[name][:-1] + b"x"
@@ -32,7 +32,7 @@ def broken(bundle: Path) -> bytes:
 
 
 def court(bundle: Path, **more: bytes) -> dict[str, bytes]:
-    """The files of a package as the product makes it, of two cases."""
+    """Return the files of a package of two cases as the product makes it."""
     return {
         "studio-case-1-bundle-1.zip": bundle.read_bytes(),
         "studio-case-2-bundle-1.zip": bundle.read_bytes(),
@@ -45,12 +45,12 @@ def deflated(files: dict[str, bytes]) -> bytes:
 
 
 def nested(files: dict[str, bytes]) -> bytes:
-    """A package that a clerk has put into a folder and zipped once more."""
+    """Return a package that was put into a folder and zipped again."""
     return zipped({"case file/court.zip": packed_bytes({**files, **CONTENTS}), "case file/letter.txt": b"Dear court"})
 
 
 def unpacked(files: dict[str, bytes]) -> bytes:
-    """A ZIP of folders, into which the bundles were unpacked."""
+    """Return a ZIP of folders with the unpacked bundles."""
     every: dict[str, bytes] = {}
     for name, data in files.items():
         with zipfile.ZipFile(io.BytesIO(data)) as one:
@@ -180,7 +180,7 @@ def test_names_that_lead_elsewhere_links_and_secrets_are_not_taken_out(
     path.write_bytes(zip_with(*entries, (link, b"/etc/passwd"), *inside))
     outcomes = {place.title: verified(Verifier(scene.trust), place).outcome for place in places_of(path)}
     assert outcomes["court.zip/link.zip"] == outcomes["court.zip/case"] == ExitCode.CHECK_FAILED
-    assert outcomes["court.zip/../../escaped.zip"] == ExitCode.DONE  # its name is only shown
+    assert outcomes["court.zip/../../escaped.zip"] == ExitCode.DONE  # its name is only displayed
     assert not list(tmp_path.rglob("escaped*"))
     data = bytearray(zip_with((zipfile.ZipInfo("secret.zip"), bundle.read_bytes())))
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):

@@ -1,6 +1,6 @@
-"""Records of visits are closed both ways: what is recorded is stated, what is stated is recorded, and else it is told.
+"""Test that a visit's record and facts must match in both directions, and that differences are reported.
 
-Whoever forges one holds the owner's key, the log and the installation: all digests and signatures fit.
+A forger holds the owner's key, the log and the installation, so that all digests and signatures match.
 """
 
 import base64
@@ -56,7 +56,7 @@ def of(facts: Facts) -> Any:  # noqa: ANN401 - JSON
 def recorded(
     *more: tuple[str, bytes], page: bytes | None = None, image: bytes | None = None, wish: bytes | None = None
 ) -> Visit:
-    """Page and image are recorded as here, and further exchanges; ``wish`` is the request of the page."""
+    """Record page, image and additional exchanges; ``wish`` is the request of the page."""
 
     def visit(facts: Facts, files: Files) -> None:
         at = parse_rfc3339(of(facts)["started"])
@@ -71,7 +71,7 @@ def recorded(
 
 
 def stated(change: Edit) -> Visit:
-    """The surroundings say otherwise."""
+    """Change the network record."""
 
     def visit(_: Facts, files: Files) -> None:
         record = json.loads(files[NETWORK])
@@ -82,7 +82,7 @@ def stated(change: Edit) -> Visit:
 
 
 def step(url: str, status: int = 200, size: int = 0, place: int | None = None) -> Visit:
-    """One more exchange is stated, of the same server."""
+    """State an additional exchange with the same server."""
 
     def change(record: Any) -> None:  # noqa: ANN401 - JSON
         host = url.partition("://")[2].partition("/")[0]
@@ -93,12 +93,12 @@ def step(url: str, status: int = 200, size: int = 0, place: int | None = None) -
 
 
 def first(**changes: object) -> Visit:
-    """The first exchange is stated otherwise."""
+    """Change the first exchange."""
     return stated(lambda record: record["exchanges"][0].update(changes))
 
 
 def both(**changes: object) -> Visit:
-    """Facts and surroundings state this of the visit."""
+    """State values of the visit in facts and network record."""
 
     def visit(facts: Facts, files: Files) -> None:
         of(facts).update(changes)
@@ -108,7 +108,7 @@ def both(**changes: object) -> Visit:
 
 
 def served(page: bytes) -> Visit:
-    """This page is kept as the one that was served."""
+    """Store this page as the one that was served."""
     return lambda _, files: files.update({HTML: page})
 
 
@@ -122,7 +122,7 @@ def without(*paths: str) -> Visit:
 
 
 def record_of(kind: str) -> Visit:
-    """A record of another kind stands behind the exchanges."""
+    """Add a record of another kind after the exchanges."""
 
     def visit(facts: Facts, files: Files) -> None:
         at = parse_rfc3339(of(facts)["started"])
@@ -137,7 +137,7 @@ def record_of(kind: str) -> Visit:
 
 
 def unasked(facts: Facts, files: Files) -> None:
-    """The image's answer stands there without its request."""
+    """Record the image's response without its request."""
     at = parse_rfc3339(of(facts)["started"])
     page, image = exchange(TRUTH, answer(PAGE), at), exchange(f"{HOST}/field.jpg", answer(files[IMAGE]), at, b"")
     files[EXCHANGE] = write_warc([page, image], {})
@@ -150,7 +150,7 @@ def unanswered(facts: Facts, files: Files) -> None:
 
 
 def archived(*more: tuple[str, bytes], after: timedelta = timedelta()) -> Visit:
-    """The archive holds the exchanges of page and image and further ones, and follows from them all."""
+    """Add exchanges to the archive, derived from the record like those of page and image."""
 
     def visit(facts: Facts, files: Files) -> None:
         at = parse_rfc3339(of(facts)["started"])
@@ -164,7 +164,7 @@ def archived(*more: tuple[str, bytes], after: timedelta = timedelta()) -> Visit:
 
 
 def asked(url: str, body: bytes | None, kind: str = "image", **changes: object) -> Visit:
-    """The page is said to have asked for something more."""
+    """State another request of the page."""
 
     def change(record: Any) -> None:  # noqa: ANN401 - JSON
         digest = None if body is None else Digest.of(body).hex
@@ -175,7 +175,7 @@ def asked(url: str, body: bytes | None, kind: str = "image", **changes: object) 
 
 
 def loaded(**changes: object) -> Visit:
-    """The image is stated otherwise among what the page asked for."""
+    """Change the image's entry among the requests of the page."""
     return stated(lambda record: record["resources"][1].update(changes))
 
 
@@ -200,12 +200,12 @@ def browser(*visits: Visit) -> Visit:
 
 
 def held(name: str, data: bytes) -> Visit:
-    """A file of the visit holds something else."""
+    """Change the contents of a file of the visit."""
     return lambda _, files: files.update({f"{FOLDER}/{name}": data})
 
 
 def blank(colour: str, spot: tuple[int, int, int, int] = (0, 0, 0, 0), height: int = 900) -> bytes:
-    """A screenshot with nothing on it, or one spot."""
+    """Return a blank screenshot, or one with a single spot."""
     page = Image.new("RGB", (1280, height), colour)
     page.paste((0, 90, 0), (*spot[:2], spot[0] + spot[2], spot[1] + spot[3]))
     return encoded(page, "PNG")
@@ -218,7 +218,7 @@ def of_three_hours(facts: Facts, files: Files) -> None:
 
 
 def within_the_page(facts: Facts, files: Files) -> None:
-    """The picture's address is one inside the page, and only the rendered page holds it."""
+    """Embed the image in the page, only as rendered."""
     code = base64.b64encode(files[IMAGE]).decode()
     files[f"{FOLDER}/dom.html"] = f'<img src="data:image/jpeg;base64,{code}">'.encode()
     facts["sightings"][0]["image_url"] = "data:image/jpeg;sha-256=1"
@@ -229,7 +229,7 @@ def within_the_page(facts: Facts, files: Files) -> None:
 
 
 def image_gone(facts: Facts, files: Files) -> None:
-    """The picture was served, and is said not to have been."""
+    """Claim that the image was not served, although it was."""
     without(IMAGE)(facts, files)
     both(outcome="image-gone", image=None)(facts, files)
 
@@ -245,7 +245,7 @@ MOVED = recorded((ELSEWHERE, answer(OTHERS)), page=moved(ELSEWHERE))
 OVER_THERE = first(status=302, bytes=0), step(ELSEWHERE, size=len(OTHERS), place=1), served(OTHERS)
 SECOND = every(browser(), *AGAIN, archived(), asked(TRUTH, OTHERS, "document"))
 FORGERIES: dict[str, Visit] = {
-    # what is recorded is stated
+    # the record matches the statements
     "a second answer of the page": recorded((TRUTH, answer(OTHERS))),
     "the same answer twice": recorded((TRUTH, answer(PAGE))),
     "an answer that nobody states": recorded((f"{HOST}/sorry", answer(OTHERS))),
@@ -271,7 +271,7 @@ FORGERIES: dict[str, Visit] = {
             "sha256": None, "failure": "", "dns_answers": [PEER], "peer": PEER, "tls": "TLSv1.3", "certificates": [],
         }]))
     ),
-    # what is stated is recorded
+    # the statements match the record
     "an exchange stated twice": step(TRUTH, size=len(PAGE)),
     "an exchange that nobody recorded": step(f"{HOST}/sorry"),
     "a redirect that nobody recorded": step(TRUTH, 302, place=0),
@@ -279,7 +279,7 @@ FORGERIES: dict[str, Visit] = {
     "a name that is another's": first(host="saint.example"),
     "a port that is another one": stated(lambda one: one["exchanges"][0]["peer"].update(port=8443)),
     "a server that no name led to": first(dns_answers=[]),
-    # requests are of the host that they name
+    # requests belong to the host that they name
     "a request of another host": recorded(wish=b"GET / HTTP/1.1\r\nHost: saint.example\r\n\r\n"),
     "a request of two hosts": recorded(
         wish=b"GET / HTTP/1.1\r\nHost: copies.example\r\nHost: saint.example\r\n\r\n"
@@ -287,7 +287,7 @@ FORGERIES: dict[str, Visit] = {
     "a request of no host": recorded(wish=b"GET / HTTP/1.1\r\n\r\n"),
     "a request of another path": recorded(wish=b"GET /ours HTTP/1.1\r\nHost: copies.example\r\n\r\n"),
     "a request that is none": recorded(wish=b"copies.example"),
-    # a visit goes from the page's address, and from the image's, redirect by redirect
+    # a visit leads from the URLs of page and image, redirect by redirect
     "a page of somebody else": every(
         recorded((ELSEWHERE, answer(OTHERS)), page=MISSING), first(status=404, bytes=0), step(ELSEWHERE), served(OTHERS)
     ),
@@ -305,7 +305,7 @@ FORGERIES: dict[str, Visit] = {
     "a page that is there and failed": failed_at(TRUTH),
     "an image that is there and failed": failed_at(f"{HOST}/field.jpg"),
     "an image that is said to be gone": image_gone,
-    # what a browser made belongs to what it was given
+    # a browser's files match its input
     "a rendered page of somebody else": browser(shown(address=ELSEWHERE)),
     "a rendered page at another address": browser(shown(address=f"{HOST}/new")),
     "an image without a place": browser(shown(image_places=[]), without(f"{FOLDER}/screenshot-boxed.png")),
@@ -441,7 +441,7 @@ def test_a_visit_whose_page_shows_the_picture_needs_no_remark(scene: Scene, bund
 def test_a_screenshot_that_shows_no_picture_where_it_is_said_to_be_is_told(
     scene: Scene, bundle: Path, tmp_path: Path, how: str
 ) -> None:
-    """A picture that is covered, transparent or hidden has a place on the page, and isn't to be seen."""
+    """Test images that have a place on the page but are covered, transparent or hidden."""
     spot = (60, 50, 20, 20) if how == "spotted" else (0, 0, 0, 0)
     page = blank(how if how in {"white", "gray"} else "white", spot)
     if how == "elsewhere":

@@ -1,4 +1,4 @@
-"""Lies that an owner seals with a key of his own: found by each verifier, in words and never by a trace."""
+"""Test that each verifier reports lies that an owner seals with his own key, with a message and never a traceback."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ WHOLE = files_of(VECTORS / "bundle.zip")
 TRUST = load_trust(VECTORS / "bundle.trust.json")
 ALSO_INSIDE = ("manifest", "files", "file:", "bag", "key", "probability", "registration")
 BEYOND_IT = {"a bound that is too small", "a field too many"}
-"""What verify.py says of itself that it doesn't compute, or that it doesn't read."""
+"""Cases that verify.py says it does not compute or read."""
 
 
 @pytest.mark.parametrize("name", LIES)

@@ -1,4 +1,4 @@
-"""Bundles of one log that tell two stories: found by the log's own signatures, whatever the sizes of the two heads."""
+"""Test that contradicting histories of one log in two bundles are detected, at any sizes of their checkpoints."""
 
 import json
 from dataclasses import replace
@@ -22,7 +22,7 @@ from tests.assets.folder_log import FolderLogStore
 
 
 def another_story(scene: Scene, folder: Path, first: bytes, entries: int, name: str = "") -> Scene:
-    """The same seal in a log of the same name and key that holds other entries before it."""
+    """Put the same seal into a log of the same name and key with other entries before it."""
     log = Log(FolderLogStore(folder / "other"), scene.log_key, name or scene.log.origin)
     log.append([Entry(EntryType.SLICE, now(), first) for _ in range(entries)])
     entry = logged(log, EntryType.SEAL, seal_opening(scene.sealed))
@@ -82,7 +82,7 @@ def test_another_log_and_a_forged_head_contradict_nothing(scene: Scene, tmp_path
 
 
 def test_two_stories_within_one_bundle_fail(scene: Scene, tmp_path: Path) -> None:
-    other = another_story(scene, tmp_path, b"x" * 32, 3)  # the facts hold checkpoints of the first story
+    other = another_story(scene, tmp_path, b"x" * 32, 3)  # the facts contain checkpoints of the first history
     verdict = Verifier(scene.trust).verify(other.write(tmp_path / "one.zip"))
     assert "heads" in {check.name for check in verdict.failures}
 

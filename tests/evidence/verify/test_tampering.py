@@ -1,4 +1,4 @@
-"""Every way of changing a bundle is answered with the name of the check that fails, or with "unknown witness"."""
+"""Test that every change of a bundle is reported with the failing check, or as an unknown signer."""
 
 import random
 from dataclasses import replace
@@ -37,7 +37,7 @@ def test_each_random_byte_flip_is_noticed_and_named(scene: Scene, bundle: Path, 
             only_container += changed
             file.seek(place)
             file.write(original[place : place + 1])
-    assert only_container < flips / 2  # or none: bytes that stand for nothing are few, and the next test flips those
+    assert only_container < flips / 2  # or none: few bytes have no meaning, and the next test flips those
     assert Verifier(scene.trust).verify(path).checks[0].sentence.startswith("The ZIP is byte for byte")
 
 
@@ -76,12 +76,12 @@ FITTED = {
 
 
 def place_in(scene: Scene, name: str, data: bytes) -> int:
-    """Where a change surely matters: the start of lists, the root of the checkpoint, what a receipt proves."""
+    """Return an offset where a change matters: the start of lists, the checkpoint's root, what a receipt proves."""
     if name in {"data/manifest.json", "proofs/anchors/index.json"}:
         return 0
     if name == "proofs/log/checkpoint":
         return data.index(b"\n", data.index(b"\n") + 1) + 5
-    if name.endswith("ledger.json"):  # a changed header makes another block, which nobody has pinned
+    if name.endswith("ledger.json"):  # a changed header is another block, which is not pinned
         return data.index(b'"nodes":["') + 20
     return data.index(scene.sealed.seal.raw) if name.endswith(".tsr") else len(data) // 2
 
@@ -99,7 +99,7 @@ def test_a_changed_file_is_named_although_bag_and_zip_were_made_to_fit(
 
 @pytest.mark.long
 def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, tmp_path: Path) -> None:
-    """New keys, a new log, a new authority and a new chain: everything fits together, and nobody is known."""
+    """Test new keys, log, authority and chain: everything is consistent, and nobody is known."""
     (tmp_path / "forger").mkdir()
     forged = make_scene(tmp_path / "forger", seed=2)
     verdict = Verifier(scene.trust).verify(forged.write(tmp_path / "forged.zip"))

@@ -1,4 +1,4 @@
-"""The vectors for verifiers in other languages say what this verifier says, and are those that the code gives."""
+"""Test that the vectors for verifiers in other languages match this verifier's results and the code that makes them."""
 
 import hashlib
 import json

@@ -101,7 +101,7 @@ def test_a_copy_may_withhold_a_file_and_says_which(scene: Scene, tmp_path: Path)
     withheld = Withheld(("data/work/01.jpg",), "The original is for the court.")
     proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, scene.proofs.anchors, withheld)
     verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "copy.zip", proofs))
-    assert verdict.outcome is ExitCode.INCOMPLETE  # there is no reduced picture, so nothing shows the match
+    assert verdict.outcome is ExitCode.INCOMPLETE  # without a reduced image nothing shows the match
     assert states(verdict)["file:data/work/01.jpg"] is State.NOT_CHECKED
     assert states(verdict)["match:01"] is State.NOT_CHECKED
     assert "data/work/01.jpg" in next(check.sentence for check in verdict.checks if check.name == "files")

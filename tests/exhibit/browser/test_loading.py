@@ -1,4 +1,4 @@
-"""A page is loaded as far as it comes in its time."""
+"""Test that a page loads as far as its time allows."""
 
 import pytest
 

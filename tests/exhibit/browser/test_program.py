@@ -1,4 +1,4 @@
-"""Which browser captures are made with: the operator's, or one under a usual name, and what to do without."""
+"""Test which browser makes captures: the operator's, or one with a usual name; and the advice if there is none."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from exhibit.browser.program import find_browser
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with the package that steers browsers, and with nothing on its path."""
+    """A machine with Playwright, and without any program on its path."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(program, "find_spec", lambda name: name)
     return tmp_path

@@ -1,4 +1,4 @@
-"""One browser for several pages at once: lost together, and replaced once."""
+"""Test that one browser serves several pages at once, which are lost together, and is replaced once."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ async def two_pages_in_a_browser_that_is_killed(steered: SteeredBrowser) -> tupl
         await both_open.wait()
         if steered.pid:
             os.kill(steered.pid, signal.SIGKILL)
-        await page.wait_for_function("false")  # it ends with the browser alone
+        await page.wait_for_function("false")  # ends only with the browser
 
     await steered.run(version)
     pids = [steered.pid]

@@ -133,7 +133,7 @@ def test_whoever_adds_installations_of_other_rates_and_looks_after_each_photogra
 
 
 def _left_standing(rate: float, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """After each trial the least and the largest number of failures that don't refute the rate."""
+    """Return, after each trial, the smallest and largest number of failures that do not refute the rate."""
     limit = math.log(1 / ALPHA)
     least, most = np.zeros(length, np.int64), np.zeros(length, np.int64)
     low = high = 0

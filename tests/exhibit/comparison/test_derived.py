@@ -1,4 +1,4 @@
-"""What survives of a work, cell by cell."""
+"""Test what survives of a work, cell by cell."""
 
 import numpy as np
 import pytest

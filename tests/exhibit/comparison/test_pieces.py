@@ -1,4 +1,4 @@
-"""Pieces of a copy lie side by side in it, but along its cuts; pieces that were chosen to fit do nowhere."""
+"""Test that pieces of a copy are adjacent except along its cuts, while pieces chosen to fit are not."""
 
 from itertools import product
 
@@ -16,7 +16,7 @@ def together(pieces: list[Piece], seen: list[int] | None = None) -> float:
 
 
 def grid(count: int, at: "dict[tuple[int, int], tuple[float, float]] | None" = None, shift: float = 0.0) -> list[Piece]:
-    """Cells of a picture, each shown where it is, or moved."""
+    """Return cells of an image, each in its place or moved."""
     pieces = []
     for column, row in product(range(count), range(count)):
         x, y = (at or {}).get((column, row), (shift * column, 0.0))
@@ -51,7 +51,7 @@ def test_few_pieces_may_lie_apart_and_many_may_not() -> None:
 
 
 def free_pieces() -> list[Piece]:
-    """Cells with a gap around each, that lie anywhere."""
+    """Return cells at random places, with a gap around each."""
     places = np.random.default_rng(1).uniform(-300, 300, (36, 2))
     free = []
     for piece, (x, y) in zip(grid(6), places.tolist(), strict=True):

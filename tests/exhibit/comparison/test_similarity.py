@@ -21,7 +21,7 @@ IDENTITY = np.eye(3)
 
 
 def _scene(seed: int, width: int = 480, height: int = 360) -> Image.Image:
-    """A picture with edges and textures of many sizes, another for each seed."""
+    """Return an image with edges and textures of many sizes, unique to the seed."""
     chance = random.Random(seed)
     picture = Image.new("RGB", (width, height), (120, 130, 140))
     draw = ImageDraw.Draw(picture)
@@ -96,7 +96,7 @@ def test_of_a_copy_as_much_agrees_where_gradients_cross() -> None:
 
 
 def _scraps(side: int, factor: float) -> list[Piece]:
-    """The scene in squares, each of which shows a speck of another picture, so many times enlarged."""
+    """Cut the scene into squares, each of which shows a speck of another image, enlarged by ``factor``."""
     boxes = [(x, y, x + side, y + side) for y in range(0, 360, side) for x in range(0, 480, side)]
     return [Piece(box, ((factor, 0, box[0] - 90), (0, factor, box[1] - 90), (0, 0, 1))) for box in boxes]
 
@@ -184,7 +184,7 @@ def test_the_figure_is_the_same_each_time_and_on_each_machine() -> None:
 
 @pytest.mark.long
 def test_the_written_definition_gives_the_same_figure() -> None:
-    """Steps 4 to 6 word by word, slowly, on pictures whose long side is 192 already and that are seen in full."""
+    """Test steps 4 to 6 with a literal, slow implementation, on fully visible images with a long side of 192."""
     first, second = _array(_scene(3, 192, 48)), _array(_scene(3, 192, 48)).copy()
     second[:, 90:] = _array(_scene(4, 192, 48))[:, 90:]
     blurred = [_blurred_slowly(_grey_slowly(picture)) for picture in (first, second)]

@@ -11,7 +11,7 @@ IDENTITY = np.eye(3)
 
 
 def _scaled(across: float, down: float) -> np.ndarray:
-    """Enlarges a picture so that its outer borders, not its pixel centres, stay together."""
+    """Return a matrix that enlarges an image and keeps its outer borders, not its pixel centres, in place."""
     return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
 
 

@@ -104,7 +104,7 @@ def test_values_of_files_and_of_the_environment_mean_the_same() -> None:
         (values.milvus_url, "http://root:secret@milvus:19530"),
         (values.milvus_url, "http://milvus:19530/one/two"),
         (values.milvus_url, "http://milvus:19530?token=secret"),
-        (values.web_archive_url, "http://web.archive.org"),  # keys would travel in the clear
+        (values.web_archive_url, "http://web.archive.org"),  # keys would be sent unencrypted
         (values.web_archive_url, "http://localhost.example"),
         (values.web_archive_url, "https://access:secret@web.archive.org"),
         (values.web_archive_url, "https://web.archive.org/save"),

@@ -1,4 +1,4 @@
-"""What every blob store keeps to."""
+"""Test the contract of every blob store."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
 
 
 def beside(store: BlobStore, tmp_path: Path) -> BlobStore:
-    """Another store, in the same place."""
+    """Return another store in the same place."""
     if isinstance(store, FolderBlobStore):
         return FolderBlobStore(tmp_path / "withheld")
     assert isinstance(store, BlobStore)
@@ -126,7 +126,7 @@ def test_many_are_kept_and_read_and_removed_at_once(store: BlobStore, tmp_path: 
     digests = [Digest.of(each) if isinstance(each, bytes) else Digest.of_file(each) for each in given]
     assert sorted(store) == sorted(digests)
     read = store.ahead([*digests, ABSENT])
-    for digest in [digests[0], *reversed(digests)]:  # also one that was given already, and not in their order
+    for digest in [digests[0], *reversed(digests)]:  # also one already returned, and in another order
         assert Digest.of(read(digest)) == digest
     for digest in (ABSENT, Digest.of(b"not named before")):
         with pytest.raises(NotFoundError):
@@ -259,7 +259,7 @@ def test_a_killed_writer_leaves_only_whole_blobs_and_what_sweeping_removes(folde
 
 
 def test_a_folder_that_is_gone_is_the_machines_fault_and_is_not_made_again(tmp_path: Path) -> None:
-    """As a disk that isn't mounted any more leaves the empty folder under it."""
+    """Test the empty mount point of a disk that is no longer mounted."""
     store = blob_store(tmp_path)
     digest = store.put(BYTES)
     store.root.rename(tmp_path / "unmounted")

@@ -1,4 +1,4 @@
-"""Whose a bucket is, what is said when it fails, and objects with names of their own, on a server that speaks S3."""
+"""Test a bucket's owner, error messages, and named objects, with an S3 server."""
 
 import io
 import subprocess
@@ -33,7 +33,7 @@ def bucket(s3: S3, tmp_path: Path) -> Bucket:
 
 
 def said(ask: Callable[[], object]) -> str:
-    """What is said when something fails, which is the machine's fault and tells no secret."""
+    """Return the message of a failure, which is the machine's and reveals no secret."""
     with pytest.raises(StorageError) as failed:
         ask()
     assert failed.value.retry

@@ -1,4 +1,4 @@
-"""The one reader of delimited text: what a line that is no row costs, and how encodings are told."""
+"""Test the reader of delimited text: the effect of malformed lines, and the detection of encodings."""
 
 import io
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def test_a_quoted_field_goes_over_lines_and_keeps_its_quotation_marks() -> None:
     ("text", "lost", "read"),
     [
         ('a,b\n1,"x\n2,y\n', [2], 1),
-        ('a,b\n1,"x\n2,y"\n3,z\n', [2], 2),  # the mark closes in a line that is a row
+        ('a,b\n1,"x\n2,y"\n3,z\n', [2], 2),  # the quote closes in a valid row
         ('a,b\n"1,x\n"2","y"\n', [2], 1),
         ('a,b\n1,"x" y\n2,z\n', [2], 1),
         ('a,b\n1,"x\n2,"y\n3,z\n', [2, 3], 1),

@@ -15,7 +15,7 @@ def test_of_many_writers_one_wins_and_leaves_a_whole_private_file(tmp_path: Path
     assert won.count(True) == 1
     assert path.read_bytes() == texts[won.index(True)]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert list(tmp_path.iterdir()) == [path]  # no draft is left
+    assert list(tmp_path.iterdir()) == [path]  # no draft remains
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

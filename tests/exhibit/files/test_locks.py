@@ -1,4 +1,4 @@
-"""A lock of the data folder, and who holds it."""
+"""Test locks of the data folder and their holders."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ def test_a_lock_names_its_holder_on_a_full_disk_too_and_nobody_when_it_is_free(
     monkeypatch.setattr("os.pwrite", full)
     lock.release()
     assert lock.take()
-    assert holder(path) is None  # taken, and not signed yet
+    assert holder(path) is None  # taken, but not yet signed
     lock.sign()
     assert holder(path) == os.getpid()
     lock.release()

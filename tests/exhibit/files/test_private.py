@@ -1,4 +1,4 @@
-"""The data folder is its user's alone."""
+"""Test that only its user can access the data folder."""
 
 import os
 from pathlib import Path
@@ -20,12 +20,12 @@ def test_what_others_may_read_in_the_data_folder_is_closed_once(tmp_path: Path) 
     finally:
         os.umask(before)
     (folder / "secrets").chmod(0o700)
-    assert closed(folder) == 7  # what lies behind the closed door of secrets/ isn't looked for
+    assert closed(folder) == 7  # files below the closed folder secrets/ are not examined
     assert closed(folder) == 0
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_dir()} == {0o700}
     assert (folder / "log" / "web.log").stat().st_mode & 0o777 == 0o600
     assert outside.stat().st_mode & 0o777 == 0o644
-    folder.chmod(0o710)  # as root's is, whose servers have a group of their own
+    folder.chmod(0o710)  # like root's, whose servers have their own group
     assert closed(folder) == 0
     assert closed(tmp_path / "absent") == 0
 

@@ -31,7 +31,7 @@ from exhibit.network.http import guarded_session
 from tests.assets.browser import CHROMIUM, Chromium
 
 CASES = json.loads(Path(__file__).with_name("addresses.json").read_text("utf-8"))
-"""As the standard reads them; ``chromium`` is the host where Chromium departs from it."""
+"""Results of the standard's algorithm; ``chromium`` is the host where Chromium differs."""
 BROWSERS = """(rows) => rows.map((row) => {
   try { const read = new URL(row.address, row.base); return [read.href, read.hostname]; } catch { return null; }
 })"""

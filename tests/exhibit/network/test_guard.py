@@ -109,7 +109,7 @@ def test_an_allowed_network_opens_exactly_itself_on_every_port() -> None:
 
 
 def _answering(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let the system's resolver give these answers for every name."""
+    """Make the system's resolver return these addresses for every name."""
 
     def answer(_host: str, port: int, **_: object) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]

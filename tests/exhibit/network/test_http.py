@@ -112,7 +112,7 @@ class _Site(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _serve(context: ssl.SSLContext | None = None) -> Iterator[ThreadingHTTPServer]:

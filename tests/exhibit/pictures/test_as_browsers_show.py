@@ -1,4 +1,4 @@
-"""Ordinary files of every kind are decoded as Chromium shows them."""
+"""Test that ordinary files of every kind are decoded as Chromium displays them."""
 
 import base64
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def _turned(kind: str, orientation: int) -> bytes:
 
 
 def _files() -> dict[str, Callable[[], bytes]]:
-    """Functions that make a file each, by a name that starts with its format."""
+    """Return functions that each make a file, by a name that starts with its format."""
     jpeg, png = partial(saved, kind="JPEG", quality=92), partial(saved, kind="PNG")
     wide = Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257)
     files: dict[str, Callable[[], bytes]] = {
@@ -98,7 +98,7 @@ def _files() -> dict[str, Callable[[], bytes]]:
 
 
 def inks_of(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the Lab of colours as they are printed on yellowish paper without black."""
+    """Return the Lab values of colours printed on yellowish paper without black."""
     return inks(np.concatenate([1 - levels, np.zeros((len(levels), 1))], axis=1))
 
 

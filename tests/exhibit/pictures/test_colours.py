@@ -1,4 +1,4 @@
-"""Embedded colour profiles: pictures are decoded to sRGB whatever their levels are stored as."""
+"""Test that images with embedded colour profiles are decoded to sRGB, whatever the stored levels."""
 
 import random
 from io import BytesIO
@@ -27,7 +27,7 @@ def _conversion(profile: bytes, mode: str = "RGB") -> Conversion | None:
 
 
 def _stored(profile: bytes) -> Image.Image:
-    """Return the picture in the levels of a profile, as photo software stores it."""
+    """Return the image in the levels of a profile, as photo software stores it."""
     target = ImageCms.ImageCmsProfile(BytesIO(profile))
     stored = ImageCms.profileToProfile(PICTURE, ImageCms.createProfile("sRGB"), target, outputMode="RGB")
     assert stored is not None

@@ -1,4 +1,4 @@
-"""Files that are cut off or have a wrong checksum, as downloads and disks leave them: what is there is read."""
+"""Test that truncated files and files with a wrong checksum are decoded as far as possible."""
 
 import struct
 
@@ -30,7 +30,7 @@ def _png_with_metadata() -> bytes:
 
 
 def _chunks(data: bytes) -> list[tuple[str, int]]:
-    """Return the name of each chunk of a PNG, and where its checksum is."""
+    """Return the name of each chunk of a PNG, and the offset of its checksum."""
     found, place = [], 8
     while place < len(data):
         (size,) = struct.unpack_from(">I", data, place)
@@ -76,7 +76,7 @@ def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(kind: str, options: di
     shown = decode(cut)
     top = decode(whole).pixels[:30]
     assert shown.pixels.shape == PIXELS.shape
-    if kind != "BMP":  # which starts at the bottom
+    if kind != "BMP":  # BMP starts at the bottom
         assert difference(shown.pixels[:30], top) < 16  # the first scans of a progressive JPEG are coarse
     assert shown.info.incomplete
 

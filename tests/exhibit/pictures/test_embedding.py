@@ -1,4 +1,4 @@
-"""A rights statement in a picture's file: read again by the reader, beside what stood there, and no pixel changed."""
+"""Test that a rights statement is written into an image file beside existing metadata, without changing a pixel."""
 
 import io
 
@@ -28,7 +28,7 @@ def xmp_of(data: bytes) -> str:
 
 
 def packed(packet: str, *, small: bool = False) -> bytes:
-    """A PNG with an XMP packet, compressed or not."""
+    """Return a PNG with an XMP packet, compressed or not."""
     out, info = io.BytesIO(), PngInfo()
     info.add_itxt("XML:com.adobe.xmp", packet, zip=small)
     Image.new("RGB", (40, 30)).save(out, "PNG", pnginfo=info)

@@ -1,4 +1,4 @@
-"""Pictures made to hold a decoder up: each is a picture or refused, within time and memory, and harms no other."""
+"""Test that images designed to stall a decoder are decoded or refused within limits of time and memory."""
 
 import os
 import re
@@ -24,7 +24,7 @@ OPENS = {
     "indexer/picture/features_file.py": "pictures that Exhibit has made",
     "indexer/edits/copies.py": "pictures that Exhibit has made",
 }
-"""Who calls a decoder by itself, and what for."""
+"""Callers that use a decoder directly, and their purpose."""
 TELLING = (
     "frames_without_end.png",
     "many_frames.webp",
@@ -39,11 +39,11 @@ TELLING = (
     "says_more.avif",
     "colours.bmp",
 )
-"""One of each format and of each trick."""
+"""One file of each format and of each technique."""
 
 
 def _peak() -> int:
-    """MiB that the helper has used at most."""
+    """Return the peak memory of the helper in MiB."""
     if helper.process is None:
         return 0
     status = Path(f"/proc/{helper.process.pid}/status").read_text(encoding="ascii")
@@ -55,7 +55,7 @@ def _peak() -> int:
 )
 def test_each_hostile_picture_ends_within_time_and_memory(name: str) -> None:
     data = HOSTILE_PICTURES[name]()
-    helper.close()  # what it has done for others isn't counted here
+    helper.close()  # earlier work of the helper is not counted here
     before = os.times()
     for read in (partial(decode, at_least=512), read_metadata):
         with suppress(UnreadablePictureError):

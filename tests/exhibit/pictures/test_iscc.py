@@ -1,4 +1,4 @@
-"""ISO 24138: the library's codes of what the standard's reference prepares, and values of soft bindings."""
+"""Test ISO 24138 codes of inputs prepared by the standard's reference, and values of soft bindings."""
 
 from base64 import b64encode, urlsafe_b64encode
 from io import BytesIO
@@ -84,7 +84,7 @@ VECTOR_2 = (
     "21018c3585376ee22d5a22039f07f3ff9e0061ff3ef7cbffffef37ff300705b41f3472493225d27edcbdb63236846a53ee28"
     "deca5e3561acc0c9bbdf81b5"
 )
-"""Of IEP-0020: Content-Codes of 64 and 128 bits, and a Data-Code of 256."""
+"""From IEP-0020: Content-Codes of 64 and 128 bits, and a Data-Code of 256."""
 
 
 def test_shorter_units_are_passed_over() -> None:
@@ -102,11 +102,11 @@ def test_shorter_units_are_passed_over() -> None:
             b64encode(bytes.fromhex(one)).decode()
             for one in (
                 "28000100000000",  # a wrong header
-                "3000000000",  # cut off
-                "30000000000000",  # a byte too many
+                "3000000000",  # truncated
+                "30000000000000",  # one byte too many
                 "5005578c7c8fbfbdb58fa88248c53a852c8d05b41f3472493225a522af4a2c9cbf6a",  # an ISCC-CODE
                 "60100000000000000000",  # an ISCC-ID
-                VECTOR_2[:20],  # too short a unit alone
+                VECTOR_2[:20],  # too short as a single unit
             )
         ),
     ],

@@ -1,4 +1,4 @@
-"""What files state of themselves, as cameras and programs write it, and as nobody should."""
+"""Test reading of files' metadata, as cameras and programs write it, and malformed."""
 
 import io
 
@@ -41,7 +41,7 @@ def jpeg(**more: object) -> bytes:
 
 
 def with_iptc(data: bytes, **said: bytes) -> bytes:
-    """A JPEG with IPTC records 2:number in a Photoshop block."""
+    """Add IPTC records 2:number in a Photoshop block to a JPEG."""
     records = b"".join(
         b"\x1c\x02" + bytes([int(name[1:])]) + len(value).to_bytes(2, "big") + value for name, value in said.items()
     )
@@ -226,7 +226,7 @@ def test_a_file_that_cannot_be_opened_is_reported() -> None:
 
 @pytest.mark.parametrize("code", [0x00, 0x1C, 0x3C, 0xFF])
 def test_no_damaged_byte_makes_a_wrong_name_of_a_block(code: int) -> None:
-    """Every byte of blocks that say the same is overwritten once: a name is right, absent, or marked as damaged."""
+    """Overwrite every byte of equal blocks once, and test that a name is correct, absent, or marked as damaged."""
     packet = xmp("Zoë")
     for place in range(len(packet)):
         root = parse_packet(packet[:place] + bytes([code]) + packet[place + 1 :]).root
@@ -235,7 +235,7 @@ def test_no_damaged_byte_makes_a_wrong_name_of_a_block(code: int) -> None:
 
 
 def test_hostile_blocks_cost_little() -> None:
-    """Blocks that make a reader look again and again end within a second of processor time."""
+    """Test that blocks that make a reader search repeatedly take less than a second of processor time."""
     blocks = [b"\x1c" * 60_000, (b"\x1c\x02\x50\xea\x60" * 12_000)[:60_000], b"\x1c\x02\x50\0\1a" * 10_000]
     files = [with_segments(*[segment(0xED, PHOTOSHOP + resource(block))] * 20) for block in blocks]
     files += [with_segments(*[segment(0xED, PHOTOSHOP + b"8BIM\4\4\0\0\0\0\0\1" * 5_000)] * 20)]

@@ -1,4 +1,4 @@
-"""A file that shows another picture to programs that read it otherwise is told apart from those that don't."""
+"""Test that files are detected that show another image in programs that read them differently."""
 
 from io import BytesIO
 
@@ -20,19 +20,19 @@ ONE, OTHER = textured(1), textured(9)
 
 
 def told(data: bytes) -> list[str]:
-    """To whom a file shows another picture."""
+    """Return the programs in which a file shows another image."""
     return [reading.words for reading in other_readings(data, Limits())]
 
 
 def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
-    """The bytes of a picture."""
+    """Encode an image."""
     out = BytesIO()
     picture.save(out, kind, **options)
     return out.getvalue()
 
 
 def emblem() -> bytes:
-    """A transparent drawing in dark colours."""
+    """Return a transparent drawing in dark colours."""
     picture = Image.new("RGBA", (400, 300))
     picture.paste(textured(3, (200, 200)), (100, 50))
     return encoded(picture)

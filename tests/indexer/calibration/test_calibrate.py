@@ -1,4 +1,4 @@
-"""Calibrating on a folder of photographs: measured once, gone on with, refused when it can't be used."""
+"""Test calibration with a folder of photographs: measured once, resumed, refused if unusable."""
 
 import json
 import re
@@ -31,7 +31,7 @@ from tests.assets.textured import encoded, textured as drawn
 
 
 def features_alone(scratch: Path, folder: Path) -> Path:
-    """The folder, with the features that another run has read and nothing that it has measured."""
+    """Copy a folder with the features of an earlier run, but without its measurements."""
     shutil.copytree(scratch, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("measured-*"))
     return folder
 
@@ -48,7 +48,7 @@ def order(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Order:
 
 
 def integers(text: str) -> list[int]:
-    """The whole numbers of a text, in their order."""
+    """Return the integers in a text, in order."""
     return [int(one.replace(",", "")) for one in re.findall(r"\d[\d,]*", text)]
 
 

@@ -1,4 +1,4 @@
-"""Pairs that persons filed: kept by digest, with the newest word on each, and forgotten with a picture."""
+"""Test pairs filed by people: stored by digest with the latest judgement, and deleted with an image."""
 
 from pathlib import Path
 

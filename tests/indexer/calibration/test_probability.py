@@ -18,7 +18,7 @@ def measured(inliers: int, dense: float, decision: Decision = Decision.REVIEW) -
 
 
 def samples(photographs: int = 200, seed: int = 3) -> list[Sample]:
-    """Copies agree more than others, with some overlap between them."""
+    """Return samples in which copies agree more than other pairs, with some overlap."""
     random = np.random.default_rng(seed)
     made = []
     for number in range(photographs):

@@ -50,14 +50,14 @@ def test_too_few_photographs_are_refused() -> None:
 
 
 class Indifferent(Descriptor):
-    """Gives every picture the same vector."""
+    """A network that returns the same vector for every image."""
 
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.ones(self.card.width, ready.dtype)
 
 
 class Broken(Indifferent):
-    """Gives what is no number."""
+    """A network that returns NaN."""
 
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         return super().given(ready) * np.nan

@@ -1,4 +1,4 @@
-"""What was done to a copy, read from its transform."""
+"""Test which changes of a copy are read from its transform."""
 
 import numpy as np
 import pytest

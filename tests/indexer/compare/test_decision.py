@@ -1,4 +1,4 @@
-"""Decisions about pairs: each edit of a picture, and pairs that must never be certain."""
+"""Test decisions about pairs: each edit of an image, and pairs that must never be certain."""
 
 import json
 import math
@@ -134,7 +134,7 @@ def test_two_pictures_under_the_same_overlay_are_not_certain(overlay: Callable[[
 
 
 def test_another_view_of_the_same_things_is_not_certain(registered: Features) -> None:
-    """Shapes that move against one another, as they do for a camera that was moved, fit only roughly."""
+    """Test shapes that move relative to each other, as for a camera that was moved, and so align only roughly."""
     height, width = 360, 480
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
     shift = 9 * np.sin(columns / 40) * np.cos(rows / 30)
@@ -242,7 +242,7 @@ def test_the_same_emblem_before_another_wall_is_not_certain() -> None:
 
 
 def drawn_device(shown: Image.Image, body: tuple[int, int, int, int], screen: tuple[int, int, int, int]) -> Image.Image:
-    """A drawn laptop or telephone with keys, on plain ground, that shows a picture."""
+    """Return a drawn laptop or phone with keys, on a plain background, that displays an image."""
     sheet = Image.new("RGB", (800, 600), (236, 238, 240))
     draw = ImageDraw.Draw(sheet)
     draw.rounded_rectangle(body, 24, fill=(44, 46, 50), outline=(120, 124, 130), width=4)
@@ -288,7 +288,7 @@ def test_a_copy_that_is_only_imprecise_shares_more_than_an_overlay(registered: F
 def test_what_moves_a_little_here_and_there_is_another_moment(
     registered: Features, apart: float, decision: Decision
 ) -> None:
-    """A bend is followed piece by piece to what noise explains; things that moved by themselves are not."""
+    """Test that a bend is followed piece by piece up to noise, while objects that moved independently are not."""
     rows, columns = np.mgrid[0:360, 0:480].astype(np.float32)
     moves = cv2.resize(
         np.random.default_rng(3).normal(0, apart, (36, 48, 2)), (480, 360), interpolation=cv2.INTER_CUBIC
@@ -302,7 +302,7 @@ def test_what_moves_a_little_here_and_there_is_another_moment(
 
 @pytest.mark.parametrize(("shown", "decision"), [(130, Decision.REVIEW), (240, Decision.CERTAIN)], ids=str)
 def test_a_small_part_of_two_scenes_is_no_copy_of_either(shown: int, decision: Decision) -> None:
-    """Two garments on one floor: the right of the one picture is the left of the other, and nothing else of them."""
+    """Test two garments on one floor: only the right side of one image equals the left side of the other."""
     floor, one, other = textured(71), textured(72), textured(73)
     one.paste(floor.crop((0, 0, shown, 360)), (480 - shown, 0))
     other.paste(floor.crop((0, 0, shown, 360)), (0, 0))
@@ -398,7 +398,7 @@ def test_lookalikes_are_never_certain() -> None:
     folder = shared_data("lookalikes")
     groups: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.jpg")):
-        if not path.name.startswith(("vid_a", "vid_b")):  # marked ambiguous
+        if not path.name.startswith(("vid_a", "vid_b")):  # labelled ambiguous
             groups.setdefault(path.stem.rsplit("_", 1)[0], []).append(path)
     chosen = [members[:3] for members in groups.values() if len(members) > 1][::6]
     assert math.comb(3, 2) * len(chosen) > 20

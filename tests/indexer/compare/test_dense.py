@@ -35,7 +35,7 @@ def test_the_two_agree_of_a_work_that_is_smaller_than_their_frame() -> None:
 
 
 def beneath(patch: Image.Image) -> Features:
-    """The picture with something else in its middle."""
+    """Return features of the image with something else in its centre."""
     sheet = PICTURE.copy()
     sheet.paste(patch, (120, 100))
     return measured(encoded(sheet))
@@ -48,7 +48,7 @@ def test_only_what_has_texture_in_both_is_another_part(registered: Features) -> 
 
 
 def before_wall(wall: Image.Image) -> Features:
-    """A small picture before a wall."""
+    """Return features of a small image in front of a wall."""
     sheet = wall.resize((480, 360)).convert("RGB")
     sheet.paste(textured(17, (150, 110)), (160, 120))
     return measured(encoded(sheet))

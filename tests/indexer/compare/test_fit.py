@@ -1,4 +1,4 @@
-"""How precisely one picture lies on another, and what the rules make of it."""
+"""Test how precisely one image aligns with another, and the rules' conclusions."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_a_rough_transform_is_corrected(registered: Features) -> None:
 
 
 def unable(*_: object, **__: object) -> None:
-    """As OpenCV on points that it can't work with."""
+    """Fail like OpenCV with unusable points."""
     raise cv2.error
 
 

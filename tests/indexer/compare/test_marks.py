@@ -1,4 +1,4 @@
-"""Marks that several works of an owner share: found, and never enough for a match."""
+"""Test that marks shared by several works of an owner are found, and never suffice for a match."""
 
 from dataclasses import replace
 

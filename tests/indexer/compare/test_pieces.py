@@ -1,4 +1,4 @@
-"""Copies that no single transform describes."""
+"""Test copies that no single transform describes."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ AMPLITUDE = 5
 
 
 def bent(strength: float) -> Image.Image:
-    """As by a wide lens."""
+    """Distort the image like a wide-angle lens."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     middle = np.array([WIDTH / 2, HEIGHT / 2], np.float32)
     half = WIDTH / 2
@@ -30,7 +30,7 @@ def bent(strength: float) -> Image.Image:
 
 
 def waved() -> Image.Image:
-    """Rows shifted by a sine."""
+    """Shift the rows by a sine."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     return Image.fromarray(
         cv2.remap(PIXELS, x + AMPLITUDE * np.sin(y / 40), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
@@ -38,7 +38,7 @@ def waved() -> Image.Image:
 
 
 def apart() -> Image.Image:
-    """Three strips in another order, each at another height, on white."""
+    """Return three strips in another order, at different heights, on white."""
     sheet = Image.new("RGB", (WIDTH + 80, HEIGHT + 80), "white")
     strip = WIDTH // 3
     for place, number in enumerate((2, 0, 1)):
@@ -48,7 +48,7 @@ def apart() -> Image.Image:
 
 
 def mirrored_and_waved() -> Image.Image:
-    """The waves, seen in a mirror."""
+    """Return the mirrored waves."""
     return waved().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
@@ -109,7 +109,7 @@ def test_strangers_have_no_neighbourhoods_that_agree(registered: Features) -> No
 
 
 def exposure(step: float, seed: int) -> Image.Image:
-    """A scene of four distances from a place of the camera, with the noise of one moment."""
+    """Return a scene of four distances from a camera position, with the noise of one moment."""
     rng, chance = np.random.default_rng(8), np.random.default_rng(seed)
     scene = np.asarray(textured(70)).astype(np.float32)
     for distance, depth in enumerate((6.0, 13.0, 22.0)):

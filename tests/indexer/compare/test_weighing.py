@@ -1,4 +1,4 @@
-"""The weighing: one sum for each question, in which more agreement never makes an answer worse."""
+"""Test that each question has one weighted sum, in which more agreement never worsens the answer."""
 
 import json
 from dataclasses import replace

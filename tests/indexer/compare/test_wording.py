@@ -1,4 +1,4 @@
-"""What was done to a copy, read from its transform and told in words."""
+"""Test the sentences about the changes of a copy, read from its transform."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def told(transform: Floats, size: tuple[int, int]) -> str:
 HALF = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])
 MIRROR = np.array([[-1, 0, 399], [0, 1, 0], [0, 0, 1.0]])
 CLOCKWISE = np.array([[0, 1, 0], [-1, 0, 199], [0, 0, 1.0]])
-"""The found picture is 200 × 400: what was on top is at its right side."""
+"""The sighted image is 200 × 400: the top of the original is at its right side."""
 
 
 @pytest.mark.parametrize(

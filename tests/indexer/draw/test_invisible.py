@@ -1,4 +1,4 @@
-"""Marks that nobody sees: found where they are, and by chance no oftener than is said."""
+"""Test that invisible marks are found where they exist, and by chance no more often than stated."""
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,7 @@ SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
 def laid(found: bytes, registered: bytes, shift: float = 0.0) -> Pair:
-    """A pair of pictures of one size, the found one moved to the right by so many pixels."""
+    """Return a pair of images of one size, the sighted one shifted to the right by this many pixels."""
     transform = ((1.0, 0.0, shift), SAME[1], SAME[2])
     said = Verification(Decision.CERTAIN, 0, 0, 1.0, transform, False, 0, 1.0, 1.0, None, "")  # noqa: FBT003 - a field
     return Pair.of(found, registered, said)

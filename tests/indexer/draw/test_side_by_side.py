@@ -9,7 +9,7 @@ from tests.assets.drawn import CROP, CROPPED, IDENTITY, MIRRORED, PICTURE, aroun
 
 
 def corners(half: NDArray[np.uint8]) -> str:
-    """The letters in one picture of a pair: top left, top right, bottom right, bottom left."""
+    """Return the letters in one image of a pair: top left, top right, bottom right, bottom left."""
     middles = {letter: np.median(places(half, colour), axis=0) for letter, colour in CORNERS}
     centre = np.mean(list(middles.values()), axis=0)
     seen = {tuple((place > centre).tolist()): letter for letter, place in middles.items()}

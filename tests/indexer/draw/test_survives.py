@@ -1,4 +1,4 @@
-"""The map over the registered picture."""
+"""Test the map over the registered image."""
 
 import numpy as np
 
@@ -19,4 +19,4 @@ def test_each_cell_shows_what_survives_of_it() -> None:
     assert np.ptp(plain.mean(axis=(0, 1))) == 0
     for tinted, sign in ((structure, "1"), (nothing, "0")):
         away = tinted.mean(axis=(0, 1)) - np.array(TINTS[sign]) / 2
-        assert np.ptp(away) < 1  # the same grey in each channel is left
+        assert np.ptp(away) < 1  # the same grey remains in each channel

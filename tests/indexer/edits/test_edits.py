@@ -1,4 +1,4 @@
-"""The edits that matching is measured with: there, readable, repeatable, and the same for every picture."""
+"""Test that the edits used to measure matching exist, are readable and repeatable, and equal for every image."""
 
 import numpy as np
 import pytest

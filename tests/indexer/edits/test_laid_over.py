@@ -11,7 +11,7 @@ WIDTH, HEIGHT = SIZE
 
 
 def changed(made: Image.Image) -> NDArray[np.bool_]:
-    """Which pixels aren't those of the picture."""
+    """Return which pixels differ from the image's."""
     return np.asarray((np.asarray(made) != np.asarray(PICTURE)).any(axis=2))
 
 

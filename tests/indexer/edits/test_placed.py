@@ -7,7 +7,7 @@ from tests.assets.scenes import PICTURE, SIZE, likeness, quarters, scene, shows_
 
 
 def best(sheet: Image.Image, tile: tuple[int, int], places: list[tuple[int, int]]) -> list[float]:
-    """How like the picture each tile of a sheet is."""
+    """Return the similarity of each tile of a sheet to the image."""
     fitted = ImageOps.fit(PICTURE, tile, Image.Resampling.LANCZOS)
     return [likeness(fitted, sheet.crop((x, y, x + tile[0], y + tile[1]))) for x, y in places]
 

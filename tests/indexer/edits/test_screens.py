@@ -6,7 +6,7 @@ from tests.assets.scenes import PICTURE, likeness, scene
 
 
 def shown(screen: Image.Image, box: tuple[int, int, int, int]) -> float:
-    """How like the picture a part of a screen is."""
+    """Return the similarity of a part of a screen to the image."""
     return likeness(ImageOps.fit(PICTURE, (box[2] - box[0], box[3] - box[1])), screen.crop(box))
 
 

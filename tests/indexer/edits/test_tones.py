@@ -14,7 +14,7 @@ def after(change: Change) -> NDArray[np.float64]:
 
 
 def detail(values: NDArray[np.float64]) -> float:
-    """How much neighbouring pixels differ."""
+    """Return the mean difference of neighbouring pixels."""
     return float(np.abs(np.diff(values, axis=1)).mean())
 
 

@@ -1,4 +1,4 @@
-"""A picture laid upon another one is found as a rectangle, and by its hash; most photographs hold none."""
+"""Test that an image overlaid on another is found as a rectangle and by its hash; most photographs have none."""
 
 import numpy as np
 import pytest

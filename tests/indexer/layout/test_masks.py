@@ -1,4 +1,4 @@
-"""What of a picture isn't the picture: captions, pages, collages."""
+"""Test which parts do not belong to the image itself: captions, pages, collages."""
 
 import numpy as np
 import pytest

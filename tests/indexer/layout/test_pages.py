@@ -1,4 +1,4 @@
-"""Pages and collages are told from photographs, also from those under a plain sky."""
+"""Test that pages and collages are distinguished from photographs, even those with a plain sky."""
 
 import io
 
@@ -23,7 +23,7 @@ def saved_badly(picture: Image.Image) -> Image.Image:
 
 
 def under_a_sky(seed: int) -> Image.Image:
-    """A landscape under a clear sky with low clouds and birds, which are wide and low as lines of words are."""
+    """Return a landscape under a clear sky with low clouds and birds, which are wide and low like lines of words."""
     height, width = 480, 640
     levels = np.linspace(166, 142, 280)[:, None] + np.linspace(0, 4, width)
     picture = Image.fromarray(np.repeat(levels[:, :, None], 3, axis=2).round().astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Pictures on pages and in collages are found as rectangles; a photograph has none."""
+"""Test that images on pages and in collages are found as rectangles, and that a photograph has none."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def found(picture: Image.Image) -> tuple[Box, ...]:
 
 
 def shared(one: Box, other: Box) -> float:
-    """Intersection over union."""
+    """Return intersection over union."""
     width = min(one.right, other.right) - max(one.left, other.left)
     height = min(one.bottom, other.bottom) - max(one.top, other.top)
     area = max(0, width) * max(0, height)

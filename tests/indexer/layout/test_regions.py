@@ -1,4 +1,4 @@
-"""Pictures within a picture are found however many there are, with gutters or without, and one within another."""
+"""Test that images within an image are found, however many, with or without gutters, and nested."""
 
 import numpy as np
 import pytest
@@ -18,12 +18,12 @@ def found(picture: Image.Image) -> tuple[Box, ...]:
 
 
 def exposed(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
-    """Darker or brighter than the next one."""
+    """Return an image darker or brighter than the next one."""
     return ImageEnhance.Brightness(textured(seed, size)).enhance((0.3, 0.6, 1.1)[seed % 3])
 
 
 def sheet(columns: int, rows: int, gap: int) -> tuple[Image.Image, list[Box]]:
-    """Pictures in rows, and where they lie."""
+    """Return images in rows, and their boxes."""
     size = columns * (CELL[0] + gap) + gap, rows * (CELL[1] + gap) + gap
     page, boxes = Image.new("RGB", size, "white"), []
     for number in range(columns * rows):

@@ -1,4 +1,4 @@
-"""Networks of one's own: what their cards say, what is refused, and what they find."""
+"""Test an operator's own networks: their cards, refusals, and results."""
 
 import hashlib
 import re

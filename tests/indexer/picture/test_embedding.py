@@ -29,7 +29,7 @@ def test_embeddings_have_unit_length_and_find_a_panel_of_a_collage(features: Fea
 
 
 class Counted(Descriptor):
-    """The network that comes along, and how often it has run."""
+    """The bundled network, with a count of its runs."""
 
     def __init__(self) -> None:
         super().__init__(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)

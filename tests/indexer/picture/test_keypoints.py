@@ -60,7 +60,7 @@ def test_a_keypoint_is_the_top_of_the_parabola_through_its_neighbours() -> None:
 
 
 def _twice(cube: NDArray[np.float64], one: int, other: int) -> float:
-    """The second derivative in the middle of a cube along two axes, from its neighbours there."""
+    """Return the second derivative at the centre of a cube along two axes, from neighbouring values."""
     first, second = np.eye(3, dtype=int)[[one, other]]
     if one == other:
         return float(cube[tuple(1 + first)] - 2 * cube[1, 1, 1] + cube[tuple(1 - first)])

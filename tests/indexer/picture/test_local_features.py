@@ -1,4 +1,4 @@
-"""Local features: where they lie, which way they point, and that pictures without any do no harm."""
+"""Test positions and orientations of local features, and images without any."""
 
 import numpy as np
 import pytest

@@ -7,7 +7,7 @@ from tests.assets.networks import network
 
 
 def field(number: int, value: bytes) -> bytes:
-    """One field of bytes shorter than 128."""
+    """Return one field of bytes shorter than 128."""
     return bytes([number << 3 | 2, len(value)]) + value
 
 

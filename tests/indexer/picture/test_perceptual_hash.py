@@ -28,7 +28,7 @@ def test_the_hash_is_imagehash_s_bit_for_bit(seed: int) -> None:
 def test_every_orientation_s_hash_is_that_of_the_turned_picture(orientation: int) -> None:
     picture = textured(3)
     turned = TURNED[orientation](picture)
-    # Lanczos rounds between its two passes, so that a transposed picture differs by a level here and there
+    # Lanczos rounds between its two passes, so that a transposed image differs by a level in some places
     assert bits(orientation_hashes(shrink(picture.convert("L")))[orientation], reference(turned)) <= 4
 
 

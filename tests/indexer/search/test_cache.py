@@ -22,7 +22,7 @@ class TestFeatureCache:
             loads.append(1)
             return DATA
 
-        digest, folder = Digest.of(DATA), tmp_path / "features"  # not there yet
+        digest, folder = Digest.of(DATA), tmp_path / "features"  # does not exist yet
         first = FeatureCache(folder).get(digest, load)
         second = FeatureCache(folder).get(digest, load)
         assert len(loads) == 1

@@ -29,7 +29,7 @@ WORKS = 20
 
 
 def index_of(works: list[Features], space: Space) -> BruteForceIndex:
-    """An index whose numbers are the works' places."""
+    """Return an index whose numbers are the works' positions."""
     index = BruteForceIndex(space)
     kind = np.uint8 if space is PHASH else np.float32
     for number, work in enumerate(works):

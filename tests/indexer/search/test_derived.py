@@ -1,4 +1,4 @@
-"""Works drawn anew: laid by their edges, graded, and never said to be more than resembling."""
+"""Test that redrawn works are aligned by their edges, graded, and never reported as more than resembling."""
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -17,7 +17,7 @@ WORK = measured(encoded(PICTURE))
 
 
 def drawn_anew() -> Image.Image:
-    """Nothing but lines, mirrored, smaller, and somewhat displaced."""
+    """Return only lines, mirrored, reduced and slightly displaced."""
     lines = scene(1, drawn=True).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return lines.crop((8, 6, *lines.size)).resize((400, 300))
 

@@ -1,4 +1,4 @@
-"""What a new work searches the past with, and in which order it looks at what it finds."""
+"""Test what a new work searches past sightings with, and the order in which it examines the results."""
 
 import numpy as np
 import pytest
@@ -18,9 +18,9 @@ from tests.assets.rows import jpeg
 from tests.assets.textured import collage_with
 
 ALIKE = 0.8
-"""Cosine; of the upright picture alone it is .76."""
+"""Cosine; with the upright image alone it is .76."""
 GROUND = 0.35
-"""1 − cosine; with the work as it is, with its middle and its quarters .5 and more."""
+"""1 − cosine; with the whole work, its centre and its quarters it is .5 or more."""
 UNITS = Space("units", "1", Metric.COSINE, 4)
 
 
@@ -70,7 +70,7 @@ def test_the_network_that_comes_along_needs_few_turned_views_and_another_one_all
 
 
 def row(*bits: int) -> np.ndarray:
-    """One hash with these bits set."""
+    """Return one hash with these bits set."""
     square = np.zeros(256, np.uint8)
     square[list(bits)] = 1
     return np.packbits(square)[None]

@@ -1,4 +1,4 @@
-"""A file of fingerprints: what pictures are told by, and every way in which somebody may state nonsense."""
+"""Test fingerprint files: what they contain, and every kind of invalid statement."""
 
 import io
 import json
@@ -23,7 +23,7 @@ def told() -> StatedPicture:
 
 
 def written(**changes: Json) -> bytes:
-    """A file of one picture, with some of what is told of it changed."""
+    """Return a file of one image, with some of its values changed."""
     plain = json.loads(StatedFile(works=(told(),)).model_dump_json())
     plain["works"][0] |= changes
     return json.dumps(plain).encode()
@@ -50,7 +50,7 @@ UNIT[0] = 1.0
     [
         {"whole": "00" * 32},
         {"whole": "ff" * 32},
-        {"whole": "ff" * 13 + "00" * 19},  # 104 bits, as of a flat picture
+        {"whole": "ff" * 13 + "00" * 19},  # 104 bits, as of a flat image
         {"whole": "ff" * 17 + "00" * 15},  # 136
         {"whole": "ff" * 15 + "00" * 16},  # too short
         {"trimmed": "00" * 32},

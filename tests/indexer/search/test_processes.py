@@ -1,4 +1,4 @@
-"""Work shared by processes: in its order, and in words when one of them dies."""
+"""Test that work shared by processes keeps its order, and that the death of one gives a clear error."""
 
 import os
 import tempfile

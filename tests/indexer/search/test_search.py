@@ -1,4 +1,4 @@
-"""The order of the search: what settles, what is left out, what is looked at twice."""
+"""Test the order of the search: what decides early, what is skipped, what is examined twice."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ PHOTOGRAPHS = Path(__file__).parents[3] / "demo" / "assets" / "lookalikes"
 
 
 class Shelf:
-    """Works by their place in a list; counts what it is asked for. Implements ``indexer.search.search.Works``."""
+    """Works by their position in a list, with a record of all queries. Implements ``indexer.search.search.Works``."""
 
     def __init__(self, folder: Path, seeds: Iterable[int] = range(COUNT)) -> None:
         self.works = [extract(encoded(textured(seed, SIZE))) for seed in seeds]
@@ -71,7 +71,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 
 
 def shown(shelf: Shelf, picture: Image.Image, name: str = "PNG") -> set[int]:
-    """The works that a picture shows, by the machine's decision."""
+    """Return the works that an image shows, by the automatic decision."""
     data = encoded(picture, name)
     shelf.asked.clear()
     return {work for work, one in find_works(extract(data), lambda: data, shelf) if one.decision is not Decision.NONE}
@@ -117,7 +117,7 @@ def test_a_picture_that_promises_no_work_is_compared_with_none(shelf: Shelf) -> 
 
 
 def test_the_network_does_not_look_at_a_picture_whose_votes_say_nothing(shelf: Shelf) -> None:
-    data = encoded(textured(500, SIZE))  # like some works to the network
+    data = encoded(textured(500, SIZE))  # similar to some works for the network
     found = extract(data)
     shelf.asked.clear()
     assert find_works(found, lambda: data, shelf) == []
@@ -187,7 +187,7 @@ def test_searching_twice_says_the_same(shelf: Shelf) -> None:
 
 
 class Said(NamedTuple):
-    """A vote index that says the same of every picture."""
+    """A vote index that returns the same for every image."""
 
     said: list[Vote]
 

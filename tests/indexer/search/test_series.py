@@ -1,4 +1,4 @@
-"""Works of one scene: which of them a found picture is certain for, and what two works are to each other."""
+"""Test works of one scene: which of them is certain for an image, and how two works are related."""
 
 from collections.abc import Sequence
 from dataclasses import replace

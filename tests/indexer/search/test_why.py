@@ -1,4 +1,4 @@
-"""Why a copy is found, or isn't: the gate where it falls, and the figures beside their limits."""
+"""Test why a copy is found or not: the stage that rejects it, and the measurements beside their limits."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,7 +26,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 
 
 def asked(shelf: Shelf, picture: Image.Image | bytes, work: int = WORK) -> Explanation[int]:
-    """Why a picture is found to show a work, or isn't."""
+    """Return why an image is found to show a work, or is not."""
     data = picture if isinstance(picture, bytes) else encoded(picture, "JPEG")
     return explain(data, {work: shelf.works[work]}, shelf)
 
@@ -41,7 +41,7 @@ def figures(explained: Explanation[int], name: str) -> dict[str, tuple[float, fl
 
 
 def wavy(picture: Image.Image, pixels: float, period: float) -> Image.Image:
-    """A picture bent by so many pixels, as one transform can't bend it."""
+    """Bend an image by this many pixels, which no single transform can describe."""
     down, across = np.mgrid[: picture.height, : picture.width].astype(np.float32)
     places = across + pixels * np.sin(down / period), down + pixels * np.cos(across / period)
     return Image.fromarray(cv2.remap(np.asarray(picture), *places, cv2.INTER_LINEAR))
@@ -59,7 +59,7 @@ def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: 
     assert all(one.passed for one in explained.gates)
     assert explained.examined == dict(find_works(extract(data), lambda: data, shelf))[WORK]
     named = figures(explained, "naming")
-    assert not named["hamming"][2]  # a crop: its hash is another one
+    assert not named["hamming"][2]  # a crop has another hash
     assert named["votes"][0] > (named["votes"][1] or 0) == 1.7
     assert named["place"][:2] == (1, 12)
     assert explained.examined is not None
@@ -80,7 +80,7 @@ def test_a_stranger_was_never_compared_and_it_is_said_which_places_were_missing(
     assert not named["place_by_descriptor"][2]
     assert not named["votes"][2]
     assert "place" not in named
-    assert explained.sentences[-1] == gate(explained, "glance").sentences[0]  # what the two would have fallen at
+    assert explained.sentences[-1] == gate(explained, "glance").sentences[0]  # the stage that would reject the two
 
 
 @pytest.mark.long
@@ -156,7 +156,7 @@ def test_what_stood_before_it_is_told(shelf: Shelf) -> None:
     both.paste(textured(WORK, SIZE).crop((0, 0, 300, 225)).resize((400, 300)), (400, 0))
     places = {work: asked(shelf, both, work) for work in (4, WORK)}
     assert places[4].before == ()
-    assert places[WORK].before[0] == 4  # what resembles it besides, processors tell differently
+    assert places[WORK].before[0] == 4  # what else resembles it depends on the processor
     assert WORK not in places[WORK].before
     for one in places.values():
         assert figures(one, "naming")["place"][0] == len(one.before) + 1

@@ -1,4 +1,4 @@
-"""A work that is small among others is found, and what is stated of it holds for the whole picture."""
+"""Test that a work that is small among others is found, and that its measurements hold for the whole image."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 
 
 def sheet(shown: Image.Image) -> Image.Image:
-    """One of 36 pictures."""
+    """Return a page of 36 images."""
     page = Image.new("RGB", (1230, 940), "white")
     for number, place in enumerate(PLACES):
         picture = shown if number == AT else textured(800 + number)
@@ -68,7 +68,7 @@ def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
     assert isinstance(alone, Examined)
     among = seen(shelf, data)[7]
     assert isinstance(among, Examined)
-    assert replace(among, limit=0.0) == replace(alone, limit=0.0)  # among more works more is needed
+    assert replace(among, limit=0.0) == replace(alone, limit=0.0)  # more is needed among more works
     assert compare_alone(found, lambda: data, shelf.works[8]).decision is Decision.NONE
 
 
@@ -84,7 +84,7 @@ def test_two_pictures_that_somebody_names_are_compared_closer_than_a_search_look
     wall = textured(960, (1300, 950))
     wall.paste(textured(7, SIZE).resize((150, 113), Image.Resampling.LANCZOS), (700, 420))
     data, found = encoded(wall, "JPEG"), extract(encoded(wall, "JPEG"))
-    assert compare(found, shelf.works[7]).decision is Decision.NONE  # at a glance nothing of so small a work is seen
+    assert compare(found, shelf.works[7]).decision is Decision.NONE  # so small a work is missed at first glance
     assert compare_closely(found, lambda: data, shelf.works[7]).decision is Decision.CERTAIN
     assert compare_pictures(encoded(textured(7, SIZE)), data).decision is Decision.CERTAIN
     assert compare_closely(found, lambda: data, shelf.works[8]).decision is Decision.NONE

@@ -1,4 +1,4 @@
-"""Bands of a perceptual hash."""
+"""Test the bands of a perceptual hash."""
 
 import io
 

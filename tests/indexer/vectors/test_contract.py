@@ -1,4 +1,4 @@
-"""The contracts of ``ports.VectorIndex`` and ``ports.StoredIndex``, held by every implementation."""
+"""Test the contracts of ``ports.VectorIndex`` and ``ports.StoredIndex`` with every implementation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ MakeIndex = Callable[[Space], Any]
 
 
 def expected(space: Space, model: dict[int, int], query: int, k: int, within: float | None) -> list[Hit]:
-    """The contract in five lines."""
+    """Return the contract's result, computed in five lines."""
 
     def distance(seed: int) -> float:
         one, other = vectors(space, [query])[0], vectors(space, [seed])[0]
@@ -36,7 +36,7 @@ def expected(space: Space, model: dict[int, int], query: int, k: int, within: fl
 
 
 class WrittenToMilvus(MilvusIndex):
-    """An index that flushes every change; there no number may be beyond the sequence."""
+    """An index that flushes every change, in which no number may exceed the sequence."""
 
     def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
         super().upsert(numbers, vectors)
@@ -60,7 +60,7 @@ def make_index(request: pytest.FixtureRequest, tmp_path: Path) -> MakeIndex:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an index is stored: processes open it, and it can be harmed or littered."""
+    """The storage of an index, which processes can open, and tests can damage or litter."""
 
     open: Callable[[], Any]
     harm: Callable[[], None]
@@ -109,7 +109,7 @@ def place(request: pytest.FixtureRequest, make_place: Callable[[str, Space], Pla
 
 
 def found(index: VectorIndex) -> list[int]:
-    """The numbers that a search returns, ascending."""
+    """Return the numbers that a search returns, ascending."""
     return sorted(hit.number for hit in index.search(vectors(BITS, [5]), k=99)[0])
 
 
@@ -162,7 +162,7 @@ SEEDS = {1: 5, 2: 20, 3: 30}
 
 
 class TestStored:
-    """What is durable, and what several processes see of it."""
+    """Test what is durable, and what several processes see."""
 
     def test_sequence_is_that_of_the_last_flush(self, place: Place) -> None:
         index = place.open()

@@ -1,4 +1,4 @@
-"""Rows in FAISS: flat ones are searched as by brute force, and little is lost in lists of hashes and in cells."""
+"""Test that flat rows in FAISS give brute-force results, and that lists of hashes and cells lose little."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ DESCRIBED, HASHED = 6_000, 3_000
 
 @pytest.fixture
 def small_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lists from some thousand rows on, as many as a large index has, and cells."""
+    """Use lists from some thousand rows, as many as in a large index, and cells."""
     monkeypatch.setattr("indexer.vectors.faiss_rows.HASH_LISTS_FROM", 1_000)
     monkeypatch.setattr("indexer.vectors.robust_bits.ROWS_PER_LIST", 3)
     monkeypatch.setattr("indexer.vectors.faiss_rows.CELLS_FROM", 1_000)
@@ -39,7 +39,7 @@ def test_a_row_has_one_distance_in_whatever_order_and_company(space: Space, tmp_
     else:
         rows = random.normal(size=(120, 256)).astype(np.float32)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    rows[40:70] = rows[40]  # so many alike that chance would decide which are named
+    rows[40:70] = rows[40]  # so many equal rows that the results would be random
     wanted = None
     for order in (np.arange(120), np.arange(120)[::-1], random.permutation(120)):
         for pieces in (1, 3, 17):
@@ -62,7 +62,7 @@ def hashes() -> NDArray[np.uint8]:
 
 @pytest.fixture
 def both(small_lists: None, tmp_path: Path, hashes: NDArray[np.uint8]) -> tuple[FaissIndex, BruteForceIndex]:
-    """The same rows, numbered in threes, in lists on disk and by brute force."""
+    """The same rows, numbered in threes, in lists on disk and in a brute-force index."""
     numbers = np.arange(1, HASHED + 1) * 3
     listed, brute = FaissIndex(PHASH, tmp_path), BruteForceIndex(PHASH)
     listed.replace([(numbers, hashes)], HASHED * 3)
@@ -72,7 +72,7 @@ def both(small_lists: None, tmp_path: Path, hashes: NDArray[np.uint8]) -> tuple[
 
 
 def edited(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
-    """The hashes with so many bits changed, the less robust ones more often, as edits do."""
+    """Change this many bits of the hashes, the less robust ones more often, as edits do."""
     chance = np.random.default_rng(5)
     rates = np.full((16, 16), 0.23)
     rates[0, 0] = 1e-9

@@ -1,4 +1,4 @@
-"""What both kinds of index in a folder do: vectors, and the votes of works."""
+"""Test what both kinds of index in a folder have in common: vectors, and the votes of works."""
 
 import errno
 import json
@@ -170,7 +170,7 @@ def test_an_index_of_another_space_is_refused(tmp_path: Path) -> None:
 
 
 def full(_: int) -> None:
-    """As a disk that has no room left."""
+    """Fail like a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

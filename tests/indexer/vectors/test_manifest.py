@@ -19,7 +19,7 @@ EMPTY = Manifest("bits@1")
 
 
 def segment(folder: Path, name: str, removed: str | None = None) -> Segment:
-    """A segment with its files."""
+    """Create a segment with its files."""
     for file in (f"{name}.faiss", f"{name}.npy", *([removed] if removed else [])):
         (folder / file).write_bytes(b"x")
     return Segment(name, 1, {".faiss": "00", ".npy": "00"}, removed)

@@ -1,4 +1,4 @@
-"""What the index in Milvus does besides what every adapter does, against a real server."""
+"""Test what the index in Milvus does beyond the contract, with a real server."""
 
 import multiprocessing
 import os
@@ -31,7 +31,7 @@ def archive(milvus_server: Server, tmp_path: Path) -> Archive:
 
 
 class DeadlyArchive(Archive):
-    """Where the process that writes is killed, with all in Milvus and nothing that says so."""
+    """An archive whose writing process is killed after Milvus has everything, but before that is recorded."""
 
     def write(self, standing: Standing) -> None:
         del standing
@@ -72,7 +72,7 @@ def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(archive: Arc
 
 
 def clustered(space: Space, many: int, seed: int = 7) -> NDArray[Any]:
-    """Vectors of which some are near one another, as those of pictures are, and a few equal ones."""
+    """Return vectors of which some are near one another, like those of images, and a few are equal."""
     random = np.random.default_rng(seed)
     if space.metric is Metric.HAMMING:
         centres = random.integers(0, 256, (many // 20, space.width // 8), np.uint8)
@@ -85,7 +85,7 @@ def clustered(space: Space, many: int, seed: int = 7) -> NDArray[Any]:
 
 
 def made(space: Space, archive: Archive, rows: NDArray[Any]) -> tuple[BruteForceIndex, MilvusIndex]:
-    """The same rows in the index that others are measured by, and in one made anew."""
+    """Return the same rows in the reference index and in a new one."""
     known, order = BruteForceIndex(space), np.arange(1, len(rows) + 1)
     known.upsert(order, rows)
     index = archive.index(space)

@@ -1,4 +1,4 @@
-"""The index of local votes: it says what counting by hand says, whatever happened to it, and notices damage."""
+"""Test that the index of local votes equals a manual count, whatever happened to it, and detects damage."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +23,7 @@ EVERY_LIST = 1024
 
 
 def by_hand(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]:
-    """Votes counted over all codes of all works, the picture as it is and mirrored."""
+    """Count votes over all codes of all works, for the image and its mirror image."""
     codes, owners = [], []
     for number, seed in works.items():
         rows = units_of(descriptors(seed))
@@ -41,7 +41,7 @@ def by_hand(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]
 
 
 def apart(queries: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Squared distances of descriptors and codes, as sums over tables of whole steps, 255 for the widest of a query."""
+    """Return squared distances of descriptors and codes, as sums over tables of integers, 255 for a query's widest."""
     centres = vector_to_array(shipped_codec().pq.centroids).reshape(CODE_PARTS, 1 << PART_BITS, -1)
     tables = ((queries.reshape(len(queries), CODE_PARTS, 1, -1) - centres) ** 2).sum(axis=3)
     least, spans = tables.min(axis=2), np.ptp(tables, axis=2)
@@ -111,7 +111,7 @@ def test_a_work_that_comes_again_before_it_is_written_down_counts_once(tmp_path:
 
 @pytest.mark.long
 def test_the_order_in_which_works_came_and_the_segments_make_no_difference(tmp_path: Path) -> None:
-    """Many works have the same details, so that many neighbours are equally far."""
+    """Test many works with the same details, so that many neighbours are equally far away."""
     sets = [descriptors(number % 8, 60) for number in range(1, 41)]
     whole, parts = VoteIndex(tmp_path / "whole"), VoteIndex(tmp_path / "parts")
     whole.upsert(numbers(*range(1, 41)), sets)

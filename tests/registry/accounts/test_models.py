@@ -1,4 +1,4 @@
-"""People, their roles, and what lets them in."""
+"""Test users as rows: roles, languages, and invitations."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""Everything of an owner is asked for through that owner: for another it isn't there."""
+"""Test that an owner's rows are only reachable through that owner."""
 
 from collections.abc import Callable
 

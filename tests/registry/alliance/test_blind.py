@@ -1,4 +1,4 @@
-"""A partner's pictures are searched without being seen, under an agreement that the software enforces."""
+"""Test that a partner's images are searched without being revealed, under an agreement enforced by the software."""
 
 import json
 from datetime import timedelta
@@ -114,7 +114,7 @@ def test_a_search_that_ends_early_tells_what_it_found_and_that_it_is_not_complet
     monkeypatch.setattr(blind, "MAX_PAGES", 9)
     assert search(services, partner).missing == ""
     monkeypatch.setattr(blind, "SEARCH_SECONDS", 0.0)
-    with pytest.raises(ServiceMissingError):  # nothing was looked at
+    with pytest.raises(ServiceMissingError):  # nothing was searched
         search(services, partner)
 
 
@@ -124,7 +124,7 @@ def test_the_index_shows_nothing_by_itself(services: Services, signer_of_b: Part
     first, second = (index_page(services, signer_of_b, 0) for _ in range(2))
     assert len(first["entries"]) == 2 * 17
     assert not {entry[:32] for entry in first["entries"]} & {entry[:32] for entry in second["entries"]}
-    assert len({entry[:32] for entry in first["entries"]}) == 2 * 17  # equal parts of hashes don't look equal
+    assert len({entry[:32] for entry in first["entries"]}) == 2 * 17  # equal parts of hashes do not look equal
     assert {len(record) for record in first["records"]} == {2 * 1_052}
     partners.end_agreement(partners.agreement_with(signer_of_b).pk, by="operator")  # type: ignore[union-attr]
 
@@ -168,7 +168,7 @@ def test_too_much_is_refused_and_told(services: Services, signer_of_b: Partner) 
         index_page(services, signer_of_b, 0)
     told = logged()
     assert sum("blind search answered" in one for one in told) == 1
-    assert sum("blind search refused" in one for one in told) == 1  # nobody fills the log by asking
+    assert sum("blind search refused" in one for one in told) == 1  # requests cannot fill the log
     row.refresh_from_db()
     assert row.used == 1
 

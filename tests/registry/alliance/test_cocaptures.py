@@ -1,4 +1,4 @@
-"""Partners visit a page with us at the moment of a capture; what they say counts where it holds, and nothing waits."""
+"""Test that partners visit a page during a capture, that only valid statements count, and nothing waits for them."""
 
 import json
 import secrets
@@ -80,7 +80,7 @@ def captured(services: Services, case: Case) -> tuple[Capture, Cocapture | None]
     return row, told[0] if told else None
 
 
-# visiting for others
+# visits for others
 
 
 def test_what_is_seen_for_a_partner_is_an_entry_of_our_log(services: Services, shop: Site) -> None:
@@ -116,7 +116,7 @@ def visitor_without() -> Partner:
 
 def test_a_friend_reaches_no_private_network_through_us(services: Services, shop: Site) -> None:
     row = visitor()
-    services.config = replace(services.config, cocapture_networks=())  # what our own crawler may reach doesn't count
+    services.config = replace(services.config, cocapture_networks=())  # the crawler's networks do not count
     for url in (
         shop.url("/page-0"),
         "http://169.254.169.254/latest/meta-data/",
@@ -155,7 +155,7 @@ def test_a_page_beyond_all_limits_is_told_as_such(
     assert (said.page.reason, said.page.sha256, said.text) == ("too-many-bytes", None, None)
 
 
-# asking
+# requests
 
 
 @pytest.mark.long
@@ -163,7 +163,7 @@ def test_a_page_beyond_all_limits_is_told_as_such(
 def test_a_partner_that_runs_sees_the_same(
     services: Services, case: Case, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "services", lambda: services)  # one installation asks itself
+    monkeypatch.setattr(wiring, "services", lambda: services)  # one installation queries itself
     url = live_server.url.replace("localhost", "127.0.0.1")
     row = partners.add("itself", url, get_log(services).vkey(), cosigner_key("b/w", new_signer().public_key), by="")
     partners.set_captures(row, ask=True, visits=1, by="operator")
@@ -172,7 +172,7 @@ def test_a_partner_that_runs_sees_the_same(
     [answer] = told.answers
     assert (answer.missing, answer.differs) == ("", ())
     assert set(answer.agrees) >= {"picture", "page", "text", "status", "server", "language"}
-    # the visits of the day are over
+    # the daily limit is used up
     _, told = captured(services, case)
     assert told is not None
     assert [one.missing for one in told.answers] == ["refused"]

@@ -1,4 +1,4 @@
-"""Heads of partners' logs are cosigned when they continue the last one, and held against what was shown elsewhere."""
+"""Test that a consistent checkpoint of a partner's log is cosigned, and compared with what was shown elsewhere."""
 
 import base64
 import json
@@ -55,7 +55,7 @@ def log(db: None, tmp_path: Path) -> Log:
 
 
 def grown(log: Log, count: int, old: int) -> bytes:
-    """A request after so many further entries."""
+    """Return a request after ``count`` further entries."""
     log.append([Entry(EntryType.SLICE, now(), bytes([number % 256]) * 32) for number in range(count)])
     path = [base64.b64encode(step).decode() for step in log.consistency(old, log.size())]
     return "\n".join([f"old {old}", *path, "", log.checkpoint().note]).encode()
@@ -93,7 +93,7 @@ def test_a_first_head_that_no_log_can_have_is_refused(services: Services) -> Non
     assert refused(services, b"old 0\n\n" + impossible.encode()) == (HTTPStatus.CONFLICT, 0)
     beyond = sign_note(partner.origin, 1 << 63, b"\x01" * 32, signer).note
     assert refused(services, b"old 0\n\n" + beyond.encode()) == (HTTPStatus.BAD_REQUEST, None)
-    assert not LogFork.objects.exists()  # there is no other head that it contradicts
+    assert not LogFork.objects.exists()  # it contradicts no other checkpoint
 
 
 def test_another_program_would_cosign_what_is_cosigned_here(services: Services, log: Log) -> None:
@@ -168,7 +168,7 @@ def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
 
 @pytest.fixture
 def itself(services: Services, live_server: LiveServer) -> Partner:
-    """A partner whose site and log are those of the test, with 300 entries and two heads."""
+    """A partner whose site and log are the test's own, with 300 entries and two checkpoints."""
     url = live_server.url.replace("localhost", "127.0.0.1")
     row = partners.add("b", url, get_log(services).vkey(), cosigner_key("b/w", new_signer().public_key), by="operator")
     for count in (20, 280):
@@ -181,7 +181,7 @@ def itself(services: Services, live_server: LiveServer) -> Partner:
 
 
 def cosigned(partner: Partner, note: str) -> None:
-    """As if this head had been cosigned here."""
+    """Record this checkpoint as cosigned."""
     read = parse_note(note)
     WitnessedHead.objects.create(
         origin=partner.origin, partner=partner, size=read.size, root=read.root, note=note, cosigned_at=now()
@@ -206,7 +206,7 @@ def test_a_log_that_continues_what_was_cosigned_is_well(services: Services, itse
 
 
 def roots_of(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
-    """The roots of both trees by a consistency proof alone (RFC 9162, 2.1.4.2, from step 3 on)."""
+    """Compute both trees' roots from a consistency proof alone (RFC 9162, 2.1.4.2, from step 3)."""
     first, second = old - 1, new - 1
     while first & 1:
         first, second = first >> 1, second >> 1
@@ -232,7 +232,7 @@ def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, it
     fork = LogFork.objects.get()
     known, other = parse_note(fork.known), parse_note(fork.other)
     assert (known.root, known.size) == (b"\x01" * 32, size)
-    # without asking anybody: under the larger root stands another tree of the smaller size
+    # without a query: the larger root contains another tree of the smaller size
     small, large = roots_of(known.size, other.size, [bytes.fromhex(step) for step in fork.path])
     assert (small, large) == (get_log(services).root(size), other.root)
     assert small != known.root
@@ -274,7 +274,7 @@ def test_ones_own_log_that_was_set_back_is_told(services: Services, itself: Part
     cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
     told = compare_heads(services)["b"]
     assert "4000" in told
-    with translation.override("zh-hans"):  # the row keeps of what both sentences were made
+    with translation.override("zh-hans"):  # the row keeps the values for both sentences
         said = in_words(Partner.objects.get(name="b").fault)
     assert "4000" in said
     assert said != told
@@ -295,13 +295,13 @@ def test_a_partner_that_tells_nonsense_stops_nothing(services: Services, told: o
 
 
 def told_by(site: Site, *heads: str, forks: object = ()) -> None:
-    """What a partner's site answers when it is asked for heads."""
+    """Set the response of a partner's site to a request for checkpoints."""
     said = json.dumps({"heads": heads, "forks": forks}).encode()
     site.routes["/api/v1/alliance/heads"] = Answer(said, "application/json")
 
 
 def rogue_and_friend(friend: Site, rogue: Site) -> tuple[KeySigner, Partner]:
-    """A partner who shows nothing to anybody who compares, its key, and another partner who has seen heads of it."""
+    """Create a partner that hides its log from comparisons, its key, and a partner that has seen its checkpoints."""
     partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
     key = new_signer()
     return key, partner_of(key, "rogue", rogue.url("").rstrip("/"))
@@ -324,7 +324,7 @@ def test_two_histories_of_one_size_are_found_though_the_log_shows_nothing(servic
 
 
 def forged_for(vkey: str, character: str) -> str:
-    """A head that nobody has signed, under the name of a key, with a character that has no place in one."""
+    """Return an unsigned checkpoint under the name of a key, with a character that is not permitted in one."""
     name, identity, _ = vkey.split("+", 2)
     line = base64.b64encode(bytes.fromhex(identity) + bytes(64)).decode()
     return f"{name}\n5\n{base64.b64encode(bytes(32)).decode()}\n{character}\n\n— {name} {line}\n"
@@ -367,7 +367,7 @@ def test_whoever_breaks_the_comparison_is_told_and_the_others_are_looked_at(
         site.routes["/api/v1/alliance/heads"] = Answer(b'"\\ud800"', "application/json")
         assert compare_heads(services)["b"].startswith(SILENT)
         told_no = Answer(b'{"detail": "No partner here has signed this."}', "application/json", status=403)
-        site.routes["/api/v1/alliance/heads"] = told_no  # whom it doesn't work with
+        site.routes["/api/v1/alliance/heads"] = told_no  # which does not cooperate
         assert "b" not in compare_heads(services)
     assert "LookupError" in caplog.text
 
@@ -418,7 +418,7 @@ def test_nothing_is_cosigned_while_a_larger_head_is_unexplained(services: Servic
         told_by(friend, sign_note(log.origin, 7, b"\x02" * 32, log._signer).note)
         compare_heads(services)
         assert refused(services, grown(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
-        told_by(friend)  # that nobody speaks of it any more explains nothing
+        told_by(friend)  # that it is no longer reported explains nothing
         compare_heads(services)
         assert refused(services, grown(log, 1, 3)) == (HTTPStatus.FORBIDDEN, None)
         assert not LogFork.objects.exists()
@@ -436,7 +436,7 @@ def test_a_larger_head_that_the_log_brings_itself_is_explained(services: Service
         add_checkpoint(services, grown(log, 3, 0))
         body = grown(log, 4, 3)
         told_by(friend, body.decode().partition("\n\n")[2])
-        compare_heads(services)  # while it doesn't answer
+        compare_heads(services)  # while it does not respond
         row.refresh_from_db()
         assert row.unexplained
         assert add_checkpoint(services, body)
@@ -478,5 +478,5 @@ def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services
             told_by(friend, forks=[{"log": log.vkey(), "known": note, "other": large, "path": path[size]}])
             assert compare_heads(services)["rogue"].startswith(FORKED)
             assert LogFork.objects.get().source == "told by friend"
-            assert [(fork["known"], fork["other"]) for fork in forks_known()] == [(note, large)]  # and handed on
+            assert [(fork["known"], fork["other"]) for fork in forks_known()] == [(note, large)]  # and forwarded
             LogFork.objects.all().delete()

@@ -1,4 +1,4 @@
-"""Terms of agreements about blind search."""
+"""Test partners' keys, and the terms of agreements about blind search."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The feed of PDQ hashes: only of works whose owners want it, readable by others' programs, and signed."""
+"""Test that the feed of PDQ hashes contains only works whose owners agreed, is readable elsewhere, and is signed."""
 
 import hashlib
 import io
@@ -36,7 +36,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 pytestmark = pytest.mark.django_db
 SIGNAL = re.compile("^[0-9a-f]{64}$")
-"""What ThreatExchange's library takes for a PDQ hash (``PdqSignal.validate_signal_str``)."""
+"""The format of a PDQ hash for ThreatExchange's library (``PdqSignal.validate_signal_str``)."""
 
 
 def test_nothing_is_published_until_an_owner_wants_it_and_taken_out_when_not_any_more(inline: SyncRunner) -> None:
@@ -112,7 +112,7 @@ def test_without_the_optional_part_it_is_said_what_to_install(
     with pytest.raises(ServiceMissingError, match="pdq") as missing:
         publish(inline.services, register(inline.services, owner("studio"), photograph(1)).work, by="Ann")
     assert "runtime pdq" in str(missing.value.hint)
-    assert feed(inline.services)["feed.txt"] == ""  # what is published can be told without it
+    assert feed(inline.services)["feed.txt"] == ""  # even without it, the published feed is known
 
 
 def test_everybody_may_fetch_it(inline: SyncRunner, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,14 +127,14 @@ def test_everybody_may_fetch_it(inline: SyncRunner, client: Client, monkeypatch:
 
 
 class Publisher:
-    """A partner on a server of its own, which shows whatever feed it is given."""
+    """A partner on its own server, which shows any feed."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.signer = site, new_signer()
         self.row = partner_of(self.signer, url=site.url(""))
 
     def shows(self, *lines: str, at: str = "", by: KeySigner | None = None, signed: str | None = None) -> None:
-        """Show these lines of hashes; ``signed`` is what the note says of them, where that is another text."""
+        """Publish these hash lines; ``signed`` is the text over which the note is signed, if different."""
         text = "".join(f"{line}\n" for line in ("hash,quality,page", *lines))
         digest = hashlib.sha256((text if signed is None else signed).encode()).hexdigest()
         body = f"exhibit-pdq-feed/1\n{self.row.origin}\n{at or rfc3339(now())}\n{digest} feed.csv\n"
@@ -239,7 +239,7 @@ def test_a_feed_counts_only_when_the_partners_own_key_has_signed_it(inline: Sync
         assert "hasn't signed" in str(refused(services, publisher.row))
     origin = publisher.row.origin
     for body in ("x\n", f"exhibit-pdq-feed/2\n{origin}\n", "exhibit-pdq-feed/1\nc.example/log\n"):
-        publisher.shows_text(data, signed_note(body, origin, publisher.signer))  # the key signs heads, too
+        publisher.shows_text(data, signed_note(body, origin, publisher.signer))  # the key also signs checkpoints
         assert "hasn't signed" in str(refused(services, publisher.row))
 
 
@@ -258,7 +258,7 @@ def test_a_feed_that_is_older_than_one_that_was_read_is_refused_and_one_of_the_f
     assert isinstance(refused(services, publisher.row), RefusedError)
     publisher.shows(at="yesterday")
     assert isinstance(refused(services, publisher.row), RefusedError)
-    with Site() as site:  # of another partner nothing was read
+    with Site() as site:  # nothing was read of another partner
         another = Publisher.__new__(Publisher)
         another.site, another.signer = site, new_signer()
         another.row = partner_of(another.signer, "c", site.url(""))

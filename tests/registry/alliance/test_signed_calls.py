@@ -1,4 +1,4 @@
-"""Requests between partners are signed, meant for one receiver and one call, fresh, and taken once."""
+"""Test that requests between partners are signed, for one receiver and one call, recent, and accepted once."""
 
 import json
 from datetime import timedelta

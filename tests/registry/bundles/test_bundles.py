@@ -1,4 +1,4 @@
-"""Bundles as they are handed out: with documents of the work and counter-signatures, or without what stays here."""
+"""Test downloaded bundles: with the work's documents and countersignatures, or without what is withheld."""
 
 import shutil
 import subprocess
@@ -41,7 +41,7 @@ FIRST, SECOND = "data/work/documents/01.pdf", "data/work/documents/03.bin"
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """A sealed bundle about a work with two documents beside it; a third one was taken off before."""
+    """A sealed bundle about a work with two documents; a third one was removed before."""
     row = asked_bundle(stage)
     work = Work.objects.get()
     registration = {"office": "USCO", "number": "VA 1", "date": "2021-05-31"}
@@ -153,7 +153,7 @@ def states(path: Path) -> dict[str, State]:
 
 
 def by_the_verifier_inside(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What the bundle's own ``verify.py`` says."""
+    """Run the bundle's own ``verify.py``."""
     program = folder / "verify.py"
     program.write_bytes(files_of(path)["verify.py"])
     return subprocess.run([sys.executable, str(program), str(path)], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Visits for evidence: what was served is kept, and what may not be visited or kept is said instead."""
+"""Test captures: what was served is stored, and what may not be visited or stored is reported instead."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,7 +36,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def case(inline: SyncRunner, site: Site) -> Case:
-    """A case whose one place is on the site and wasn't visited yet."""
+    """A case whose only page is on the site and has not been visited."""
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.1/32",))
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
@@ -88,7 +88,7 @@ def test_without_room_a_visit_waits_and_is_no_failure(inline: SyncRunner, case: 
 
 @pytest.fixture
 def gallery(inline: SyncRunner, site: Site) -> list[Case]:
-    """Two cases of one owner whose pictures stand on the same page."""
+    """Two cases of one owner with images on the same page."""
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.1/32",))
     site.page("/page-0", '<img src="image-0.jpg"><img src="image-1.jpg">')
     other = copy_of(photograph(2))
@@ -106,7 +106,7 @@ def gallery(inline: SyncRunner, site: Site) -> list[Case]:
 def test_cases_whose_pictures_stand_on_one_page_share_a_visit_and_each_has_its_own_record(
     inline: SyncRunner, gallery: list[Case], site: Site
 ) -> None:
-    visited(inline, gallery[0])  # the other one comes along
+    visited(inline, gallery[0])  # the other one is included
     assert sorted(site.paths()) == ["/image-0.jpg", "/image-1.jpg", "/page-0"]
     for case, own, others in zip(
         gallery, ("/image-0.jpg", "/image-1.jpg"), ("/image-1.jpg", "/image-0.jpg"), strict=True
@@ -187,7 +187,7 @@ def test_what_came_of_a_picture_is_recorded_before_the_next_one_is_asked_for(
     inline: SyncRunner, gallery: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken:
-        """A visit that is killed after its first picture."""
+        """A capturer that is killed after its first image."""
 
         def capture_all(self, *given: Any) -> Iterator[Captured]:  # noqa: ANN401
             yield next(capturer.capture_all(*given))

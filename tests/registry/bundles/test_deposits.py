@@ -1,4 +1,4 @@
-"""Deposit records: from a work to a bundle that stands the check of any other, and says no more than was recorded."""
+"""Test that a work's deposit record is a bundle that verifies like any other, and states only what was recorded."""
 
 import io
 import zipfile
@@ -76,11 +76,11 @@ def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_
         "owner_name",
         "picture",
         "work",
-    )  # what is declared may change later; that it is the work's doesn't
+    )  # the declaration may change later; that it belongs to the work may not
     opening = registration_opening(work, more[0].digest)
     submit(EntryType.REGISTRATION, {name: opening[name] for name in named}, work.owner)
     work.work_pictures.create(picture=more[0])
-    work.work_pictures.create(picture=more[1])  # past everything that writes to the log
+    work.work_pictures.create(picture=more[1])  # bypasses everything that writes to the log
     edit(work, replace(work.declared, title="Autumn hills, later"), by="Ann")
     path = assembled(inline, make_deposit(inline.services, work, by="Ann"), tmp_path)
     verdict = Verifier(own_trust(inline.services, "")).verify(path)

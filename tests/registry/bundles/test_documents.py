@@ -1,4 +1,4 @@
-"""A document in each language of the installation; the first one has to be there, others may lack their font."""
+"""Test documents in each language of the installation; the first is required, others may lack their font."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,5 +56,5 @@ def test_a_picture_is_made_when_it_is_asked_for_and_one_that_is_gone_is_not_ther
     assert (list(pictures), len(pictures), asked) == (["a", "gone", "damaged", "later"], 4, [])
     assert (pictures["a"], pictures.get("gone"), pictures.get("damaged")) == (b"a", None, None)
     assert asked == ["a", "gone", "damaged"]
-    with pytest.raises(ServiceMissingError):  # what may be there later isn't taken for gone
+    with pytest.raises(ServiceMissingError):  # a temporary failure is not treated as a loss
         pictures.get("later")

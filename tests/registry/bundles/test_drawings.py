@@ -1,4 +1,4 @@
-"""The drawings of a match from the rows to the bundle and the report."""
+"""Test the drawings of a match, from the rows to the bundle and the report."""
 
 from io import BytesIO
 
@@ -18,7 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def sealed(inline: SyncRunner, found: bytes = b"") -> Bundle:
-    """A bundle about a mirrored copy, or about this picture."""
+    """Return a sealed bundle about a mirrored copy, or about this image."""
     bundle = asked_bundle(inline, found or jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70))
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()

@@ -1,4 +1,4 @@
-"""The facts of a case are those of its rows: its places over all crawls, its match, and what its licences cover."""
+"""Test that the facts of a case follow from its rows: pages over all crawls, match, and licence coverage."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from workers.tasks.sync_runner import SyncRunner
 def test_a_case_is_gathered_with_its_places_match_and_licences(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = found_case(inline.services, studio)
-    for name in ("second", "third"):  # the same place again
+    for name in ("second", "third"):  # the same page again
         match_pictures(inline.services, bring(inline.services, *claimed_slice(studio, name), [copy_of(photograph(1))]))
     rows = list(CaseSighting.objects.order_by("pk"))
     assert (len(rows), len(places_of(rows))) == (3, 1)

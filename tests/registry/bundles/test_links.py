@@ -1,4 +1,4 @@
-"""Links for people outside: found by their token while they hold, behind a password that can't be tried at will."""
+"""Test that public links are found by their token while valid, and that attempts at their password are limited."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Packages as the step makes them: bundle by bundle, and not by two."""
+"""Test the step that makes packages: bundle by bundle, and only by one worker."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ SEAL = Digest.of(b"seal")
 
 @pytest.fixture
 def package(inline: SyncRunner) -> Package:
-    """One that was asked for, of one sealed bundle."""
+    """A requested package of one sealed bundle."""
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     bundle = sealed_bundle(inline)
     return request_package(bundle.case.owner, [bundle.case.number], "court", by="Ann", reason="")

@@ -1,4 +1,4 @@
-"""Evidence as rows: nothing that is sealed or witnessed goes with something else, and a link leads to one thing."""
+"""Test that sealed or timestamped rows are not deleted with others, and that a link leads to one file."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""Packages: bundles of several cases as one ZIP, whatever happens while they are made."""
+"""Test packages of several cases' bundles as one ZIP, whatever happens while they are made."""
 
 import tracemalloc
 import zipfile
@@ -69,7 +69,7 @@ def made(inline: SyncRunner, package: Package) -> Package:
 
 
 def unpacked(inline: SyncRunner, package: Package, folder: Path) -> list[Path]:
-    """The files of the one ZIP, as somebody gets them."""
+    """Return the files of the ZIP as a recipient gets them."""
     whole = folder / package_name(package)
     with whole.open("wb") as out:
         out.writelines(package_chunks(inline.services, package))
@@ -192,7 +192,7 @@ def test_a_package_is_removed_with_its_bytes_when_its_time_is_over(inline: SyncR
         False,
         False,
         False,
-    ]  # one is the other's, too
+    ]  # one belongs to the other as well
     with pytest.raises(NotFoundError):
         package_chunks(inline.services, first)
     remove_row(inline.services, second, by="Ann")

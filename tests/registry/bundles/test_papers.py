@@ -1,4 +1,4 @@
-"""Draft papers of a sealed case, and copies with the owner's signature behind them."""
+"""Test draft documents of a sealed case, and copies with the owner's signature."""
 
 from io import BytesIO
 
@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def pdf_text(pdf: bytes) -> str:
-    """The words of a PDF."""
+    """Return the words of a PDF."""
     return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(pdf)).pages)
 
 

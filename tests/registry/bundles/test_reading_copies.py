@@ -1,4 +1,4 @@
-"""Reading copies of packages: beside the ZIP, in each language, without what is withheld, and never in its way."""
+"""Test reading copies of packages: beside the ZIP, in each language, without withheld files, and never blocking it."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ RENDER = "registry.bundles.reading_copies.render_reading_copy"
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """Two sealed bundles of one owner; the first work has two documents, of which one is encrypted."""
+    """Two sealed bundles of one owner; the first work has two documents, one of them encrypted."""
     row = asked_bundle(stage)
     attach(stage.services, Work.objects.get(), "deed.pdf", hostile(), about="Deed", by="Ann")
     attach(stage.services, Work.objects.get(), "secret.pdf", written(password="x"), about="Secret", by="Ann")
@@ -98,7 +98,7 @@ def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
     inline.services.enqueue = lambda rows, ids, **_: hints.append(ids)  # noqa: ARG005 - named so where it is called
     monkeypatch.setattr("registry.bundles.reading_copies.IN_A_VOLUME", 1)
     package = made(inline, asked())
-    moments = iter(range(0, 10_000, 6))  # a clock by which each question takes six seconds, of ten
+    moments = iter(range(0, 10_000, 6))  # a clock that advances six of ten seconds at each call
     monkeypatch.setattr(f"{STEP}.time", SimpleNamespace(monotonic=lambda: float(next(moments))))
     Package.objects.update(state="todo", files=[file for file in package.files if "bundle" in file])
     turns = 0

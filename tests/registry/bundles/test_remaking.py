@@ -1,4 +1,4 @@
-"""What a verifier makes once more is what the bundle got: the same drawings and the same sentences."""
+"""Test that a verifier generates the same drawings and sentences as the bundle contains."""
 
 import io
 

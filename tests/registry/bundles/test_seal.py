@@ -1,4 +1,4 @@
-"""What is sealed of a case, from its rows."""
+"""Test what is sealed of a case, from its rows."""
 
 from dataclasses import replace
 from datetime import timedelta

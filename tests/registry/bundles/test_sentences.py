@@ -1,4 +1,4 @@
-"""The figures of a comparison in sentences: only what was measured, and a ratio only with a calibration."""
+"""Test the sentences about a comparison: only what was measured, and a ratio only with a calibration."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A bundle holds the weights that decided its matches, whichever version of the comparison they are of."""
+"""Test that a bundle contains the weights that decided its matches, whatever the version of the comparison."""
 
 import json
 from collections.abc import Mapping
@@ -31,13 +31,13 @@ EARLIER = "match-of-a-year-ago"
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """A confirmed case that isn't sealed yet."""
+    """A confirmed case that is not sealed yet."""
     asked_bundle(stage)
 
 
 @pytest.fixture
 def folder(inline: SyncRunner, tmp_path: Path) -> Path:
-    """Weights as they are today, and others that an earlier version decided by."""
+    """The current weights, and others with which an earlier version decided."""
     made = tmp_path / "weights"
     made.mkdir()
     today = (weighing.KEPT / f"{PIPELINE}.json").read_text("utf-8")
@@ -48,7 +48,7 @@ def folder(inline: SyncRunner, tmp_path: Path) -> Path:
 
 
 def heavier(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The same weighing with all weights larger by a tenth."""
+    """Return the weighing with all weights increased by a tenth."""
     return {
         name: {**of, "weights": {term: round(weight * 1.1, 4) for term, weight in of["weights"].items()}}
         for name, of in told.items()
@@ -57,7 +57,7 @@ def heavier(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decided_by(folder: Path) -> None:
-    """Let the only match be one that the earlier version found."""
+    """Attribute the only match to the earlier version."""
     match = Match.objects.get()
     one = weighing.kept(EARLIER, folder)
     assert one is not None
@@ -75,7 +75,7 @@ def decided_by(folder: Path) -> None:
 
 
 def sealed(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], dict[str, Any], dict[str, bytes]]:
-    """What the verifier says of the bundle, its facts, and its files."""
+    """Return the verifier's checks of the bundle, its facts, and its files."""
     bundle = Bundle.objects.get()
     seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
@@ -99,7 +99,7 @@ def test_a_match_of_an_earlier_version_is_sealed_with_the_weights_that_decided_i
     earlier, today = (weighing_file(inline.services, pipeline) for pipeline in (EARLIER, PIPELINE))
     assert stated["pipeline"] == EARLIER
     assert files[stated["file"]] == earlier.to_json() != today.to_json()
-    assert checks["odds:01"].state is State.NOT_CHECKED  # these weights came with no software
+    assert checks["odds:01"].state is State.NOT_CHECKED  # these weights ship with no software
     assert checks["odds:01"].sentence.startswith(f"unknown weights: The figures and the weights of {EARLIER}")
 
 

@@ -1,4 +1,4 @@
-"""Asking witnesses from rows: who is silent is left in peace for a while, and nothing is doubled or lost by a death."""
+"""Test timestamp requests from rows: pauses for silent services, and no duplicate or loss after a death."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ def test_a_silent_witness_is_asked_with_growing_pauses_and_all_that_waits_waits_
         last, *others = AnchorReceipt.objects.order_by("-not_before")
         assert {(row.not_before, row.error) for row in others} == {(state.ask_after, "Nobody is there.")}
         assert last.not_before is not None
-        assert last.not_before > state.ask_after  # the one that was asked lets the others go first
+        assert last.not_before > state.ask_after  # after a request, the others come first
         pauses.append(round((state.ask_after - now()) / timedelta(minutes=1)))
     assert moody.asked == 9
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]

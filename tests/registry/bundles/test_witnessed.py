@@ -1,4 +1,4 @@
-"""Whether a bundle counts as witnessed, and who is told so once."""
+"""Test when a bundle counts as timestamped, that the event is recorded once, and a service's usual response time."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ def test_of_two_witnesses_that_answer_together_the_second_is_enough() -> None:
         with transaction.atomic():
             AnchorReceipt.objects.filter(pk=receipt.pk).update(state=StepState.DONE)
             mine.set()
-            until.wait(10)  # for the other's row to be written, too
+            until.wait(10)  # the other row must be written, too
             tell_witnessed(receipt, needed=2)
         connection.close()
 

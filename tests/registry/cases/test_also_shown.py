@@ -1,4 +1,4 @@
-"""What else the found picture of a case was found to show: works of the same owner, and of nobody else."""
+"""Test what else a case's image shows: works of the same owner, and of no other."""
 
 import io
 
@@ -17,12 +17,12 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def other_file(quality: int) -> bytes:
-    """The first photograph, in another file."""
+    """Return the first photograph as another file."""
     return jpeg(Image.open(io.BytesIO(photograph(1))), quality)
 
 
 def two_registrations(at: SyncRunner) -> Owner:
-    """A picture that an owner has registered twice and somebody else once, and a copy of it on a site."""
+    """An image that an owner registered twice and another owner once, and a copy of it on a site."""
     studio, others = owner("studio"), owner("others")
     register(at.services, studio, photograph(1), "The harbour")
     register(at.services, studio, other_file(70), "The harbour, again")
@@ -52,7 +52,7 @@ def test_neither_what_only_resembles_nor_what_is_removed_is_named(inline: SyncRu
     for decision, told in (("review", [Decision.REVIEW]), ("resembles", []), ("none", []), ("certain", ["certain"])):
         Match.objects.filter(pk=match.pk).update(decision=decision)
         assert [one.decision for one in also_shown([case])[case.pk]] == told, decision
-    match.pk, match.pipeline, match.decision = None, "later", "resembles"  # a newer version says less of the same pair
+    match.pk, match.pipeline, match.decision = None, "later", "resembles"  # a newer version grades the same pair lower
     match.save(force_insert=True)
     assert also_shown([case])[case.pk] == []
     match.delete()

@@ -1,4 +1,4 @@
-"""A web archive is asked since when it has captures, once a member wants it; what it states is kept as its word."""
+"""Test that a member can query a web archive for first captures, and that its answer is kept as a statement."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -52,7 +52,7 @@ def services(inline: SyncRunner, site: Site, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def case(services: Services) -> Case:
-    """A confirmed case of one place."""
+    """A confirmed case with one page."""
     studio = owner("studio")
     register(services, studio, photograph(1))
     planned, epoch = claimed_slice(studio)
@@ -187,5 +187,5 @@ def test_what_others_state_is_among_the_facts_apart_from_what_was_seen(
     assert file.digest.hex == row.files[0]["digest"]
     [place] = ask_archive.asked_about(services, case)
     assert facts.answered(case, place) == [row]
-    place.first.picture_id += 1  # an address shows another picture later: the answer was about the first one
+    place.first.picture_id += 1  # a URL shows another image later: the answer was about the first one
     assert facts.answered(case, place) == []

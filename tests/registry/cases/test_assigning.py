@@ -1,4 +1,4 @@
-"""Who looks after a case: assigned, taken back, and nobody's once the member has left."""
+"""Test assigning cases: assigned, undone, and unassigned once the member has left."""
 
 import pytest
 
@@ -32,17 +32,17 @@ def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_membe
 
     assigning.assign(studio, [1], bob, by="ann")
     changes = assigning.assign(studio, [1, 2, 3], ann, by="ann")
-    assert assigning.assign(studio, [3], ann, by="ann") == []  # no line in the history for what stays
+    assert assigning.assign(studio, [3], ann, by="ann") == []  # no history entry without a change
     assert assigning.counts(studio, State.WAITING) == {ann: 3}
     assigning.assign(studio, [2], bob, by="bob")
     assigning.take_back(studio, changes, by="ann")
-    assert assigned(studio) == {1: bob, 2: bob, 3: None}  # what Bob did since stays
+    assert assigned(studio) == {1: bob, 2: bob, 3: None}  # Bob's later assignments remain
     assert list(chosen(studio, Wanted(assigned=NOBODY)).values_list("number", flat=True)) == [3]
     assert chosen(studio, Wanted(assigned=str(bob))).count() == 2
 
     people.remove_member(studio, bob, by="ann")
     assert set(assigned(studio).values()) == {None}
-    assigning.take_back(studio, [assigning.Change(1, bob, None)], by="ann")  # whoever has left is given nothing
+    assigning.take_back(studio, [assigning.Change(1, bob, None)], by="ann")  # a member who has left gets none
     assert set(assigned(studio).values()) == {None}
     lines = CaseEvent.objects.filter(case=Case.objects.get(number=2), kind="assigned").order_by("pk")
     assert [(line.actor, line.said) for line in lines] == [

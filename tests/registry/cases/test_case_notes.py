@@ -1,4 +1,4 @@
-"""Notes and disputes."""
+"""Test notes and disputes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What members do with cases: many at once, two people at once, undone, disputed."""
+"""Test what members do with cases: in bulk, two users at once, undo, disputes."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner, studio:
     jobs.capture(inline.services, list(Capture.objects.values_list("pk", flat=True)))
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_FOR / 2
-    assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # a capture hurries none of them
+    assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # a capture accelerates none of them
     undone = decisions.decide_each(inline.services, studio, [1, 2, 3], Wish(Choice.UNDO, "Ann"))
     assert all(one.done for one in undone)
     assert [decision for decision, _ in decided(studio)] == ["open"] * 3
@@ -108,7 +108,7 @@ def test_a_note_is_an_entry_of_the_log_and_names_nobody_there(inline: SyncRunner
 
 @pytest.fixture
 def in_a_terminal(inline: SyncRunner) -> Callable[..., Result]:
-    """Confirms cases with the command, as Ann."""
+    """A function that confirms cases with the command, as Ann."""
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
     return lambda *words: CliRunner().invoke(terminal.case_command, ["confirm", *words, "--by", "Ann"], obj=desk)

@@ -1,4 +1,4 @@
-"""What members say to a work that is held back: everything is taken up once, or nothing ever, or that is taken back."""
+"""Test members' decisions about a held work: process all once, or never, or undo that."""
 
 import pytest
 
@@ -19,10 +19,10 @@ SEEN, OPENED = 7, 3
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """An owner with a work that is held back: three cases are open, four strangers wait."""
+    """An owner with a held work: three cases are open, four unrelated images wait."""
     made = owner("studio")
     register(with_floor(stage.services, OPENED), made, photograph(1))
-    stage.run_until_idle()  # its search of the past is over
+    stage.run_until_idle()  # its search of past sightings has finished
     found_on_sites(stage.services, made, [stranger(number, photograph(1)) for number in range(SEEN)])
 
 
@@ -46,7 +46,7 @@ def test_opening_takes_up_everything_once(inline: SyncRunner, work: Work) -> Non
     inline.run_until_idle()
     assert taken_up() == (SEEN, SEEN)
     assert not Picture.objects.exclude(state="done").exists()
-    Flood.objects.update(state="todo")  # as if whoever took it up had died before the end
+    Flood.objects.update(state="todo")  # as if the worker had died before the end
     Picture.objects.update(state="todo")
     inline.run_until_idle()
     assert taken_up() == (SEEN, SEEN)
@@ -82,7 +82,7 @@ def test_what_is_dismissed_opens_no_case_then_or_later(inline: SyncRunner, work:
     assert LookAlike.objects.filter(owner=work.owner, case=None).count() == SEEN - OPENED
     again = [stranger(number, photograph(1)) for number in range(OPENED, SEEN)]
     found_on_sites(inline.services, work.owner, again, "elsewhere")
-    found_on_sites(inline.services, work.owner, [stranger(20, photograph(1))], "new")  # the work stays held back
+    found_on_sites(inline.services, work.owner, [stranger(20, photograph(1))], "new")  # the work stays held
     inline.run_until_idle()
     assert taken_up() == (OPENED, OPENED)
     assert Event.objects.filter(kind="work.held").count() == 1

@@ -1,4 +1,4 @@
-"""A work that is suddenly found on far more sites than ever: what counts, what is held back, and what isn't."""
+"""Test a work that is suddenly found on far more sites than before: what counts, and what is held back."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """An owner with one work, which is held back when more than three different pictures match it in a day."""
+    """An owner with one work, which is held back if more than three different images match it in a day."""
     made = owner("studio")
     register(with_floor(inline.services, 3), made, photograph(1))
     return made
@@ -43,7 +43,7 @@ def test_strangers_that_all_match_one_work_open_no_more_cases_than_the_floor(inl
     assert (flood.work.number, flood.sites, flood.different, flood.limit, flood.state) == (1, 4, 4, 3, "done")
     told = Event.objects.get(kind="work.held")
     assert told.about == {"work": 1, "sites": 4, "different": 4, "limit": 3}
-    found_on_sites(inline.services, studio, [photograph(2)], "other")  # the owner's other works go on
+    found_on_sites(inline.services, studio, [photograph(2)], "other")  # the owner's other works are not affected
     assert Case.objects.filter(work__number=2).count() == 1
 
 

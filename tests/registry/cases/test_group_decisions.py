@@ -1,4 +1,4 @@
-"""Many rows changed because of one word: in bounded pieces, going on where they were put off, and taken back."""
+"""Test decisions about groups of cases: made in limited steps, continued after a break, and undone."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ ANN, BEN = "ann@example.org", "ben@example.org"
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """Two works, each found by two parties: cases 1 and 2 of the first of the works, or of the first party."""
+    """Two works, each found with two parties: cases 1 and 2 belong to the first work, or to the first party."""
     return cases_of(inline, 2, ("a.example", "b.example"))
 
 
@@ -48,9 +48,9 @@ def test_a_group_is_cleared_and_taught_in_pieces_and_taken_back(
     group = put_aside(inline, studio)
     assert group.total == 2
     step.decide_groups(inline.services, [group.pk])
-    assert sorted(standing(studio).values()) == [("cleared", False), *[("open", True)] * 3]  # gone on with later
+    assert sorted(standing(studio).values()) == [("cleared", False), *[("open", True)] * 3]  # continued later
     inline.run_until_idle()
-    cleared, aside = ("cleared", False), ("open", False)  # the same pair elsewhere lies with the look-alikes
+    cleared, aside = ("cleared", False), ("open", False)  # the same pair elsewhere is among the look-alikes
     a, b = "a.example", "b.example"
     assert standing(studio) == {(a, 1): cleared, (a, 2): cleared, (b, 1): aside, (b, 2): aside}
     assert set(group.cases.values_list("decided_by", "reason")) == {(ANN, "Another photograph.")}

@@ -1,4 +1,4 @@
-"""A case's history: rows keep names and values, readers get sentences in their language."""
+"""Test that a case's history stores names and values, and is shown in the reader's language."""
 
 from django.utils import translation
 

@@ -1,4 +1,4 @@
-"""The licence ledger as it grows, and works and watches as their owners arrange them."""
+"""Test changes of licences, works and watches, and their effect on cases."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 def looked_at(inline: SyncRunner, of: Owner) -> Mapping[str, list[int]]:
-    """What the last change of the ledger did to cases, once its step has run."""
+    """Run the step, and return the effect of the last licence change on cases."""
     look_at_ledger(inline.services, waiting_changes(of))
     last = LedgerChange.objects.filter(owner=of).latest("pk")
     assert last.state == "done"

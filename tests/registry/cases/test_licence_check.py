@@ -1,4 +1,4 @@
-"""Which licence covers what was seen, and which may be meant."""
+"""Test which licence covers a sighting, and which may be meant."""
 
 from datetime import UTC, date, datetime, timedelta
 

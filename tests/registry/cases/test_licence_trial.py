@@ -1,4 +1,4 @@
-"""What licences would do to the cases of an owner, before they are kept."""
+"""Test the preview of a licence's effect on an owner's cases."""
 
 import pytest
 

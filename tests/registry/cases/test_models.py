@@ -1,4 +1,4 @@
-"""Cases: one for an owner, a work and a party; what was learned of one goes with it."""
+"""Test that an owner, a work and a party have one case, with which its data are deleted."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""What cases are made of matches: whose they are, what a licence does to them, and that nothing is done twice."""
+"""Test how matches become cases: their owner, the effect of licences, and that nothing happens twice."""
 
 import pytest
 from django.db import connection

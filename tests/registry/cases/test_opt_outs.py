@@ -1,4 +1,4 @@
-"""Hosts that keep programs out of a watch, and the finds that are known to lie there."""
+"""Test hosts that refuse crawlers, and the known finds on them."""
 
 import pytest
 

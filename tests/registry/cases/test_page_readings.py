@@ -1,4 +1,4 @@
-"""Pages that visits kept are read once each, by the helper; requests look at what was read."""
+"""Test that the helper reads each captured page once, and that requests use the result."""
 
 import time
 
@@ -57,7 +57,7 @@ def test_a_page_that_is_gone_from_the_store_is_refused(studio: Owner, inline: Sy
 
 def test_a_visit_has_its_page_read_once_and_one_without_a_page_none(studio: Owner, inline: SyncRunner) -> None:
     visits = list(Capture.objects.all())
-    capture_sightings(inline.services, [visit.pk for visit in visits])  # nobody answers: no page is kept
+    capture_sightings(inline.services, [visit.pk for visit in visits])  # no server responds: no page is stored
     assert not PageReading.objects.exists()
     assert Case.objects.filter(owner=studio).exists()
     keep_page(inline, CREDITED)

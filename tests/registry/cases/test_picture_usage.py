@@ -1,4 +1,4 @@
-"""What has to do with a picture on a page beside another: visits that met it, and which of their files carry it."""
+"""Test which visits captured an image embedded in another image's page, and which of their files contain it."""
 
 from pathlib import Path
 from unittest.mock import Mock
@@ -24,7 +24,7 @@ __all__ = ["inline", "stage"]
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """A page that shows a copy beside another picture inside of it was captured; the case is sealed."""
+    """A captured page that shows a copy beside an embedded second image; the case is sealed."""
     settle(stage, allowed_networks=(LOOPBACK,))
     studio = owner("studio")
     register(stage.services, studio, photograph(1))

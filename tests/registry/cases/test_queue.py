@@ -1,4 +1,4 @@
-"""The case after a case, as the queue lists them."""
+"""Test the next case after a case, in the queue's order."""
 
 import random
 from itertools import product
@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def cases(inline: SyncRunner, studio: Owner, count: int) -> None:
-    """Waiting cases of a few parties, many of them equally likely and at as many places."""
+    """Create waiting cases of a few parties, many of them with equal odds and numbers of pages."""
     chance = random.Random(3)
     works = [register(inline.services, studio, photograph(seed)).work for seed in range(1, 6)]
     places = list(product(works, [f"{letter}.example" for letter in "abcdefgh"]))

@@ -1,4 +1,4 @@
-"""Visiting the places of a case again: how long the pauses are, when they end, and what is recorded."""
+"""Test repeated visits of a case's pages: their intervals, their end, and their records."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,7 +32,7 @@ THEN = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def days(*outcomes: str, first: int = 7) -> int | None:
-    """Days until the next visit, after visits with these outcomes, the last one first."""
+    """Return the days until the next visit, after visits with these outcomes, the last one first."""
     moment = next_visit(outcomes, THEN, first)
     return None if moment is None else (moment - THEN).days
 
@@ -79,7 +79,7 @@ def inline(db: None, config: Config, tmp_path: Path) -> Iterator[SyncRunner]:
 
 @pytest.fixture
 def case(inline: SyncRunner, site: Site) -> Case:
-    """A case whose one place is on the site, visited once."""
+    """A case whose only page is on the site, visited once."""
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
@@ -94,7 +94,7 @@ def case(inline: SyncRunner, site: Site) -> Case:
 
 
 def visit_again(inline: SyncRunner) -> list[int]:
-    """Let the time of the next visits come, and make them."""
+    """Make the next visits due, and make them."""
     Capture.objects.update(finished_at=F("finished_at") - timedelta(days=DAYS))
     Capture.objects.exclude(next_at=None).update(next_at=now() - timedelta(seconds=1))
     waiting = recaptures.start_due(now(), DAYS)
@@ -174,7 +174,7 @@ def test_looks_that_somebody_asks_for_day_after_day_give_no_place_up(
 def test_asking_twice_gives_the_same_rows(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(next_at=now() - timedelta(seconds=1))
     first = recaptures.start_due(now(), DAYS)
-    Capture.objects.filter(number=1).update(next_at=now() - timedelta(seconds=1))  # as a restored row would have it
+    Capture.objects.filter(number=1).update(next_at=now() - timedelta(seconds=1))  # as in a restored row
     assert recaptures.start_due(now(), DAYS) == first
     assert case.captures.count() == 2
 
@@ -216,7 +216,7 @@ def test_the_tick_starts_what_is_due(inline: SyncRunner, case: Case) -> None:
 
 
 def serve_another(inline: SyncRunner, site: Site) -> bytes:
-    """Have the place serve another copy, which a second crawl sees there."""
+    """Serve another copy at the same URL, which a second crawl sees."""
     other = jpeg(Image.open(BytesIO(photograph(1))), quality=40)
     site.routes["/image-0.jpg"] = Answer(other, media_type="image/jpeg")
     see(inline, site, other)
@@ -224,7 +224,7 @@ def serve_another(inline: SyncRunner, site: Site) -> bytes:
 
 
 def see(inline: SyncRunner, site: Site, data: bytes) -> list[int]:
-    """Have a further crawl see a picture at the place; returns the captures that wait."""
+    """Let another crawl see an image on the page; returns the captures that wait."""
     studio = Owner.objects.get()
     planned, epoch = claimed_slice(studio, f"later-{studio.watches.count()}")
     match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host=f"127.0.0.1:{site.port}"))
@@ -234,7 +234,7 @@ def see(inline: SyncRunner, site: Site, data: bytes) -> list[int]:
 
 
 def looked_for(case: Case) -> Digest:
-    """What the last visit looked for."""
+    """Return the digest of the image for which the last visit looked."""
     digest: Digest = case.captures.latest("number").sighting.picture.digest
     return digest
 
@@ -326,7 +326,7 @@ def test_a_visit_that_took_so_long_that_another_began_is_said_of_what_it_looked_
     def slowly(*about: Any) -> list[Captured]:  # noqa: ANN401 - as it is called
         came = list(visit(*about))
         serve_another(inline, site)
-        Capture.objects.filter(state="doing").update(sighting=Sighting.objects.latest("pk"))  # who claims it does so
+        Capture.objects.filter(state="doing").update(sighting=Sighting.objects.latest("pk"))  # as when it is claimed
         return came
 
     monkeypatch.setattr(kind, "capture_all", slowly)

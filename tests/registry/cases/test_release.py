@@ -1,4 +1,4 @@
-"""The step that takes up what a flood held back."""
+"""Test the step that processes what a flood held back."""
 
 import pytest
 

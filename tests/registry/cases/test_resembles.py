@@ -1,4 +1,4 @@
-"""What only resembles a work lies in a drawer: it asks nobody, and nobody is told, until a person makes it a case."""
+"""Test that matches that only resemble a work wait unnoticed until a person turns one into a case."""
 
 import json
 from datetime import date
@@ -160,7 +160,7 @@ def test_the_fuse_does_not_count_what_only_resembles(inline: SyncRunner, studio:
         see(inline, studio, REDRAWN, host=f"site-{place}.example")
     assert not work.found_days.exists()
     assert not Flood.objects.exists()
-    see(inline, studio, WORK, host="site-0.example")  # where nobody was asked of it before
+    see(inline, studio, WORK, host="site-0.example")  # where it was not decided before
     assert work.found_days.get().sites == 1
 
 

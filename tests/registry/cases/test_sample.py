@@ -1,4 +1,4 @@
-"""The sample owner: finds to try things on; nothing of it is logged, told, visited or sent, and it goes wholly."""
+"""Test the sample owner: finds for practice that are not logged, notified, visited or sent, and fully deletable."""
 
 from dataclasses import replace
 
@@ -59,7 +59,7 @@ def made(inline: SyncRunner, name: str = "ann") -> Owner:
 @pytest.mark.django_db
 def test_it_brings_finds_that_can_be_decided_and_undone_and_logs_and_tells_nothing(inline: SyncRunner) -> None:
     ann = made(inline)
-    assert sample.add_sample(inline.services, User.objects.get()) == ann  # one each
+    assert sample.add_sample(inline.services, User.objects.get()) == ann  # one for each user
     assert "Sailing regatta" in ann.works.values_list("title", flat=True)
     assert {case.party for case in ann.cases.all()} == {sample.SHOP, sample.BLOG}
     assert ann.cases.count() == len(sample.FINDS)
@@ -69,7 +69,7 @@ def test_it_brings_finds_that_can_be_decided_and_undone_and_logs_and_tells_nothi
     inline.run_until_idle()
     assert ann.cases.get(number=2).decision == "confirmed"
     assert [model.objects.count() for model in (Capture, Bundle, AnchorReceipt, Event)] == [0, 0, 0, 0]
-    assert set(LogSubmission.objects.values_list("type", "owner")) <= {("setting", None)}  # of the installation
+    assert set(LogSubmission.objects.values_list("type", "owner")) <= {("setting", None)}  # only of the installation
     assert [present_accuracy().rate(kind).decided for kind in CLASSES] == [0, 0]
 
 
@@ -104,7 +104,7 @@ def test_it_and_what_is_real_dont_know_of_each_other(inline: SyncRunner) -> None
     result = register(inline.services, studio, PHOTOGRAPH.read_bytes())
     inline.run_until_idle()
     assert result.earlier is None
-    assert not Case.objects.filter(owner=studio).exists()  # what the sample sites show is the sample's alone
+    assert not Case.objects.filter(owner=studio).exists()  # only the sample has cases on the sample sites
     planned, epoch = claimed_slice(studio)
     match_pictures(inline.services, bring(inline.services, planned, epoch, [PHOTOGRAPH.read_bytes()]))
     assert [case.party for case in Case.objects.filter(owner=studio)] == ["shop.example"]
@@ -114,7 +114,7 @@ def test_it_and_what_is_real_dont_know_of_each_other(inline: SyncRunner) -> None
 
 
 def work_on(inline: SyncRunner, ann: Owner) -> None:
-    """What else can be done in it."""
+    """Do everything else that is possible with the sample owner."""
     keys.add_device_key(ann, "laptop", bytes(32), by="ann")
     work = ann.works.get(number=1)
     edit(work, replace(work.declared, title="Another title"), by="ann")
@@ -148,7 +148,7 @@ def test_it_goes_wholly_and_can_come_again(inline: SyncRunner) -> None:
     kept = IndexChange.objects.filter(operation="add").values_list("number", "space", "collection")
     gone = set(IndexChange.objects.filter(operation="remove").values_list("removes", "space", "collection"))
     left = {one[2] for one in kept if one not in gone}
-    assert left == {"works"}  # the studio's own picture stays searchable
+    assert left == {"works"}  # the studio's own image remains searchable
     again = sample.add_sample(inline.services, User.objects.get())
     inline.run_until_idle()
     assert again.cases.count() == len(sample.FINDS)

@@ -1,4 +1,4 @@
-"""Cases are found by party, title, number, and parts of the URLs where a work was seen."""
+"""Test that cases are found by party, title, number, and parts of the URLs where a work was seen."""
 
 import pytest
 

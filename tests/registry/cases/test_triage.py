@@ -1,4 +1,4 @@
-"""Which cases wait for a person: what was cleared stays away, and what a decision didn't see comes back."""
+"""Test which cases wait for a person: cleared ones stay away, and new sightings since a decision bring them back."""
 
 import io
 from datetime import date

@@ -1,4 +1,4 @@
-"""A web archive is asked where an owner wants it; what it tells is kept as its word, and nothing waits for ever."""
+"""Test that a web archive saves pages for owners who want it, that its answer is kept, and nothing waits for ever."""
 
 import logging
 import threading
@@ -50,7 +50,7 @@ ODD: list[tuple[dict[str, object] | Answer, str]] = [
     (told({}, 503), "no-answer"),
     (told({}, 404), "no-answer"),
 ]  # fmt: skip
-"""How an archive may end otherwise, and what is told of it."""
+"""How an archive's job may end otherwise, and what is recorded."""
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def studio(services: Services) -> Owner:
 
 @pytest.fixture
 def case(services: Services, studio: Owner, shop: Site) -> Case:
-    """A confirmed case whose one place wasn't visited yet."""
+    """A confirmed case whose only page has not been visited."""
     planned, epoch = claimed_slice(studio)
     match_pictures(services, bring(services, planned, epoch, [COPY], host=f"127.0.0.1:{shop.port}"))
     case = studio.cases.get()
@@ -146,7 +146,7 @@ def test_the_keys_are_taken_from_their_file_and_are_told_to_nobody_else(
         _, said = captured(services, case)
         assert said is not None
         assert said.missing == "refused"
-        file.write_text("access2:\nsecret2\x00")  # no header at all
+        file.write_text("access2:\nsecret2\x00")  # not a valid header
         assert record(services, case).missing == "no-answer"
         file.write_text(KEYS + "\n")
         saving(archive, success(shop.url("/page-0")))
@@ -220,10 +220,10 @@ def test_one_that_never_ends_is_too_slow(
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
     asked = len(archive.seen)
-    assert 1 < asked < 40  # with a pause between, and no more once nobody waits
+    assert 1 < asked < 40  # with pauses, and not after the work is done
 
 
-# who is asked, and when
+# which archive is queried, and when
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Searching among an owner's works."""
+"""Test the search among an owner's works."""
 
 import pytest
 

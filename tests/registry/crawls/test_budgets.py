@@ -1,4 +1,4 @@
-"""What is left of the budget of a crawl."""
+"""Test the remaining budget of a crawl."""
 
 from crawler.formats.job import Rendered
 from exhibit.clock import now

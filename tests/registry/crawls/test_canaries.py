@@ -1,4 +1,4 @@
-"""Canaries on a real local site: found, missed for each reason there is, counted in reports, and never a case."""
+"""Test canaries on a real local site: found, missed for each possible reason, counted in reports, and never a case."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -52,7 +52,7 @@ def test_a_crawl_finds_a_canary_where_its_page_leads_or_misses_it_for_a_reason_a
         "closed/planted": (Outcome.NOT_VISITED, "robots"),
         "nowhere": (Outcome.NOT_FOUND, ""),
         "moved": (Outcome.FOUND, ""),
-        "broken": (Outcome.NOT_FOUND, ""),  # its page was visited, whatever its image answered
+        "broken": (Outcome.NOT_FOUND, ""),  # its page was visited, whatever its image returned
     }
     missed = [result.canary.url for _, result in canaries.missed_lately(work.owner)]
     assert missed == [shop.url(path) for path in ("/empty", "/closed/planted", "/nowhere", "/broken")]
@@ -100,7 +100,7 @@ def test_a_canary_counts_from_the_next_crawl_until_it_is_withdrawn(inline: SyncR
     made = watch(work.owner, "http://shop.example/")
 
     def run() -> dict[str, Outcome]:
-        """What is said of a crawl that sees the copy."""
+        """Return the outcomes of a crawl that sees the copy."""
         crawl = watching.start_now(made)
         planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
         assert planned is not None

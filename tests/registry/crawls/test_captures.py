@@ -1,4 +1,4 @@
-"""Watches that take what web archives hold of a domain: from the index to a sighting and a case."""
+"""Test watches of a domain's captures in web archives: from the index to a sighting and a case."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -41,7 +41,7 @@ def site(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 @pytest.fixture
 def archived(site: Site) -> Archived:
-    """One copy of a work at three moments, and another picture."""
+    """Serve one copy of a work at three times, and another image."""
     made = Archived([Kept(URL, f"20{year}0303120000", COPY) for year in ("24", "19", "20")])
     made.kept.append(Kept("http://www.photos.example/other.jpg", "20240101000000", picture(7)))
     made.serve(site)
@@ -179,7 +179,7 @@ def test_an_archive_that_asks_to_be_asked_later_is_left_alone_as_long_as_it_says
     assert timedelta(minutes=14) < row.not_before - row.claimed_at < timedelta(minutes=16)  # type: ignore[operator]
     assert "Wayback Machine" in row.error
     Inquiry.objects.update(not_before=None)
-    Pace.objects.all().delete()  # everybody else who asks this archive waits as well
+    Pace.objects.all().delete()  # all other users of this archive wait as well
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
     assert Sighting.objects.count() == 2

@@ -1,4 +1,4 @@
-"""Pages come back when they have probably changed; what a run may spend is the same."""
+"""Test that pages are revisited when they have probably changed, within an unchanged budget."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,12 +25,12 @@ DAY = timedelta(days=1)
 
 
 def visit(of: Watch, path: str, shown: bytes, at: datetime, **refused: str) -> None:
-    """A visit to a page of the watch, as the end of a slice records it."""
+    """Record a visit to a page of the watch, as the end of a slice does."""
     changes.keep(of.pk, 0, [Visited(HERE + path, 1, shown, at)], {HERE + page: why for page, why in refused.items()})
 
 
 def history(of: Watch, path: str, changed: str, first: datetime) -> None:
-    """Visits a day apart; ``x`` in ``changed`` for each that found the page changed."""
+    """Record daily visits; ``x`` in ``changed`` marks each that found the page changed."""
     visit(of, path, b"0", first)
     shown = 0
     for day, sign in enumerate(changed, start=1):
@@ -39,12 +39,12 @@ def history(of: Watch, path: str, changed: str, first: datetime) -> None:
 
 
 def ended(crawl: Crawl) -> None:
-    """Let a crawl be over."""
+    """Mark a crawl as finished."""
     Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE)
 
 
 def begun(of: Watch, **budget: int) -> Crawl:
-    """The next crawl of a watch under a budget."""
+    """Start the next crawl of a watch with a budget."""
     Watch.objects.filter(pk=of.pk).update(budget=budget)
     run_now(of)
     crawl = schedules.start_crawl(of.pk)
@@ -53,7 +53,7 @@ def begun(of: Watch, **budget: int) -> Crawl:
 
 
 def waiting(crawl: Crawl) -> list[str]:
-    """Paths of the pages that wait, beside the source."""
+    """Return the paths of the waiting pages, without the source."""
     rows = crawl.frontier.filter(depth=1).order_by("id")
     return [url.removeprefix(HERE) for url in rows.values_list("url", flat=True)]
 
@@ -253,7 +253,7 @@ def test_the_page_of_a_canary_is_visited_in_each_run(inline: SyncRunner, shop: W
 
 @pytest.fixture
 def site(inline: SyncRunner) -> Iterator[Shop]:
-    """Fifteen pages with a picture each, behind the first one."""
+    """Fifteen pages with one image each, linked from the first."""
     inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.14") as served:
         made = Shop(served)
@@ -270,7 +270,7 @@ def test_run_by_run_a_site_larger_than_the_budget_is_seen_whole_and_then_its_cha
     made = watch(owner("studio"), site.url("/0"), pages=5)
 
     def run() -> set[str]:
-        """Paths of the pages that the next run visits, a day later."""
+        """Return the paths of the pages that the next run visits, a day later."""
         KnownPage.objects.update(visited_at=now() - DAY)
         run_now(made)
         inline.run_until_idle()
@@ -419,7 +419,7 @@ def test_the_second_run_asks_a_tenth_but_for_the_page_of_a_find_and_what_the_sit
     made = watch(studio, site.url("/0"))
 
     def run(**dated: str) -> list[str]:
-        """Paths that the next run asks for."""
+        """Return the paths that the next run requests."""
         entries = (f"<url><loc>{site.url(path)}</loc><lastmod>{day}</lastmod></url>" for path, day in dated.items())
         site.serve("/sitemap.xml", f"<urlset>{''.join(entries)}</urlset>".encode(), "application/xml")
         site.site.seen.clear()

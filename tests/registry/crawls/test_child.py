@@ -1,4 +1,4 @@
-"""The crawler as a child process: its lines come home, and it doesn't outlive the block that started it."""
+"""Test that the crawler's lines are received from its process, which does not outlive the block that started it."""
 
 import json
 import subprocess

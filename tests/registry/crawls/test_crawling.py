@@ -1,4 +1,4 @@
-"""Slices of crawls: who holds one, which hosts are leased to it, and when it has ended."""
+"""Test slices of crawls: their holder, their leased hosts, and their end."""
 
 from datetime import timedelta
 

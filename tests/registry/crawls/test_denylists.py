@@ -1,4 +1,4 @@
-"""The operator's rules hold at once, and taking one back that isn't there is said."""
+"""Test that the operator's rules apply at once, and that removing a missing rule is an error."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What lists would ask of whom: counted by host, the largest told, in little memory."""
+"""Test the forecast of a list's requests: counted by host, the largest shown, in little memory."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Lists become addresses that a crawl visits, batch by batch, whatever ends the process."""
+"""Test that lists become URLs of a crawl, batch by batch, even if the process dies."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ LINES, BATCH = 450, 100
 
 @dataclass(frozen=True, slots=True)
 class Deadly(Guard):
-    """A guard under which the process dies as by ``kill -9`` when an address comes."""
+    """A guard during which the process dies as by ``kill -9`` when it checks a certain URL."""
 
     last: str = ""
 

@@ -1,4 +1,4 @@
-"""Watches that ask image searches with an owner's own key: from the request to a private sighting and a case."""
+"""Test watches that query image searches with an owner's key: from the request to a private sighting and a case."""
 
 import errno
 from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ SEARCH = "/rest/search/"
 
 @pytest.fixture
 def site(inline: SyncRunner) -> Iterator[Site]:
-    """The shop, the search and the market, all in one."""
+    """The shop, the search and the marketplace on one site."""
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
     with Site() as running:
         put_tineye(inline.services.config.data_dir, running)
@@ -268,12 +268,12 @@ def test_stopping_a_run_ends_what_it_asks(inline: SyncRunner, studio: Owner, sit
 
 
 def works_asked_for(site: Site) -> list[bytes]:
-    """The beginning of each picture that was sent, in order."""
+    """Return the first bytes of each image that was sent, in order."""
     return [one.body.partition(b"\xff\xd8")[2][:2000] for one in site.seen if one.path == SEARCH]
 
 
 class KilledError(BaseException):
-    """The worker is gone."""
+    """The death of the worker."""
 
 
 @pytest.mark.long
@@ -319,7 +319,7 @@ def test_without_consent_no_picture_leaves_the_house_until_it_is_given_and_after
     assert len(works_asked_for(site)) == 1
     for number in (2, 3):
         register(inline.services, studio, photograph(number))
-    between = "registry.crawls.inquire.time.sleep"  # once one answer is there, others have their turn
+    between = "registry.crawls.inquire.time.sleep"  # after one answer, others have their turn
     monkeypatch.setattr(between, lambda _seconds: withdraw_consent(studio, "tineye", by="Ann"))
     assert run(inline, watch)[1].outcome == "no-consent"
     assert len(works_asked_for(site)) == 3

@@ -1,4 +1,4 @@
-"""What a crawl asks searches: in turn, as often as it may, from where the run before ended."""
+"""Test a crawl's queries of searches: in turn, within limits, continuing where the previous run ended."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def again(row: Inquiry) -> Inquiry:
 
 
 def asked(row: Inquiry) -> list[inquiries.Subject]:
-    """The subjects of a run, each done with."""
+    """Return the subjects of a run, each completed."""
     Inquiry.objects.filter(pk=row.pk).update(state="doing")
     done = []
     while subject := inquiries.next_subject(row):

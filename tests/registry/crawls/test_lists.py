@@ -1,4 +1,4 @@
-"""Addresses of lists in the rows: each once, with how far the list is read, in a crawl that takes more."""
+"""Test URLs of lists in the rows: each once, with the position in the list, in a crawl that accepts more."""
 
 import pytest
 from django.db import transaction

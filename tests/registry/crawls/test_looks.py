@@ -1,4 +1,4 @@
-"""A page that a person names is visited once, and what it shows of a work becomes a case, without a watch of theirs."""
+"""Test that a page named by a user is visited once, and that its images become cases without the owner's own watch."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,9 +50,9 @@ def test_a_page_is_visited_once_and_its_copy_becomes_a_case(inline: SyncRunner, 
     with pytest.raises(WrongUseError):
         watching.start_now(watch)
     assert LogOpening.objects.filter(content__what="page looked at by hand", details__by="Ann").count() == 1
-    again = looks.look(inline.services, studio, web.url("/wave.jpg"), by="Ann")  # a picture's own address
+    again = looks.look(inline.services, studio, web.url("/wave.jpg"), by="Ann")  # an image URL
     assert (again.watch, again.number) == (watch, 2)
-    assert looks.look(inline.services, studio, web.url("/shop"), by="Ann") == again  # the run under way
+    assert looks.look(inline.services, studio, web.url("/shop"), by="Ann") == again  # the current run
     assert FrontierUrl.objects.filter(crawl=again).count() == 2
 
 

@@ -1,4 +1,4 @@
-"""Watches and crawls: names that can be used again, and slices that leave nothing locked behind."""
+"""Test that watch names can be reused, and that slices leave nothing locked."""
 
 import pytest
 from django.db import IntegrityError, transaction

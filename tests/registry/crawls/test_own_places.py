@@ -1,4 +1,4 @@
-"""Own places: a host, or a path of one that many share; never what is everybody's."""
+"""Test an owner's sites: a host, or a path of a shared host; never a whole shared host."""
 
 import pytest
 
@@ -57,6 +57,4 @@ def test_what_is_everybodys_is_nobodys_own_place(kind: str, url: str) -> None:
 def test_places_are_few_steps_away_from_any_address() -> None:
     places = Places([Place("studio.example", "/ann"), Place("studio.example", "/bob")])
     assert places.hold(f"https://{'a.' * 100}studio.example/bob{'/' * 1_000_000}")
-    assert not places.hold(
-        f"https://{'a.' * 100_000}studio.example/{'a/' * 1_000_000}"
-    )  # each beginning: out of memory
+    assert not places.hold(f"https://{'a.' * 100_000}studio.example/{'a/' * 1_000_000}")  # each prefix: out of memory

@@ -1,4 +1,4 @@
-"""A service is asked at one pace by all who ask it."""
+"""Test that all users of a service share one request rate."""
 
 from datetime import timedelta
 

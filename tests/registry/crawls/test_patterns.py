@@ -1,4 +1,4 @@
-"""Turns of the pages of each pattern in a frontier, and what is left out of them."""
+"""Test the turns of the pages of each URL pattern in a frontier, and which are skipped."""
 
 import pytest
 from django.db import transaction
@@ -19,7 +19,7 @@ HOST = "http://shop.example/"
 
 @pytest.fixture
 def crawl(inline: SyncRunner, studio: Owner) -> Crawl:
-    """A crawl whose frontier is empty."""
+    """A crawl with an empty frontier."""
     crawl = schedules.start_crawl(watch(studio, HOST).pk)
     assert crawl is not None
     crawl.frontier.all().delete()
@@ -27,7 +27,7 @@ def crawl(inline: SyncRunner, studio: Owner) -> Crawl:
 
 
 def add(crawl: Crawl, *paths: str, depth: int = 1, kind: str = "page") -> int:
-    """Add pages whose pattern is their folder, how many are new; those at the top have none."""
+    """Add pages whose pattern is their folder, and return how many are new; top-level pages have no pattern."""
     new = [NewUrl(HOST + path, kind, depth, pattern=path.rpartition("/")[0]) for path in paths]
     with transaction.atomic():
         return crawling.add_urls(crawl.pk, new)
@@ -45,7 +45,7 @@ def planned(crawl: Crawl, most: int) -> list[str]:
 
 
 def visited(crawl: Crawl, shown: list[bool | None]) -> CrawlSlice:
-    """A slice that has visited the first pages of the pattern of days, which showed something new or not."""
+    """Create a slice that visited the first pages of the pattern "day", each of which showed something new or not."""
     slice_ = CrawlSlice.objects.create(crawl=crawl, number=1)
     for new, row in zip(shown, crawl.frontier.filter(url__contains="day/").order_by("turn"), strict=False):
         row.state, row.shows_new, row.slice = FrontierUrl.State.DONE, new, slice_

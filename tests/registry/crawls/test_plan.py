@@ -1,4 +1,4 @@
-"""Crawls that are started when they are due, and planned slice by slice."""
+"""Test that crawls are started when due, and planned slice by slice."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Pictures whose bytes have expired are asked for again: once, where this owner may know of them."""
+"""Test that images with expired bytes are requested again: once, where this owner may know of them."""
 
 import re
 
@@ -14,7 +14,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def expired(inline: SyncRunner, seer: Owner, seed: int, *, private: bool = False) -> int:
-    """A picture that somebody saw, without bytes."""
+    """Record an image without bytes that ``seer`` saw."""
     [pk] = bring(
         inline.services, *claimed_slice(seer, f"w{seed}", private=private), [photograph(seed)], f"s{seed}.example"
     )

@@ -1,4 +1,4 @@
-"""When watches are due: by the time of day where they are, and never twice."""
+"""Test when watches are due: by their local time of day, and never twice."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def test_a_clock_that_was_behind_for_a_while_brings_no_crawl_twice(db: None, set
     assert timedelta(days=29) < made.next_run_at - now() <= timedelta(days=30)
 
 
-ZONES = {  # a time that the clock skips there, and when it changes in 2027: to summer time, and back
+ZONES = {  # a time that is skipped there, and the changes in 2027 to summer time and back
     "Europe/Berlin": ("02:30", "03-28", "10-31"),
     "America/New_York": ("02:15", "03-14", "11-07"),
     "Africa/Cairo": ("00:00", "04-30", "10-29"),
@@ -104,7 +104,7 @@ def test_a_watch_keeps_its_time_of_day_through_both_changes(
     seen = []
     for day in ("2027-03-27", "2027-03-28", "2027-03-29", "2027-10-30", "2027-10-31", "2027-11-01"):
         set_clock(_utc(f"{day}T04:30:00+02:00") - datetime.now(UTC))
-        schedules.move_on(made, now() - timedelta(hours=12))  # as it was before that day
+        schedules.move_on(made, now() - timedelta(hours=12))  # as before that day
         assert made.next_run_at is not None
         seen.append(made.next_run_at.astimezone(berlin).strftime("%m-%d %H:%M"))
         assert schedules.start_crawl(made.pk) is not None

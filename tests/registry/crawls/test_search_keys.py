@@ -1,4 +1,4 @@
-"""Money that searches cost: counted before anything is sent, kept within what a watch may spend, told before it is."""
+"""Test search costs: counted before a request is sent, limited by a watch's budget, and estimated in advance."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -50,14 +50,14 @@ SEARCH = PATHS["tineye"]
 
 @pytest.fixture
 def site(inline: SyncRunner) -> Iterator[Site]:
-    """A shop, TinEye at two hundredths of a dollar for a request, and a market for words at one."""
+    """A shop, TinEye at two hundredths of a dollar per request, and a marketplace for words at one."""
     inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
     with Site() as running:
         put_tineye(inline.services.config.data_dir, running)
         put_market(inline.services.config.data_dir, running)
         put_price(mapping(inline, "tineye"), "0.02 USD")
         put_price(mapping(inline, "market"), "10 USD", requests=1000)
-        running.routes["/copy.jpg"] = Answer(photograph(9), "image/jpeg")  # like no work, so that nothing is captured
+        running.routes["/copy.jpg"] = Answer(photograph(9), "image/jpeg")  # unlike any work: nothing is captured
         running.routes[SEARCH] = tineye_answer([])
         running.routes["/offers"] = offers
         yield running
@@ -80,7 +80,7 @@ def mapping(inline: SyncRunner, name: str) -> Path:
 
 
 def offers(seen: Seen) -> Answer:
-    """A page of the market's that is followed by another."""
+    """Return a page of the marketplace that is followed by another."""
     return answer({"data": {"items": [], "next": str(int(query(seen).get("cursor", 0)) + 1)}})
 
 
@@ -99,7 +99,7 @@ def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
 
 
 def sent(site: Site, path: str = SEARCH) -> list[bytes]:
-    """The beginning of each picture that was sent, in order."""
+    """Return the first bytes of each image that was sent, in order."""
     return [one.body.partition(b"\xff\xd8")[2][:2000] for one in site.seen if one.path.partition("?")[0] == path]
 
 
@@ -142,7 +142,7 @@ def test_the_money_of_a_month_holds_over_its_runs_and_comes_back_with_the_next_m
 
 
 class KilledError(BaseException):
-    """The worker is gone."""
+    """The death of the worker."""
 
 
 @pytest.mark.long
@@ -159,7 +159,7 @@ def test_what_a_killed_worker_may_have_asked_is_counted_and_asked_for_once_more(
             raise KilledError  # the transaction has ended
         if last in sql:
             if requests:
-                raise KilledError  # before the answer is kept
+                raise KilledError  # before the answer is stored
             met.append(sql)
             assert not sent(site)
         return execute(sql, *rest)
@@ -195,7 +195,7 @@ def test_a_price_that_changes_counts_from_the_next_request_on(inline: SyncRunner
     run(inline, watch)
     set_price(inline.services, studio, "tineye", Price(amount="200 USD", requests=3_000), by="Ann")
     run(inline, watch)
-    assert costs() == [20_000, 30_000, 66_667]  # a fraction of a millionth is a whole one
+    assert costs() == [20_000, 30_000, 66_667]  # fractions of a millionth are rounded up
     set_price(inline.services, studio, "tineye", None, by="Ann")
     assert run(inline, watch)[1].outcome == ""
     put_price(mapping(inline, "tineye"), "0.03 EUR")

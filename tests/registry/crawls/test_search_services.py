@@ -1,4 +1,4 @@
-"""The searches of an installation are its mappings; one that can't be read is told, and the others are asked."""
+"""Test that an installation's searches are its mappings; an unreadable one is reported, and the others are used."""
 
 import os
 from pathlib import Path

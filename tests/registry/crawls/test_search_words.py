@@ -1,4 +1,4 @@
-"""Words to search for are those of the works: what a person wrote, and not what a camera numbers."""
+"""Test that search words come from the works' texts by people, not from camera numbering."""
 
 from exhibit.clock import now
 from registry.crawls import search_words

@@ -1,4 +1,4 @@
-"""Sightings as a crawl brings them home: kept once, first and last seen, and put to work when they matter."""
+"""Test sightings of a crawl: stored once, first and last seen, and processed when relevant."""
 
 from dataclasses import replace
 from datetime import timedelta

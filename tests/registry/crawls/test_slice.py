@@ -1,4 +1,4 @@
-"""A slice of a crawl in a child process, which may die."""
+"""Test a slice of a crawl in a child process, which may die."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def shop(inline: SyncRunner) -> Iterator[Shop]:
 
 
 def kill_the_crawler(_: Seen) -> Answer:
-    """A page that the crawler doesn't survive."""
+    """Serve a page that kills the crawler."""
     for pid in Forked.running:
         os.kill(pid, signal.SIGKILL)
     return Answer(b"")
@@ -85,7 +85,7 @@ def test_a_watch_that_renders_sees_what_scripts_show_within_its_budget(inline: S
 
 @pytest.mark.long
 def test_an_endless_calendar_is_left_out_by_later_slices_and_told(inline: SyncRunner, shop: Shop) -> None:
-    """More months than the budget has pages, each with links to all, named before the goods."""
+    """Test more months than the budget has pages, each with links to all, listed before the goods."""
     months = [f"/calendar/{number // 12}/{number % 12}" for number in range(120)]
     goods = [f"/goods/{number}" for number in range(30)]
     links = "".join(f'<a href="{path}">x</a>' for path in [*months, *goods])

@@ -1,4 +1,4 @@
-"""Watches as members arrange and change them: what can't be visited or asked is refused and changes nothing."""
+"""Test that members create and change watches, and that invalid sources and searches are refused without a change."""
 
 from datetime import timedelta
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Watches while they run: their times, pauses, deletions and places, and two people at once."""
+"""Test running watches: times, pauses, deletion, sources, and two users at once."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Many rows at once: those that are there stay, or take later values where that is said."""
+"""Test bulk inserts: existing rows are kept, or updated if requested."""
 
 from django.db import transaction
 

@@ -1,4 +1,4 @@
-"""What every row has that a step works off."""
+"""Test the common columns of all rows that a step processes."""
 
 import pytest
 from django.apps import apps

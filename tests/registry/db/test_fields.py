@@ -1,4 +1,4 @@
-"""Digests as columns."""
+"""Test digests as columns."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requests that are sent twice: the second has the first one's answer, and never does it again."""
+"""Test that a request sent twice gets the first response, and is executed once."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What one process does at a time: who has the turn, and when another one takes it."""
+"""Test work that one process does at a time: whose turn it is, and when another process takes over."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,7 +31,7 @@ def test_nobody_takes_the_turn_of_one_who_holds_it(db: None) -> None:
     ("holder", "until"),
     [
         (ELSEWHERE, timedelta(seconds=-1)),
-        (ELSEWHERE, YEAR),  # by a clock of the database that was ahead
+        (ELSEWHERE, YEAR),  # by a database clock that was ahead
         (f"{this_process().rpartition('|')[0]}|1", timedelta(seconds=20)),  # killed on this machine
     ],
     ids=["over", "ahead", "killed"],
@@ -55,6 +55,6 @@ def test_a_holder_that_was_late_finds_that_another_has_the_turn(db: None, monkey
     turn = Turn("tick")
     assert turn.is_ours()
     given_to(ELSEWHERE, until=timedelta(seconds=20))
-    assert turn.is_ours()  # it isn't asked so soon
+    assert turn.is_ours()  # it does not query so soon
     monkeypatch.setattr("registry.db.leases.RENEWED", 0.0)
     assert not turn.is_ours()

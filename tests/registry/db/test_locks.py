@@ -1,4 +1,4 @@
-"""One transaction at a time appends: who holds a lock keeps others waiting until it ends."""
+"""Test that one transaction at a time appends: the holder of a lock keeps others waiting until it ends."""
 
 import psycopg
 import pytest
@@ -41,7 +41,7 @@ def test_a_long_lock_is_one_connection_s_until_the_block_or_the_connection_ends(
 
 
 def _taken(other: BaseDatabaseWrapper) -> bool:
-    """Whether another connection takes it."""
+    """Return True if another connection can take the lock."""
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [0x45584900 + int(Lock.INDEX), -7])
         return bool(cursor.fetchone()[0])

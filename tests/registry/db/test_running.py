@@ -1,4 +1,4 @@
-"""What the running product says of itself: what its steps take, and which of its workers live."""
+"""Test the running product's status: durations of steps, and living workers."""
 
 from datetime import timedelta
 

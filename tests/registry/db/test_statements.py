@@ -1,4 +1,4 @@
-"""Questions that are put together once and asked at different moments."""
+"""Test queries that are built once and executed at different times."""
 
 from datetime import timedelta
 from typing import Any

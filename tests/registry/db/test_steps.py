@@ -1,4 +1,4 @@
-"""Rows that are claimed, and claimers that die, come late or break off: nobody else's work suffers."""
+"""Test that a claimer that dies, comes late or aborts does not affect others' rows."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,13 +21,13 @@ LIFE = timedelta(minutes=10)
 
 @pytest.fixture
 def waiting(inline: SyncRunner) -> list[int]:
-    """Three pictures that wait for their step."""
+    """Three images that wait for their step."""
     planned, epoch = claimed_slice(owner("studio"))
     return bring(inline.services, planned, epoch, [photograph(number) for number in range(3)])
 
 
 def die() -> None:
-    """Let whoever has claimed pictures have been silent for too long."""
+    """Expire all claims on images."""
     Picture.objects.filter(state="doing").update(claimed_at=F("claimed_at") - 2 * LIFE)
 
 
@@ -71,7 +71,7 @@ def test_a_living_claimer_keeps_its_rows_when_the_clock_is_set_back(inline: Sync
     set_clock(timedelta(0))
     bring_back(7)
     assert steps.claim(Picture, pictures, timedelta(minutes=10)) == []
-    Picture.objects.update(claimed_by="")  # by a program that didn't say who it was
+    Picture.objects.update(claimed_by="")  # by a program that did not identify itself
     bring_back(7)
     Picture.objects.update(claimed_at=F("claimed_at") - timedelta(minutes=11))
     assert steps.claim(Picture, pictures, timedelta(minutes=10)) == pictures

@@ -1,4 +1,4 @@
-"""Contributors: invited, known by one key, thrown out."""
+"""Test contributors: invited, bound to one key, excluded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A machine that helps: from the invitation to a case, with everything that happens in between."""
+"""Test a contributor's machine from the invitation to a case, with all failures in between."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +98,7 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
     assert set(EdgeResult.objects.values_list("outcome", flat=True)) == {"dropped"}
     assert Sighting.objects.count() == Picture.objects.filter(bytes_state="stored").count() == 6
     assert set(FrontierUrl.objects.values_list("state", flat=True)) == {"done"}
-    register(helped.inline.services, helped.studio, photograph(50))  # nothing that stood in is found any more
+    register(helped.inline.services, helped.studio, photograph(50))  # nothing substituted is found any more
     helped.inline.run_until_idle()
     assert Sighting.objects.count() == 6
     with pytest.raises(RefusedError):
@@ -163,7 +163,7 @@ def test_a_machine_that_is_killed_gets_its_lease_again_and_what_it_brought_is_th
     helped.waiting(["/0.jpg"])
     row, machine = helped.invited()
     assert helped.hand_out(row) is not None  # and then it is killed
-    Contributor.objects.update(public_key=None)  # its key, which this test doesn't have
+    Contributor.objects.update(public_key=None)  # its key, which this test does not have
     assert next(machine) == 1
     assert EdgeResult.objects.count() == 1
 
@@ -217,7 +217,7 @@ def test_what_would_tell_more_than_an_address_is_not_handed_out(helped: Helped, 
 def test_an_address_on_the_machines_own_network_is_refused_there(helped: Helped) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
-    _, machine = helped.invited(networks=("127.0.0.1/32", "::1/128"))  # where the installation is
+    _, machine = helped.invited(networks=("127.0.0.1/32", "::1/128"))  # the installation's own networks
     assert next(machine) == 0
     assert EdgeResult.objects.get().outcome == "nothing"
     assert helped.shop.site.times("/0.jpg") == 0

@@ -1,4 +1,4 @@
-"""Which results are checked, and whom that finds: contributors that lie in a share of what they say."""
+"""Test the random checks of results, which detect contributors that falsify a share of them."""
 
 import math
 from pathlib import Path
@@ -39,9 +39,9 @@ def test_whoever_is_honest_stays_while_one_picture_in_ten_changes() -> None:
 
 
 def results_until_found(chance: Random, lies: float, *, checked: int, invents: bool, times: int = LEASES) -> int | None:
-    """How many results a contributor sent before it was thrown out.
+    """Return how many results a contributor sent before it was excluded; None if it was not.
 
-    A liar says of true bytes what isn't so, or invents both, which looks like a picture that has changed.
+    A falsified result states wrong values for real bytes, or invents both, like an image that has changed.
     """
     row, _ = contributors.invite(str(chance.random()), by="operator")
     row.checked = checked

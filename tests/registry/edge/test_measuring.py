@@ -1,4 +1,4 @@
-"""What travels of a picture, and when two machines agree about it."""
+"""Test what is transmitted of an image, and when two machines agree about it."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""Accounts of contributors: what they tell, and that nobody changes them."""
+"""Test signed accounts of contributors' work: their contents, and that invalid or changed ones are refused."""
 
 import json
 from typing import Any

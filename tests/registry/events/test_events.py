@@ -1,4 +1,4 @@
-"""Events that are written down once, whoever comes first."""
+"""Test that an event is recorded once, whichever transaction comes first."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -23,7 +23,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["set_clock"]
 
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-"""Whether another connection waits for this one."""
+"""Query that returns a row if another connection waits for this one."""
 
 
 def record(of: Owner) -> Event | None:
@@ -41,7 +41,7 @@ def test_of_two_who_write_the_same_event_down_at_once_one_does(transactional_db:
         try:
             with transaction.atomic():
                 again = record(studio)
-                studio.refresh_from_db()  # the deed goes on
+                studio.refresh_from_db()  # the action continues
                 return again
         finally:
             connection.close()

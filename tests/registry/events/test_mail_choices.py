@@ -1,4 +1,4 @@
-"""How often a member is told by mail, and when the next one is due."""
+"""Test how often a member gets mails, and when the next one is due."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -54,7 +54,7 @@ def test_a_member_is_due_when_the_time_has_come_and_there_is_something_to_tell(s
     mail_choices.make_missing()
     row = MailChoice.objects.get()
     assert row.how_often == "daily"
-    happened(studio, EventKind.CASE_DECIDED)  # no mail tells that
+    happened(studio, EventKind.CASE_DECIDED)  # no mail reports that
     MailChoice.objects.update(not_before=None)
     assert news.due(MailChoice, STALE, 9) == []
     happened(studio)

@@ -1,4 +1,4 @@
-"""Events and whom they are told, as rows."""
+"""Test events and their recipients as rows."""
 
 import pytest
 from django.db import IntegrityError, transaction

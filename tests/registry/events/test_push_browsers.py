@@ -1,4 +1,4 @@
-"""Which browsers members have told, and what ends that; and what strangers' addresses and keys come to."""
+"""Test which browsers a member has registered for push, what removes them, and hostile URLs and keys."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,7 +95,7 @@ def test_nobody_takes_over_or_removes_the_browser_of_somebody_else(inline: SyncR
     push_browsers.remove_browser(ann, row.pk)
     said = LogOpening.objects.filter(content__what__startswith="push browser").order_by("pk")
     assert [one.content["what"] for one in said] == ["push browser added", "push browser removed"]
-    assert AT_MOZILLA not in str([one.details for one in said])  # whoever has it could have messages sent
+    assert AT_MOZILLA not in str([one.details for one in said])  # its holder could have messages sent
 
 
 def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
@@ -124,7 +124,7 @@ def leave(ann: User) -> None:
 @pytest.mark.parametrize(
     "end",
     [
-        lambda ann: devices.forget(ann, by="test"),  # what ending the other sessions does
+        lambda ann: devices.forget(ann, by="test"),  # as ending the other sessions does
         lambda ann: people.change_password(ann, "another horse battery"),
         leave,
         lambda ann: ann.delete(),

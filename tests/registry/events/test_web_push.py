@@ -1,4 +1,4 @@
-"""What is sent to browsers, as a receiver of our own and a service that checks the sender read it."""
+"""Test that an independent receiver reads push messages, and a service that verifies the sender accepts them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_the_receiver_of_the_tests_reads_the_example_of_the_standard() -> None:
 def test_all_messages_are_of_one_length_and_none_is_like_another() -> None:
     reader = Subscriber("")
     short, long = (web_push.encrypt(text, reader.public, reader.auth) for text in (b"1", b"1" * web_push.LENGTH))
-    assert len(short) == len(long) < 4096  # what services take
+    assert len(short) == len(long) < 4096  # accepted by services
     assert reader.read(short).strip() == b"1"
     assert web_push.encrypt(b"1", reader.public, reader.auth) != short
 

@@ -1,4 +1,4 @@
-"""The pictures seen, searched in a real Milvus: new works find them, and nothing is lost when it fails."""
+"""Test past sightings in a real Milvus: new works find them, and nothing is lost if it fails."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ ALL = {f"Work {seed}" for seed in range(WORKS)}
 
 @pytest.fixture(scope="module", autouse=True)
 def seen(stage: SyncRunner) -> None:
-    """Copies of works and another picture were crawled before the works were registered."""
+    """Crawl copies of works and another image before the works are registered."""
     runner = SyncRunner(replace(stage.services.config, allowed_networks=(LOOPBACK,)))
     with Site(host="127.0.0.6") as site:
         shop = Shop(site)
@@ -86,7 +86,7 @@ def collection_of(archive: Archive) -> MilvusRows:
 
 
 def found(services: Services) -> set[str]:
-    """The works for which a search of all pictures seen opens cases."""
+    """Return the works for which a search of all past sightings opens cases."""
     Case.objects.all().delete()
     Match.objects.all().delete()
     WorkPicture.objects.update(state="todo", not_before=None, claimed_by="", progress={})
@@ -95,7 +95,7 @@ def found(services: Services) -> set[str]:
 
 
 def named_by(services: Services) -> int:
-    """How many pictures seen the index of a process names, when it is asked for their own hashes."""
+    """Return how many past images a process's index finds by their own hashes."""
     get_indexes(services).refresh(Collection.PICTURES)
     index = get_indexes(services).of(Collection.PICTURES, PHASH)
     last = fingerprints.last_change(Collection.PICTURES, PHASH)

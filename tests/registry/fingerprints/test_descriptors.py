@@ -1,4 +1,4 @@
-"""Networks as rows: one serves, another is brought into use, and nothing is overlooked when they change places."""
+"""Test networks as rows: one is active, another is introduced, and nothing is missed when they switch."""
 
 import pytest
 from django.db import IntegrityError, transaction

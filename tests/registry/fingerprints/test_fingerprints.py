@@ -1,4 +1,4 @@
-"""Vectors of pictures, and the numbered list of changes that every index is a cache of."""
+"""Test vectors of images, and the numbered list of changes that every index caches."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,7 +30,7 @@ def vector(data: bytes) -> Fingerprint:
 
 
 def kept(*names: bytes) -> list[int]:
-    """Pictures with a vector each."""
+    """Create images with a vector each."""
     made = [Picture.objects.create(digest=Digest.of(name), size=1, first_seen=now()).pk for name in names]
     with transaction.atomic():
         rows = [(pk, vector(bytes([place]) * 32)) for place, pk in enumerate(made)]

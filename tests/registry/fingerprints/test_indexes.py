@@ -1,4 +1,4 @@
-"""Indexes that are damaged or find no room: they are made again, and nothing is held up for good."""
+"""Test that damaged indexes and full disks lead to rebuilt indexes, and block nothing permanently."""
 
 import errno
 import os
@@ -65,7 +65,7 @@ def test_a_disk_without_room_for_an_index_holds_nothing_up(
 
     with monkeypatch.context() as patch:
         patch.setattr("exhibit.files.durable.os.fsync", full)
-        match_pictures(Services(inline.services.config), waiting)  # with what lies in memory
+        match_pictures(Services(inline.services.config), waiting)  # with the index in memory
     assert (Case.objects.count(), held_up()) == (WORKS, {})
     assert len([one for one in caplog.messages if "No space left" in one]) == 1
 

@@ -1,4 +1,4 @@
-"""The networks that describe pictures."""
+"""Test the loaded networks for image descriptors."""
 
 import pytest
 

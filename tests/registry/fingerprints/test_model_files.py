@@ -1,4 +1,4 @@
-"""Files in which networks travel: what is in them is what their author signed, and nothing else is read."""
+"""Test files of networks: their contents are what the author signed, and nothing else is read."""
 
 import io
 import zipfile
@@ -156,8 +156,8 @@ def test_a_claim_is_held_against_the_same_edits_and_falls_short_beyond_the_toler
     assert not compared(claim, here(crop50=(0.35, 0.8), mirror=(0, 0))).falls_short
     assert compared(claim, here(crop50=(0.34, 0.9))).falls_short
     assert compared(claim, here(crop50=(0.5, 0.77))).falls_short
-    assert not compared(claim, here(works=4, crop50=(0.34, 0.77))).falls_short  # chance does so much with four
+    assert not compared(claim, here(works=4, crop50=(0.34, 0.77))).falls_short  # within chance for four works
     assert compared(claim, here(works=10_000, crop50=(0.44, 0.9))).falls_short
-    assert compared(claim, here(mirror=(1, 1))).falls_short  # nothing that was claimed was measured
+    assert compared(claim, here(mirror=(1, 1))).falls_short  # nothing claimed was measured
     beside = compared(claim, here(crop50=(0.5, 0.9), jpeg70=(0, 1)))
     assert (beside.claimed.first, beside.measured.first, beside.edits) == (0.75, 0.25, 2)

@@ -1,4 +1,4 @@
-"""Another network comes into use while the present one serves, and everything is found as before."""
+"""Test that another network is introduced while the current one is active, and everything is found as before."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -43,7 +43,7 @@ FEW_EDITS = ("jpeg70", "crop50")
 
 
 def quiet(done: int, total: int) -> None:
-    """Nobody wants to know."""
+    """Ignore progress."""
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder of photographs to measure on."""
+    """A folder of photographs for measurements."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for seed in range(20):
@@ -62,7 +62,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def measured() -> None:
-    """As if each network had been measured."""
+    """Mark each network as measured."""
     DescriptorModel.objects.update(measurement={})
 
 
@@ -137,7 +137,7 @@ def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
     inline: SyncRunner, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = inline.services
-    model_states(services)  # the one that came with the software is there
+    model_states(services)  # the bundled network is included
 
     def refused(act: Callable[[], object]) -> None:
         stood = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
@@ -195,7 +195,7 @@ def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
     studio = owner("studio")
     works = [register(services, studio, photograph(seed)).work.pictures.get() for seed in (1, 2, 3)]
     planned, epoch = claimed_slice(studio)
-    bring(services, planned, epoch, [jpeg(textured(9, (40, 40)))])  # an icon, of which there is nothing to describe
+    bring(services, planned, epoch, [jpeg(textured(9, (40, 40)))])  # an icon that cannot be described
     inline.run_until_idle()
     add_model(services, *files)
     measure_model(services, "colours", photos, 1, quiet, FEW_EDITS[:1])
@@ -216,7 +216,7 @@ def test_what_was_measured_before_the_switch_is_not_kept_after_it(inline: SyncRu
     add_model(services, *files)
     measured()
     row = use_model(services, "colours")
-    late = SyncRunner(services.config).services  # a process that looked at the rows before the switch
+    late = SyncRunner(services.config).services  # a process that read the rows before the switch
     assert get_descriptors(late).serving.space.name == "descriptor"
     describe_anew(services, [row.pk])
     with pytest.raises(SwitchedError), transaction.atomic():

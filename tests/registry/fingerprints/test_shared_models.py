@@ -1,4 +1,4 @@
-"""Networks that travel: exported, looked at, tried, measured here, and used only where they find what is claimed."""
+"""Test shared networks: exported, inspected, measured here, and used only if they achieve what is claimed."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def quiet(done: int, total: int) -> None:
-    """Nobody wants to know."""
+    """Ignore progress."""
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_network_travels_is_measured_again_and_is_used(inline: SyncRunner, tmp
     assert beside is not None
     assert (beside.falls_short, beside.edits) == (False, 2)
     row = model_named(services, "colours")
-    row.shared = {**(row.shared or {}), "signature": "00" * 64}  # it was checked when the card came
+    row.shared = {**(row.shared or {}), "signature": "00" * 64}  # it was checked when the card arrived
     assert compared_of(row) == beside
     register(services, owner("studio"), photograph(1))
     use_model(services, "colours")
@@ -142,7 +142,7 @@ def test_a_card_that_lies_about_accuracy_isn_t_used_unless_somebody_wants_it(
 def test_a_network_that_knows_its_author_s_pictures_alone_is_found_out_by_others(
     inline: SyncRunner, tmp_path: Path
 ) -> None:
-    """Mean colours tell pictures of different colours apart; here are grey ones, of which they say nothing."""
+    """Test mean colours, which distinguish coloured images, with grey images, about which they say nothing."""
     services = inline.services
     for name, colourful in (("theirs", True), ("ours", False)):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""Owners' keys as rows: found by their first digits, taken back once, and each deed is in the log."""
+"""Test owners' keys as rows: found by their first digits, revoked once, each action logged."""
 
 import pytest
 

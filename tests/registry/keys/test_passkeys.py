@@ -1,4 +1,4 @@
-"""Where an owner wants it, nothing grave is decided without a fresh passkey, and the log and the bundle tell which."""
+"""Test owners who require a passkey for important decisions, and its record in log and bundle."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -52,7 +52,7 @@ def studio(ann: User) -> Owner:
 
 
 def found(inline: SyncRunner, of: Owner, seed: int = 1) -> Case:
-    """A case about a copy of a picture."""
+    """Create a case about a copy of an image."""
     work = register(inline.services, of, photograph(seed), f"Work {seed}").work
     planned, epoch = claimed_slice(of, f"watch-{seed}")
     match_pictures(
@@ -64,7 +64,7 @@ def found(inline: SyncRunner, of: Owner, seed: int = 1) -> Case:
 
 
 def answer_to(question: PasskeyQuestion, key: Passkey = KEY) -> Answer:
-    """What the person's browser would send, checked as the site does, with the log's entry of the key."""
+    """Return the response of the user's browser, verified as on the site, with the log entry of the key."""
     told = from_plain(SignedDecision, question.statement, where="the statement")
     made = key.answer(told, site=told.site, origin=f"https://{told.site}")
     parts = (made.authenticator_data, made.client_data, made.signature)
@@ -114,7 +114,7 @@ def test_a_confirmed_case_carries_its_passkey_into_log_and_bundle(
     assert opening["assertion"] == Digest.of(row.answer.encode()).hex
     reopen(Case.objects.get(), by=ann.username, reason="Again.")
     again = {"services": inline.services, "case": Case.objects.get(), "by": ann.username, "reason": ""}
-    refused(confirm, "signed something else", **again, passkey=wish.passkey)  # the next bundle's number is another
+    refused(confirm, "signed something else", **again, passkey=wish.passkey)  # the next bundle has another number
 
 
 @pytest.mark.long

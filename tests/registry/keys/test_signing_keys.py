@@ -1,4 +1,4 @@
-"""Owners' keys: used, rotated, revoked, encrypted anew, and never anywhere but in their encrypted rows."""
+"""Test owners' keys: used, rotated, revoked, re-encrypted, and stored only in their encrypted rows."""
 
 import base64
 import copy
@@ -38,7 +38,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def told(what: str) -> list[dict[str, Any]]:
-    """The openings of entries about keys that say this."""
+    """Return the openings of entries about keys with this action."""
     rows = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what=what).order_by("pk")
     return [row.content for row in rows]
 
@@ -149,7 +149,7 @@ def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_comma
             change_master_key(inline.services, by="Ann", reason="left")
     key.refresh_from_db()
     assert signer_of(inline.services, key).public_key == bytes(key.public_key)
-    late = sealing_key(inline.services, owner("late"))  # under the old one still
+    late = sealing_key(inline.services, owner("late"))  # still under the old one
     assert change_master_key(inline.services, by="Ann", reason="left") == MasterKeyChange(2, ())
     for row in (key, late):
         row.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Decisions of persons become an error rate, of which each carries what the machine had said."""
+"""Test that people's decisions give an error rate, and that each records the automatic decision."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ OWN = Calibration.from_json(CALIBRATION.to_json().replace(b'"pipeline":"tests"',
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """Three cases of certain matches, under a calibration of this installation."""
+    """Three cases of certain matches, with a calibration of this installation."""
     calibrations.use(OWN)
     studio = owner("studio")
     for seed in (1, 2, 3):
@@ -167,7 +167,7 @@ def test_the_switch_for_demonstrations_judges_nothing(inline: SyncRunner, cases:
 
 
 def measured(files: list[bytes], same: dict[bytes, bytes], alarms: dict[bytes, Decision]) -> Outcome:
-    """What calibrating gives: files, which of them show the picture of another one, and what was mistaken."""
+    """Return a calibration's outcome: files, which of them show the same image, and false positives."""
     group = {data: Digest.of(same.get(data, data)).hex for data in files}
     shown = tuple(Photograph(data.decode(), Digest.of(data), group[data], data * 32) for data in files)
     samples = tuple(

@@ -1,4 +1,4 @@
-"""A public witness is added while the installation runs: it has to answer first, with the root that is known."""
+"""Test adding a public timestamp service to a running installation: it must respond, with the known root."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
-    """An authority that is offered, and publishes its root on its own page."""
+    """An authority that is offered for selection, and publishes its root on its own page."""
     with running_authority(tmp_path / "authority") as running:
         offer_it(monkeypatch, running)
         yield running
@@ -43,7 +43,7 @@ def offer_it(monkeypatch: pytest.MonkeyPatch, authority: Authority, *, root: str
 
 
 def signed_head(inline: SyncRunner) -> Sequence[int]:
-    """The receipts that are owed for a new head of the log."""
+    """Return the receipts that are owed for a new checkpoint of the log."""
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
     sign_checkpoint(inline.services)
@@ -89,7 +89,7 @@ def test_its_root_is_made_again_from_the_row_on_a_machine_that_lacks_it(
 @pytest.mark.parametrize(
     ("other", "error"),
     [
-        ({"root": "ab" * 32}, IntegrityError),  # the page gives another root than the known one
+        ({"root": "ab" * 32}, IntegrityError),  # the page has another root than the known one
         ({"root_url": "http://127.0.0.1:9/root.pem"}, ServiceMissingError),
     ],
 )

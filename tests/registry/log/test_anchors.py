@@ -68,9 +68,7 @@ def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settin
 
     with pytest.raises(RefusedError):
         tip()
-    monkeypatch.setattr(
-        "exhibit.network.http._TRIED_ADDRESSES", 0
-    )  # the guard lets it through, and nothing is connected to
+    monkeypatch.setattr("exhibit.network.http._TRIED_ADDRESSES", 0)  # the guard permits it, and no connection is opened
     with pytest.raises(ExhibitError):
         tip(networks=("10.1.0.0/16",))
 

@@ -1,4 +1,4 @@
-"""What else is in the log: who took or saw evidence, what became of a case, who changed what is set."""
+"""Test the other log entries: access to evidence, the outcome of cases, changes of settings."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +48,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Openings and details of all entries of a type, oldest first."""
+    """Return openings and details of all entries of a type, oldest first."""
     rows = LogOpening.objects.filter(submission__type=kind).order_by("submission_id")
     return [(row.content, row.details or {}) for row in rows]
 
@@ -159,7 +159,7 @@ def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRu
     source = [("site", "http://shop.example/")]
     watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
     watching.pause(watch, by="Ann")
-    watching.pause(watch, by="Ann")  # it is paused already
+    watching.pause(watch, by="Ann")  # it is already paused
     watching.resume(watch, by="Ann")
     denylists.deny("shop.example", by="Ann", reason="asked")
     denylists.allow("shop.example", by="Ann")

@@ -1,4 +1,4 @@
-"""The configuration stands in the log: once for each that there was, and without what it keeps secret."""
+"""Test that each configuration is logged once, without its secrets."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What outsiders have seen is held against the log, and a break of it is recorded under a new name."""
+"""Test that checkpoints kept by outsiders are compared with the log, and that a break is recorded under a new name."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: 
     grow(inline, 1)
     head = inline.services.config.data_dir / "log.head"
     head.unlink()
-    with pytest.raises(AssertionError):  # it has a sentence
+    with pytest.raises(AssertionError):  # it has a message
         sealed_bundle(inline)
     bundle = Bundle.objects.get()
     assert (bundle.state, bundle.attempts) == (StepState.TODO, 0)
@@ -78,14 +78,14 @@ def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: 
 
 @pytest.fixture
 def seen(grown: SyncRunner, tmp_path: Path) -> Path:
-    """A checkpoint that somebody outside has kept."""
+    """A checkpoint kept by an outsider."""
     path = tmp_path / "seen.txt"
     path.write_text(LogCheckpoint.objects.get(size=3).note, "utf-8")
     return path
 
 
 def of_another_history(inline: SyncRunner, origin: str, size: int, path: Path) -> Path:
-    """A checkpoint by the log's own key that this log doesn't continue."""
+    """Write a checkpoint signed with the log's own key that is inconsistent with this log."""
     from evidence.log.notes import sign_note
 
     path.write_text(sign_note(origin, size, bytes(32), own_log.get_log_signer(inline.services)).note, "utf-8")

@@ -1,4 +1,4 @@
-"""The log in PostgreSQL: append-only by itself, and whole after an erasure."""
+"""Test that the log in PostgreSQL is append-only by itself, and complete after an erasure."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The rows of the log: the database itself lets nobody change, delete or leave one out."""
+"""Test that the database itself refuses to change, delete or skip rows of the log."""
 
 import pytest
 from django.db import Error, connection, transaction

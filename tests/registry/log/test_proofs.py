@@ -1,4 +1,4 @@
-"""What the log gives bundles for proof: the checkpoint of most witnesses over a seal, and what renews it."""
+"""Test the log proofs of bundles: the checkpoint over a seal with most timestamps, and its renewal."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ __all__ = ["inline", "stage"]
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """A sealed bundle, and a break of the log after it."""
+    """A sealed bundle, and a later break of the log."""
     sealed_bundle(stage)
     new_origin(stage.services, by="Ann", reason="restored", name="example.org/second")
     sign_checkpoint(stage.services)
@@ -36,7 +36,7 @@ def scene(stage: SyncRunner) -> None:
 
 @pytest.fixture
 def broken(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The bundle, whose facts hold checkpoints of the old name, proven under the new one."""
+    """The bundle, whose facts contain checkpoints of the old name, proven under the new one."""
     newest = LogCheckpoint.objects.get(origin="example.org/second")
     monkeypatch.setattr(proofs, "best_covering", lambda _: newest)
     path = tmp_path / "bundle.zip"

@@ -1,4 +1,4 @@
-"""The log replayed as a whole: it says that it is whole, and names each thing that isn't."""
+"""Test that replaying the whole log confirms it, or names each defect."""
 
 import io
 import re
@@ -28,7 +28,7 @@ __all__ = ["grown"]
 
 
 def forced(statement: str) -> None:
-    """What only the database's owner can do: change what the triggers protect."""
+    """Execute a statement with the triggers disabled, which only the database's owner can do."""
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(statement)

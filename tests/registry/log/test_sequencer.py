@@ -1,4 +1,4 @@
-"""Submissions get their numbers in their order, and a head is signed when the log has grown."""
+"""Test that submissions are numbered in order, and a checkpoint is signed when the log has grown."""
 
 from exhibit.entries import EntryType
 from registry.bundles.witness import checkpoint_due
@@ -33,7 +33,7 @@ def test_a_head_is_signed_once_for_each_size(inline: SyncRunner) -> None:
     assert not checkpoint_due(inline.services)  # not before its time
     submit(EntryType.SEAL, {"manifest": "00"})
     sequence_log(inline.services)
-    assert checkpoint_due(inline.services)  # a seal waits for nothing
+    assert checkpoint_due(inline.services)  # a seal does not wait
     second = sign_checkpoint(inline.services)
     assert second is not None
     assert (first.size, second.size) == (1, 3)

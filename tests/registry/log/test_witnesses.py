@@ -1,4 +1,4 @@
-"""Asking witnesses from rows: who is silent is left in peace for a while, and nothing is doubled or lost by a death."""
+"""Test timestamp requests from rows: pauses for silent services, and no duplicate or loss after a death."""
 
 from desk.schemas.log import Witness
 from evidence.facts.case import WitnessFacts

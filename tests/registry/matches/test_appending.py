@@ -1,4 +1,4 @@
-"""Many add to the pictures seen at once; whoever reads up to a number misses nothing below it, whoever commits last."""
+"""Test concurrent inserts of sightings: a reader up to a number misses no smaller one, whoever commits last."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,13 +32,13 @@ def _no_space_is_remembered(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def others() -> Iterator[ThreadPoolExecutor]:
-    """Threads, each with connections of its own."""
+    """Threads, each with its own connections."""
     with ThreadPoolExecutor(8) as pool:
         yield pool
 
 
 def kept(number: int) -> list[int]:
-    """So many pictures with a vector each."""
+    """Create this many images with a vector each."""
     rows = [Picture(digest=Digest.of(bytes([place])), size=1, first_seen=now()) for place in range(number)]
     made = [row.pk for row in Picture.objects.bulk_create(rows)]
     vector = Fingerprint(Digest.of(b""), PHASH.id, "whole", bytes(32))
@@ -54,7 +54,7 @@ def add(*pictures: int) -> list[int]:
 
 
 def seen() -> list[int]:
-    """The pictures that a process that has read nothing yet is told of."""
+    """Return the images that a new process reads."""
     return [change.picture for change in fingerprints.changes_after(PICTURES, PHASH, 0)]
 
 
@@ -67,7 +67,7 @@ def told(wanted: Callable[[], list[int]]) -> list[int]:
 
 @contextmanager
 def open_writer(others: ThreadPoolExecutor, picture: int) -> Iterator[tuple[int, Event, "Future[None]"]]:
-    """Somebody who has a number and hasn't committed: the server's process, what lets the commit go on, the end."""
+    """Run a writer with an uncommitted number; yields its server process, the event that lets it commit, the end."""
     numbered, go_on = Event(), Event()
     pid: list[int] = []
 
@@ -93,7 +93,7 @@ def open_writer(others: ThreadPoolExecutor, picture: int) -> Iterator[tuple[int,
 
 
 def wait_until_one_waits() -> None:
-    """Until a connection waits for a lock; what asks the server takes its time, and nothing else is waited for."""
+    """Wait until a connection waits for a lock. The queries take time of their own, so there is no pause."""
     with connection.cursor() as cursor:
         for turn in count():
             cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
@@ -107,7 +107,7 @@ def test_of_two_writers_the_later_number_may_be_committed_first_and_no_reader_mi
 ) -> None:
     first, second = kept(2)
     with open_writer(others, first) as (_, go_on, ended):
-        others.submit(told, partial(add, second)).result(LONGEST)  # waits for nobody
+        others.submit(told, partial(add, second)).result(LONGEST)  # waits for nothing
         reader = others.submit(told, seen)
         wait_until_one_waits()
         assert not reader.done()

@@ -1,4 +1,4 @@
-"""Which calibration gives probabilities: our own before the shipped one, for the network that serves."""
+"""Test which calibration gives probabilities: the installation's own before the bundled one, for the active network."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Works derived from an owner's: shown to who asks for them, as what they are, and to nobody else."""
+"""Test that derived works are shown as such, and only to owners who enabled them."""
 
 from io import BytesIO
 from pathlib import Path
@@ -78,7 +78,7 @@ def test_another_owner_of_the_same_picture_is_not_told(inline: SyncRunner, studi
 
 
 def fresh(row: Owner) -> Owner:
-    """The row as it is now."""
+    """Reload the row."""
     return Owner.objects.get(pk=row.pk)
 
 
@@ -134,5 +134,5 @@ def test_a_confirmed_case_is_sealed_with_its_map_which_a_verifier_computes_again
     assert load_phrases("en").sentences["match.survival"].partition("{grade}")[2] in text
     checks = verified(inline, bundle, tmp_path).checks
     (check,) = [check for check in checks if check.name == "match:01"]
-    assert check.state is State.NOT_CHECKED  # whether one was drawn after the other, agreement of pixels doesn't show
+    assert check.state is State.NOT_CHECKED  # agreement of pixels does not show if one was drawn after the other
     assert "0.5" in check.sentence

@@ -1,4 +1,4 @@
-"""Whose a picture is that somebody brings: opened works alone, each owner who claims it, and nothing of the others."""
+"""Test the owners of a submitted image: only open works, each owner who claims it, and nothing about others."""
 
 import pytest
 from PIL import Image, ImageDraw, ImageOps
@@ -24,7 +24,7 @@ CROPPED = encoded(HARBOUR.crop((40, 30, 300, 250)), "JPEG")
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """A studio with three works; the first is open, and of the two exposures of one scene the first."""
+    """A studio with three works; the first is open, and the first of two exposures of one scene."""
     studio = owner("studio")
     for title, data in (("harbour", encoded(HARBOUR)), ("moment", exposure(0)), ("next moment", exposure(1))):
         register(stage.services, studio, data, title)
@@ -47,7 +47,7 @@ def told(answer: Whose) -> list[tuple[str, str, str]]:
 
 
 def changed(picture: Image.Image) -> Image.Image:
-    """The picture with something put into it."""
+    """Return the image with an object drawn into it."""
     drawn = picture.copy()
     ImageDraw.Draw(drawn).ellipse((200, 120, 280, 200), fill="white", outline="red", width=6)
     return drawn
@@ -93,7 +93,7 @@ def test_closed_and_removed_works_are_not_known_by_their_bytes_nor_by_their_look
     inline: SyncRunner, studio: Owner, data: bytes, how: str
 ) -> None:
     row = studio.works.get(title="harbour")
-    # somebody else's closed work keeps the picture in the index, and hides nothing and says nothing
+    # Another owner's closed work keeps the image in the index, and hides and reveals nothing.
     register(inline.services, owner("rival"), encoded(HARBOUR))
     close_work(row, by="Ann") if how == "closed" else remove_work(row, by="Ann")
     answer = whose(inline.services, data)
@@ -105,7 +105,7 @@ def test_closed_and_removed_works_are_not_known_by_their_bytes_nor_by_their_look
 @pytest.mark.long
 def test_a_closed_work_of_a_series_changes_no_answer_about_an_opened_one(inline: SyncRunner, studio: Owner) -> None:
     hidden, shown = copy_of(exposure(1)), studio.works.get(title="moment")
-    assert told(whose(inline.services, hidden)) == [("studio", "moment", "changed")]  # as if there were no other
+    assert told(whose(inline.services, hidden)) == [("studio", "moment", "changed")]  # as if no other existed
     open_work(inline.services, studio.works.get(title="next moment"), contact="", by="Ann")
     assert told(whose(inline.services, hidden))[0] == ("studio", "next moment", "changed")
     assert {title: verdict for _, title, verdict in told(whose(inline.services, hidden))}["moment"] == "perhaps"
@@ -119,7 +119,7 @@ def test_a_thiefs_file_is_never_answered_with_the_thief_alone(inline: SyncRunner
     for stolen in (CROPPED, encoded(ImageOps.mirror(HARBOUR), "JPEG", 60)):
         mine = opened(inline, thief, stolen, "Mine")
         answer = whose(services, stolen)
-        assert [slug for slug, *_ in told(answer)] == ["studio", "thief"]  # who registered first stands first
+        assert [slug for slug, *_ in told(answer)] == ["studio", "thief"]  # the first registrant is first
         assert [claim.verdict for claim in answer.claims][1] is Verdict.SAME
         assert (answer.owners, answer.complete) == (2, True)
         close_work(mine, by="thief")

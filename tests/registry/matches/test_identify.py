@@ -1,4 +1,4 @@
-"""Which work a picture shows, asked as people ask it: files, standard input, addresses; several owners."""
+"""Test which work an image shows, with files, standard input, URLs, and several owners."""
 
 import json
 from collections.abc import Callable
@@ -30,12 +30,12 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage"]
 
 FIGURES = set(as_plain(Verification(Decision.NONE, 0, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")))  # noqa: FBT003 - a field
-"""What is told of a match."""
+"""Fields of a match in the output."""
 HARBOUR, ALLEY, THEIRS = textured(1), textured(2), textured(3)
 
 
 def copied(picture: Image.Image) -> bytes:
-    """A mirrored, cropped copy."""
+    """Return a mirrored, cropped copy."""
     return encoded(ImageOps.mirror(picture).crop((40, 30, 440, 330)), "JPEG")
 
 
@@ -124,7 +124,7 @@ Asked = Callable[..., Result]
 
 @pytest.fixture
 def asked(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Runs `exhibit identify`."""
+    """A function that runs `exhibit identify`."""
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
     monkeypatch.setattr(command, "open_desk", lambda: desk)

@@ -1,4 +1,4 @@
-"""The indexes are looked after: what is damaged is told and made again from the rows."""
+"""Test index upkeep: damaged indexes are reported and rebuilt from the rows."""
 
 import shutil
 

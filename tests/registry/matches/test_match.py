@@ -1,4 +1,4 @@
-"""From a sighting to a case: whose it is, what a licence does to it, and that nothing is done twice."""
+"""Test from a sighting to a case: the owner, the effect of licences, and that nothing happens twice."""
 
 from io import BytesIO
 
@@ -84,7 +84,7 @@ def test_of_the_flat_alone_it_is_said_that_no_match_is_certain(inline: SyncRunne
     assert register(inline.services, studio, jpeg(flat())).low_information == ("flat",)
     page = register(inline.services, studio, jpeg(text_page(1)))
     assert (page.low_information, page.work.low_information) == ((), [])
-    assert "two-tone" in page.work.pictures.get().low_information  # its hash alone doesn't tell it from others
+    assert "two-tone" in page.work.pictures.get().low_information  # its hash alone does not distinguish it
 
 
 def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: SyncRunner) -> None:

@@ -1,4 +1,4 @@
-"""Matches and networks as rows."""
+"""Test matches and networks as rows."""
 
 import pytest
 from django.db import IntegrityError, transaction

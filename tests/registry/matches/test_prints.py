@@ -1,4 +1,4 @@
-"""What stated fingerprints find: few pictures, none that all look alike, and handed to whoever has the picture."""
+"""Test stated fingerprints: they find few images and no look-alikes, and the found copies go to the image's owner."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.long
 def test_vectors_that_name_too_much_find_nothing_any_more(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two crawled copies are the most that this installation lets fingerprints find; the third ends it."""
+    """Test the limit of two crawled copies that fingerprints may find in this installation; a third one ends it."""
     monkeypatch.setattr(prints, "MAX_FOUND", 2)
     studio, data = owner("studio"), photograph(1)
     work = register_stated(inline.services, studio, told(data)).work
@@ -38,7 +38,7 @@ def test_vectors_that_name_too_much_find_nothing_any_more(inline: SyncRunner, mo
     assert Match.objects.filter(registered=stand_in).count() == 2
     assert members(Collection.PRINTS, [stand_in.pk]) == []
     assert work.work_pictures.get().progress["stopped"] == 2
-    later = register_stated(inline.services, studio, told(copies[1])).work  # the same, of what was seen before
+    later = register_stated(inline.services, studio, told(copies[1])).work  # the same, for past sightings
     search_pictures(inline.services, [later.work_pictures.get().pk])
     assert not Match.objects.filter(registered=later.pictures.get()).exists()
     assert later.work_pictures.get().progress["stopped"] == 2

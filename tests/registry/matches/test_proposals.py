@@ -1,4 +1,4 @@
-"""An owner's own places: what they show is proposed as works, and is never a case against oneself."""
+"""Test an owner's own sites: their images are proposed as works, and never become a case against the owner."""
 
 import io
 from datetime import timedelta
@@ -29,7 +29,7 @@ def studio(db: None) -> Owner:
 
 
 def seen(inline: SyncRunner, of: Owner, *pictures: bytes, own: bool = True, host: str = "studio.example") -> None:
-    """A run of a watch over the site, which may be the owner's own, sees these pictures."""
+    """Let a watch of a site, which may be the owner's own, see these images."""
     planned, epoch = claimed_slice(of, host.removesuffix(".example") + " " * of.watches.count())
     Watch.objects.filter(pk=planned.crawl.watch_id).update(
         own=own, sources=[{"kind": "site", "url": f"http://{host}/"}]
@@ -60,7 +60,7 @@ def test_what_is_no_work_is_proposed_in_its_largest_size_and_nothing_there_is_a_
     seen(inline, studio, large, photograph(1))
     assert set(waiting(studio)) == {Digest.of(large), Digest.of(other)}
     assert not waiting(stranger)
-    assert set(Case.objects.values_list("owner__slug", flat=True)) == {"stranger"}  # for whom it is a stranger's site
+    assert set(Case.objects.values_list("owner__slug", flat=True)) == {"stranger"}  # for whom it is another's site
     seen(inline, studio, copy_of(photograph(1)), own=False, host="shop.example")
     assert studio.cases.get().party == "shop.example"
 
@@ -72,7 +72,7 @@ def test_what_is_chosen_goes_the_way_of_an_upload_and_what_is_dismissed_does_not
     chosen, left = signed(1, Artist="Bo Chan"), photograph(2)
     seen(inline, studio, chosen, left, own=False)
     assert not waiting(studio)
-    seen(inline, studio, chosen, left)  # seen before, when nobody had said whose site it is
+    seen(inline, studio, chosen, left)  # seen before anyone had said whose site it is
     row = proposals.waiting(studio).get(picture__digest=Digest.of(chosen))
     assert (row.stated, proposals.name_of(row)) == ({"author": "Bo Chan"}, "image-0.jpg")
     upload = proposals.register(inline.services, studio, [Digest.of(chosen)], by="ann")

@@ -1,4 +1,4 @@
-"""Another network describes what there is, and serves when nothing is missing."""
+"""Test that a new network describes all existing images, and becomes active when none is missing."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def new(inline: SyncRunner, tmp_path: Path) -> DescriptorModel:
-    """A network that is brought into use where one work was registered and one picture seen."""
+    """A network that is being introduced, with one registered work and one sighted image."""
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
     match_pictures(inline.services, bring(inline.services, *claimed_slice(studio), [photograph(2)]))

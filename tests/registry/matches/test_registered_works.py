@@ -1,4 +1,4 @@
-"""The registered works as a search goes through them: works come and go while others search."""
+"""Test the registered works as a search reads them, while works are added and removed."""
 
 import time
 from dataclasses import replace

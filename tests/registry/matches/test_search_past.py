@@ -1,4 +1,4 @@
-"""A work that is registered after its copies were seen and forgotten: they are asked for again where they were."""
+"""Test a work registered after its copies' bytes have expired: they are requested again where they were seen."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -39,21 +39,21 @@ WORKS = 3
 
 @dataclass
 class World:
-    """An installation that may visit loopback, a site that it saw long ago, and an owner who registers now."""
+    """An installation that may crawl loopback, a site that it saw long ago, and an owner who registers now."""
 
     inline: SyncRunner
     shop: Shop
     studio: Owner
 
     def age(self) -> None:
-        """Let everything seen so far be long ago, and its bytes expire."""
+        """Date all sightings far back, and let their bytes expire."""
         then = now() - LONG_AGO
         Picture.objects.update(first_seen=then)
         Sighting.objects.update(first_seen=then, last_seen=then)
         assert expire_bytes(self.inline.services) == Picture.objects.count()
 
     def register(self, *seeds: int) -> None:
-        """Register photographs and work everything off."""
+        """Register photographs and run all jobs."""
         for seed in seeds:
             register(self.inline.services, self.studio, photograph(seed), f"Work {seed}")
         self.inline.run_until_idle()
@@ -61,7 +61,7 @@ class World:
 
 @pytest.fixture
 def world(db: None, config: Config, tmp_path: Path) -> Iterator[World]:
-    """Copies of three photographs and another picture on a site that was crawled long ago."""
+    """Copies of three photographs and another image on a site that was crawled long ago."""
     fingerprints.forget_cached_spaces()
     inline = SyncRunner(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), retention_days=30))
     with Site(host="127.0.0.6") as site:
@@ -84,7 +84,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[World]:
 
 
 def outcomes() -> dict[str, str]:
-    """What came of asking, by the path of the picture."""
+    """Return the result of each new request, by the path of the image."""
     found = {}
     for row in Revisit.objects.all():
         sighting = Sighting.objects.filter(picture_id=row.found_id).order_by("first_seen")[0]
@@ -146,7 +146,7 @@ def test_what_another_owner_saw_in_private_is_neither_asked_for_nor_told(world: 
 
 
 class Dying(FolderBlobStore):
-    """A store whose process dies when the bytes are read for the nth time."""
+    """A store whose process dies at the nth read."""
 
     def __init__(self, root: Path, reads: int) -> None:
         super().__init__(root)
@@ -276,7 +276,7 @@ def test_a_pair_of_which_nothing_was_found_takes_what_a_later_search_finds_and_k
 
 
 def seen_again(inline: SyncRunner, data: bytes) -> None:
-    """Let another crawl see a picture."""
+    """Let another crawl see an image."""
     studio = Owner.objects.get()
     planned, epoch = claimed_slice(studio, f"again-{studio.watches.count()}")
     match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host="again.example"))

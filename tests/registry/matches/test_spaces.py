@@ -1,4 +1,4 @@
-"""Rows of spaces are remembered only once they are committed."""
+"""Test that rows of spaces are cached only once committed."""
 
 import pytest
 from django.db import transaction

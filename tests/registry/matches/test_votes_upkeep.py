@@ -1,4 +1,4 @@
-"""Local votes in the product: works come and go while others search, and what is damaged is made again."""
+"""Test local votes in the product: works are added and removed during searches, and damage is repaired."""
 
 import json
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_a_work_with_fewer_local_features_than_the_database_is_found(inline: Syn
 
 
 def as_by_another_version(folder: Path) -> None:
-    """Leave an index as an unknown version would have written it."""
+    """Mark an index as written by an unknown version."""
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 99}))
 

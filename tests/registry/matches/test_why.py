@@ -1,4 +1,4 @@
-"""Why a picture isn't found among an owner's works, and what is kept of it."""
+"""Test why an image is not found among an owner's works, and what is stored about it."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -39,7 +39,7 @@ def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: 
     other = studio.works.get(number=1)
     lost = why(inline.services, other, photograph(3))
     assert lost.fell is not None
-    assert lost.fell.name == "glance"  # what is found of another work doesn't answer for this one
+    assert lost.fell.name == "glance"  # another work's match does not affect this one
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""What a mail's link says and a browser keeps, and what ends both."""
+"""Test a mail's signed link and a browser's signed mark, and what ends both."""
 
 import time
 from collections.abc import Callable

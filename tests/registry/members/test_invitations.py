@@ -1,4 +1,4 @@
-"""Links that let one person in, once."""
+"""Test links that admit one person, once."""
 
 from datetime import timedelta
 

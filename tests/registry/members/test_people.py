@@ -1,4 +1,4 @@
-"""Owners and the accounts of people: names that nobody else has, passwords that can be used."""
+"""Test owners and accounts: unique names, usable passwords."""
 
 import pytest
 
@@ -83,7 +83,7 @@ def test_the_last_in_the_role_of_owner_can_neither_leave_nor_take_another_role(d
     with pytest.raises(WrongUseError):
         people.change_role(studio, ann.pk, "viewer", by="Ann")
     people.change_role(studio, bob.pk, "owner", by="Ann")
-    User.objects.filter(pk=bob.pk).update(is_active=False)  # who can't sign in doesn't count
+    User.objects.filter(pk=bob.pk).update(is_active=False)  # a user who cannot sign in does not count
     with pytest.raises(WrongUseError):
         people.remove_member(studio, ann.pk, by="Ann")
     User.objects.update(is_active=True)
@@ -97,7 +97,7 @@ def test_whoever_leaves_leaves_no_token_behind(db: None) -> None:
     bob = joined(studio, "bob", Role.REVIEWER)
     _, secret = tokens.make(studio, bob, name="script", scopes=[Scope.READ], days=1)
     people.remove_member(studio, bob.pk, by="Ann")
-    Membership.objects.create(owner=studio, user=bob)  # and comes back
+    Membership.objects.create(owner=studio, user=bob)  # and returns
     assert tokens.find(secret) is None
 
 

@@ -1,4 +1,4 @@
-"""Sample owners as rows: one a person, told apart from real ones, and deleted by whoever runs it."""
+"""Test sample owners as rows: one per user, distinct from real ones, and deletable by its user."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Tokens of the API: they permit no more than their member may at the moment, and end in time."""
+"""Test that API tokens permit no more than their member may do at the moment, and expire."""
 
 from datetime import timedelta
 

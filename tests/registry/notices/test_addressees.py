@@ -1,4 +1,4 @@
-"""Whom a notice may go to: addresses of the party's own pages, those that speak of copyright first, and the table."""
+"""Test a notice's possible addressees: addresses on the party's pages, copyright ones first, and the table."""
 
 from exhibit.clock import now
 from registry.models import Capture, FrontierUrl, Owner

@@ -1,4 +1,4 @@
-"""What agencies sell: a licence says which one sold it, and while one is asked about a case, no notice goes out."""
+"""Test licences sold by agencies: each names its agency, and while one is asked about a case, no notice is sent."""
 
 from dataclasses import replace
 

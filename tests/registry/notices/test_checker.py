@@ -1,4 +1,4 @@
-"""What a draft lacks is named with its field, before anybody files or signs it."""
+"""Test that missing items of a draft are named with their field before it is filed or signed."""
 
 from dataclasses import replace
 from datetime import timedelta

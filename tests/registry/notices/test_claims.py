@@ -1,4 +1,4 @@
-"""The claim check: what may speak against a claim is found with its place, and only a member's answer settles it."""
+"""Test the claim check: possible objections are found with their location, and only a member's answer resolves them."""
 
 from datetime import date
 
@@ -27,7 +27,7 @@ def points(inline: SyncRunner, studio: Owner, number: int = 1) -> dict[str, Poin
 
 
 def keep_page(inline: SyncRunner, page: str) -> None:
-    """Have the visit of case 1 keep a page, and the page read."""
+    """Store a captured page for case 1, and have it read."""
     digest = inline.services.blobs.put(page.encode()).hex
     file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": digest, "size": len(page)}
     Capture.objects.filter(case__number=1).update(state="done", outcome="captured", files=[file])

@@ -1,4 +1,4 @@
-"""What a notice says of its cases, and what a draft lacks before it can be signed."""
+"""Test a notice's statements about its cases, and what a draft lacks before it can be signed."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ GIVEN = {
     "Agent", "Ann", "Copyright", "Example", "Harbour", "Kiel", "Road", "Studio", "Two", "harbour", "owner",
     "parrots",
 }  # fmt: skip
-"""What persons said, as the scene has it."""
+"""Words of people in the scene."""
 
 
 def test_a_letter_lists_each_case_with_its_places_and_lacks_nothing(studio: Owner) -> None:

@@ -1,4 +1,4 @@
-"""What goes with a notice stands in the letter that is read, and is kept when it is signed."""
+"""Test that a letter lists its enclosures, which are stored when it is signed."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -99,7 +99,7 @@ def test_a_link_to_the_bundles_of_its_cases_is_made_when_it_is_signed(studio: Ow
     assert text is not None
     assert b"https://exhibit.example/d/" in text[0]
     with pytest.raises(WrongUseError):
-        take_back(begun(studio, "prc", "zh-Hans", 2), by="ann")  # isn't signed
+        take_back(begun(studio, "prc", "zh-Hans", 2), by="ann")  # is not signed
     assert not links_of(studio).exclude(revoked_at=None).exists()
     take_back(row, by="ann")
     assert links_of(studio).exclude(revoked_at=None).get() == link

@@ -1,4 +1,4 @@
-"""The mail of a notice leaves at most once; what nobody knows of it, a person says."""
+"""Test that a notice's mail is sent at most once, and that a person resolves unknown outcomes."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def notice(db: None) -> Notice:
 
 
 def asked(notice: Notice, state: str = "doing") -> NoticeMail:
-    """A mail in this state."""
+    """Create a mail in this state."""
     made = mail.ask(notice, "agent@shop.example", "<1@studio.example>", by="Ann")
     NoticeMail.objects.filter(pk=made.pk).update(state=state)
     made.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Notices as rows: numbered for an owner, with one mail, and no case goes while one names it."""
+"""Test notices as rows: numbered per owner, with one mail, and protecting their cases from deletion."""
 
 import pytest
 from django.db import IntegrityError, transaction

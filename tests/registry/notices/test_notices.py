@@ -1,4 +1,4 @@
-"""Notices from a draft to a signature: what each must hold, what stops it, and who signed what."""
+"""Test notices from draft to signature: required contents, obstacles, and who signed what."""
 
 import io
 import re
@@ -294,7 +294,7 @@ def test_two_who_sign_and_change_at_once_come_one_after_the_other(studio: Owner,
     row = begun(studio)
     read = read_mark(letter(row))
     notices.fill(notices.notice(studio, row.number), {"addressee_email": "other@shop.example"}, ["addressee_email"])
-    with pytest.raises(WrongUseError):  # though this row was read before
+    with pytest.raises(WrongUseError):  # although this row was read before
         sign(inline.services, row, typed="Ann Example", read=read, by="ann@example.org")
 
 

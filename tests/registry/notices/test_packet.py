@@ -1,4 +1,4 @@
-"""A paper for a court as one ZIP, with its enclosures and the bundles that were sealed when it was signed."""
+"""Test a court document as one ZIP, with its enclosures and the bundles that were sealed at signing."""
 
 import io
 from datetime import timedelta
@@ -46,7 +46,7 @@ def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inli
     row = notices.draft(case.owner, (case.number,), "court", "zh-Hans", by="ann")
     notices.fill(row, SENDER | FILED, SENDER | FILED)
     with pytest.raises(NotFoundError):
-        taken(inline, row)  # nobody has signed it
+        taken(inline, row)  # not signed
     row = signed(inline, notices.notice(case.owner, row.number))
     case.bundles.create(number=2, seal_digest=Digest.of(b"later"), sealed_at=now() + timedelta(minutes=1))
     data, seals = taken(inline, row), packet(inline.services, row)[1]
@@ -65,7 +65,7 @@ def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inli
         assert archive.read("studio-notice-1.pdf") == pdf[0]
     assert taken(inline, row) == data
     pieces = list(packet(inline.services, row)[0])
-    assert len(pieces) > len(row.files) + 1  # it leaves piece by piece
+    assert len(pieces) > len(row.files) + 1  # it is sent in parts
     letter = signed(inline, begun(case.owner, "dsa", "en", case.number))
     with pytest.raises(NotFoundError):
         taken(inline, letter)  # goes to the other side, which gets no originals

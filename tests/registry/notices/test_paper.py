@@ -1,4 +1,4 @@
-"""A notice as a PDF: its words, and the pictures side by side, or why they aren't shown."""
+"""Test a notice as a PDF: its words, and the images side by side, or the reason for their absence."""
 
 import io
 import re

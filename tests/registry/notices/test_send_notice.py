@@ -1,4 +1,4 @@
-"""How a signed notice leaves: by mail at most once, whatever a real mail server or a death does, or by hand."""
+"""Test that a signed notice is mailed at most once, whatever the mail server or a crash does, or is sent manually."""
 
 import smtplib
 from collections.abc import Callable
@@ -28,7 +28,7 @@ Waiting = Callable[[MailServer], NoticeMail]
 
 @pytest.fixture
 def waiting(studio: Owner, inline: SyncRunner, settings: Settings) -> Waiting:
-    """Makes a signed notice whose mail waits for a server."""
+    """A function that creates a signed notice whose mail waits for a server."""
 
     def made(server: MailServer) -> NoticeMail:
         for name, value in django_mail(inline.services.config).items():
@@ -40,7 +40,7 @@ def waiting(studio: Owner, inline: SyncRunner, settings: Settings) -> Waiting:
 
 
 def sent(inline: SyncRunner, mail: NoticeMail) -> NoticeMail:
-    """The mail after its step has run once more, whenever that is due."""
+    """Run the mail's step again, whenever it is due, and reload the mail."""
     NoticeMail.objects.filter(pk=mail.pk).update(not_before=None)
     send_notices(inline.services, [mail.pk])
     mail.refresh_from_db()
@@ -129,7 +129,7 @@ def test_a_mail_whose_answer_nobody_heard_is_not_sent_again_until_a_person_says_
             with pytest.raises(WrongUseError):
                 leave(row, by="Ann")
         assert len(server.mails) == 1
-        assert failures() == []  # it is a member's to say, not the operator's
+        assert failures() == []  # a member must answer, not the operator
         notices.never_left(row, by="Ann")
         server.after_data = "250 Taken"
         again = sent(inline, send_by_mail(inline.services, row, by="Ann"))

@@ -1,4 +1,4 @@
-"""Senders are kept for an owner, chosen in drafts, and leave what was signed alone."""
+"""Test that senders are stored for an owner, selected in drafts, and leave signed notices unchanged."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Only what a person has read is signed, in that person's name, and kept byte by byte."""
+"""Test that only what a person has read is signed, in that person's name, and stored byte for byte."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_nothing_is_signed_or_sent_while_a_captured_page_is_still_to_be_read(stu
     PageReading.objects.update(state="doing")
     with pytest.raises(WrongUseError):
         send_by_mail(inline.services, row, by="ann")
-    PageReading.objects.update(state="failed")  # nobody will read it: what a crawl read beside the picture counts
+    PageReading.objects.update(state="failed")  # never read: the text from the crawl counts
     assert send_by_mail(inline.services, row, by="ann")
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a notice that has left: which days are due, who is told, and what pauses."""
+"""Test a sent notice: due dates, notifications, and pauses."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""An owner's own wording is used in place of the shipped one, and can't do without what the law asks for."""
+"""Test that an owner's own wording replaces the default, and must contain what the law requires."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Messages to webhooks: in turn, again after pauses, and not for ever."""
+"""Test webhook deliveries: in order, repeated after pauses, and not for ever."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -25,7 +25,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def told(inline: SyncRunner, of: Owner, url: str, messages: int = 1) -> tuple[Webhook, str]:
-    """A webhook for which so many messages wait."""
+    """Create a webhook with this many waiting messages."""
     hook, secret = webhooks.add_webhook(inline.services, of, url, [], by="Ann")
     for number in range(messages):
         events.record(of, EventKind.REPORT_READY, {"report": number, "title": "A"})

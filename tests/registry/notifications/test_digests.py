@@ -1,4 +1,4 @@
-"""What a mail tells a member: cases that still wait, with their pictures, and nothing when nothing is open."""
+"""Test a member's mail: waiting cases with their images, and no mail if none is open."""
 
 import re
 from dataclasses import replace
@@ -18,7 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def pages(mail: EmailMultiAlternatives) -> list[str]:
-    """The pages to which the links of a mail's text lead, each once."""
+    """Return the pages to which the links of a mail's text lead."""
     found = [devices.read(signed) for signed in re.findall(r"http://127\.0\.0\.1:8080/mail/open/(\S+)", str(mail.body))]
     assert None not in found
     return [link.path for link in found if link is not None]
@@ -88,10 +88,10 @@ def test_a_mail_tells_party_by_party_how_sure_how_much_since_when_and_counts_the
         assert text.index("shop.example · 1 case") < text.index("small-2.example · 1 case")
         assert "other.example · 9 cases" in text
         assert counted(7, "more cases waiting") in text  # of this party
-        assert counted(6, "more cases waiting") in text  # of parties that the mail doesn't name
+        assert counted(6, "more cases waiting") in text  # of parties that the mail does not name
     assert pages(mail).count("/o/studio/cases/?q=other.example") == 1
     assert len(re.findall("<img", html)) == 12
-    assert len(mail.attachments) == 7  # the work's picture once
+    assert len(mail.attachments) == 7  # the work's image once
     assert mail.subject == "Studio: 19 likely copies"
 
 

@@ -1,4 +1,4 @@
-"""Invitations by mail: the link reaches the address alone, and nobody is invited when the mail can't leave."""
+"""Test invitations by mail: the link reaches only the address, and a failed mail invites nobody."""
 
 from dataclasses import replace
 from unittest.mock import Mock

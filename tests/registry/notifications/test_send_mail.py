@@ -1,4 +1,4 @@
-"""What a member is told by mail and a program by its webhook."""
+"""Test notifications of members by mail and of programs by webhook."""
 
 from datetime import timedelta
 

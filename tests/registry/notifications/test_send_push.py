@@ -1,4 +1,4 @@
-"""Messages to browsers: what they say, how often, and what services answer to them."""
+"""Test push messages: their text, their frequency, and the services' responses."""
 
 import json
 import socket
@@ -55,7 +55,7 @@ def found(of: Owner, *numbers: int) -> None:
 def test_a_browser_is_told_how_many_finds_are_new_and_nothing_else(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
-    found(studio, 1)  # before it was added: that isn't told
+    found(studio, 1)  # before the browser was added: not reported
     browser = push_service.subscriber()
     added(inline, ann, browser)
     inline.run_until_idle()
@@ -101,7 +101,7 @@ def test_nobody_is_told_of_another_owners_finds_or_of_what_is_decided_meanwhile(
     Case.objects.update(decision="cleared", waits=False)
     inline.run_until_idle()
     assert push_service.got == []
-    assert news.due(PushBrowser, inline.services.stale_after, 9) == []  # nothing is looked at again and again
+    assert news.due(PushBrowser, inline.services.stale_after, 9) == []  # nothing is processed repeatedly
 
 
 def test_a_message_leads_to_where_its_numbers_are_seen_and_tells_nothing_from_before_a_member_came(
@@ -140,7 +140,7 @@ def test_whoever_joins_an_owner_is_still_told_what_another_owner_found_before(
     people.add_member(agency, ann.email, "reviewer", None, by="test")
     inline.run_until_idle()
     ((_, _, body),) = push_service.got
-    assert json.loads(browser.read(body))["title"] == "2 new finds"  # the agency's third came behind what waits
+    assert json.loads(browser.read(body))["title"] == "2 new finds"  # the agency's third case came later
 
 
 @pytest.mark.long
@@ -186,7 +186,7 @@ def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came
     push_service.status, push_service.headers = status, headers
     found(studio, 1)
     inline.run_until_idle()
-    assert len(push_service.got) == 1  # no redirect is followed
+    assert len(push_service.got) == 1  # redirects are not followed
     row = PushBrowser.objects.get()
     assert row.not_before is not None
     pause = timedelta(seconds=int(headers.get("Retry-After", PAUSES[0].total_seconds())))
@@ -246,7 +246,7 @@ def test_a_name_that_leads_inwards_is_not_reached(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
 ) -> None:
     added(inline, ann, push_service.subscriber())
-    inline.services.__dict__["guard"] = Guard()  # as it is where no network is open
+    inline.services.__dict__["guard"] = Guard()  # as without allowed networks
     found(studio, 1)
     inline.run_until_idle()
     assert push_service.got == []
@@ -257,7 +257,7 @@ def test_one_silent_service_keeps_no_other_from_its_messages(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "SECONDS", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # which takes connections, and never says a word
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never responds
         added(inline, ann, Subscriber(f"https://127.0.0.1:{silent.getsockname()[1]}/silent"))
         added(inline, ann, push_service.subscriber())
         found(studio, 1)

@@ -1,4 +1,4 @@
-"""Webhooks: signed messages to a server that listens, and one that doesn't."""
+"""Test signed webhook messages to a server that responds, and one that does not."""
 
 import errno
 import json
@@ -51,7 +51,7 @@ __all__ = ["receiver"]
 
 @pytest.fixture
 def services(inline: SyncRunner, config: Config, monkeypatch: pytest.MonkeyPatch) -> SyncRunner:
-    """An installation that may reach this machine."""
+    """An installation that may connect to this machine."""
     opened = SyncRunner(replace(inline.services.config, allowed_networks=("127.0.0.0/8",)))
     monkeypatch.setattr(wiring, "services", lambda: opened.services)
     return opened
@@ -66,7 +66,7 @@ def work_off(services: SyncRunner) -> None:
 
 
 def due_again() -> None:
-    """Let the pauses be over."""
+    """End all pauses."""
     Delivery.objects.update(not_before=None)
     Webhook.objects.update(ask_after=None)
 
@@ -116,7 +116,7 @@ def test_a_message_comes_again_under_its_name_until_it_is_taken(services: SyncRu
     assert row.not_before > now()
     receiver.status = 204
     work_off(services)
-    assert len(receiver.got) == 1  # it isn't time yet
+    assert len(receiver.got) == 1  # it is not time yet
     due_again()
     work_off(services)
     row.refresh_from_db()
@@ -131,7 +131,7 @@ def test_a_silent_webhook_holds_up_nobody_else_and_is_asked_once(
     services: SyncRunner, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "SECONDS", 0.3)
-    silent = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # it listens, and never answers
+    silent = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # accepts connections and never responds
     studio, agency = owner("studio"), owner("agency")
     hooked(services, studio, f"http://127.0.0.1:{silent.server_port}/")
     hooked(services, agency, receiver.url)
@@ -148,7 +148,7 @@ def test_a_silent_webhook_holds_up_nobody_else_and_is_asked_once(
 
 
 class NoFilesLeft(Guard):
-    """A guard of a process that has too many files open as soon as it asks for this host."""
+    """A guard that fails with too many open files when it checks this host."""
 
     def resolve(self, host: str, port: int) -> list[str]:
         if host == "localhost":
@@ -241,7 +241,7 @@ def test_a_webhook_that_was_removed_gets_nothing_more(services: SyncRunner, rece
     studio = owner("studio")
     row, _ = hooked(services, studio, receiver.url)
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
-    Webhook.objects.update(removed_at=now())  # between the event's look at who wants it and its commit
+    Webhook.objects.update(removed_at=now())  # between the event's query of recipients and its commit
     work_off(services)
     assert not receiver.got
     assert not row.deliveries.exists()
@@ -263,7 +263,7 @@ def test_evidence_that_enough_witnesses_have_answered_for_is_told_once(
         _, secret = hooked(services, studio, receiver.url, EventKind.BUNDLE_WITNESSED)
         bundle = sealed_bundle(services, studio)
         services.run_until(Delivery.objects.filter(state=StepState.DONE).exists, pause=0.05)
-        services.run_until_idle()  # the checkpoint's receipt says it once more
+        services.run_until_idle()  # the checkpoint's receipt repeats it
     (told,) = [verified(got, secret) for got in receiver.got]
     bundle.refresh_from_db()
     assert bundle.seal_digest is not None
@@ -282,7 +282,7 @@ def test_no_private_address_is_reached_and_no_redirect_followed(
         webhooks.add_webhook(inline.services, studio, receiver.url, (), by="Ann")
     hooked(services, studio, receiver.url)
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
-    deliver(inline.services, [Delivery.objects.get().pk])  # of an operator who has closed the network since
+    deliver(inline.services, [Delivery.objects.get().pk])  # after the operator has closed the network
     assert not receiver.got
     receiver.status, receiver.headers = 302, {"Location": "http://169.254.169.254/latest/"}
     due_again()

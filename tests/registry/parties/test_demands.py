@@ -1,4 +1,4 @@
-"""Money asked of a party: what isn't said is the fee's, entries are numbered, and nothing is another owner's."""
+"""Test demands for money: defaults come from the fee, entries are numbered, and owners are separate."""
 
 from decimal import Decimal
 

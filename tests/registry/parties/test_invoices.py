@@ -1,4 +1,4 @@
-"""Invoices: no number twice and none left out, instalments that add up, a PDF of what was stated, cancellations."""
+"""Test invoices: consecutive unique numbers, instalments that add up, a PDF of the stated items, cancellations."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ def studio(db: None) -> Owner:
 def test_two_at_once_never_have_one_number(houses: object, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = owner("studio")
     one, other = agreed(studio), agreed(studio, 2)
-    stop = Stop(monkeypatch, "registry.parties.invoices.now", now)  # its number is chosen, and not written yet
+    stop = Stop(monkeypatch, "registry.parties.invoices.now", now)  # its number is chosen, but not yet written
     together(stop, lambda: invoices.issue(one, NEW, by="ann"), lambda: invoices.issue(other, NEW, by="bob"))
     assert list(Invoice.objects.order_by("number").values_list("number", "by")) == [(1, "ann"), (2, "bob")]
 

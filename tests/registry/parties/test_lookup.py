@@ -1,4 +1,4 @@
-"""Lookups: asked once for each click, about the address from which the party's own host was seen."""
+"""Test lookups: one query per click, about the IP address from which the party's own host was seen."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What stands of parties, counted in few queries."""
+"""Test the counts and contacts of parties, read in few queries."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""What the books say of a month, a quarter or a year: each currency by itself, nothing counted that was corrected."""
+"""Test the accounts of a month, a quarter or a year: separate currencies, without corrected entries."""
 
 import io
 from datetime import date
@@ -55,12 +55,12 @@ def test_sums_are_of_the_days_by_currency_without_what_was_corrected(studio: Own
     demands.add_entry(euros, NewEntry("asked", 450, None, None, "a slip, too", 1), by="ann")
     demands.add_entry(euros, NewEntry("agreed", 410, date(year, 5, 1)), by="ann")
     demands.add_entry(euros, NewEntry("agreed", 390, None, None, "once more", 2), by="ann")
-    assert vars(demands.demand(studio, 1))["agreed"] == 410  # what corrects an earlier word isn't the last
+    assert vars(demands.demand(studio, 1))["agreed"] == 410  # the correction of an earlier entry is not the last word
     assert sums(studio, period_named(f"{year}-Q1"))[0].agreed == 390
     quarter = period_named(f"{year}-Q1")
     assert (
         ledger_bytes(studio, quarter).count(b"\r\n") == 5
-    )  # heads, what was agreed and the slip, each with its correction
+    )  # headers, what was agreed and the slip, each with its correction
     (head, first, *_rest) = load_workbook(io.BytesIO(ledger_xlsx(studio, quarter))).worksheets[0].iter_rows()
     assert [cell.value for cell in head][:4] == ["demand", "party", "cases", "basis"]
     assert (first[3].value, first[3].data_type, first[8].value) == ('=HYPERLINK("x")', "s", 4)

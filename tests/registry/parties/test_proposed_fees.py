@@ -1,4 +1,4 @@
-"""Which line of a table of fees fits what is known of a use, and that nothing is guessed."""
+"""Test which line of a fee table fits the known facts of a use, and that nothing is guessed."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ def keep(of: Owner, *lines: tuple[str, str, str, int], name: str = "Own", curren
 
 @pytest.fixture
 def seen(studio: Owner) -> Owner:
-    """Both cases were seen from 3 November to 3 December."""
+    """Date the sightings of both cases from 3 November to 3 December."""
     Sighting.objects.update(first_seen=USE.first_seen, last_seen=USE.last_seen)
     return studio
 

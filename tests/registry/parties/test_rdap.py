@@ -1,4 +1,4 @@
-"""What registries say: the longest match in the registers, the registrar's own answer, and nothing that is unsafe."""
+"""Test RDAP answers: the longest match in the registers, the registrar's own answer, and nothing unsafe."""
 
 import json
 from collections.abc import Iterator

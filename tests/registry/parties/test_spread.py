@@ -1,4 +1,4 @@
-"""When a party showed a work at new places, counted in periods, before and after a notice."""
+"""Test when a party showed a work on new pages, counted in periods, before and after a notice."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ def test_new_places_are_counted_by_period_and_by_what_a_notice_came_before(inlin
     case = spread_out(inline, studio)
     seen(case, JUNE + timedelta(days=19), JUNE + timedelta(days=21))
     found = cases_of(studio, case.work)
-    assert [row.party for row in found] == ["shop.example", "laden.de"]  # what was cleared isn't among them
+    assert [row.party for row in found] == ["shop.example", "laden.de"]  # cleared cases are excluded
     steps = newly_seen(found, "month")[case.pk]
     assert [(step.begins.month, step.after_notice, step.places) for step in steps] == [
         (6, False, 5), (6, True, 1), (7, True, 2),

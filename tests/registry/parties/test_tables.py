@@ -1,4 +1,4 @@
-"""Tables of fees that people bring: each line is read, or the table is refused with the line's number."""
+"""Test users' fee tables: each line is read, or the table is refused with the line's number."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files of reports and packages stay as long as a row names them; what a purge has set aside is out of reach."""
+"""Test that files of reports and packages are kept while a row refers to them, and purged files are inaccessible."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Pictures: one row for one content, which waits for its step until something else is said."""
+"""Test images: one row per content, which waits for its step by default."""
 
 import pytest
 from django.db import IntegrityError, transaction

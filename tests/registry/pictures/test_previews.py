@@ -1,4 +1,4 @@
-"""Small pictures for looking at: made once, without metadata, and gone with the picture."""
+"""Test previews: generated once, without metadata, and deleted with the image."""
 
 import io
 from pathlib import Path
@@ -26,7 +26,7 @@ def services(tmp_path: Path) -> Any:  # noqa: ANN401 - some of the ports
 
 @pytest.fixture
 def data() -> bytes:
-    """A picture that lies on its side and says so."""
+    """A rotated image with an EXIF orientation."""
     out, exif = io.BytesIO(), Image.Exif()
     exif[0x0112], exif[0x013B] = 6, "Ann"
     textured(1, (1000, 500)).save(out, "JPEG", exif=exif)

@@ -1,4 +1,4 @@
-"""What a found picture's manifest states goes along with it."""
+"""Test that a sighted image's C2PA manifest is included."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A case in a report: what it shows of what can't be had any more."""
+"""Test how a report shows a case whose files no longer exist."""
 
 import io
 import shutil

@@ -1,4 +1,4 @@
-"""Reports as the step makes them of an owner's rows."""
+"""Test the step that generates reports from an owner's rows."""
 
 import json
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""A report over more cases than one volume holds: made piece by piece, and gone on with after an interruption."""
+"""Test a report with more cases than one volume holds: generated in parts, and continued after an interruption."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ CASES = IN_A_VOLUME + 2
 
 @pytest.fixture
 def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    """An owner with cases for two volumes, as large as they are here."""
+    """An owner with cases for two volumes of the size used here."""
     for module in (volumes, step):
         monkeypatch.setattr(module, "IN_A_VOLUME", IN_A_VOLUME)
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
@@ -41,7 +41,7 @@ def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
 
 
 def numbers_in(inline: SyncRunner, report: Report) -> list[str]:
-    """The cases in the report's JSON."""
+    """Return the cases in the report's JSON."""
     (file,) = [one for one in report.files if one["name"].endswith(".json")]
     plain = json.loads(inline.services.blobs.get(Digest.from_hex(file["digest"])))
     return [case["facts"]["number"] for case in plain["cases"]]
@@ -80,7 +80,7 @@ def test_a_report_whose_time_is_over_is_gone_on_with(
     make_reports(inline.services, [report.pk])
     report.refresh_from_db()
     assert (report.state, report.progress["begun"]) == ("done", 2)
-    assert len(numbers_in(inline, report)) == CASES  # as it was when it was begun
+    assert len(numbers_in(inline, report)) == CASES  # as when it was started
 
 
 @pytest.mark.long

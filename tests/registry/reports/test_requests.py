@@ -1,4 +1,4 @@
-"""Asking for a report, asking again, removing it: numbers go up and are never given twice."""
+"""Test requesting, repeating and removing a report: numbers increase and are never reused."""
 
 import pytest
 from django.utils import translation
@@ -57,7 +57,7 @@ def test_a_removed_report_is_gone_with_its_bytes_and_its_number_stays_taken(inli
     begun.mkdir(parents=True)
     remove_report(inline.services, report, by="Ann")
     assert (digest in inline.services.blobs, begun.exists()) == (False, False)
-    clear_folder(inline.services, report)  # once more changes nothing
+    clear_folder(inline.services, report)  # repeating changes nothing
     assert LogOpening.objects.get(content__what="report removed").content["what"] == "report removed"
     assert request_report(studio, preparer="Ann").number == 2
 

@@ -1,4 +1,4 @@
-"""What a report is limited to: what can't be meant is refused, and days are those of the report's time zone."""
+"""Test the filters of a report: invalid ones are refused, and days are those of the report's time zone."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Every work that a report is asked about: counted from rows, however many there are, in few queries."""
+"""Test the works in a report: counted from rows, however many, in few queries."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ EVERY = ReportScope(every_work=True)
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """An owner with a work that was found at two places, and five more: see what they are called."""
+    """An owner with a work that was found on two pages, and five others with descriptive titles."""
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     made = owner("studio")
     case = found_case(inline.services, made)
@@ -47,7 +47,7 @@ def studio(inline: SyncRunner) -> Owner:
 
 
 def seen(case: Case) -> Sighting:
-    """One more place of a case, seen long ago and now."""
+    """Add a page to a case, seen 400 days ago and now."""
     row = CaseSighting.objects.filter(case=case).select_related("sighting").get()
     like = row.sighting
     like.pk, like.page_key, like.first_seen = None, token_bytes(16), now() - timedelta(days=400)

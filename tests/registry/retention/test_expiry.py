@@ -1,4 +1,4 @@
-"""The bytes of what matched nothing, whose time is over."""
+"""Test the removal of expired bytes that matched nothing."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])
 def expiring(request: pytest.FixtureRequest, inline: SyncRunner) -> Services:
-    """Forty pictures that matched nothing, and came months ago."""
+    """Forty images that matched nothing, seen months ago."""
     config = inline.services.config
     if request.param == "bucket":
         config = replace(config, blobs_url=request.getfixturevalue("s3").url_for(config.data_dir))
@@ -35,10 +35,10 @@ def expiring(request: pytest.FixtureRequest, inline: SyncRunner) -> Services:
 
 
 class Deadly(BlobStore):
-    """A store whose process is stopped when some bytes have been removed."""
+    """A store whose process is killed after some bytes have been removed."""
 
     def remove_all(self, digests: Iterable[Digest]) -> None:
-        """Remove some of them."""
+        """Remove some of them, then die."""
         super().remove_all(list(digests)[:5])
         raise KeyboardInterrupt
 
@@ -64,10 +64,10 @@ def test_stopped_in_the_middle_it_loses_no_small_picture_and_goes_on(expiring: S
 
 
 class Full(BlobStore):
-    """A store on a disk without any room."""
+    """A store on a full disk."""
 
     def put(self, data: bytes) -> Digest:
-        """Take nothing."""
+        """Fail."""
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{len(data)} bytes")
 
 

@@ -1,4 +1,4 @@
-"""What may not be stored: bytes that are purged are gone everywhere, and blocked ones never come."""
+"""Test that purged bytes are deleted everywhere, and that blocked ones are never stored."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +46,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def shop(site: Site) -> Shop:
-    """A page with a copy of the first work and a picture that has nothing to do with it."""
+    """A page with a copy of the first work and an unrelated image."""
     made = Shop(site)
     made.image(COPY, copy_of(photograph(1)))
     made.image(OTHER, photograph(50))
@@ -56,7 +56,7 @@ def shop(site: Site) -> Shop:
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner, shop: Shop) -> None:
-    """An owner whose work was found in the shop, who confirmed it, and whose case is sealed."""
+    """An owner whose work was found in the shop, and whose confirmed case is sealed."""
     settle(stage, allowed_networks=(LOOPBACK,))
     studio = owner("studio")
     register(stage.services, studio, photograph(1))
@@ -86,7 +86,7 @@ def test_a_purge_removes_bytes_everywhere_and_blocks_them(
     carrying = [
         path for path in services.services.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()
     ]
-    assert len(carrying) == 2  # the blob, and the wire-exact record of the capture
+    assert len(carrying) == 2  # the blob, and the capture's exact record
 
     assert purge(services.services, Digest.of(copy), by="Ann", reason="An order of a court.")
 
@@ -175,7 +175,7 @@ def test_purging_what_a_page_loaded_beside_leaves_the_record_in_which_it_does_no
 ) -> None:
     beside = services.services.blobs.put(photograph(50))
     visit = Capture.objects.get()
-    visit.digests = [*visit.digests, beside.hex]  # as a visit with a browser has everything that the page loaded
+    visit.digests = [*visit.digests, beside.hex]  # like a browser visit, which stores everything that the page loaded
     visit.save()
     purge(services.services, beside, by="Olga", reason="An order of a court.")
     assert beside not in services.services.blobs
@@ -235,7 +235,7 @@ def test_damaged_bytes_are_purged_and_so_is_what_lies_aside(
 
     manifest = Bundle.objects.get().manifest
     assert manifest is not None
-    blobs.path(manifest).unlink()  # what it showed can't be told any more; the picture goes all the same
+    blobs.path(manifest).unlink()  # its contents are unknown now; the image is deleted regardless
     assert purge(services.services, blocked, by="Olga", reason="It shows it.")
     assert blocked not in aside
     assert purge(services.services, work, by="Olga", reason="Another order.")

@@ -1,4 +1,4 @@
-"""Illegal content that a member reports: gone from sight at once, and purged unless others have to do with it."""
+"""Test reports of illegal content: hidden at once, and purged unless other owners are involved."""
 
 from io import BytesIO
 from pathlib import Path
@@ -124,7 +124,7 @@ def test_what_a_visit_kept_of_it_is_handed_to_no_member_any_more(
 
 @pytest.fixture
 def reported_elsewhere(inline: SyncRunner) -> Bundle:
-    """A sealed bundle about a picture with which another owner has to do as well."""
+    """Create a sealed bundle about an image in which another owner is involved."""
     bundle = asked_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
     agency = owner("agency")
@@ -186,7 +186,7 @@ def test_copies_that_were_made_before_are_gone_and_new_ones_do_not_show_the_pict
 
 
 def reopened(case: Case) -> Case:
-    """The same case with another decision than the sealed one."""
+    """Reopen the case, which differs from the sealed decision then."""
     reopen(case, by="Ann", reason="A mistake.")
     return Case.objects.get(pk=case.pk)
 

@@ -1,4 +1,4 @@
-"""Where the sockets of the servers lie."""
+"""Test where the servers' sockets are."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Room on the disk is counted in bytes and in files, where it is shortest."""
+"""Test that disk space is measured in bytes and in files, at its scarcest place."""
 
 import os
 import re
@@ -24,7 +24,7 @@ INODES = 1_000
 
 @pytest.fixture
 def few_files(tmp_path: Path) -> Iterator[Path]:
-    """A disk that takes a thousand files, and more bytes than they could hold."""
+    """A disk for a thousand files, and for more bytes than they could hold."""
     place = tmp_path / "few"
     place.mkdir()
     options = f"size=256m,nr_inodes={INODES}"
@@ -82,7 +82,7 @@ def test_bytes_that_lie_on_another_disk_count_with_its_files(few_files: Path, tm
 def test_a_file_system_that_knows_no_limit_of_files_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.statvfs(tmp_path)
     told = list(real)
-    told[5] = told[6] = told[7] = 0  # f_files, f_ffree and f_favail, as btrfs says them
+    told[5] = told[6] = told[7] = 0  # f_files, f_ffree and f_favail, as btrfs reports them
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result([*told, 0]))
     assert room_of(_config(tmp_path)).files is None
     assert not disk_is_full(Services(_config(tmp_path)))

@@ -1,4 +1,4 @@
-"""Machines of one installation have the same secrets, or are told so; none makes others in silence."""
+"""Test that machines of one installation must have the same secrets, and that none silently creates others."""
 
 import shutil
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Machine = Callable[[str], Config]
 
 @pytest.fixture
 def machine(config: Config, tmp_path: Path) -> Machine:
-    """Machines with a database of their operator's own, by their names."""
+    """Machines with the operator's own database, by name."""
     told = connection.settings_dict
     url = f"postgresql://{told['USER']}@/{told['NAME']}?host={told['HOST']}"
     return lambda name: replace(config, data_dir=tmp_path / name, database_url=url)
@@ -34,7 +34,7 @@ def machine(config: Config, tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def first(machine: Machine) -> Config:
-    """The one that was started first."""
+    """The machine that was started first."""
     made = machine("first")
     check_secrets(made)
     secret_key(made)

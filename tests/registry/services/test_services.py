@@ -1,4 +1,4 @@
-"""Which adapters a process has, by what is configured."""
+"""Test which adapters a process uses, by configuration."""
 
 import os
 import subprocess

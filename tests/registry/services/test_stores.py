@@ -1,4 +1,4 @@
-"""Where exact bytes lie by the setting, and what is refused."""
+"""Test where bytes are stored by configuration, and which values are refused."""
 
 import errno
 import sys
@@ -51,7 +51,7 @@ def test_a_folder_elsewhere_belongs_to_one_installation(elsewhere: Config, tmp_p
 
 
 def test_a_folder_elsewhere_that_has_gone_is_not_made_again(elsewhere: Config, tmp_path: Path) -> None:
-    """As a disk that isn't mounted any more leaves the empty folder under it."""
+    """Test the empty mount point of a disk that is no longer mounted."""
     store = store_at(elsewhere, elsewhere.blobs_url)
     digest = store.put(b"bytes")
     (tmp_path / "big disk").rename(tmp_path / "unmounted")
@@ -70,7 +70,7 @@ def test_a_folder_elsewhere_that_has_gone_is_not_made_again(elsewhere: Config, t
 def test_doctor_says_that_the_place_of_the_bytes_is_away(
     request: pytest.FixtureRequest, where: str, *, left: bool
 ) -> None:
-    """Moved away, or with the empty folder that lies below a lost mount."""
+    """Test a folder that was moved away, and the empty mount point of a lost disk."""
     config: Config = request.getfixturevalue(where)
     examine(config)
     store = store_at(config, config.blobs_url)

@@ -1,4 +1,4 @@
-"""Changing many works at once: history, log and remarks as by hand, and undo of the whole."""
+"""Test bulk changes of works: history, log and remarks as for single changes, and a complete undo."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_each_work_gets_its_line_of_history_and_its_entry_as_by_hand(inline: Syn
     assert (made.state, made.looked_at, made.changed) == ("done", 3, 2)
     assert LogSubmission.objects.count() == entries + 2
     by_hand, at_once = (scoped.work(studio, number) for number in (1, 2))
-    assert by_hand.changes.count() == 1  # it said so already
+    assert by_hand.changes.count() == 1  # it had this value already
     told, said = by_hand.changes.get(), at_once.changes.get()
     assert (said.kind, said.details, said.number) == (told.kind, told.details, told.number)
     assert (said.by, said.reason) == ("Ann", "All are hers.")

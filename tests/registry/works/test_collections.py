@@ -1,4 +1,4 @@
-"""Collections of works: one name each within an owner, counted without what is removed."""
+"""Test collections of works: names unique within an owner, counts without removed works."""
 
 import pytest
 

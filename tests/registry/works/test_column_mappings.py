@@ -1,4 +1,4 @@
-"""Headings that aren't ours: shown with their first lines, chosen once, and taken for the next table at once."""
+"""Test unknown column headings: shown with their first rows, mapped once, and applied to the next table."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Terms of protection: the answers of documents that everybody knows, and no conclusion from a gap."""
+"""Test terms of protection: answers of public documents, and no conclusion from a gap."""
 
 from typing import Any
 
@@ -22,19 +22,19 @@ def standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa:
         ("US", {"published": 1960, "died": 1960}, UNKNOWN),  # renewal and restoration need records
         ("US", {"created": 2001, "published": 2001}, RUNNING),
         ("US", {"created": 2001}, RUNNING),
-        ("US", {"created": 1980, "published": 1981}, UNKNOWN),  # a notice was needed
+        ("US", {"created": 1980, "published": 1981}, UNKNOWN),  # a notice was required
         ("US", {"author": "organisation", "created": 1995, "published": 1996}, RUNNING),
         ("EU", {"died": 1955}, OVER),
         ("EU", {"died": 1956}, RUNNING),
         ("EU", {"author": "anonymous", "published": 1955}, OVER),
-        ("EU", {"author": "organisation", "published": 1955}, UNKNOWN),  # it depends on whether persons are named
+        ("EU", {"author": "organisation", "published": 1955}, UNKNOWN),  # depends on named persons
         ("US", {"author": "organisation", "created": 1990, "published": 2020}, RUNNING),
         ("GB", {"died": 1955}, OVER),
         ("CN", {"died": 1975}, OVER),
         ("CN", {"died": 1976}, RUNNING),
         ("CN", {"published": 1970, "photograph": True, "died": 2000}, OVER),
         ("CN", {"published": 1970, "photograph": False, "died": 2000}, RUNNING),
-        ("CN", {"published": 1970, "died": 2000}, UNKNOWN),  # nobody said whether it is a photograph
+        ("CN", {"published": 1970, "died": 2000}, UNKNOWN),  # not stated to be a photograph
         ("CN", {"author": "organisation", "published": 1975, "photograph": False}, OVER),
         ("JP", {"died": 1967}, OVER),
         ("JP", {"died": 1968}, RUNNING),

@@ -1,4 +1,4 @@
-"""Changing what is declared of a work, and the documents beside it."""
+"""Test changes of a work's declarations, and its documents."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline
     after = registration_of(Work.objects.get())
     assert before is not None
     assert after is not None
-    assert after.submission == before.submission  # since when it is registered doesn't change
+    assert after.submission == before.submission  # its registration date does not change
     with pytest.raises(ConflictError):
         edit(work, DeclaredWork(title="B"), by="bob", version=0)
     assert Work.objects.get().declared.title == "Two parrots"

@@ -1,4 +1,4 @@
-"""Copies for publishing say whose they are: to programs that read IPTC, C2PA and TDMRep, and to `identify`."""
+"""Test that published copies name their owner to programs that read IPTC, C2PA and TDMRep, and to `identify`."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Headings as people write them, for works and licences alike."""
+"""Test column headings as people write them, for works and licences."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Licences as people write them: works by number or file name, and what can't be meant with its line."""
+"""Test users' licence tables: works by number or file name, and errors with their line."""
 
 import io
 from datetime import date, datetime

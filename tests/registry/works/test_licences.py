@@ -1,4 +1,4 @@
-"""Licences as they are entered, changed and ended, and what becomes of the cases that they cover."""
+"""Test licences that are added, changed and ended, and the effect on the cases that they cover."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""Captions and marks of registered works: told to the owner, kept with the work, used when pictures are compared."""
+"""Test captions and marks of registered works: shown to the owner, stored, and used in comparisons."""
 
 from dataclasses import replace
 

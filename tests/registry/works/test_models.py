@@ -1,4 +1,4 @@
-"""Works as rows: what is searched of them, what is declared, and files that came twice."""
+"""Test works as rows: search fields, declarations, and duplicate files."""
 
 from dataclasses import asdict
 

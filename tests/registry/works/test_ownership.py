@@ -1,4 +1,4 @@
-"""The ownership check at registration, changes of what is declared, and documents beside a work."""
+"""Test the ownership check at registration, changes of declarations, and a work's documents."""
 
 import io
 
@@ -81,7 +81,7 @@ def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, st
         ("© 2020 ANN LEE. All rights reserved", ["Ann Lee"], True),
         ("Jürgen Müller", ["Jurgen Muller"], True),
         ("摄影：陈明", ["陈明"], True),
-        ("© 2020", ["Ann Lee"], True),  # it names nobody
+        ("© 2020", ["Ann Lee"], True),  # names nobody
         ("Ann Leeds", ["Ann Lee"], False),
         ("Bo Chan", ["Ann Lee", "Studio"], False),
         ("李华", ["陈明"], False),
@@ -99,12 +99,12 @@ def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline
     assert list(warnings_of(Work.objects.get())) == ["term", "dedication"]
     countries = work.remarks.get(kind="term").details["countries"]
     assert "EU" in countries
-    assert "US" not in countries  # nobody entered a publication
+    assert "US" not in countries  # no publication was entered
     for one in work.remarks.filter(kind__in=["term", "dedication"]):
         answer(one, by="ann", reason="Our own photograph of it; see the contract.")
     assert warnings_of(Work.objects.get()) == {}
     edit(work, DeclaredWork(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
-    assert list(warnings_of(Work.objects.get())) == ["term"]  # now over in the United States, too
+    assert list(warnings_of(Work.objects.get())) == ["term"]  # now expired in the United States, too
     assert {one.standing for one in terms(Work.objects.get())} == {"over"}
 
 

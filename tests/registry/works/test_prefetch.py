@@ -1,4 +1,4 @@
-"""Many works are measured ahead of their registration."""
+"""Test that many works are measured ahead of their registration."""
 
 import multiprocessing
 import os

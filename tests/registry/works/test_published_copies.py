@@ -1,4 +1,4 @@
-"""Copies that an owner had made are known again: by their bytes, and by marks that nobody sees."""
+"""Test that an owner's published copies are recognised by their bytes, and by invisible marks."""
 
 import io
 
@@ -25,7 +25,7 @@ HERON, WREN = "Heron Magazine", "Wren Books"
 
 @pytest.fixture(scope="module", autouse=True)
 def scene(stage: SyncRunner) -> None:
-    """A studio with a work, of which two copies were marked, and a rival who registered the same picture."""
+    """A studio with a work, of which two copies were marked, and a rival who registered the same image."""
     for name in ("studio", "rival"):
         register(stage.services, owner(name), photograph(1))
 
@@ -107,7 +107,7 @@ def test_a_marked_copy_keeps_its_colours_and_looks_the_same(inline: SyncRunner) 
     opened(photograph(4)).convert("L").save(out, "JPEG", icc_profile=profile)
     row = register(inline.services, Owner.objects.get(slug="studio"), out.getvalue()).work
     with Image.open(io.BytesIO(copied(inline, row, recipient=HERON))) as copy:
-        assert "icc_profile" not in copy.info  # it is of the grey levels that the copy's colours aren't
+        assert "icc_profile" not in copy.info  # it describes the grey levels, not the copy's colours
 
 
 def test_the_entry_of_the_log_says_for_whom_and_with_which_seed(inline: SyncRunner, work: Work) -> None:

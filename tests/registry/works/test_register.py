@@ -1,4 +1,4 @@
-"""Files that were brought are registered one by one; what can't be, ends with its reason."""
+"""Test that uploaded files are registered one by one, and that failures end with a reason."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def studio(db: None) -> Owner:
 
 
 def brought(inline: SyncRunner, of: Owner, **files: bytes) -> dict[str, UploadFile]:
-    """What became of these files."""
+    """Register files, and return their results."""
     upload = uploads.begin(of, uploads.Declaration(author="Ann"), by="Ann", table=None, announced=len(files))
     sent = [uploads.Sent(f"{name}.jpg", len(data), lambda data=data: data) for name, data in files.items()]  # type: ignore[misc]
     uploads.receive(inline.services, upload, sent)

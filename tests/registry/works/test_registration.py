@@ -1,4 +1,4 @@
-"""Two who do something about the same picture at the same moment, one of them stopped in the middle of it."""
+"""Test two concurrent actions on the same image, one of them paused halfway."""
 
 import threading
 import time
@@ -33,14 +33,14 @@ PATIENCE = 30.0
 
 @pytest.fixture
 def houses(transactional_db: None, config: Config, tmp_path: Path) -> Iterator[list[Services]]:
-    """Two houses, as two processes would have them."""
+    """Two sets of services, as in two processes."""
     fingerprints.forget_cached_spaces()
     yield [SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2)]
     fingerprints.forget_cached_spaces()
 
 
 class Stop:
-    """Somebody who stops where a function is called, until told to go on; whoever comes second passes."""
+    """A pause where a function is called, until the test continues it; a second caller passes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, place: str, function: Callable[..., Any]) -> None:
         self.reached, self.may_go_on = threading.Event(), threading.Event()
@@ -55,9 +55,9 @@ class Stop:
 
 
 def together(stop: Stop, first: Callable[[], object], second: Callable[[], object]) -> None:
-    """Let the first begin, and the second once the first has stopped; the first goes on when the second waits for it.
+    """Start the first action, and the second once the first has paused; continue the first when the second waits.
 
-    That is so when its connection waits for a lock, or when it has ended without waiting.
+    The second waits when its connection waits for a lock, or when it has ended without waiting.
     """
 
     def closing(does: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""What stands behind a work's registration grows, and its files say how they are checked."""
+"""Test that the proofs of a work's registration accumulate, and that their files explain the verification."""
 
 import re
 from hashlib import sha256

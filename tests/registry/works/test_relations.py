@@ -1,4 +1,4 @@
-"""Which works belong together, as each of them tells it, and which pictures are other exposures of one scene."""
+"""Test which works belong together, from each one's view, and which images are other exposures of one scene."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -28,7 +28,7 @@ def related(work: Work, other: Work, kind: Relation, in_place: float = 0.5) -> W
 
 
 def works(of: Owner, *pictures: str) -> list[Work]:
-    """Works of these pictures, by whatever words stand for their bytes."""
+    """Create works of these images, named by any words that stand for their bytes."""
     made = []
     for number, name in enumerate(pictures, of.works.count() + 1):
         work = Work.objects.create(owner=of, number=number, title=f"Work {number}", registered_at=now())
@@ -172,7 +172,7 @@ def test_whoever_asks_which_work_a_picture_shows_is_told_the_same(inline: SyncRu
 def test_works_of_others_removed_ones_and_plain_ones_are_no_siblings(inline: SyncRunner) -> None:
     studio, rival = owner("studio"), owner("rival")
     registered(inline, studio, exposure(0), exposure(2))
-    registered(inline, rival, exposure(0), exposure(1))  # what the rival registers takes nothing from the first
+    registered(inline, rival, exposure(0), exposure(1))  # the rival's registrations take nothing from the first
     first = studio.works.get(number=1)
     (picture,) = first.pictures.values_list("pk", flat=True)
     assert siblings_of([picture]) == {picture: list(studio.works.get(number=2).pictures.values_list("pk", flat=True))}

@@ -1,4 +1,4 @@
-"""A picture that is seen again is searched for again only when a search would find more."""
+"""Test that an image seen again is searched again only if a search would find more."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How far Content-Codes may be apart: at the limit, behind it, and best first."""
+"""Test the maximum distance of Content-Codes: at the limit, beyond it, and best first."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def apart(bits: int) -> bytes:
 
 @pytest.fixture
 def copies(inline: SyncRunner) -> list[Work]:
-    """Works of which the Content-Codes differ from nothing in 0, 10, 25 and 26 bits."""
+    """Works whose Content-Codes differ from zero in 0, 10, 25 and 26 bits."""
     studio, works = owner("studio"), []
     for n, bits in enumerate((10, 0, MAX_APART, MAX_APART + 1)):
         work = register(inline.services, studio, photograph(n + 1)).work

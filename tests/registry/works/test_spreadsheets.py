@@ -1,4 +1,4 @@
-"""Tables in whatever encoding and program they were saved, read within limits."""
+"""Test that tables in any encoding and from any program are read within limits."""
 
 import codecs
 import io
@@ -147,7 +147,7 @@ def test_a_sheet_that_claims_endless_rows_is_read_no_further_than_programs_can_w
 
 
 def changed(data: bytes, *pairs: bytes) -> bytes:
-    """A workbook whose first sheet has other words in it."""
+    """Replace words in a workbook's first sheet."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
         for name in old.namelist():
@@ -173,7 +173,7 @@ def packed(**members: bytes) -> bytes:
 
 
 def needs_another_version(data: bytes) -> bytes:
-    """A workbook whose first member wants a program that can more than unpack."""
+    """Return a workbook whose first member requires a newer ZIP version."""
     place = data.index(b"PK\x01\x02") + 6
     return data[:place] + b"\xff" + data[place + 1 :]
 

@@ -1,4 +1,4 @@
-"""A work whose picture stays with its owner: found by what was stated of it, and mixed with nothing measured."""
+"""Test works whose images stay with their owner: found by stated fingerprints, never mixed with measured ones."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -47,12 +47,12 @@ pytestmark = pytest.mark.django_db
 
 
 def told(data: bytes, name: str = "harbour.jpg") -> StatedPicture:
-    """What the owner's machine tells of a picture."""
+    """Return the fingerprints of an image, as the owner's machine states them."""
     return StatedPicture.of(name, len(data), extract(data))
 
 
 def seen(services: Services, of: Owner, *pictures: bytes, name: str = "watch") -> list[int]:
-    """Let a crawl see pictures, and match them."""
+    """Let a crawl see images, and match them."""
     planned, epoch = claimed_slice(of, name)
     rows = bring(services, planned, epoch, list(pictures), host="shop.invalid")
     planned.state = "done"
@@ -71,7 +71,7 @@ def test_a_copy_that_comes_later_goes_to_review_and_nothing_is_stated_of_its_lik
     assert (match.decision, match.pipeline, match.probability, match.transform) == ("review", PRINTS, None, None)
     assert match.reasons == ["prints"]
     assert match.hamming <= HASH_WITHIN
-    assert not case.captures.exists()  # nobody visits a place for what a person has to look at first
+    assert not case.captures.exists()  # a match for review causes no visit
 
 
 def test_a_copy_that_was_seen_before_is_found_mirrored_too(inline: SyncRunner) -> None:
@@ -85,13 +85,13 @@ def test_a_copy_that_was_seen_before_is_found_mirrored_too(inline: SyncRunner) -
 
 
 def test_what_was_stated_is_never_mixed_with_what_was_measured(inline: SyncRunner) -> None:
-    """Somebody states the digest of another's picture with vectors of something else: the true owner's stay."""
+    """State the digest of another owner's image with vectors of a different one: the true owner's vectors remain."""
     studio, agency = owner("studio"), owner("agency")
     theirs, false = photograph(1), told(photograph(2))
     lie = false.model_copy(update={"digest": Digest.of(theirs).hex, "bytes": len(theirs)})
     stated = register_stated(inline.services, agency, lie).work
     true = register(inline.services, studio, theirs)
-    assert true.earlier is None  # nobody is warned of what was only said
+    assert true.earlier is None  # a mere statement causes no warning
     assert not true.work.conflicts.exists()
     stand_in, held = stated.pictures.get(), true.work.pictures.get()
     assert stand_in != held
@@ -105,7 +105,7 @@ def test_what_was_stated_is_never_mixed_with_what_was_measured(inline: SyncRunne
     seen(inline.services, studio, copy_of(theirs))
     assert Match.objects.filter(registered=held, decision="certain").exists()
     assert not Match.objects.filter(registered=stand_in).exists()
-    assert not unmeasured().exists()  # nobody waits for local features of what was never here
+    assert not unmeasured().exists()  # no local features are expected for absent images
 
 
 def test_whoever_states_what_somebody_registered_is_told_of_the_earlier_registration(inline: SyncRunner) -> None:
@@ -173,10 +173,10 @@ def test_evidence_waits_for_the_picture_and_then_replaces_what_was_said(inline: 
     work.refresh_from_db()
     picture = work.work_pictures.get()
     assert (work.title, picture.stated, picture.picture.digest) == ("Harbour", None, Digest.of(data))
-    assert work.registered_at > stated_at  # for so long nobody here could know whether there is such a picture
+    assert work.registered_at > stated_at  # until then nobody here could know if the image existed
     assert members(Collection.PRINTS, list(Picture.objects.values_list("pk", flat=True))) == []
     search_pictures(inline.services, [picture.pk])
-    match = case.case_sightings.get().match  # of the same sighting, in the place of what fingerprints said
+    match = case.case_sightings.get().match  # of the same sighting, in place of the fingerprints' match
     assert (match.pipeline, match.decision, match.registered) == (PIPELINE, Decision.CERTAIN, picture.picture)
     decisions.confirm(inline.services, case, by="Ann", reason="Ours.")
     bundle = sealed(inline, case.bundles.get())
@@ -187,7 +187,7 @@ def test_evidence_waits_for_the_picture_and_then_replaces_what_was_said(inline: 
 
 
 def test_a_picture_that_isnt_there_after_all_makes_no_evidence(inline: SyncRunner) -> None:
-    """Vectors of one picture were stated for the digest of another; the file comes, and shows something else."""
+    """State vectors of one image for the digest of another. The file that arrives shows something else."""
     studio, mine, other = owner("studio"), photograph(1), photograph(2)
     lie = told(other).model_copy(update={"digest": Digest.of(mine).hex})
     work = register_stated(inline.services, studio, lie).work

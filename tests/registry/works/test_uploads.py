@@ -1,4 +1,4 @@
-"""Many files at once: each has its result, nothing is registered twice, and whoever dies is replaced."""
+"""Test uploads of many files: each has a result, nothing is registered twice, and dead workers are replaced."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_onc
     }
     upload = begun(studio, announced=10)
     uploads.receive(inline.services, upload, [sent(name, data) for name, data in {**good, **broken}.items()])
-    uploads.receive(inline.services, upload, [sent("shoot/0.jpg", good["shoot/0.jpg"])])  # an answer got lost
+    uploads.receive(inline.services, upload, [sent("shoot/0.jpg", good["shoot/0.jpg"])])  # a response was lost
     uploads.receive(inline.services, upload, [sent("again/0.jpg", good["shoot/0.jpg"])])
     uploads.close(upload)
     worked_off(inline, upload)
@@ -174,7 +174,7 @@ def test_the_time_left_follows_the_pace_of_the_last_minutes(inline: SyncRunner, 
     first = list(upload.files.order_by("pk").values_list("pk", flat=True))[:4]
     import_uploads(inline.services, first)
     upload.files.filter(pk__in=first).update(claimed_at=now() - timedelta(seconds=60))
-    far = uploads.progress_of([upload])[upload.pk]  # 4 took 60 s; 2 wait, 4 were announced and are still to come
+    far = uploads.progress_of([upload])[upload.pk]  # 4 took 60 s; 2 wait, 4 announced ones are missing
     assert far.seconds_left is not None
     assert far.seconds_left == pytest.approx(90, abs=10)
     assert far.minutes_left == 2
@@ -203,7 +203,7 @@ def test_a_file_that_is_given_up_is_a_problem_until_it_is_tried_again(inline: Sy
     inline.run_until_idle()
     far = uploads.progress_of([upload])[upload.pk]
     assert (far.refused, far.waiting, [one.name for one in uploads.problems(upload)]) == (1, 0, ["a.jpg"])
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])  # sending it again tries again, too
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])  # sending it again retries
     assert results(upload) == {"a.jpg": ("", "")}
     UploadFile.objects.update(state=StepState.FAILED)
     assert uploads.try_again(inline.services, upload) == 1

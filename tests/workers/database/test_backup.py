@@ -1,4 +1,4 @@
-"""A backup that is made while things go on, and put back elsewhere: the same log and answers, no second history."""
+"""Test a backup made during operation and restored elsewhere: the same log and data, no second history."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,14 +25,14 @@ PICTURE = b"a picture"
 
 @pytest.fixture(scope="module", autouse=True)
 def _running(made: Made, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """What is backed up runs, and this process's Django reads its rows."""
+    """Run the servers of the backed-up installation, and connect this process's Django to them."""
     with django_db_blocker.unblock(), EmbeddedServers(made.config), connected_to(made.config):
         yield
 
 
 @pytest.fixture
 def picture(made: Made) -> Iterator[str]:
-    """The name of exact bytes, in a backup and in the data folder, which a test damages."""
+    """The name of a blob in a backup and in the data folder, which a test damages."""
     digest = made.services.blobs.put(PICTURE)
     yield blob_name(digest.hex)
     made.services.blobs.remove(digest)

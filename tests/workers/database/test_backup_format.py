@@ -1,4 +1,4 @@
-"""A backup is verified from itself: whatever is damaged or missing is named."""
+"""Test that a backup is verified from itself, and that damaged or missing parts are named."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The rows as a whole, written down and put back."""
+"""Test dumping and restoring all rows."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -78,7 +78,7 @@ def test_bytes_in_a_bucket_are_in_a_backup_and_come_back_in_another_bucket(
 
 
 def empty_database(config: Config) -> Config:
-    """Another database of the same server, which ends with it."""
+    """Create another database on the same server, which is deleted with it."""
     with psycopg.connect(config.database_url, autocommit=True) as made:
         made.execute("DROP DATABASE IF EXISTS elsewhere")
         made.execute("CREATE DATABASE elsewhere TEMPLATE template0")

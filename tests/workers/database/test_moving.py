@@ -1,4 +1,4 @@
-"""Exact bytes on their way to another place: all of them, each whole, whatever happens in between."""
+"""Test moving bytes to another store: all of them, each complete, despite interruptions."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def here(tmp_path: Path) -> Config:
 
 
 def nothing(_: Moved) -> None:
-    """Told how far it is."""
+    """Ignore progress."""
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Restores that are refused or broken off: whatever comes next (a start, a backup, another restore) works."""
+"""Test refused or interrupted restores: any next step (a start, a backup, another restore) works."""
 
 import io
 import json
@@ -46,7 +46,7 @@ Members = dict[str, bytes]
 
 @pytest.fixture
 def own(made: Made) -> Members:
-    """The files of a backup by name."""
+    """Return the files of a backup by name."""
     with tarfile.open(made.folder / "all.tar") as tar:
         return {one.name: file.read() for one in tar if (file := tar.extractfile(one)) is not None}
 
@@ -121,7 +121,7 @@ def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restor
         wait_until(lambda: (cli.data / "restoring").exists() or victim.poll() is not None)
         os.killpg(victim.pid, signal.SIGKILL)
     wait_until(lambda: not processes_of(cli.data))
-    # other commands come between, and make secrets of their own
+    # Other commands run in between, and create their own secrets.
     with forking(cli) as quick, EmbeddedServers(config):
         work_goes_on(quick, own, open_folder)
 
@@ -149,7 +149,7 @@ def work_goes_on(cli: CommandLine, members: Members, folder: Path) -> None:
     told = cli.ask("restore", with_settings(members, folder / "with.tar", settings))
     assert told["settings_aside"] is True
     assert (cli.data / "exhibit.toml.restored").read_text() == settings
-    assert len(cli.ask("log", "verify", code=1)["problems"]) == 1  # the log's head has no file
+    assert len(cli.ask("log", "verify", code=1)["problems"]) == 1  # the log's checkpoint file is missing
     assert len(cli.api("GET", "works")["items"]) == 1
     cli.run("backup", folder / "again.tar")
     assert "There are rows" in cli.run("restore", folder / "whole.tar", code=2).err
@@ -173,7 +173,7 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         services = Services(config)
         assert answers(services) == made.answers
-        assert len(replay(services).problems) == 1  # the log's head has no file
+        assert len(replay(services).problems) == 1  # the log's checkpoint file is missing
         mail = NoticeMail.objects.get()
         assert notice_mail.may_have_left(mail)
         submit(EntryType.CASE, {"number": 1})

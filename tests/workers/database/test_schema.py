@@ -1,4 +1,4 @@
-"""Bringing the database up to date."""
+"""Test database migrations."""
 
 import pytest
 from django.core.management import call_command
@@ -32,7 +32,7 @@ def test_a_database_with_the_schema_of_another_version_is_refused(name: str, db:
 
 
 def test_the_migrations_make_what_the_models_say(db: None) -> None:
-    call_command("makemigrations", "registry", check=True, dry_run=True, verbosity=0)  # exits where they don't
+    call_command("makemigrations", "registry", check=True, dry_run=True, verbosity=0)  # exits if migrations are missing
 
 
 def test_a_database_that_refuses_is_said_in_a_sentence(db: None) -> None:

@@ -1,4 +1,4 @@
-"""Backups that releases and this version have made are restored, and all that they hold is as it was."""
+"""Test that backups of earlier releases and of this version are restored completely."""
 
 import lzma
 import subprocess

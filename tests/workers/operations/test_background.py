@@ -1,4 +1,4 @@
-"""How far work is that goes on in the background."""
+"""Test the progress of background work."""
 
 from datetime import timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""What holds work up, and what is said of it."""
+"""Test what delays work, and the message about it."""
 
 import errno
 import os

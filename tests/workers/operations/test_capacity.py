@@ -1,4 +1,4 @@
-"""What so many works and pictures take: laws, prices, machines."""
+"""Test the resources for a number of works and images: formulas, prices, machines."""
 
 from dataclasses import replace
 from pathlib import Path

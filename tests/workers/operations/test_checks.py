@@ -1,4 +1,4 @@
-"""Checks that the doctor, the site and the API tell alike."""
+"""Test the checks shared by doctor, site and API."""
 
 from exhibit.config.config import Config
 from tests.workers.operations.test_doctor import found, fresh

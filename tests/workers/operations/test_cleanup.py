@@ -1,4 +1,4 @@
-"""Stored bytes that are read again, so that a change of them is found."""
+"""Test that stored bytes are read again regularly, so that changes are detected."""
 
 import pytest
 

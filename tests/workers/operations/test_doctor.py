@@ -57,7 +57,7 @@ def test_what_is_missing_comes_with_a_remedy(fresh: Config, monkeypatch: pytest.
 def test_servers_that_are_just_stopping_are_no_fault_and_silent_ones_are(fresh: Config) -> None:
     locks = lock_folder(fresh)
     users, servers = FileLock(locks / "users.lock"), FileLock(locks / "servers.lock")
-    assert [lock.take() for lock in (users, servers)] == [True, True]  # as a keeper has them that stops
+    assert [lock.take() for lock in (users, servers)] == [True, True]  # like a keeper that is stopping
     held = ExitStack()
     held.callback(users.release)
     held.callback(servers.release)
@@ -93,7 +93,7 @@ def test_a_nearly_full_disk_is_said(fresh: Config) -> None:
 
 
 def test_what_bounds_the_browser_and_what_cannot_is_said(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    # other checks start processes and would really act as the user that is only pretended here
+    # other checks start processes, and would really run as the user that is only simulated here
     with_browser = replace(fresh, capture_browser=sys.executable)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     as_root = doctor._browser_limits(with_browser)

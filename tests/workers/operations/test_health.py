@@ -1,4 +1,4 @@
-"""One sentence for each thing that is amiss, and what to do about it."""
+"""Test that each problem has one sentence with the steps to fix it."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def well(inline: SyncRunner) -> Status:
-    """An installation in which nothing is amiss."""
+    """An installation without problems."""
     running.beat("worker@here", ",".join(sorted(all_queues())))
     running.beat(running.TICK)
     return status_of(inline.services)

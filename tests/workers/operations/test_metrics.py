@@ -1,4 +1,4 @@
-"""Figures for Prometheus, as its own reader understands them."""
+"""Test that Prometheus's own parser reads the metrics."""
 
 from prometheus_client.parser import text_string_to_metric_families
 

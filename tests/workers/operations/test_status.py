@@ -1,4 +1,4 @@
-"""The figures of the installation, from rows and the disk, and what is read from them: checks and metrics."""
+"""Test the installation's status, from rows and disk, and the checks and metrics derived from it."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """An owner who has a crawl under way and a picture that was given up."""
+    """An owner with a running crawl and an abandoned image."""
     made = owner("studio")
     [pk] = bring(inline.services, *claimed_slice(made), [photograph(1)])
     Picture.objects.filter(pk=pk).update(state="failed", error="The worker died 5 times on this row.")

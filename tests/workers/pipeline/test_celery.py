@@ -22,7 +22,7 @@ from workers.tasks import tasks
 
 @pytest.fixture
 def queues(servers: EmbeddedServers) -> Iterator["redis.Redis"]:
-    """Redis without any message."""
+    """Redis without messages."""
     with redis.Redis.from_url(addresses.redis_url(load_config())) as client:
         client.delete(*all_queues())
         yield client
@@ -44,7 +44,7 @@ def test_messages_are_counted_in_each_queue_over_one_connection(queues: "redis.R
     send(search, range(2 * search.batch))
     # "search" and "refingerprint" share a queue
     assert [queued(step) for step in ("search", "refingerprint", "match", "register")] == [2, 2, 0, 0]
-    assert queues.info()["total_connections_received"] - before <= 1  # that for sending
+    assert queues.info()["total_connections_received"] - before <= 1  # the one for sending
 
 
 def test_a_redis_that_stalls_holds_nobody_and_an_acknowledgement_that_is_lost_frees_its_place(

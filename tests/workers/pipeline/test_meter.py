@@ -1,4 +1,4 @@
-"""What is measured of each batch of a step."""
+"""Test the measurements of each batch of a step."""
 
 from datetime import timedelta
 

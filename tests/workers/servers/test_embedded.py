@@ -79,7 +79,7 @@ def test_who_reaches_the_sockets_is_still_nobody_without_a_password_or_being_thi
             stranger.ping()
         rules = (own.data_dir / "postgres" / "pg_hba.conf").read_text().splitlines()
         assert {rule.split()[3] for rule in rules if rule and not rule.startswith("#")} == {"peer"}
-        if os.geteuid() == 0:  # the doors are opened on purpose: the servers themselves ask who comes
+        if os.geteuid() == 0:  # the folders are opened on purpose: the servers themselves authenticate clients
             for place in (own.data_dir, addresses.socket_folder(own)):
                 place.chmod(0o755)
             for path in addresses.socket_folder(own).iterdir():
@@ -100,7 +100,7 @@ def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
         for number in servers.processes.values():
             os.kill(number, signal.SIGKILL)
         revived: set[str] = set()
-        while revived != {"postgres", "redis"}:  # the test's own time limit ends what never comes
+        while revived != {"postgres", "redis"}:  # limited by the test's timeout
             revived |= set(servers.revive())
         wait_until(lambda: servers_answer(own))
         assert remembered(own)[0] == ["a"]
@@ -113,7 +113,7 @@ def test_servers_whose_sockets_somebody_removes_are_reached_again(own: Config) -
         assert servers.revive() == []
         shutil.rmtree(addresses.socket_folder(own))
         revived: set[str] = set()
-        while revived != {"postgres", "redis"}:  # the test's own time limit ends what never comes
+        while revived != {"postgres", "redis"}:  # limited by the test's timeout
             revived |= set(servers.revive())
         wait_until(lambda: servers_answer(own))
         assert remembered(own)[0] == ["a"]

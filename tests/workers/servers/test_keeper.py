@@ -1,4 +1,4 @@
-"""Servers for as long as anybody of this machine uses them."""
+"""Test that the servers run as long as any process of this machine uses them."""
 
 import errno
 import os

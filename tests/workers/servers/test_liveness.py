@@ -1,4 +1,4 @@
-"""Which process hangs, and which were replaced."""
+"""Test which processes hang, and which were replaced."""
 
 import subprocess
 import sys

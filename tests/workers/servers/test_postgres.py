@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: what is found of it in the folder is mended or said."""
+"""Test the embedded PostgreSQL: leftovers in its folder are repaired or reported."""
 
 import os
 import shutil

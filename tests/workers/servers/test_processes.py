@@ -60,7 +60,7 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
         child = os.pidfd_open(int(process.stdout.readline()))
         process.kill()
     try:
-        # the file of a process becomes readable when it has ended
+        # the file of a process becomes readable when the process has ended
         assert select.select([child], [], [], 20)[0]
     finally:
         os.close(child)
@@ -82,7 +82,7 @@ def test_a_child_that_does_not_stop_is_killed_with_what_it_started(tmp_path: Pat
 
 
 def test_a_log_that_no_disk_takes_is_dropped_and_its_process_runs(tmp_path: Path) -> None:
-    (tmp_path / "log").write_bytes(b"")  # no folder can be made here, even by root
+    (tmp_path / "log").write_bytes(b"")  # no folder can be created here, even by root
     with open_log(tmp_path / "log", "web") as log:
         assert log.write(b"a line\n") == 7
     with open_log(tmp_path / "deleted", "web") as log:

@@ -1,4 +1,4 @@
-"""The processes of the product as data."""
+"""Test the description of the product's processes."""
 
 import subprocess
 from collections import Counter

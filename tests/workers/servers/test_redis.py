@@ -1,4 +1,4 @@
-"""The embedded Redis."""
+"""Test the embedded Redis."""
 
 import psutil
 import pytest

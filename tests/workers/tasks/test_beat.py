@@ -1,4 +1,4 @@
-"""The rhythm of the tick, by a clock that nobody sets."""
+"""Test the intervals of the tick, by a clock that cannot be set."""
 
 import time
 from datetime import timedelta
@@ -15,7 +15,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 class EnoughError(Exception):
-    """Ends a scheduler that would go on for ever."""
+    """Ends a scheduler that would otherwise never end."""
 
 
 def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
@@ -37,7 +37,7 @@ def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_
     for name in ("Roll", "send_upkeep"):
         monkeypatch.setattr(beat, name, lambda: fail)
     monkeypatch.setattr("workers.periodic.do_each_minute", fail)
-    monkeypatch.setattr(time, "time", lambda: -moment[0])  # it goes back all the time
+    monkeypatch.setattr(time, "time", lambda: -moment[0])  # it goes back continuously
     scheduler = beat.Beat(inline.services)
     with pytest.raises(EnoughError):
         scheduler.run()

@@ -1,4 +1,4 @@
-"""What a worker does besides its tasks."""
+"""Test what a worker does besides its tasks."""
 
 import gc
 import os

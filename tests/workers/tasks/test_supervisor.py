@@ -37,7 +37,7 @@ from workers.tasks.supervisor import Status, _refuse_taken_port, is_at_work, run
 
 @dataclass
 class Product:
-    """The product as a process of its own, in a data folder of its own."""
+    """The product as a separate process, in its own data folder."""
 
     config: Config
     environ: dict[str, str]
@@ -79,14 +79,14 @@ def running(folder: Path, **settings: str) -> Iterator[Product]:
 
 @pytest.fixture
 def product(open_folder: Path) -> Iterator[Product]:
-    """One that the test may end."""
+    """A product that the test may stop."""
     with running(open_folder) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[Product]:
-    """One that goes on running whatever a test does to parts of it, until the last stops it."""
+    """A product that keeps running whatever a test does to parts of it, until the last test stops it."""
     with tempfile.TemporaryDirectory(prefix="exhibit-lasting-") as name:
         Path(name).chmod(0o755)
         with running(Path(name)) as made:
@@ -94,7 +94,7 @@ def lasting() -> Iterator[Product]:
 
 
 def heard_of(product: Product, since: datetime) -> set[str]:
-    """The workers, and the scheduler, that were heard of since some moment."""
+    """Return the names of workers and scheduler with a heartbeat since a time."""
     with psycopg.connect(addresses.database_url(product.config)) as connection:
         rows = connection.execute("SELECT name FROM registry_heartbeat WHERE seen_at > %s", [since]).fetchall()
     return {name.partition("@")[0] for (name,) in rows}
@@ -105,9 +105,9 @@ def server(product: Product, name: str) -> psutil.Process:
 
 
 def has_begun(product: Product) -> bool:
-    """Whether everything that was started last is at work."""
+    """Return True if all processes started last are working."""
     processes = {name: psutil.Process(number) for name, number in product.status.processes.items()}
-    beat, _web = processes.pop("beat"), processes.pop("web")  # the site answers from the start on
+    beat, _web = processes.pop("beat"), processes.pop("web")  # the site responds from the start
     return all(one.children() for one in processes.values()) and bool(beat.net_connections("unix"))
 
 
@@ -189,7 +189,7 @@ def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(n
 @pytest.mark.long
 def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(lasting: Product) -> None:
     data = lasting.config.data_dir
-    wait_until(lambda: has_begun(lasting))  # a process that begins makes the folder that it is told
+    wait_until(lambda: has_begun(lasting))  # a starting process creates its folder
     aside = data.rename(data.with_name("aside"))
     wait_until(lambda: f"{data} has gone" in (data.parent / "said").read_text())
     assert not data.exists()
@@ -221,7 +221,7 @@ def test_servers_of_another_command_are_used_and_replaced_when_they_are_killed(o
             wait_until(lambda: servers_answer(config) and product.answers())
             product.process.terminate()
             wait_until(lambda: not is_at_work(config))
-            product.process.terminate()  # once more, as we still use them
+            product.process.terminate()  # again, since the servers are still used
             assert product.process.wait(30) == 0
 
 
@@ -250,7 +250,7 @@ def test_down_stops_what_is_just_starting(open_folder: Path) -> None:
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config(own)
     killed = Status(1, "", "http://127.0.0.1:1/", {})
-    (lock_folder(config) / "supervisor.json").write_text(json.dumps(asdict(killed)))  # what kill -9 leaves
+    (lock_folder(config) / "supervisor.json").write_text(json.dumps(asdict(killed)))  # as after kill -9
     with subprocess.Popen([sys.executable, "-m", "workers.tasks.supervisor"], env=environ, cwd=CHECKOUT) as process:
         wait_until((open_folder / "data" / "postgres").exists)  # its first start, which takes long
         assert running_status(config) is None

@@ -1,4 +1,4 @@
-"""Working everything off in this process."""
+"""Test running all jobs in this process."""
 
 from contextlib import suppress
 
@@ -52,4 +52,4 @@ def test_an_interrupt_that_costs_the_connection_stays_an_interrupt(
     with pytest.raises(KeyboardInterrupt):
         inline.run_until_idle()
     connection.close()
-    assert set(Picture.objects.values_list("state", flat=True)) == {"doing"}  # until it is seen that nobody does it
+    assert set(Picture.objects.values_list("state", flat=True)) == {"doing"}  # until the missing worker is noticed

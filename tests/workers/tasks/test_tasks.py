@@ -1,4 +1,4 @@
-"""Tasks: what becomes of the rows of one that breaks off or waits for its place, and the upkeep."""
+"""Test tasks: the rows of one that fails or waits for a slot, and the upkeep."""
 
 import errno
 import os
@@ -39,7 +39,7 @@ def test_a_task_that_breaks_off_lets_go_of_its_rows(waiting: list[int]) -> None:
 
 @contextmanager
 def another_at(queue: str, limit: int) -> Iterator[int]:
-    """A process of the same worker that has a place of a queue for the length of the block."""
+    """Occupy a slot of a queue in another process of the same worker during the block."""
     here, there = os.pipe()
     if not (number := os.fork()):
         with place(queue, limit) as is_free:

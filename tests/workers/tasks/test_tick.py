@@ -1,4 +1,4 @@
-"""What the tick hands out: no owner waits behind all files of another, no step behind all rows of another."""
+"""Test that the tick shares work fairly: no owner waits for all files of another, no step for all rows of another."""
 
 import errno
 import resource
@@ -46,7 +46,7 @@ __all__ = ["set_clock"]
 
 
 class Told(Services):
-    """An installation that remembers its hints, with one queue for all steps."""
+    """An installation that records its hints, with one queue for all steps."""
 
     def __init__(self, inline: SyncRunner) -> None:
         self.rows: dict[str, list[int]] = {}
@@ -66,7 +66,7 @@ def told(inline: SyncRunner) -> Told:
 
 
 def files(of: Owner, count: int) -> list[int]:
-    """Files of an upload that wait to be registered."""
+    """Create files of an upload that wait to be registered."""
     upload = Upload.objects.create(owner=of, number=1, started_by="Ann", started_at=now())
     rows = [UploadFile(upload=upload, name=f"{n}.jpg", digest=Digest.of(b"%d" % n), size=1) for n in range(count)]
     return [row.pk for row in UploadFile.objects.bulk_create(rows)]
@@ -83,7 +83,7 @@ def test_a_small_upload_does_not_wait_behind_anothers_large_one(told: Told) -> N
 
 @contextmanager
 def no_file_may_grow() -> Iterator[None]:
-    """As on a full disk, for this process."""
+    """Simulate a full disk for this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -117,7 +117,7 @@ def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -
     change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
     tick(told)
     assert (told.rows["witness"], told.rows["ledger"]) == (receipts, [change.pk])
-    tick(told)  # nothing is heard of so far: nothing is said again
+    tick(told)  # no worker has confirmed, so nothing is repeated
     assert Counter(told.rows["witness"]) == Counter(receipts)
     assert AnchorReceipt.objects.count() == len(receipts)
 
@@ -187,7 +187,7 @@ def test_what_a_person_waits_for_goes_through_its_own_queue_although_its_message
     tick(told)
     assert told.rows.pop("capture") == captures
     assert "capture_asked" not in told.rows
-    told.messages = 0  # all are heard
+    told.messages = 0  # all are confirmed
     confirm(Services(told.config), case, by="Ann", reason="A copy.")
     tick(told)
     assert told.rows["capture_asked"] == captures

@@ -1,4 +1,4 @@
-"""What partners ask is opened by their signature alone, once."""
+"""Test that partners' requests are authenticated by their signature alone, once."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A partner asks over HTTP for a visit: by its signature, within its visits of the day, for addresses of the web."""
+"""Test that a partner can request a visit with its signature, within its daily limit, for public URLs."""
 
 import json
 import secrets
@@ -43,7 +43,7 @@ def asked(signer: KeySigner, **about: str) -> tuple[int, dict[str, object]]:
 
 
 def test_a_visit_is_made_sealed_and_counted(signer: KeySigner, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:  # what the limit of requests refuses is no visit
+    with monkeypatch.context() as patched:  # a request refused by the rate limit is not a visit
         patched.setattr(time, "time", lambda: 4_100_000_000.0)
         key = f"exhibit:api:partner:{Partner.objects.get().pk}:{int(time.time()) // 60}"
         limits._redis().set(key, 10**6, ex=60)

@@ -1,4 +1,4 @@
-"""Programs open works and close them, and anybody asks without a token whose a picture is."""
+"""Test that programs open and close works, and that anyone can query the owner of an image without a token."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The API: who may do what, and under which name it is kept."""
+"""Test which API tokens may do what, and under which name actions are recorded."""
 
 import json
 import re
@@ -61,9 +61,9 @@ def test_every_operation_of_an_owner_is_there_for_its_members_alone(scene_of_pro
 def test_a_viewer_reads_and_changes_nothing(scene_of_programs: Scene) -> None:
     viewer = program(scene_of_programs.studio, "bob")
     document = api.get_openapi_schema()["paths"]
-    # what a licence would do, and which work a picture shows: nothing is done
+    # trying a licence and identifying an image change nothing
     asking = {f"/api/v1/owners/{{owner}}/{what}" for what in ("licences/trials", "identify")}
-    others = ("/edge/", "/alliance/", "/id")  # of another kind of token, signed by partners, and for everybody
+    others = ("/edge/", "/alliance/", "/id")  # with other tokens, partners' signatures, or public
     ours = {path: known for path, known in document.items() if not any(part in path for part in others)}
     changing = [
         (path, how)

@@ -1,4 +1,4 @@
-"""Files that programs take: each is an entry of the log first."""
+"""Test that a download by a program is logged before the file is sent."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A request that is sent again with its key is done once."""
+"""Test that a request repeated with the same key is executed once."""
 
 import json
 import threading
@@ -56,7 +56,7 @@ def test_every_post_about_an_owner_takes_a_key_but_these() -> None:
     }
     for path, operations in api.get_openapi_schema()["paths"].items():
         for method, operation in operations.items():
-            if "operator" in operation["tags"]:  # of `exhibit api` alone
+            if "operator" in operation["tags"]:  # only for `exhibit api`
                 continue
             takes = idempotency_keys.PARAMETER in operation["parameters"]
             assert takes == (method == "post" and "{owner}" in path and path not in without), (method, path)

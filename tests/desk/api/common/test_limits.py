@@ -1,4 +1,4 @@
-"""How often a program may ask."""
+"""Test the rate limits of programs."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What requests bring is as the OpenAPI document says, to the letter: the fields of forms, and white space."""
+"""Test that requests must match the OpenAPI document exactly: the fields of forms, and white space."""
 
 import json
 import re
@@ -45,13 +45,13 @@ OTHERWISE: dict[str, list[object]] = {
     "boolean": ["true", "t", 1, 0],
     "date": [0, 1767225600, "1767225600", "2026-01-31T00:00:00Z", "2026-01-31T00:00:00+02:00", True],
 }
-"""What JSON says in other words, or of another kind."""
+"""JSON values that differ from the schema's in wording or type."""
 Form = dict[str, Any]
 CHARACTERS = [chr(code) for code in range(0x3100)]
 
 
 def whole(schema: Form) -> Form:
-    """A form as it should be, with all that may be in it."""
+    """Return a valid form with all optional fields."""
     return {name: filled(field) for name, field in schema["properties"].items()}
 
 
@@ -62,7 +62,7 @@ def filled(field: Form) -> object:
 
 
 def wrong_forms(schema: Form) -> Iterator[tuple[str, Form]]:
-    """Forms with one thing wrong each, and what that is."""
+    """Yield forms with one defect each, and its description."""
     yield "a field that nobody knows", whole(schema) | {"colour": "red"}
     for name in schema.get("required", ()):
         yield f"no {name}", {key: value for key, value in whole(schema).items() if key != name}
@@ -76,7 +76,7 @@ def wrong_forms(schema: Form) -> Iterator[tuple[str, Form]]:
 
 
 def wrong_values(field: Form) -> Iterator[str]:
-    """Texts that a field can't have."""
+    """Yield texts that are invalid for a field."""
     if field["type"] == "boolean":
         yield from ("", "perhaps")
     elif field["type"] in ("integer", "number"):
@@ -100,7 +100,7 @@ def test_a_form_with_one_thing_wrong_is_refused(operation: str, scene_of_program
 
 
 def mistyped(schema: Form) -> Iterator[object]:
-    """Values with one thing of another type each."""
+    """Yield values with one part of another type each."""
     if "$ref" in schema:
         schema = NAMED[schema["$ref"].rpartition("/")[2]]
     for choice in schema.get("anyOf", ()):
@@ -142,7 +142,7 @@ def test_no_value_of_another_type_is_taken_for_what_the_document_says(scene_of_p
     ann = Program(contributors.invite("Ann", by="operator")[1]).client
     taken, seen = [], 0
     for (path, method), schema in BODIES.items():
-        if "/alliance/" in path:  # what partners send is signed, and read by the same types
+        if "/alliance/" in path:  # partners' data are signed, and read by the same types
             continue
         client, address = ann if "/edge/" in path else alice, re.sub(r"{\w+}", "1", path.replace("{owner}", "studio"))
         for wrong in mistyped(schema):

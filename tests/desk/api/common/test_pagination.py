@@ -1,4 +1,4 @@
-"""Lists come in pieces, and go on where they were."""
+"""Test that lists are paginated and continue where they stopped."""
 
 from registry.models import Owner, Watch
 from tests.assets.programs import Program, alice, studio

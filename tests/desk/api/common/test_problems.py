@@ -1,4 +1,4 @@
-"""Every error of the API is a problem document."""
+"""Test that every error of the API is a problem document."""
 
 import json
 

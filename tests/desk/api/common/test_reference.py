@@ -1,4 +1,4 @@
-"""The API to browse: every operation stands there, served from here alone, without scripts."""
+"""Test that the API reference lists every operation, without scripts or external resources."""
 
 import re
 

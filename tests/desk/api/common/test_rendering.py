@@ -1,4 +1,4 @@
-"""What leaves the API as JSON."""
+"""Test the JSON responses of the API."""
 
 from exhibit.plain import plain
 from registry.models import Owner, Work

@@ -1,1 +1,1 @@
-"""Operations of the operator."""
+"""Tests of the operator's operations."""

@@ -1,4 +1,4 @@
-"""Nobody but the operator on the installation's machine reaches the operator's operations."""
+"""Test that only the operator on the installation's machine can call the operator's operations."""
 
 import re
 from typing import Any
@@ -21,14 +21,14 @@ OPERATIONS = [
 
 
 def numbered(path: str, studio: str) -> str:
-    """The path with values for its parameters."""
+    """Return the path with values for its parameters."""
     values = {"owner": studio, "digest": "0" * 64, "key": "0" * 8, "number": "1", "bundle": "1"}
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[1]), path)
 
 
 @pytest.fixture
 def ann(studio: str) -> User:
-    """An operator who owns the studio as well."""
+    """An operator who also owns the studio."""
     user = User.objects.create_user(username="ann@example.org", email="ann@example.org", is_staff=True)
     Membership.objects.create(user=user, owner=Owner.objects.get(slug=studio), role=Role.OWNER)
     return user

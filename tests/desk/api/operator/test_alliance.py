@@ -1,4 +1,4 @@
-"""Partners, agreements, contributors and timestamp services, as the operator manages them."""
+"""Test the operator's management of partners, agreements, contributors and timestamp services."""
 
 import json
 from pathlib import Path

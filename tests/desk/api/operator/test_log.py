@@ -1,4 +1,4 @@
-"""The log as its operator looks after it."""
+"""Test the operator's operations on the log."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def logged(cli: Terminal, inline: SyncRunner, studio: str) -> None:
-    """Some entries below a signed head."""
+    """Entries under a signed checkpoint."""
     cli.run("key", "rotate", "--reason", "the first one")
     sequence_log(inline.services)
     sign_checkpoint(inline.services)

@@ -1,4 +1,4 @@
-"""What the operator sets for an owner."""
+"""Test the operator's settings of an owner."""
 
 from base64 import b64encode
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Failed jobs, networks, calibrations, and the operator's rules."""
+"""Test failed jobs, networks, calibrations, and the operator's rules."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_bytes_are_blocked_and_not_registered_any_more(cli: Terminal, studio: st
 def test_a_reported_picture_may_stay_and_is_seen_again(cli: Terminal, studio: str) -> None:
     cli.run("api", "POST", f"/operator/pictures/{'0' * 64}/keep", "--field", "reason=no", code=2)
     case = found_case(cli.desk.services, Owner.objects.get())
-    rival = owner("rival")  # with a case of somebody else it isn't purged at once
+    rival = owner("rival")  # shared with another owner's case, it is not purged at once
     register(cli.desk.services, rival, photograph(1))
     planned, epoch = claimed_slice(rival, "other")
     match_pictures(cli.desk.services, bring(cli.desk.services, planned, epoch, [copy_of(photograph(1))]))

@@ -1,4 +1,4 @@
-"""Money through the API: whole numbers, entries that correct entries, and tables of fees."""
+"""Test money in the API: whole numbers, correction entries, and fee tables."""
 
 import io
 

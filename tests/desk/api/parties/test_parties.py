@@ -1,4 +1,4 @@
-"""Parties through the API."""
+"""Test parties in the API."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Cases through the API: decided, taken back, disputed, reported."""
+"""Test that the API decides, reopens, disputes and reports cases."""
 
 import io
 from urllib.parse import urlencode
@@ -33,7 +33,7 @@ def test_cases_are_decided_together_and_taken_back(scene_of_programs: Scene, dec
     other = program(scene_of_programs.studio, "alice")
     Membership.objects.filter(user__username="bob@example.org").update(role=Role.REVIEWER)
     assert program(scene_of_programs.studio, "bob").post("/cases/1/undo", {})[0] == 409
-    assert other.post("/cases/1/undo", {})[1]["decision"] == "open"  # the same person, and the same name of the token
+    assert other.post("/cases/1/undo", {})[1]["decision"] == "open"  # same user, same token name
     status, open_already = other.post("/cases/1/undo", {})
     assert (status, numbers_in(open_already["detail"])) == (409, ["1"])
     assert "hint" not in open_already

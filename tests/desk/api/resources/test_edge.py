@@ -1,4 +1,4 @@
-"""What contributors are let in for: their own two operations, with their own token and key."""
+"""Test that contributors can use only their own two operations, with their own token and key."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = ["alice", "studio"]
 
 
 class Machine:
-    """A contributor that asks by hand."""
+    """A contributor whose requests are sent by the test."""
 
     def __init__(self, name: str = "Ann") -> None:
         self.row, secret = contributors.invite(name, by="operator")
@@ -30,7 +30,7 @@ class Machine:
         return self.post("leases", {"public_key": key, "pipeline": MEASURED_WITH} | more)
 
     def bring(self, lease: dict[str, Any], **more: object) -> tuple[int, Any]:
-        """Say that no picture came of any address, or something else."""
+        """Report that no image was received from any URL, or another result."""
         results = [self.result(lease)]
         return self.post("results", {"lease": lease["lease"], "epoch": lease["epoch"], "results": results} | more)
 
@@ -47,7 +47,7 @@ class Machine:
 
 @pytest.fixture
 def machine(studio: Owner) -> Machine:
-    """A machine for which an address waits."""
+    """A machine for which one URL is waiting."""
     row, _ = claimed_slice(studio)
     CrawlSlice.objects.update(state="todo", epoch=0)
     FrontierUrl.objects.filter(slice=row).update(kind="image")
@@ -58,9 +58,9 @@ def test_a_contributors_token_opens_no_other_operation(studio: Owner) -> None:
     machine = Machine()
     for path, operations in api.get_openapi_schema()["paths"].items():
         for method in operations:
-            if "/edge/" not in path and path != "/api/v1/id":  # which everybody may ask
+            if "/edge/" not in path and path != "/api/v1/id":  # public
                 place = path.replace("{owner}", studio.slug).replace("{number}", "1")
-                refused = (403,) if "/alliance/" in path else (401, 404)  # whoever signs nothing isn't asked to sign in
+                refused = (403,) if "/alliance/" in path else (401, 404)  # unsigned requests are not asked to sign in
                 assert machine.client.generic(method.upper(), place).status_code in refused, path
 
 

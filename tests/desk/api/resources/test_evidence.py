@@ -1,4 +1,4 @@
-"""Bundles and files of visits through the API, and proofs that the log holds what it held."""
+"""Test bundles and captured files in the API, and proofs that the log is append-only."""
 
 from evidence.log.merkle import leaf_hash, verify_consistency, verify_inclusion
 from evidence.log.notes import verify_note
@@ -55,4 +55,4 @@ def test_bundles_and_files_of_visits_are_those_of_the_case(scene_of_programs: Sc
     assert decider.client.get(f"{file}b.csv").status_code == 404
     scene_of_programs.capture.files[0]["digest"] = "00" * 32
     scene_of_programs.capture.save()
-    assert decider.client.get(f"{file}a.csv").status_code == 404  # its bytes are gone
+    assert decider.client.get(f"{file}a.csv").status_code == 404  # its bytes were deleted

@@ -1,4 +1,4 @@
-"""Licences through the API: tried, added, changed."""
+"""Test that licences are tried, added and changed with the API."""
 
 from registry.models import Owner
 from tests.assets.noticed import studio

@@ -1,4 +1,4 @@
-"""Notices and trials of licences through the API: programs draft and follow; signing and sending stay with a person."""
+"""Test notices and licence trials in the API: programs draft and track; a person must sign and send."""
 
 import io
 from zipfile import ZipFile
@@ -21,7 +21,7 @@ __all__ = ["studio"]
 
 @pytest.fixture
 def program(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """A program of a member who may do everything."""
+    """A program of a member with all permissions."""
     monkeypatch.setattr(wiring, "services", lambda: inline.services)
     user = User.objects.create_user(username="alice@example.org", email="alice@example.org", password="not used")
     Membership.objects.create(user=user, owner=studio, role=Role.OWNER)
@@ -29,7 +29,7 @@ def program(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_program_drafts_edits_reads_and_discards(program: Program, studio: Owner) -> None:
-    assert program.post("/notices", {"kind": "prc", "cases": [1]})[0] == 422  # there is none in English
+    assert program.post("/notices", {"kind": "prc", "cases": [1]})[0] == 422  # none exists in English
     assert program.post("/notices", {"kind": "dmca", "cases": [1, 99]})[0] == 404
     status, made = program.post("/notices", {"kind": "dmca", "cases": [1, 2]})
     assert (status, made["number"], made["state"], made["created_by"]) == (

@@ -1,4 +1,4 @@
-"""Events and webhooks through the API."""
+"""Test events and webhooks in the API."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ def test_what_happened_is_told_once_it_is_settled_and_to_its_owner_alone(
     scene_of_programs: Scene, decider: Program
 ) -> None:
     Event.objects.update(at=now())
-    assert decider.get("/events")[1]["items"] == []  # of this very minute
+    assert decider.get("/events")[1]["items"] == []  # still too recent
     for row in Event.objects.all():
         Event.objects.filter(pk=row.pk).update(at=row.at - timedelta(hours=1))
     (told,) = decider.get("/events")[1]["items"]

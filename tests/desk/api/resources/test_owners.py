@@ -1,4 +1,4 @@
-"""Owners and their members through the API."""
+"""Test owners and their members in the API."""
 
 from django.core import mail
 

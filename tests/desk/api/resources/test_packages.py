@@ -1,4 +1,4 @@
-"""Bundles of several cases through the API, as one ZIP."""
+"""Test downloads of several cases' bundles as one ZIP with the API."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Reports through the API, and links to them."""
+"""Test reports in the API, and links to them."""
 
 import json
 
@@ -72,4 +72,4 @@ def test_only_who_may_send_makes_links(scene_of_programs: Scene) -> None:
     for path in ("/reports/1/links", "/packages/1/links"):
         status, told = writes.post(path, {})
         assert (status, told["scope"]) == (403, "send")
-    assert DownloadLink.objects.count() == 1  # the scene's
+    assert DownloadLink.objects.count() == 1  # the scene's link

@@ -1,4 +1,4 @@
-"""Works that come in portions through the API, with a table."""
+"""Test works uploaded in parts with the API, with a table."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Watches through the API, and the keys with which they ask searches."""
+"""Test watches in the API, and the keys for their searches."""
 
 import json
 from collections.abc import Callable
@@ -223,7 +223,7 @@ def test_a_watch_over_an_archive_is_estimated_and_made(
         Archived([Kept("http://photos.example/a.jpg", "20200101000000", picture(1))]).serve(site)
         config = replace(inline.services.config, wayback_url=site.url(""), allowed_networks=("127.0.0.0/8",))
         use_house(monkeypatch, Services(config))
-        status, told = alice.post("/watches/estimate", new, key="told-1")  # nothing is kept of it, and nobody waits
+        status, told = alice.post("/watches/estimate", new, key="told-1")  # it is neither stored nor queued
     assert (status, told) == (
         200,
         {

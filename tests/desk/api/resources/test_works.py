@@ -1,4 +1,4 @@
-"""Works through the API: registered one by one or in portions, declared anew, with documents, and looked for."""
+"""Test works in the API: registered one by one or in parts, edited, with documents, and searched."""
 
 import io
 import zipfile
@@ -28,7 +28,7 @@ __all__ = ["alice", "studio"]
 
 
 def with_comment(data: bytes, comment: bytes) -> bytes:
-    """The same picture with a comment in its EXIF."""
+    """Add a comment to the EXIF of an image."""
     out, said = io.BytesIO(), Image.Exif()
     said.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + comment
     with Image.open(io.BytesIO(data)) as picture:

@@ -1,4 +1,4 @@
-"""Which files a command is about."""
+"""Test which files a command processes."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a command stands on: servers for its length, whose things it is about, and who gives it."""
+"""Test the environment of a command: its servers, its owner, and its user."""
 
 import getpass
 import json

@@ -1,4 +1,4 @@
-"""How answers look to people and to programs."""
+"""Test the output of results for people and for programs."""
 
 import json
 from datetime import UTC, datetime

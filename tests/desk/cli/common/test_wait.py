@@ -1,4 +1,4 @@
-"""Waiting for what workers make: what holds it up is said, only what was given up ends it, or the person."""
+"""Test waiting for workers: delays are reported, and only a failed job or the user ends it."""
 
 import signal
 import threading
@@ -52,7 +52,7 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Termin
     assert cli.ask("watch", "run", "slow", "--wait")["number"] == 1
 
 
-@pytest.mark.long  # the same with a process of its own, which begins with a Python and servers
+@pytest.mark.long  # the same with a separate process, which starts Python and servers
 def test_a_process_of_its_own_ends_with_130_when_it_is_interrupted(open_folder: Path, shop: Shop) -> None:
     data, asked, go_on = open_folder / "data", threading.Event(), threading.Event()
     install(data)

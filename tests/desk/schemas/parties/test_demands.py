@@ -1,4 +1,4 @@
-"""Money, as programs say it."""
+"""Test money in the API's schemas."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""Parties, as programs are told of them."""
+"""Test the API's schemas of parties."""
 
 from desk.schemas.parties.parties import Party
 from registry.models import Owner, PartyLookup

@@ -1,4 +1,4 @@
-"""What an intruder tries with sign-ins, sessions and links in mails, one attempt a test; as ``test_attempts.py``."""
+"""Test attacks on sign-ins, sessions and mailed links, one attempt each; like ``test_attempts.py``."""
 
 import socket
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ PASSWORD = "a long one of words"
 
 @pytest.fixture(autouse=True)
 def no_count_of_tries() -> Iterator[None]:
-    """Tries of other tests don't count."""
+    """Reset the counts of other tests' attempts."""
     cache.clear()
     yield
     cache.clear()
@@ -46,7 +46,7 @@ def sign_in(client: Client, ann: User, password: str = PASSWORD, **more: str) ->
 
 @pytest.mark.parametrize("frozen", [True, False], ids=["it is frozen", "it is gone"])
 def test_a_page_that_needs_redis_says_that_it_fails(ann: User, open_folder: Path, *, frozen: bool) -> None:
-    """A frozen server's socket takes connections and answers nothing."""
+    """Test with a frozen server, whose socket accepts connections and does not respond."""
     place = str(open_folder / "redis.sock")
     default: dict[str, Any] = dict(settings.CACHES["default"])
     assert default["OPTIONS"]["socket_timeout"] == REDIS_SECONDS
@@ -103,7 +103,7 @@ def test_choosing_a_language_leads_nowhere_else(db: None, where: str) -> None:
 
 @pytest.mark.long
 def test_another_address_in_a_header_does_not_make_tries_uncounted(ann: User) -> None:
-    """Guessing a password behind ever new X-Forwarded-For."""
+    """Guessing a password with ever new X-Forwarded-For headers."""
     for number in range(40):
         answer = Client(headers={"X-Forwarded-For": f"203.0.113.{number}"}).post(
             "/sign-in/", {"login": ann.email, "password": f"wrong {number}"}
@@ -113,7 +113,7 @@ def test_another_address_in_a_header_does_not_make_tries_uncounted(ann: User) ->
 
 
 def test_who_has_an_account_is_told_by_no_page(ann: User, mailoutbox: list[object]) -> None:
-    """Enumeration: reset, sign-in and sign-up answer alike."""
+    """Enumeration: password reset, sign-in and sign-up respond alike."""
     with override_settings(CONFIG=replace(settings.CONFIG, sign_up="open")):
         for path, fields in (
             ("/account/password/reset/", {}),
@@ -129,7 +129,7 @@ def test_who_has_an_account_is_told_by_no_page(ann: User, mailoutbox: list[objec
 
 
 def test_a_password_of_nobody_is_checked_as_long_as_one_of_somebody(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Timing: as many hashes are computed."""
+    """Timing: the same number of hashes is computed."""
     counts: list[int] = []
     made = hashers.MD5PasswordHasher.encode
 

@@ -1,4 +1,4 @@
-"""Who comes in and who is refused stands in the log lines, without what was typed."""
+"""Test that sign-ins and refusals are logged, without the text that was entered."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Members of an owner: invited, given roles, removed; and the operator's first link."""
+"""Test members of an owner: invitations, roles, removal; and the operator's first link."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -31,20 +31,20 @@ MEMBERS = "/o/studio/members/"
 
 
 class People:
-    """An owner with ann, who runs it, and bob, who looks."""
+    """An owner with ann as owner and bob as viewer."""
 
     def __init__(self) -> None:
         self.studio = owner("studio")
         self.ann, self.bob = self.add("ann", "owner"), self.add("bob", "viewer")
 
     def add(self, name: str, role: str) -> User:
-        """Somebody who is a member from now on."""
+        """Add a member."""
         return people.add_member(self.studio, f"{name}@example.org", role, PASSWORD, by="test").user
 
 
 @pytest.fixture(autouse=True)
 def nothing_counted_yet(servers: EmbeddedServers) -> None:
-    """Throttles count the openings of links by address: not those of the test before."""
+    """Reset rate limits: openings of links are counted by address, across tests."""
     cache.clear()
 
 
@@ -66,7 +66,7 @@ def browser(person: User | None = None) -> Client:
 
 
 def invite(person: User, email: str, role: str = "viewer") -> tuple[Client, str]:
-    """Fill in the form that invites somebody; returns the browser and where it asks for the password again."""
+    """Submit the invitation form; returns the browser, and the page that asks for the password again."""
     client = browser(person)
     asked = client.post(f"{MEMBERS}invite", {"email": email, "role": role})
     assert asked.headers["Location"].startswith("/account/reauthenticate/")
@@ -75,7 +75,7 @@ def invite(person: User, email: str, role: str = "viewer") -> tuple[Client, str]
 
 
 def invited(studio: People, email: str = "dora@example.org", role: str = "reviewer") -> str:
-    """The path of an invitation's link."""
+    """Return the path of an invitation's link."""
     return f"/invitations/{invitations.invite(studio.studio, email, role, by=studio.ann.email)[1]}/"
 
 
@@ -142,7 +142,7 @@ def test_an_owner_has_so_many_open_invitations_and_none_for_a_member(
     monkeypatch.setattr(invitations, "MAX_OPEN", 2)
     for name in ("dora", "emma"):
         invited(studio, f"{name}@example.org")
-    invited(studio, "emma@example.org")  # in the place of the one before
+    invited(studio, "emma@example.org")  # replaces the earlier invitation
     with pytest.raises(ExhibitError):
         invited(studio, "finn@example.org")
     with pytest.raises(ExhibitError):
@@ -213,7 +213,7 @@ def test_the_last_owner_stays_one(studio: People) -> None:
     assert b"left in the role of owner" in ann.post(f"{MEMBERS}leave", {"sure": "on"}, follow=True).content
     User.objects.filter(pk=studio.bob.pk).update(is_active=True)
     ann.post(f"{MEMBERS}leave")
-    assert role_of("ann@example.org") == "owner"  # who isn't sure stays
+    assert role_of("ann@example.org") == "owner"  # an unconfirmed change has no effect
     assert ann.post(f"{MEMBERS}leave", {"sure": "on"}).headers["Location"] == "/owners/"
     assert role_of("ann@example.org") is None
 
@@ -273,7 +273,7 @@ def test_a_token_is_made_once_its_person_has_given_the_password_again_and_is_sho
     secret = page.split("<code>")[1].split("</code>")[0]
     assert tokens.find(secret) is not None
     assert secret not in client.get("/o/studio/tokens/").content.decode()
-    assert client.post("/o/studio/tokens/make", typed).status_code == 200  # within some minutes once is enough
+    assert client.post("/o/studio/tokens/make", typed).status_code == 200  # once is enough for some minutes
     with override_settings(ACCOUNT_REAUTHENTICATION_TIMEOUT=0):
         assert client.post("/o/studio/tokens/make", typed).status_code == 302
     assert ApiToken.objects.count() == 2

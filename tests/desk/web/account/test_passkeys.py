@@ -1,4 +1,4 @@
-"""A case is confirmed, a picture reported and a key revoked by a passkey, in a real browser."""
+"""Test confirming a case, reporting an image and revoking a key with a passkey, in a real browser."""
 
 import json
 from dataclasses import replace
@@ -65,7 +65,7 @@ def test_a_browser_tells_the_maker_where_the_operator_demands_it(site: Site, tmp
         ann.check()
         told = json.loads(parse_qs(sent.value.post_data or "")["credential"][0])
         found = AttestationObject(websafe_decode(told["response"]["attestationObject"]))
-        of_device = load_der_x509_certificate(found.att_stmt["x5c"][-1])  # it signed itself: this device's own root
+        of_device = load_der_x509_certificate(found.att_stmt["x5c"][-1])  # self-signed: the root of this device
         roots.write_bytes(of_device.public_bytes(Encoding.PEM))
         page.get_by_role("button", name="Add").click()
         page.wait_for_url("**/2fa/")
@@ -109,7 +109,7 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     assert PasskeyQuestion.objects.exclude(answer="").get(statement__act="sign").statement["subject"]["notice"] == 1
     ann.open(reverse("case", args=["studio", case.number]))
 
-    thief = Client()  # with the session alone, and the answer that was sent
+    thief = Client()  # with only the session and the response that was sent
     thief.force_login(User.objects.get())
     page.locator("button[value=undo]").first.click()
     page.locator(".message.success").wait_for()
@@ -151,5 +151,5 @@ def test_a_device_that_gives_no_answer_decides_nothing_and_its_removal_is_told(s
     page.locator("details.confirm summary").click()
     page.locator("button[value=confirmed]").click()
     page.locator("[role=alert]").wait_for()
-    ann.errors.clear()  # the console names the refused request
+    ann.errors.clear()  # the console reports the refused request
     assert Case.objects.get().decision == "open"

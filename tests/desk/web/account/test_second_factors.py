@@ -1,4 +1,4 @@
-"""Second factors: codes that are good once, keys, passkeys."""
+"""Test second factors: single-use codes, keys, passkeys."""
 
 from collections.abc import Callable
 
@@ -96,7 +96,7 @@ def test_a_code_is_good_once_the_one_that_added_the_authenticator_too(ann: User,
 
     assert not comes_in(first)
     assert comes_in(later)
-    # allauth forgets after 30 seconds what is right for 90
+    # allauth forgets codes after 30 seconds that are valid for 90
     cache.delete(f"allauth.mfa.totp.used?user={ann.pk}&code={later}")
     assert not comes_in(later)
     assert not comes_in(f" {later[:3]} {later[3:]} ")

@@ -1,4 +1,4 @@
-"""Signing in and up: who may, how often one may try, what cookies and mails are like."""
+"""Test sign-in and sign-up: permissions, rate limits, cookies and mails."""
 
 import re
 import secrets
@@ -146,7 +146,7 @@ def test_where_the_site_is_open_an_address_is_verified_before_anything_else(
     db: None, in_the_open: None, browser: Callable[[], Client], mailoutbox: list[EmailMessage]
 ) -> None:
     client = browser()
-    # no other test signs this address up: mails to one address are limited for some minutes
+    # No other test signs this address up: mails to one address are limited for some minutes.
     client.post("/sign-up/", {"email": "Open.Dora@Example.org", "password1": PASSWORD})
     dora = User.objects.get()
     assert (dora.username, dora.email) == ("open.dora@example.org", "open.dora@example.org")
@@ -192,7 +192,7 @@ def test_a_forgotten_password_is_set_anew_by_a_link_that_works_once(
     client.post(form, dict.fromkeys(("password1", "password2"), "another horse battery staple"))
     ann.refresh_from_db()
     assert ann.check_password("another horse battery staple")
-    assert [one.subject for one in mailoutbox[1:]] == ["Password Reset"]  # whoever didn't do it learns of it
+    assert [one.subject for one in mailoutbox[1:]] == ["Password Reset"]  # a user who did not do it is notified
     again = browser().get(path, follow=True)
     assert 'name="password1"' not in again.content.decode()
 

@@ -1,4 +1,4 @@
-"""Tokens of the API: what they permit, when they end, and what is left of them."""
+"""Test API tokens: their scopes, their expiry, and what remains of them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ def ann(studio: Owner) -> User:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-    """Lets the time be later by so much."""
+    """A function that moves the time forward."""
 
     def shifted(by: timedelta) -> None:
         def moment() -> datetime:

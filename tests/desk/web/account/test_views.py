@@ -1,4 +1,4 @@
-"""The account, its owners, and the links that let people in."""
+"""Test the account page, its owners, and invitation links."""
 
 from dataclasses import replace
 

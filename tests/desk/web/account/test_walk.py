@@ -1,4 +1,4 @@
-"""Everything that a person does with an account, from the first page to a changed role, in a real browser."""
+"""Test everything that a user does with an account, from the first page to a changed role, in a real browser."""
 
 import re
 from collections.abc import Iterator
@@ -28,20 +28,20 @@ OTHERS_WORDS = {
     ),
     "en": re.compile(r"\b[Ee]mail\b|[Tt]wo-[Ff]actor|Security Key"),
 }
-"""What isn't our term on a page of a language, or isn't of that language."""
+"""Words that are not Exhibit's term in a page's language, or not in that language."""
 
 
 @pytest.fixture
 def open_site(site: Site) -> Iterator[Site]:
-    """A site on which everybody may sign up, and whose mail a server takes."""
-    cache.clear()  # within minutes an address gets one mail to verify it
+    """A site with open sign-up and a mail server."""
+    cache.clear()  # within minutes an address gets one verification mail
     config = replace(site.services.config, sign_up="open", mail_url="smtp://localhost")
     with override_settings(CONFIG=config):
         yield site
 
 
 def with_a_device(visitor: Visitor) -> None:
-    """Give the browser a passkey device with somebody present."""
+    """Give the browser a passkey device with a user present."""
     device = visitor.page.context.new_cdp_session(visitor.page)
     device.send("WebAuthn.enable")
     kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
@@ -50,13 +50,13 @@ def with_a_device(visitor: Visitor) -> None:
 
 
 def send(page: Page, field: str, text: str) -> None:
-    """Type into a field by its name, and send its form."""
+    """Type into a field by its name, and submit its form."""
     page.locator(f"[name={field}]").fill(text)
     page.locator(f"form:has([name={field}]) button").first.click()
 
 
 def look(visitor: Visitor) -> None:
-    """Look at a page: what holds for every page, and one term for each thing."""
+    """Verify a page: the requirements of every page, and consistent terms."""
     visitor.check()
     others = OTHERS_WORDS[visitor.page.evaluate("document.documentElement.lang")]
     commands = visitor.page.locator("main code").all_inner_texts()  # they have the names of fields
@@ -74,7 +74,7 @@ def sign_out(page: Page) -> None:
 
 
 def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
-    """Show again who is there."""
+    """Authenticate again."""
     visitor.page.wait_for_url("**/reauthenticate/**")
     look(visitor)
     send(visitor.page, "password", password)
@@ -82,7 +82,7 @@ def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
 
 @pytest.mark.long
 def test_from_signing_up_to_a_passkey(open_site: Site, mailoutbox: list[EmailMessage]) -> None:
-    """An address that is verified, an app's codes, a recovery code instead of them, a passkey that is enough."""
+    """Test a verified address, an authenticator app, a recovery code in its place, and a passkey that suffices."""
     dora = open_site.nobody(**CHINESE)
     with_a_device(dora)
     sign_up(dora, mailoutbox)
@@ -95,7 +95,7 @@ def test_from_signing_up_to_a_passkey(open_site: Site, mailoutbox: list[EmailMes
         dora.page.locator("#passkey_login").click()
     dora.page.wait_for_url("**/owners/")
     where, answer = urlsplit(asked.value.url).path, parse_qs(asked.value.post_data or "")["credential"][0]
-    thief = Client()  # somebody who saw the answer has no session, then one with a challenge of its own
+    thief = Client()  # with the response, but without a session, then with a session and another challenge
     for _ in range(2):
         thief.post(where, {"credential": answer})
         assert "_auth_user_id" not in thief.session
@@ -105,7 +105,7 @@ def test_from_signing_up_to_a_passkey(open_site: Site, mailoutbox: list[EmailMes
         look(dora)
     dora.open("/account/2fa/totp/deactivate/")
     look(dora)
-    assert "/reauthenticate/" in dora.page.url  # a passkey at the door isn't enough for taking a factor away
+    assert "/reauthenticate/" in dora.page.url  # signing in with a passkey is not enough to remove a factor
 
 
 def sign_up(dora: Visitor, mailoutbox: list[EmailMessage]) -> None:
@@ -136,7 +136,7 @@ def sign_up(dora: Visitor, mailoutbox: list[EmailMessage]) -> None:
 
 
 def add_an_app(dora: Visitor) -> list[str]:
-    """An app of codes; returns the recovery codes that come with it."""
+    """Add an authenticator app; returns the recovery codes that come with it."""
     page = dora.page
     dora.open("/account/")
     look(dora)
@@ -189,7 +189,7 @@ def add_a_passkey(dora: Visitor) -> None:
 
 @pytest.mark.long
 def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
-    """The owner invites, the team-mate joins and gets another role; a stranger and nobody see nothing of it."""
+    """Test that an owner invites a colleague who joins and gets another role, invisibly to strangers."""
     studio, how = owner("studio"), Look(scheme="dark")
     ann, charlie = site.member(studio, **how), site.member(owner("agency"), name="charlie", **how)
     ann.open("/o/studio/members/")
@@ -213,7 +213,7 @@ def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
     look(dora)
     dora.open("/o/studio/members/")
     look(dora)
-    assert dora.page.locator("select[name=role]").count() == 0  # a reviewer changes no roles
+    assert dora.page.locator("select[name=role]").count() == 0  # a reviewer cannot change roles
 
     ann.open("/o/studio/members/")
     person = User.objects.get(email="dora@example.org")
@@ -226,7 +226,7 @@ def test_from_an_invitation_to_a_changed_role(site: Site) -> None:
         answer = somebody.page.goto(site.base + "/o/studio/members/")
         assert answer is not None
         assert answer.status == seen
-        somebody.errors.clear()  # the browser says 404 in the console too
+        somebody.errors.clear()  # the browser also reports 404 in the console
         look(somebody)
         assert "dora" not in somebody.page.content()
     answer = dora.page.goto(site.base + link)

@@ -1,4 +1,4 @@
-"""Cases assigned on the site: by a key, by ticks, without a script; and whose cases the queue shows."""
+"""Test that cases are assigned by key, by checkbox and without a script, and the queue's filter by assignee."""
 
 import pytest
 from django.test import Client
@@ -36,12 +36,12 @@ def test_a_key_takes_a_case_and_gives_it_back_and_undo_is_another_key(site: Site
     ann.check()
     queue(ann, f"?for={User.objects.get(email='ann@example.org').pk}")
     expect(page.locator(".item")).to_have_count(1)
-    settled(ann, 1)  # of those that are hers
+    settled(ann, 1)  # of her own cases
     page.keyboard.press("c")
     settled(ann, 0)
     page.keyboard.press("u")
     settled(ann, 1)
-    page.keyboard.press("a")  # is nobody's again
+    page.keyboard.press("a")  # unassigned again
     settled(ann, 0)
     page.keyboard.press("u")
     settled(ann, 1)
@@ -132,7 +132,7 @@ def test_undo_stays_until_it_is_used_and_who_has_left_is_nobody(
     Case.objects.filter(number=first).update(assigned_to=bob)
     Case.objects.filter(number=second).update(assigned_to=ann)
     assert client.post(address, {"to": member(studio, "cat").pk, "case": [first, second]}).status_code == 302
-    offered = [client.get(page).context["undo_assigned"] for _twice in range(2)]  # a browser may fetch ahead
+    offered = [client.get(page).context["undo_assigned"] for _twice in range(2)]  # a browser may prefetch
     assert offered[0] == offered[1]
     people.remove_member(studio, bob.pk, by="ann")
     assert client.post(address, {"undo": offered[0]["changes"]}).status_code == 302

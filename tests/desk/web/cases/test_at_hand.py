@@ -1,4 +1,4 @@
-"""The queue where people stumbled: Back, a phone's screen, a licence that isn't there yet."""
+"""Test details of the queue that confused users: Back, a phone's screen, a licence that does not exist yet."""
 
 import pytest
 from django.urls import reverse
@@ -24,7 +24,7 @@ def test_back_shows_the_queue_as_it_is_without_a_script_too(site: Site) -> None:
     page.go_back()
     settled(ann, 1)
     expect(page.locator(".item")).to_have_count(1)
-    for address in ("cases/", "cases/1/"):  # else a browser that keeps pages shows them as they were
+    for address in ("cases/", "cases/1/"):  # a browser that caches pages would show the old state
         answer = page.goto(f"{site.base}/o/studio/{address}")
         assert answer is not None
         assert answer.headers["cache-control"] == "private, no-store"

@@ -1,4 +1,4 @@
-"""What stays at the bottom of a phone's screen covers nothing that one presses."""
+"""Test that bars at the bottom of a phone's screen do not cover controls."""
 
 import pytest
 from django.urls import reverse
@@ -21,7 +21,7 @@ COVERED = """() => {
     return box.bottom > over.top + 1 && box.top < over.bottom - 1;
   }).map((one) => one.outerHTML.slice(0, 120));
 }"""
-"""The links and buttons that a bar lies over even when they are scrolled to, or have the focus."""
+"""The links and buttons that a bar covers even when they are scrolled into view or focused."""
 
 
 @pytest.mark.long

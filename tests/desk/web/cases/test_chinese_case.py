@@ -1,4 +1,4 @@
-"""A case that was decided, visited, sealed and handed over reads in Chinese throughout."""
+"""Test that a case that was decided, captured, sealed and exported is entirely in Chinese."""
 
 import pytest
 from django.test import Client
@@ -14,7 +14,7 @@ from tests.assets.site_browser import use_house
 from workers.tasks.sync_runner import SyncRunner
 
 SAID = {"Ann", "Studio", "Work", "of", "copy", "my", "page"}
-"""What persons and pages said."""
+"""Words of users and pages."""
 
 
 @pytest.mark.long

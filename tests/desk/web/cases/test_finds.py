@@ -1,4 +1,4 @@
-"""Finds one at a time on a phone, and what makes the site an app there."""
+"""Test reviewing finds one at a time on a phone, and the site as an installable app."""
 
 import io
 from urllib.parse import urljoin
@@ -19,7 +19,7 @@ SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, input:n
   .filter((one) => one.checkVisibility())
   .filter((one) => one.getBoundingClientRect().height < least || one.getBoundingClientRect().width < least)
   .map((one) => one.outerHTML)"""
-"""What is too small for a thumb."""
+"""Elements that are too small for a thumb."""
 
 
 @pytest.mark.long
@@ -35,7 +35,7 @@ def test_finds_are_decided_by_one_tap_each_and_the_last_one_is_taken_back(
 ) -> None:
     confirm, undo, clear = words
     ann = site.member(cases_of(site, 2), size=(width, 740), language=language)
-    page = ann.open("/finds/")  # where the app begins
+    page = ann.open("/finds/")  # the app's start page
     assert page.url.endswith("/o/studio/finds/")
     expect(page.get_by_role("slider")).to_be_visible()
     for name in (confirm, clear):
@@ -70,7 +70,7 @@ def test_what_somebody_else_decided_meanwhile_is_told_and_what_was_put_off_stays
     bea.post("/o/studio/finds/decide", {"decide": f"confirmed {theirs.number}"})
     answer = client.post("/o/studio/finds/decide", {"decide": f"cleared {theirs.number}"}, follow=True)
     assert message_levels(answer) == ["warning"]
-    assert f"undo {mine.number}" in answer.content.decode()  # what was decided last can still be taken back
+    assert f"undo {mine.number}" in answer.content.decode()  # the last decision can still be undone
     assert Case.objects.get(pk=other.pk).decision == "open"
 
 

@@ -1,4 +1,4 @@
-"""A whole group put aside on the site: what it would be, how far it is, undone; and whose it is."""
+"""Test clearing a whole group on the site: preview, progress, undo, and permissions."""
 
 import re
 
@@ -34,7 +34,7 @@ def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
     if javascript:
         ann.check()
     site.inline.run_until_idle()
-    if javascript:  # without, the page reloads itself
+    if javascript:  # without a script the page reloads itself
         page.reload()
     expect(page.locator("#group")).to_contain_text(re.compile(r"\b3\D+3\b"), timeout=20_000)
     assert set(studio.cases.values_list("decision", flat=True)) == {"cleared"}

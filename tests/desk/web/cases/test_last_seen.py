@@ -1,4 +1,4 @@
-"""A visit that finds the picture still online has seen it: "last seen" says so wherever it stands."""
+"""Test that a visit that finds the image still online updates "last seen" wherever it is shown."""
 
 from datetime import timedelta
 

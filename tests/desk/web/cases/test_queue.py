@@ -1,4 +1,4 @@
-"""The queue in a browser: by keys, by hand, by two people at once, and without JavaScript."""
+"""Test the queue in a browser: with keys, with the mouse, with two users at once, and without JavaScript."""
 
 import re
 import time
@@ -22,7 +22,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def cases_of(at: Site | SyncRunner, works: int, hosts: tuple[str, ...] = ("shop.example",)) -> Owner:
-    """An owner with a case for each work at each host."""
+    """Create an owner with a case for each work at each host."""
     return once(at.inline if isinstance(at, Site) else at, _cases_of, works, hosts)
 
 
@@ -86,7 +86,7 @@ def test_keys_decide_undo_and_count(site: Site) -> None:
 
 
 def many(at: Site, count: int) -> Owner:
-    """An owner with so many cases that they fill several pages of the queue: those of three works, again and again."""
+    """Create an owner with ``count`` cases, which repeat three works and fill several pages of the queue."""
     studio = cases_of(at, 3)
     firsts = list(studio.cases.order_by("number"))
     for number in range(len(firsts) + 1, count + 1):
@@ -103,7 +103,7 @@ def many(at: Site, count: int) -> Owner:
 
 
 def follow(of: Visitor) -> list[tuple[str, list[int]]]:
-    """Every decision that the page sends from now on, in order: the choice, and the cases."""
+    """Return a list that collects the decisions that the page sends from now on: the choice, and the cases."""
     sent: list[tuple[str, list[int]]] = []
 
     def heard(request: Request) -> None:
@@ -181,7 +181,7 @@ def test_fast_keys_wait_for_a_slow_site_and_what_it_refuses_in_between_is_said_a
     settled(ann, 0)
     expect(ann.page.locator("#said")).to_have_text(str(ann.page.locator("#said").get_attribute("data-all")))
     assert decided(studio)[order[4]] == "confirmed"
-    ann.errors.clear()  # the console said what was refused
+    ann.errors.clear()  # the console reported the refusal
 
 
 @pytest.mark.long
@@ -200,7 +200,7 @@ def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_s
     ann.page.keyboard.press("r")
     ann.page.keyboard.type("cx")
     if meanwhile:
-        settled(ann, 1)  # what was typed before is decided
+        settled(ann, 1)  # the decision typed before is made
     ann.page.keyboard.type("u")
     ann.page.keyboard.press("Enter")
     ann.page.keyboard.press("x")
@@ -245,7 +245,7 @@ def test_keys_that_come_while_the_page_of_a_case_loads_do_nothing(site: Site) ->
             page.keyboard.press(key)
         held.pop().continue_()
         expect(seen).to_be_visible()
-        page.wait_for_load_state()  # its script is there
+        page.wait_for_load_state()  # its script is loaded
 
     leads_to("o", "ccxx", page.locator("h1", has_text=f"Case {first}"))
     leads_to("cc", "xxuj", page.locator("#done-said"))
@@ -298,7 +298,7 @@ def test_who_comes_second_is_told_on_the_spot_and_back_shows_the_queue_as_it_is(
     settled(ann, 3)
     others = [one for one in (1, 2, 3, 4) if one != number]
     decisions.decide_each(site.services, studio, others[:2], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
-    # what a browser says to a page that it kept while its reader was elsewhere; Playwright's browsers keep none
+    # What a browser tells a page restored from its back/forward cache; Playwright's browsers have none.
     ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     settled(ann, 1)
     assert ann.page.locator(".item").count() == 1
@@ -334,7 +334,7 @@ def test_what_does_not_arrive_at_once_is_undone_sent_again_or_told(site: Site) -
     ann.page.keyboard.press("c")
     settled(ann, 2)
     assert sorted(decided(studio).values()) == ["confirmed", "open", "open"]
-    ann.errors.clear()  # the console said that the first try failed
+    ann.errors.clear()  # the console reported that the first try failed
     ann.page.unroute("**/cases/decide")
 
     queue(ann)
@@ -413,7 +413,7 @@ def test_what_only_resembles_is_counted_above_the_queue_and_made_a_case_or_dismi
     ann = queue(site.member(studio))
     ann.page.locator("a[href='?state=resembles']").first.click()
     items = [one.get_attribute("data-number") for one in ann.page.locator(".item").all()]
-    assert items == ["3", "2", "1"]  # by the odds
+    assert items == ["3", "2", "1"]  # sorted by the odds
     ann.check()
     ann.page.keyboard.press("x")
     expect(ann.page.locator('[data-decided=""]')).to_have_count(1)
@@ -449,7 +449,7 @@ def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(
     for key in "jtjt":
         ann.page.keyboard.press(key)
     expect(ann.page.locator("#ticked")).to_have_text("2 ticked")
-    ann.page.evaluate("scrollTo(0, document.body.scrollHeight)")  # where the bar lies below the last case
+    ann.page.evaluate("scrollTo(0, document.body.scrollHeight)")  # the bar is below the last case there
     ann.check()
     ann.page.keyboard.press("b")
     ann.page.wait_for_url("**/bundles/**")
@@ -487,7 +487,7 @@ def test_the_queue_says_what_the_last_visit_found_and_is_filtered_by_it(site: Si
     ann.check()
 
 
-@pytest.mark.long  # how soon it is there is measured, which says little while other tests take the processors
+@pytest.mark.long  # measures latency, which says little while other tests use the processors
 def test_each_case_takes_one_key_and_the_next_picture_is_there_at_once(site: Site) -> None:
     works = 5
     studio = cases_of(site, works, ("a.example", "b.example"))
@@ -522,8 +522,9 @@ CALM = """() => new Promise((told) => {
   };
   requestAnimationFrame(frame);
 })"""
-"""Waits until a dozen frames have come on time: while other tests take the processors, a page is late for no fault of
-its own."""
+"""Wait until a dozen frames have been on time: while other tests use the processors, a page is late through no fault
+of its own.
+"""
 
 
 MEASURE = """() => {
@@ -535,7 +536,7 @@ MEASURE = """() => {
     });
   }, {capture: true, once: true}));
 }"""
-"""Milliseconds from a key until the pictures of the case that is current then can be shown."""
+"""Milliseconds from a key press until the images of the new current case can be shown."""
 
 
 @pytest.mark.long
@@ -545,7 +546,7 @@ def test_the_next_case_is_the_one_that_follows_in_the_queue(site: Site) -> None:
         Case.objects.filter(number=number).update(likelihood=likelihood)
     ann = queue(site.member(studio))
     first, *others = [int(one.get_attribute("data-number") or 0) for one in ann.page.locator(".item").all()]
-    assert first in (3, 4)  # of the party with the most, not the likeliest of all
+    assert first in (3, 4)  # of the party with most cases, not the likeliest of all
     ann.open(reverse("case", args=["studio", first]))
     for number in others:
         ann.page.keyboard.press("j")

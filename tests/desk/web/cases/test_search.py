@@ -1,4 +1,4 @@
-"""A search for cases names those that another state hides."""
+"""Test that a search for cases also names matches in other states."""
 
 from django.test import Client
 from django.urls import reverse

@@ -1,4 +1,4 @@
-"""The page of a case, by hand and in a browser: the light table, the decision, the evidence, notes and disputes."""
+"""Test the page of a case, with a client and in a browser: comparison, decision, evidence, notes and disputes."""
 
 import io
 import re
@@ -33,7 +33,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def with_a_case(inline: SyncRunner) -> Owner:
-    """A case whose found picture is the right upper part of the work, mirrored."""
+    """Create a case whose sighted image is the top right part of the work, mirrored."""
     return once(inline, _with_a_case)
 
 
@@ -55,7 +55,7 @@ def studio(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
 
 @pytest.fixture
 def ann(studio: Owner) -> Client:
-    """An owner of the studio, in a browser that runs no script."""
+    """An owner of the studio, in a browser without scripts."""
     client, user = Client(), User.objects.create_user("ann", "ann@example.org", "not used")
     Membership.objects.create(user=user, owner=studio, role="owner")
     client.force_login(user)
@@ -63,7 +63,7 @@ def ann(studio: Owner) -> Client:
 
 
 def read(client: Client, query: str = "") -> str:
-    """The page of the case, without breaks of lines."""
+    """Return the page of the case without line breaks."""
     return flat(client.get(the_page() + query).content.decode())
 
 
@@ -212,7 +212,7 @@ def test_one_press_asks_an_archive_and_says_before_what_it_learns(
         Archived([Kept(image, "20190303101502", b"other bytes")]).serve(site)
         config = replace(inline.services.config, cocapture_networks=("127.0.0.0/8",), wayback_url=site.url(""))
         monkeypatch.setattr(inline.services, "config", config)
-        assert 'value="ask-archive"' not in read(ann)  # nobody has confirmed it
+        assert 'value="ask-archive"' not in read(ann)  # not confirmed
         decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "ben@example.org"))
         before = read(ann)
         assert f"{page}</li>" in before
@@ -274,11 +274,11 @@ def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(si
         assert summary.evaluate(IN_SIGHT)
         assert summary.evaluate("(one) => one.getBoundingClientRect().height") >= 44
     expect(page.locator("#reason")).to_be_hidden()
-    assert page.locator("kbd").count() > 0  # nobody on a phone is told of keys
+    assert page.locator("kbd").count() > 0  # phones show no keyboard hints
     assert [one.inner_text() for one in page.locator("kbd").all() if one.is_visible()] == []
     tap(page.locator("details.confirm summary"))
     held = [numbers_in(line) for line in page.locator("details.confirm li").all_inner_texts()]
-    assert held[:2] == [["2"], ["1"]]  # pictures, places
+    assert held[:2] == [["2"], ["1"]]  # images, pages
     seal = page.locator("button[value=confirmed]")
     assert seal.evaluate(IN_SIGHT)
     assert page.locator("#reason").evaluate(IN_SIGHT)
@@ -304,7 +304,7 @@ IN_SIGHT = """(one) => {
   const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
   return box.top >= 0 && box.bottom <= innerHeight && one.contains(document.elementFromPoint(x, y));
 }"""
-"""Whether something can be pressed as the page lies: all of it is on the screen, and nothing covers it."""
+"""True if a control can be pressed without scrolling: it is on the screen, and nothing covers it."""
 
 
 def scale_of(page: Page) -> float:
@@ -321,7 +321,7 @@ EDGES = """() => {
   return [(laid.left - sheet.left) / sheet.width, (laid.top - sheet.top) / sheet.height,
     (laid.right - sheet.left) / sheet.width, (laid.bottom - sheet.top) / sheet.height];
 }"""
-"""Where the found picture lies within the registered one, as shares of it: left, top, right, bottom."""
+"""Position of the sighted image within the registered one, as shares of it: left, top, right, bottom."""
 
 
 @pytest.mark.long

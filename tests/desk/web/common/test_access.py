@@ -1,4 +1,4 @@
-"""Every page and file of an owner: its members see it, a stranger gets 404, nobody is asked to sign in."""
+"""Test that members can open every page and file of an owner, and strangers get 404 without a sign-in prompt."""
 
 import pytest
 from django.core import signing
@@ -65,24 +65,24 @@ POSTED |= {"edit-works", "undo-bulk-edit", "change-collection", "decide-proposal
 POSTED |= {"assign-cases", "forget-columns"}
 POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
 POSTED |= {"look-up", "add-entry", "new-invoice", "cancel-invoice"}  # of parties
-POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of grave decisions
+POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of decisions that need a passkey
 
 
 OWN = {"leave", "make-token", "choose-mail", "change-feed"}
-"""What each member may do, whatever the role."""
+"""Actions of each member, whatever the role."""
 
 
 POSTED |= {"remove-sample", "invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
 
 
 SEARCHES = {"keep-search-key", "drop-search-key", "search-price", "allow-search", "disallow-search"}
-"""What an owner says of a search."""
+"""An owner's settings of a search."""
 
 
 POSTED |= {"pause-watch", "stop-crawl", "make-watch", "try-search", "keep-trial", *SEARCHES}  # of watches
 
 
-POSTED |= {"add-webhook", "change-webhook"}  # of being told
+POSTED |= {"add-webhook", "change-webhook"}  # of notifications
 
 
 POSTED |= {"plant-canary", "withdraw-canary", "add-sources", "remove-source"}
@@ -101,14 +101,14 @@ def test_a_file_whose_name_a_stranger_chose_is_attached_under_that_name_alone() 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
     for name, address in scene.addresses().items():
         expected = 405 if name in POSTED else 404 if name in ("bundle", "paper", "signed", "notice-packet") else 200
-        expected = 302 if name == "new-demand" else expected  # which is about cases that its address names
+        expected = 302 if name == "new-demand" else expected  # which is about the cases in its URL
         answer = scene.alice.get(address)
         assert answer.getvalue() is not None
         assert answer.status_code == expected, address
 
 
 NO_EVIDENCE = {"upload-results", "money-ledger", "invoice-file"}
-"""Files that say what became of the member's own."""
+"""Files about the member's own data."""
 
 
 @pytest.mark.long
@@ -154,11 +154,11 @@ def test_nobody_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
 
 
 NOBODYS = {"edit-wording", *SEARCHES, "new-search-watch", "try-search", "keep-trial"}
-"""What every owner has from the first day, by a name that is the same for all."""
+"""Pages that exist for every owner from the start, with the same name."""
 
 
 SAID = {"member-role", "remove-member"}
-"""What says in a sentence that the person is no member, as it does when another tab was quicker."""
+"""Pages that report that the user is not a member, as after a removal in another tab."""
 
 
 @pytest.mark.long
@@ -181,7 +181,7 @@ def test_a_viewer_looks_but_changes_nothing(scene: Scene) -> None:
         seen = scene.bob.get(address)
         assert seen.getvalue() is not None
         assert seen.status_code in (200, 403, 404, 405), name
-        if name in {*OWN, "mine"}:  # which asks, and changes nothing
+        if name in {*OWN, "mine"}:  # which queries and changes nothing
             continue
         answer = scene.bob.post(address, {"decision": "confirmed", "sure": "on"})
         assert answer.status_code == 403 or (answer.status_code == 405 and name not in POSTED), name
@@ -195,7 +195,7 @@ OF_OWNERS = {
     *("choose-passkeys", "revoke-key", "web-archive", "remove-sample"),
     *("add-webhook", "webhook", "change-webhook", *SEARCHES, "edit-wording"),
 }
-"""What members in the role of owner alone may do."""
+"""Actions reserved for the role of owner."""
 
 
 @pytest.mark.long
@@ -206,7 +206,7 @@ def test_a_reviewer_does_everything_but_what_is_for_owners(scene: Scene) -> None
             status = rita.post(address, {"sure": "on"}).status_code
             transaction.set_rollback(True)
         assert (status == 403) == (name in OF_OWNERS - {"webhook"}), (name, status)
-    assert rita.get(scene.addresses()["webhook"]).status_code == 403  # what was sent to it is for owners too
+    assert rita.get(scene.addresses()["webhook"]).status_code == 403  # its deliveries are for owners, too
 
 
 @pytest.mark.long

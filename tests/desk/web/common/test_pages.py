@@ -1,4 +1,4 @@
-"""What all pages share: lists in pieces, what was refused, and the way back from a deed."""
+"""Test what all pages share: pagination, refusals, and the way back after an action."""
 
 import pytest
 from django.contrib.messages import get_messages

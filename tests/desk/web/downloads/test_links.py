@@ -1,4 +1,4 @@
-"""Links for people outside: they give what they are for and nothing else, until they are over."""
+"""Test that public links give access only to their file, until they expire."""
 
 import re
 import subprocess
@@ -57,11 +57,11 @@ def token_to(of: Owner, what: str = "package", *, password: str = "") -> str:
 
 
 def gone(address: str) -> bytes:
-    """The answer to somebody outside with a link that doesn't hold."""
+    """Return the response to an invalid link."""
     answer = Client().get(address)
     assert answer.status_code == 404
     assert b"leads nowhere" in answer.content
-    return re.sub(rb"[A-Za-z0-9]{64}", b"", answer.content)  # tokens against forged requests
+    return re.sub(rb"[A-Za-z0-9]{64}", b"", answer.content)  # CSRF tokens
 
 
 def test_whoever_has_a_link_takes_the_file_without_signing_in(studio: Owner) -> None:
@@ -153,7 +153,7 @@ def test_visitors_behind_our_proxy_are_told_apart(studio: Owner) -> None:
 
 
 def run_elsewhere(lines: str) -> None:
-    """Run lines in another process of the site, in which ``consume`` counts a question from 127.0.0.1 for a link."""
+    """Run lines in another process of the site, in which ``consume`` counts a request from 127.0.0.1 for a link."""
     begin = (
         "import django; django.setup()\n"
         "from allauth.decorators import rate_limit\n"

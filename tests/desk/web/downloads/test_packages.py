@@ -1,4 +1,4 @@
-"""The lawyer's way: from a party's name to bundles for a court or for the other side."""
+"""Test a lawyer's path from a party's name to bundles for a court or the other side."""
 
 import io
 import zipfile
@@ -26,7 +26,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 @pytest.fixture
 def empty(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    """An owner with nothing."""
+    """An owner without any data."""
     use_house(monkeypatch, inline.services)
     return _nothing(inline)
 
@@ -119,14 +119,14 @@ def test_a_zip_is_asked_for_made_taken_and_witnessed_listed_and_removed(studio: 
     taken = LogSubmission.objects.filter(type=EntryType.ACCESS, opening__content__what="package of bundles")
     assert taken.count() == 2
 
-    # a viewer takes what is there and asks for nothing
+    # a viewer downloads existing files and cannot request others
     assert b"Bundle for the court</button>" not in viewer.get(reverse("bundles", args=["studio"])).content
     assert viewer.get(reverse("package-file", args=["studio", 1])).getvalue()
     for name in ("request-package", "package-again", "remove-package"):
         args: list[object] = ["studio"] if name == "request-package" else ["studio", 1]
         assert viewer.post(reverse(name, args=args), {"case": ["1"], "recipient": "court"}).status_code == 403
 
-    # what is kept is listed with what it is, until it is removed
+    # stored files are listed with their kind until they are removed
     lawyer.post(reverse("request-package", args=["studio"]), {"case": ["3"], "recipient": "court"})
     make_packages(inline.services, [Package.objects.get(number=2).pk])
     listed = lawyer.get(reverse("downloads", args=["studio"])).content.decode()
@@ -137,13 +137,13 @@ def test_a_zip_is_asked_for_made_taken_and_witnessed_listed_and_removed(studio: 
 
 
 class Clicks:
-    """A person who counts."""
+    """A counter of clicks."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def on(self, what: Locator) -> None:
-        """Press something."""
+        """Click an element."""
         self.count += 1
         what.first.click()
 
@@ -164,7 +164,7 @@ def test_a_court_bundle_is_at_most_four_clicks_from_the_partys_name_and_fits_a_p
     page.locator("progress").wait_for()
     make_packages(site.services, [Package.objects.get().pk])
     file = ann.links_to("package-file", "studio", 1)
-    file.wait_for()  # by itself
+    file.wait_for()  # without reloading
     ann.check()
     with page.expect_download() as download:
         clicks.on(file)
@@ -205,7 +205,7 @@ def test_whoever_runs_the_owner_has_a_web_archive_asked_and_is_told_what_that_me
     assert 'name="wanted" value="on"' in told
     assert 'name="wanted" value="off"' in manager.post(post, {"wanted": "on"}, follow=True).content.decode()
     assert Owner.objects.get().web_archive
-    for _ in range(2):  # a page that was opened before it was turned off turns nothing on again
+    for _ in range(2):  # a page opened before it was turned off does not turn anything on again
         manager.post(post, {"wanted": "off"})
         assert not Owner.objects.get().web_archive
     owner("other")

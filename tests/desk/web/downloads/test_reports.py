@@ -1,4 +1,4 @@
-"""Reports on the site: what they are limited to, how far they are, asking again, removing."""
+"""Test reports on the site: filters, progress, repetition, removal."""
 
 import json
 from dataclasses import replace
@@ -35,7 +35,7 @@ ASKED = {"decision": ["open", "confirmed", "licensed"], "format": ["json"], "lan
 
 
 class Desk:
-    """A studio with two cases of two watches, and its owner at the site."""
+    """A studio with two cases of two watches, and a client of its owner."""
 
     def __init__(self, inline: SyncRunner) -> None:
         inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
@@ -51,7 +51,7 @@ class Desk:
         self.client = member(self.studio, Role.REVIEWER)
 
     def ask(self, **asked: str | list[str]) -> Report:
-        """Ask for a report as the form does, and make it."""
+        """Request a report as the form does, and generate it."""
         answer = self.client.post("/o/studio/downloads/report", ASKED | asked)
         assert answer.status_code == 302, answer.content.decode()
         report = Report.objects.order_by("number").last()
@@ -61,11 +61,11 @@ class Desk:
         return report
 
     def listed(self, **asked: str | list[str]) -> list[str]:
-        """The numbers of the cases in such a report."""
+        """Return the numbers of the cases in a report."""
         return [case["facts"]["number"] for case in self.plain(self.ask(**asked))["cases"]]
 
     def plain(self, report: Report) -> dict[str, Any]:
-        """What a report holds."""
+        """Return the contents of a report."""
         assert (report.state, report.error) == ("done", "")
         (file,) = [one for one in report.files if one["name"].endswith(".json")]
         plain: dict[str, Any] = json.loads(self.inline.services.blobs.get(Digest.from_hex(file["digest"])))
@@ -215,7 +215,7 @@ def test_a_report_that_is_there_is_asked_for_again_as_another_one(desk: Desk) ->
 def test_a_removed_report_is_gone_with_its_files_and_its_number_stays_taken(desk: Desk) -> None:
     one, two = (desk.ask(format=["csv", "json"], decision=["licensed"]) for _ in range(2))
     digests = {file["name"]: Digest.from_hex(file["digest"]) for report in (one, two) for file in report.files}
-    assert digests["studio-report-1.csv"] == digests["studio-report-2.csv"]  # no case, nothing but the names of columns
+    assert digests["studio-report-1.csv"] == digests["studio-report-2.csv"]  # no case, only column names
     desk.client.post("/o/studio/downloads/reports/2/remove")
     assert desk.client.get("/o/studio/downloads/reports/2/files/studio-report-2.csv").status_code == 404
     assert "studio-report-2" not in desk.client.get("/o/studio/downloads/").content.decode()

@@ -1,4 +1,4 @@
-"""What there is to take away: the list, files of a visit, bundles and what is made of them."""
+"""Test downloads: the list, captured files, bundles, and files derived from them."""
 
 import io
 import zipfile

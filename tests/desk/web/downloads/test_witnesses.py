@@ -1,4 +1,4 @@
-"""What a witness has said, in words that a reader understands without a manual."""
+"""Test that a timestamp service's answers are explained without technical terms."""
 
 import re
 from dataclasses import replace
@@ -48,7 +48,7 @@ def answered(of: LogCheckpoint, took: timedelta | None, witness: str = "calendar
 
 @pytest.fixture
 def bundle(inline: SyncRunner, studio: Owner) -> Bundle:
-    """A sealed bundle with an answer in full by a qualified authority, and two that are still to come."""
+    """A sealed bundle with a complete receipt of a qualified authority, and two pending ones."""
     seal = Digest.of(b"seal")
     made = Bundle.objects.create(case=Case.objects.get(), number=1, state="done", seal_digest=seal, sealed_at=now())
     answered = {"state": "done", "proof": b"x", "time": now(), "qualified": "2026-11-01"}
@@ -120,7 +120,7 @@ def test_a_witness_is_expected_when_it_took_that_long_lately(inline: SyncRunner)
     [after] = answers_of([bundle])[bundle.pk]
     assert before.expected_at is not None
     assert after.expected_at is not None
-    assert before.expected_at - after.expected_at == timedelta(hours=9)  # 12 for want of experience, then 3
+    assert before.expected_at - after.expected_at == timedelta(hours=9)  # 12 without any history, then 3
     WitnessState.objects.create(kind="opentimestamps", witness="calendars", silent_since=now(), ask_after=now())
     [silent] = answers_of([bundle])[bundle.pk]
     assert silent.silent_since is not None

@@ -1,4 +1,4 @@
-"""A licence as fields of a page, and on its way from a trial to being saved."""
+"""Test the form fields of a licence, and its way from a trial to being saved."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""The licence ledger on the site: tried before it is saved, with what becomes of cases said and recorded."""
+"""Test licences on the site: tried before saving, with the effect on cases shown and recorded."""
 
 import re
 from datetime import timedelta

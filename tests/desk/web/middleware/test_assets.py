@@ -1,4 +1,4 @@
-"""Styles and scripts: at addresses that browsers keep for good, compressed; pages are compressed on their way too."""
+"""Test that styles and scripts have permanently cacheable URLs, and are compressed like pages."""
 
 import gzip
 import re
@@ -11,7 +11,7 @@ GZIP = {"Accept-Encoding": "br, gzip, deflate"}
 
 
 def styled(page: str) -> list[str]:
-    """The addresses of a page's styles and scripts."""
+    """Return the URLs of a page's styles and scripts."""
     return re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
 
 

@@ -1,4 +1,4 @@
-"""What an intruder tries on the site and the API, one attempt a test; ``docs/security.md`` lists what held."""
+"""Test attacks on the site and the API, one attempt each; ``docs/security.md`` lists what was resisted."""
 
 import json
 import time
@@ -31,7 +31,7 @@ XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 
 @pytest.fixture(autouse=True)
 def no_count_of_tries() -> Iterator[None]:
-    """Tries of other tests don't count."""
+    """Reset the counts of other tests' attempts."""
     cache.clear()
     yield
     cache.clear()
@@ -39,7 +39,7 @@ def no_count_of_tries() -> Iterator[None]:
 
 @pytest.mark.long
 def test_a_form_from_another_site_changes_nothing(scene: Scene) -> None:
-    """CSRF, on every address that takes a form."""
+    """CSRF on every URL that accepts a form."""
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(scene.ann)
     for name, address in scene.addresses().items():
@@ -122,7 +122,7 @@ def test_a_name_of_a_file_stays_in_its_header(scene: Scene) -> None:
 
 
 def test_no_cell_of_a_list_is_computed(scene: Scene) -> None:
-    """Formula injection through names of files."""
+    """Formula injection through file names."""
     for sign in ("=", "+", "-", "@", "\t", "\r"):
         scene.studio.uploads.get().files.update(name=f"{sign}HYPERLINK(1)", outcome="refused", reason="empty")
         text = b"".join(scene.alice.get(scene.addresses()["upload-results"])).decode("utf-8-sig")
@@ -139,7 +139,7 @@ URLS = (
 
 @pytest.mark.parametrize("url", URLS)
 def test_no_address_that_a_program_names_leads_inwards(scene_of_programs: Scene, decider: Program, url: str) -> None:
-    """SSRF through webhooks and the places of watches."""
+    """SSRF through webhooks and the sources of watches."""
     services = replace_guard(scene_of_programs)
     with pytest.raises(RefusedError):
         webhooks.add_webhook(services, scene_of_programs.studio, url, [], by="Ann")
@@ -149,7 +149,7 @@ def test_no_address_that_a_program_names_leads_inwards(scene_of_programs: Scene,
 
 
 def replace_guard(scene: Scene) -> Services:
-    """The installation as it is: without networks that an operator has opened."""
+    """Return the installation without networks that an operator has allowed."""
     assert not scene.inline.services.config.allowed_networks
     return scene.inline.services
 
@@ -175,7 +175,7 @@ def test_a_role_is_not_raised_by_its_holder(scene: Scene) -> None:
 
 
 def test_a_program_can_not_give_itself_more(scene_of_programs: Scene, decider: Program) -> None:
-    """Mass assignment: fields that rows have and requests don't."""
+    """Mass assignment: fields that rows have and requests do not."""
     for body in ({"owner": 2}, {"number": 7}, {"registered_at": "2001-01-01T00:00:00Z"}, {"holder": "x", "pk": 9}):
         assert decider.send("patch", "/works/1", body)[0] == 400, body
     body = {"decision": "cleared", "reason": "x", "decided_by": "somebody else"}
@@ -183,7 +183,7 @@ def test_a_program_can_not_give_itself_more(scene_of_programs: Scene, decider: P
 
 
 def test_what_one_program_was_answered_is_not_told_to_another(scene_of_programs: Scene, decider: Program) -> None:
-    """A guessed key of a repeated request."""
+    """A guessed idempotency key."""
     made = decider.post("/reports", {"title": "Secret title", "formats": ["csv"]}, key="k1")
     assert made[0] in (201, 202)
     charlie = program(Owner.objects.get(slug="agency"), "charlie")
@@ -208,7 +208,7 @@ WORDS = ("' OR 1=1 --", "%", "_", "\\", "a" * 200, "(((((", "*" * 100, "{{7*7}}"
 
 @pytest.mark.long
 def test_a_search_finds_words_and_runs_nothing(scene: Scene) -> None:
-    """Injection into SQL and templates through what is searched for."""
+    """Injection into SQL and templates through search terms."""
     for name, words in product(("works", "cases"), WORDS):
         answer = scene.alice.get(scene.addresses()[name], {"q": words})
         assert answer.status_code == 200, words
@@ -301,7 +301,7 @@ def test_the_last_owner_stays(scene: Scene) -> None:
 
 
 def test_many_accept_one_invitation_and_one_comes_in(scene: Scene) -> None:
-    """The same link twice in the same moment: the second finds it used."""
+    """The same link twice at the same moment: the second request finds it used."""
     row, _ = invitations.invite(scene.studio, "charlie@example.org", "viewer", by="Ann")
     charlie = User.objects.get(username="charlie@example.org")
     with transaction.atomic():
@@ -312,7 +312,7 @@ def test_many_accept_one_invitation_and_one_comes_in(scene: Scene) -> None:
 
 @pytest.mark.long
 def test_a_cookie_is_for_this_host_and_tls_alone_behind_tls() -> None:
-    """Cookies under ``https``: read from the settings in a process of its own."""
+    """Cookies under ``https``, read from the settings in a separate process."""
     import os
     import subprocess
     import sys

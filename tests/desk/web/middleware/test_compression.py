@@ -1,4 +1,4 @@
-"""Pages are compressed on their way."""
+"""Test that pages are compressed."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""What a visitor sees when the machine fails."""
+"""Test what a visitor sees when the machine fails."""
 
 import errno
 import threading

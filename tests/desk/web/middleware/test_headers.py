@@ -1,4 +1,4 @@
-"""What every answer says to browsers and proxies."""
+"""Test the headers of every response for browsers and proxies."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""How large a request may be, before anything of it is read."""
+"""Test that oversized requests are refused before they are read."""
 
 from django.test import Client
 

@@ -1,4 +1,4 @@
-"""The language and time zone of whoever reads, and the browsers that are known."""
+"""Test a reader's language and time zone, and known browsers."""
 
 from collections.abc import Callable
 from dataclasses import replace

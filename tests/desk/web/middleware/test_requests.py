@@ -1,4 +1,4 @@
-"""Requests: their ids, and what of their words gets no further."""
+"""Test request IDs, and the removal of control characters from requests."""
 
 import logging
 
@@ -61,4 +61,4 @@ def test_what_acts_is_taken_out_of_forms_but_not_out_of_passwords() -> None:
     assert seen[0].getlist("note") == ["a[2Jb", "c"]
     assert seen[0]["password1"] == "pass\x07word"
     plain_words(view)(RequestFactory().post("/api/v1/owners/studio/works", typed))
-    assert seen[1]["note"] == "\u202ec"  # programs are told instead
+    assert seen[1]["note"] == "\u202ec"  # programs get an error instead

@@ -1,4 +1,4 @@
-"""A notice is begun and filled in: what is missing stands first, each with the way to its field."""
+"""Test that a notice is drafted, with missing items listed first and linked to their fields."""
 
 import re
 

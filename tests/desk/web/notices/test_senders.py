@@ -1,4 +1,4 @@
-"""Senders on the site: kept, refused with a reason, taken by a draft; a draft speaks the language of its reader."""
+"""Test senders on the site: stored, refused with a reason, used in a draft in the reader's language."""
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Notices on the site: drafted, read, signed by typing the name, sent by hand, and followed."""
+"""Test notices on the site: drafted, read, signed by typing the name, sent manually, and tracked."""
 
 import re
 from datetime import timedelta
@@ -81,7 +81,7 @@ def test_the_list_shows_of_each_notice_a_work_and_whom_it_is_to(ann: Client) -> 
 
 
 def drafted(ann: Client) -> str:
-    """The page of a draft whose fields are filled in and whose uses are considered."""
+    """Return the page of a draft with complete fields and considered uses."""
     answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"})
     considered = {f"{name}-{case}": text for case in (1, 2) for name, text in ANSWERS.items()}
     ann.post(answer.headers["Location"], {**FIELDS, **considered, "case-1": "1", "case-2": "1"})
@@ -256,7 +256,7 @@ def test_what_is_due_stands_on_the_first_page_that_a_member_sees(ann: Client, st
 
 
 def sign_letter(visitor: Visitor, number: int) -> None:
-    """Confirm what is asked below a letter that is shown, and sign it."""
+    """Confirm the statements below a letter, and sign it."""
     page = visitor.page
     page.locator("input[name=have-read]").check()
     page.locator("input[name=authorised]").check()

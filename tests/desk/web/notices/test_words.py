@@ -1,4 +1,4 @@
-"""Words of the notices' pages."""
+"""Test the wording of the notices' pages."""
 
 from datetime import UTC, datetime
 

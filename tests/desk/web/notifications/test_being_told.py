@@ -1,4 +1,4 @@
-"""Mails about what happened, the feed, and how a member ends them."""
+"""Test mails about events, the feed, and how a member unsubscribes."""
 
 import re
 from datetime import timedelta
@@ -62,7 +62,7 @@ def member(of: Owner, name: str) -> User:
 
 
 def opened(inline: SyncRunner, of: Owner, pictures: int) -> None:
-    """Open a case for each of so many works, and let their events settle."""
+    """Open a case for each of ``pictures`` works, and let their events settle."""
     data = [photograph(seed) for seed in range(1, pictures + 1)]
     for number, one in enumerate(data):
         register(inline.services, of, one, f"Work {number + 1}")
@@ -71,7 +71,7 @@ def opened(inline: SyncRunner, of: Owner, pictures: int) -> None:
 
 
 def pages(said: str) -> list[str]:
-    """The pages to which the links of a mail lead, in their order."""
+    """Return the pages to which the links of a mail lead, in order."""
     found = [devices.read(signed) for signed in re.findall(r'/mail/open/([^\s"<]+)', said)]
     return [link.path for link in found if link is not None]
 
@@ -103,7 +103,7 @@ def test_a_mail_has_the_picture_and_one_link_to_each_case(inline: SyncRunner, st
     assert len(images) == 4
     assert all(len(part.get_payload(decode=True)) < 60_000 for part in images.values())
     assert str(SURE[Decision.CERTAIN]) in html
-    assert "http" not in re.sub(r"http://127\.0\.0\.1:8080[^\"\s]*", "", html)  # nothing is loaded from anywhere
+    assert "http" not in re.sub(r"http://127\.0\.0\.1:8080[^\"\s]*", "", html)  # loads nothing external
     assert whole["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert send_due(inline) == []
 
@@ -140,8 +140,8 @@ def test_an_answer_to_a_notice_is_told_at_once_whatever_else_waits_for_the_morni
     notice.refresh_from_db()
     assert send_due(inline) == []
     replies.keep(notice, "removed", "")
-    assert send_due(inline) == []  # it hasn't settled
-    MailChoice.objects.filter(user=ben).update(not_before=now() + timedelta(days=3))  # a mail went at this moment
+    assert send_due(inline) == []  # not settled
+    MailChoice.objects.filter(user=ben).update(not_before=now() + timedelta(days=3))  # a mail was sent at this moment
     assert abs(mail_choices.after_mail(MailChoice.objects.get(user=ben), 0) - now()) < timedelta(minutes=2)
     MailChoice.objects.filter(user=ben).update(not_before=now() + events.SETTLING)
     settle()
@@ -160,7 +160,7 @@ def test_an_answer_to_a_notice_is_told_at_once_whatever_else_waits_for_the_morni
     replies.see(notice, by="ann")
     settle()
     MailChoice.objects.exclude(user=cy).update(not_before=now())
-    assert send_due(inline) == []  # it was read meanwhile
+    assert send_due(inline) == []  # read in the meantime
 
 
 def test_who_works_in_a_chinese_browser_gets_chinese_mail_and_who_has_chosen_what_was_chosen(
@@ -225,7 +225,7 @@ def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inl
     purge(inline.services, case.shown.match.found.digest, by="Ann", reason="An order of a court.")
     left = [path for path, data in mails.items() if b"bob@example.org" in data]
     assert [*folder.glob("*.eml")] == left
-    for path, data in mails.items():  # written while the purge went on
+    for path, data in mails.items():  # written during the purge
         path.write_bytes(data)
     sweep_here(inline.services)
     assert [*folder.glob("*.eml")] == left

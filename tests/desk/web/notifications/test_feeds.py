@@ -1,4 +1,4 @@
-"""What is reached by an address of its own: the feed, a mail's links, and the end of mails."""
+"""Test what has a secret URL: the feed, a mail's links, and unsubscribing."""
 
 import re
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def test_a_link_in_a_mail_opens_its_page_signed_in_where_the_browser_is_known_an
 ) -> None:
     link = mailed(ann)
     phone.get(link)
-    page = phone.get(link)  # scanners look, too: nothing is used up
+    page = phone.get(link)  # scanners open links as well: nothing is used up
     assert f"Go on as {ann.email}" in flat(page.content.decode())
     assert "no-store" in page.headers["Cache-Control"]
     assert not signed_in(phone)
@@ -104,7 +104,7 @@ def test_a_link_in_a_mail_opens_its_page_signed_in_where_the_browser_is_known_an
     assert LogSubmission.objects.filter(opening__content__what="mail link followed").count() == 1
     assert phone.get(link).headers["Location"] == PATH  # signed in already
     assert phone.post("/o/agency/members/invite", {"email": "x@example.org", "role": "owner"}).status_code == 403
-    secret = phone.post("/o/agency/told/feed", {"do": "make"})  # asks for the password, which was never given
+    secret = phone.post("/o/agency/told/feed", {"do": "make"})  # asks for the password, which was never entered
     assert secret.headers["Location"].startswith("/account/reauthenticate/")
 
 

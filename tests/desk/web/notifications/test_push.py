@@ -1,4 +1,4 @@
-"""Push notifications as a member meets them: asked for by a press, seen, removed; and in a browser that can't."""
+"""Test push notifications for a member: permission on click, display, removal, and browsers without support."""
 
 import json
 from collections.abc import Callable
@@ -37,16 +37,16 @@ SUBSCRIBE = """(given) => {
     return { toJSON: () => ({ endpoint, expirationTime: null, keys }) };
   };
 }"""
-"""What asks the service of a browser's maker, which tests don't reach; all else is the browser's own."""
+"""Replacement for the request to the browser vendor's service; the rest is the browser's own."""
 
 
 SHOWN = """() => navigator.serviceWorker.getRegistration("/push/")
   .then((one) => one.getNotifications()).then((all) => all.length)"""
-"""How many notifications are shown."""
+"""Number of notifications shown."""
 
 
 def subscribes(ann: Visitor, given: dict[str, str] | None) -> None:
-    """Let the browser's maker give this to whoever subscribes; nothing when its service isn't reached."""
+    """Make the browser vendor's service return this subscription; None if the service is unreachable."""
     ann.page.context.add_init_script(f"({SUBSCRIBE})({json.dumps(given)})")
 
 
@@ -63,7 +63,7 @@ def test_a_press_on_the_page_of_finds_is_all_it_takes_and_a_message_leads_there(
     page = ann.open("/o/studio/finds/")
     offer = page.locator("form[data-when=off] button")
     expect(offer).to_be_visible()
-    assert page.evaluate("Notification.permission") != "granted"  # it isn't asked for before the press
+    assert page.evaluate("Notification.permission") != "granted"  # no permission request before the click
     assert page.evaluate(SMALL, 44) == []
     ann.check()
     context.grant_permissions(["notifications"], origin=site.base)
@@ -80,7 +80,7 @@ def test_a_press_on_the_page_of_finds_is_all_it_takes_and_a_message_leads_there(
     ann.check()
 
     (registration,) = {one["registrationId"] for one in registrations}
-    assert {one["scopeURL"] for one in registrations} == {f"{site.base}/push/"}  # no page lies in it
+    assert {one["scopeURL"] for one in registrations} == {f"{site.base}/push/"}  # no page is in this scope
     said = {"title": "2 new finds", "body": "3 to decide", "lang": "en", "page": "/finds/"}
     worker = coming.value
     told = {"origin": site.base, "registrationId": registration, "data": json.dumps(said)}
@@ -128,7 +128,7 @@ def test_a_browser_that_cannot_says_what_to_do(site: Site, script: str, words: s
 @pytest.mark.parametrize(
     "loses",
     [
-        lambda _site, page: page.evaluate("localStorage.clear()"),  # the browser has dropped what it had
+        lambda _site, page: page.evaluate("localStorage.clear()"),  # the browser lost its data
         lambda site, _page: secret_path(site.services.config, SECRET_KEY).unlink(),
         lambda _site, _page: PushBrowser.objects.update(state="done"),
     ],
@@ -193,7 +193,7 @@ def test_signing_out_ends_it_in_that_browser_alone(ann: User, browser: Callable[
         client.force_login(ann)
     added(phone)
     other = added(desk, ENDPOINT + "b")
-    changed = added(phone, ENDPOINT + "c")  # the same browser, which its service knows by another address now
+    changed = added(phone, ENDPOINT + "c")  # the same browser with a new URL at its service
     assert set(PushBrowser.objects.all()) == {changed, other}
     phone.post("/sign-out/")
     assert PushBrowser.objects.get() == other

@@ -1,4 +1,4 @@
-"""The page on which a member chooses how to be told."""
+"""Test the page on which a member chooses notifications."""
 
 import pytest
 from django.test import Client
@@ -42,7 +42,7 @@ def test_secrets_of_feeds_and_webhooks_are_shown_to_who_has_given_the_password_a
     assert not Webhook.objects.exists()
     made = client.post(asked.headers["Location"], {"password": PASSWORD})
     assert "no-store" in made.headers["Cache-Control"]
-    assert Feed.objects.exists() or "192.0.2.1" in made.content.decode()  # which is refused: it isn't public
+    assert Feed.objects.exists() or "192.0.2.1" in made.content.decode()  # refused as not public
 
 
 def test_a_feed_is_revoked_without_a_password(ann: User) -> None:

@@ -1,4 +1,4 @@
-"""The operator's page: all is well or one sentence each, what was given up is tried again, and nobody else sees it."""
+"""Test the operator's page: status, one sentence per problem, retries of failed jobs, and access."""
 
 import re
 import tomllib
@@ -80,7 +80,7 @@ def person(*, staff: bool) -> Client:
 
 
 def make_well() -> None:
-    """What a running product says of itself."""
+    """Record the heartbeats of a running product."""
     for name, queues in (("worker-interactive@here", "default"), ("worker@here", ",".join(all_queues() - {"default"}))):
         running.beat(name, queues)
     running.beat(running.TICK)
@@ -88,7 +88,7 @@ def make_well() -> None:
 
 @pytest.fixture
 def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """An installation with a witness, whose page the client sees."""
+    """An installation with a timestamp service, whose page the client sees."""
     given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
     inline.services.config = replace(inline.services.config, anchors=(given,), contact="ann@example.org")
     (inline.services.config.data_dir / "exhibit.toml").write_text('contact = "ann@example.org"\n')
@@ -97,7 +97,7 @@ def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
 
 
 def failed(services: Services) -> list[str]:
-    """The names of the checks that did not pass."""
+    """Return the names of the checks that did not pass."""
     return [one.name for one in health.checks(status_of(services), services.config) if not one.ok]
 
 
@@ -286,7 +286,7 @@ def test_the_page_asks_few_questions(
     own: Services, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
 ) -> None:
     client = person(staff=True)
-    with django_capture_on_commit_callbacks(execute=True):  # what a process looks up once
+    with django_capture_on_commit_callbacks(execute=True):  # a process looks this up once
         client.get("/operator/")
     studio = owner("shop")
     for place in range(5):
@@ -397,7 +397,7 @@ def test_witnesses_are_added_and_removed_by_the_operator_alone(
     assert message_levels(added) == ["success"]
     assert not select(added, "#offered")
     assert message_levels(client.post("/operator/witnesses/near/remove", follow=True)) == ["success"]
-    refused = client.post("/operator/witnesses/near/add", follow=True)  # it runs no more
+    refused = client.post("/operator/witnesses/near/add", follow=True)  # it is no longer running
     assert message_levels(refused) == ["error"]
     assert authority.url in select(refused, ".message.error::text").get("")
 
@@ -533,7 +533,7 @@ def test_a_newer_version_is_asked_for_only_where_the_operator_says_whom(own: Ser
     site.answers["/latest"] = answer(b'{"tag_name": "v99.1", "body": "<b>"}')
     with site.running():
         own.config = replace(own.config, update_url=f"{site.url}/latest")
-        with pytest.raises(RefusedError):  # it may have been written on a page, so a number isn't enough
+        with pytest.raises(RefusedError):  # it may be known from a page, so a number is not enough
             updates.look(own)
         own.config = replace(own.config, allowed_networks=("127.0.0.0/8",))
         (own.config.data_dir / updates.ASKED).unlink()
@@ -546,7 +546,7 @@ def test_a_newer_version_is_asked_for_only_where_the_operator_says_whom(own: Ser
     assert all(version in sentence_of(own, "version") for version in ("99.1", __version__))
     (own.config.data_dir / updates.ASKED).unlink()
     answered = updates.newest(own.config)
-    with pytest.raises(RequestException):  # nobody answers any more
+    with pytest.raises(RequestException):  # no server responds
         updates.look(own)
     assert updates.newest(own.config) == answered
     own.config = replace(own.config, update_url="https://other.example/latest")

@@ -1,4 +1,4 @@
-"""Money on the site: asked on a basis, corrected by entries and never changed, exported, with tables of fees."""
+"""Test money on the site: demands on a basis, corrections by entries only, export, fee tables."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Parties on the site: the list, one party with all that stands of it, and the registries asked by a click."""
+"""Test parties on the site: the list, one party with everything about it, and lookups in registries."""
 
 import re
 from collections.abc import Iterator

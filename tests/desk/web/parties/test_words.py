@@ -1,4 +1,4 @@
-"""Words of money."""
+"""Test the wording about money."""
 
 from django.utils.translation import override
 

@@ -1,4 +1,4 @@
-"""Anybody brings a picture and is told whose it is, as far as owners opened their works; nobody signs in."""
+"""Test that anyone can submit an image without an account and learn its owner, if the owner opened the work."""
 
 import io
 import re
@@ -35,7 +35,7 @@ def brought(data: bytes, name: str = "seen.jpg") -> Any:  # noqa: ANN401 - a res
 
 
 def words(answer: Any) -> str:  # noqa: ANN401
-    """What the answer says, without tokens against forged requests."""
+    """Return the response without CSRF tokens."""
     return re.sub(r'value="[A-Za-z0-9]{64}"|"X-CSRFToken": "\w+"', "", answer.content.decode())
 
 

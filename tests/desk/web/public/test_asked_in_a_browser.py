@@ -1,4 +1,7 @@
-"""People ask whose a picture is in a browser; in a file of its own, since the other tests' scene holds the database."""
+"""Test queries for an image's owner in a browser.
+
+The other tests' scene holds the database, hence the separate module.
+"""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The log over HTTP: an independent client that knows one public key finds every entry under the signed root."""
+"""Test that an independent client with one public key finds every entry of the log over HTTP under the signed root."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Works that their owners open to everybody."""
+"""Test works that their owners open to the public."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def work(scene: Scene) -> Work:
 
 def answers(name: str | None) -> tuple[int, int, bytes]:
     page = Client().get(reverse("public-work", args=[name]))
-    text = re.sub(rb"\b[A-Za-z0-9]{64}\b", b"", page.content)  # tokens against forged requests
+    text = re.sub(rb"\b[A-Za-z0-9]{64}\b", b"", page.content)  # CSRF tokens
     return page.status_code, Client().get(reverse("public-work-facts", args=[name])).status_code, text
 
 
@@ -70,7 +70,7 @@ def test_each_page_of_a_picture_names_everybody_else_who_claims_it_openly(work: 
         assert ("Others claim this picture" in page) is bool(claims)
         return claims
 
-    assert named(first) == []  # the other one isn't open
+    assert named(first) == []  # the other work is not open
     second = open_work(services, other, contact="", by="Ben")
     assert (named(first), named(second)) == ([other.owner.name], [work.owner.name])
     close_work(work, by="Ann")

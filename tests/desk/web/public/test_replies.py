@@ -1,4 +1,4 @@
-"""Whoever got a notice answers it without an account; what is answered is logged and told, and the notice rests."""
+"""Test that the addressee replies to a notice without an account, which is logged and pauses the notice."""
 
 import re
 from dataclasses import replace
@@ -48,7 +48,7 @@ UNREAD, ALL_DECIDED = 'data-testid="unread"', 'data-testid="all-decided"'
 
 @pytest.fixture
 def sent(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Notice, str]:
-    """A notice that was sent, and the path that its letter names."""
+    """A notice that was sent, and the path in its letter."""
     cache.clear()
     use_house(monkeypatch, inline.services)
     return once(inline, _sent)
@@ -56,7 +56,7 @@ def sent(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Notice, s
 
 @pytest.fixture
 def studio(sent: tuple[Notice, str]) -> Owner:
-    """Whose notice it is."""
+    """The owner of the notice."""
     return sent[0].owner
 
 
@@ -135,7 +135,7 @@ def test_what_is_empty_too_large_or_of_another_kind_or_too_often_is_refused(sent
     assert not NoticeReply.objects.exists()
     answers = [Client().post(path, {"kind": "offer"}).status_code for _ in range(5)]
     for number in (1, 2):
-        Client().post(path, {"withdraw": str(number)})  # which makes no room for others
+        Client().post(path, {"withdraw": str(number)})  # makes no room for others
     assert [*answers, Client().post(path, {"kind": "offer"}).status_code] == [302] * 5 + [422]
 
 
@@ -204,7 +204,7 @@ def test_an_answer_that_nobody_has_read_stands_first_wherever_a_member_looks(
     listed = seen("notices", "studio")
     assert listed.index('class="flag"') < listed.index(f"notices/{quiet.number}/")
     assert listed.index(f"notices/{row.number}/") < listed.index(f"notices/{quiet.number}/")
-    assert listed.count(str(words.STATES[Notice.State.SIGNED])) == 1  # of the quiet one alone
+    assert listed.count(str(words.STATES[Notice.State.SIGNED])) == 1  # only of the quiet one
     only = seen("notices", "studio", query="?state=unread")
     assert f"notices/{quiet.number}/" not in only
     assert UNREAD in seen("case", "studio", 1)
@@ -278,7 +278,7 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
     gone, waits = Capture.objects.filter(state="todo").order_by("case__number")
     Capture.objects.filter(pk=gone.pk).update(state="done", outcome="image-gone", started_at=now(), finished_at=now())
     replies.tell_visited()
-    assert not Event.objects.filter(kind="notice.visited").exists()  # one place waits
+    assert not Event.objects.filter(kind="notice.visited").exists()  # one page is waiting
     denylists.deny("shop.example", by="Ann", reason="nobody is there")
     inline.run_until_idle()
     waits.refresh_from_db()
@@ -300,7 +300,7 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
     assert mail is not None
     told = "Places visited since: 2, of them found removed: 1. Found removed before: 0."
     assert told in " ".join(mail.body.split())
-    event.delete()  # as all are after 90 days
+    event.delete()  # as all events are after 90 days
     Capture.objects.filter(pk=waits.pk).update(outcome="captured", finished_at=now())
     replies.tell_visited()
     assert not Event.objects.filter(kind="notice.visited").exists()
@@ -341,14 +341,14 @@ def test_a_wrong_answer_is_taken_back_until_somebody_has_read_it(sent: tuple[Not
     assert client.post(path, {"withdraw": "7"}).status_code == 422
     assert client.post(path, {"withdraw": "1"}).status_code == 302
     assert "Received:" not in client.get(path).content.decode()
-    begun(studio)  # nothing rests
+    begun(studio)  # no notice is paused
     Capture.objects.filter(case__number=1).update(state="done", outcome="captured", finished_at=now())
     Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
     assert client.post(path, {"kind": "removed"}).status_code == 302
     assert client.post(path, {"withdraw": "2"}).status_code == 302
     (look,) = Capture.objects.filter(state="todo")
     assert look.not_before is not None
-    assert look.not_before > now() + timedelta(hours=23)  # a second look at the place on another day
+    assert look.not_before > now() + timedelta(hours=23)  # a second visit of the page on another day
     assert not replies.unread(studio).exists()
     assert CaseEvent.objects.filter(said__0__0="notice-reply-back").count() == 4
     client.post(path, {"kind": "dispute", "words": "It is mine."})

@@ -1,4 +1,4 @@
-"""A copy that lost its credentials leads back to them: by the value of a soft binding, or by the picture itself."""
+"""Test that a copy without credentials leads to them by a soft binding's value, or by the image itself."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def asked(value: str, **more: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def resaved(data: bytes, side: int = 0) -> bytes:
-    """Another file of the same picture, without metadata and perhaps scaled."""
+    """Return another file of the same image, without metadata and optionally reduced."""
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     if side:
         picture.thumbnail((side, side))
@@ -169,4 +169,4 @@ def test_whoever_asks_too_often_is_told_so(work: Work, name: str, most: int) -> 
     *answers, last = [ask(address) for _ in range(most + 1)]
     assert 429 not in [answer.status_code for answer in answers]
     assert (last.status_code, last.json()["status"], last["Retry-After"]) == (429, 429, "60")
-    assert last["Access-Control-Allow-Origin"] == "*"  # or a page of another site couldn't read why
+    assert last["Access-Control-Allow-Origin"] == "*"  # without it, a page of another site could not read the reason

@@ -1,4 +1,4 @@
-"""Accuracy, health, and metrics for Prometheus: for those who may, from rows, with few labels."""
+"""Test the accuracy page, health checks, and Prometheus metrics: permissions, and few labels."""
 
 import re
 from dataclasses import replace
@@ -64,7 +64,7 @@ def test_they_are_shown_to_nobody_unless_a_guard_is_set_and_met(own: Services) -
     assert asked(own, networks=("10.1.0.0/16",), address="") == 404
     assert asked(own, token="wrong-but-long-enough", networks=("10.1.0.0/16",)) == 404
     assert asked(own, token=TOKEN, networks=("10.2.0.0/16",)) == 404
-    with override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1):  # what our own proxy passes on doesn't count as it
+    with override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1):  # the proxy's address is not the client's
         own.config = replace(own.config, metrics_token="", metrics_networks=("127.0.0.1/32",))
         outside = Client(REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "127.0.0.1, 192.0.2.7"})
         assert outside.get("/metrics").status_code == 404

@@ -1,4 +1,4 @@
-"""What pages about accounts ask."""
+"""Test the template tags for accounts."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def test_roles_and_scopes_are_in_the_readers_language() -> None:
     with translation.override("zh-hans"):
         chinese = [role_name(one) for one in Role] + [scope_name(one) for one in Scope]
     assert not set(english) & set(chinese)
-    assert role_name("founder") == "founder"  # a role that no version of ours knows
+    assert role_name("founder") == "founder"  # a role that no version knows
 
 
 def test_the_site_is_open_where_the_operator_says_so(config: Config) -> None:

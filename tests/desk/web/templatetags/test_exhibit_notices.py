@@ -1,4 +1,4 @@
-"""What pages beside those of the notices say of them."""
+"""Test what other pages show about notices."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from tests.assets.source import flat
 
 @pytest.fixture
 def studio(db: None) -> Owner:
-    """An owner with four notices that were sent, each to be looked at a day later than the one before."""
+    """An owner with four sent notices, each due for a check a day later than the one before."""
     made, today = owner("studio"), timezone.localdate()
     for number in range(1, 5):
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}

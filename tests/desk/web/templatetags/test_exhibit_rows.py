@@ -1,4 +1,4 @@
-"""What pages ask of rows."""
+"""Test the template tags for rows."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What pages tell a new owner to do next: one thing at a time, only those who may do it, and nothing in the end."""
+"""Test that pages tell a new owner the next step: one at a time, only to those who may take it, and none at the end."""
 
 import pytest
 from django.test import Client
@@ -23,7 +23,7 @@ NOTHING, ADD, WHERE, WAIT, DECIDE = range(5)
 
 
 def following(client: Client, slug: str, page: str = "works/") -> int:
-    """Which step the page of an owner says is next, counted from 1; 0 where it says nothing."""
+    """Return the number of the next step on an owner's page, counted from 1; 0 if the page shows none."""
     steps = select(client.get(f"/o/{slug}/{page}"), "#what-next ol li")
     return next((place for place, step in enumerate(steps, 1) if step.css("strong")), NOTHING)
 
@@ -34,7 +34,7 @@ def test_a_new_owner_is_told_one_thing_at_a_time(inline: SyncRunner, monkeypatch
     ann, looker = member("studio", Role.OWNER), member("agency", Role.VIEWER)
     assert following(ann, "studio") == ADD
     assert following(ann, "studio", "licences/") == NOTHING
-    assert following(looker, "agency") == NOTHING  # nothing of it may be done by those who look
+    assert following(looker, "agency") == NOTHING  # viewers may not take any step
     studio = Membership.objects.get(role=Role.OWNER).owner
     assert select(ann.get("/o/studio/cases/"), 'a[href="/owners/#sample"]')
     assert select(ann.get("/owners/"), "#sample")
@@ -53,12 +53,12 @@ def test_a_new_owner_is_told_one_thing_at_a_time(inline: SyncRunner, monkeypatch
     assert has_test_id(ann.get("/o/studio/cases/"), "nothing-found")
     case = found_case(inline.services, studio)
     assert following(ann, "studio", "cases/") == DECIDE
-    Watch.objects.update(removed_at=now())  # what was seen earlier gives cases to somebody without a watch
+    Watch.objects.update(removed_at=now())  # past sightings give cases to an owner without a watch
     for page in ("works/", "watches/"):
         assert following(ann, "studio", page) == DECIDE
         shown = ann.get(f"/o/studio/{page}")
         assert select(shown, '#what-next a.button[href="/o/studio/cases/"]')
-        assert not select(shown, "#what-next ul kbd")  # it is said where one decides
+        assert not select(shown, "#what-next ul kbd")  # it is shown where cases are decided
         assert not select(shown, 'a[href="/owners/#sample"]')
     type(case).objects.update(decision="confirmed")
     assert following(ann, "studio", "cases/") == NOTHING

@@ -1,4 +1,4 @@
-"""Crawls: how far one is while it runs, and what it refused."""
+"""Test crawls on the site: progress while one runs, and refusals."""
 
 import html
 import re
@@ -23,7 +23,7 @@ from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, shop, stu
 from workers.tasks.sync_runner import SyncRunner
 
 LEFT = [(1412, "unchanged"), (1, "stated")]
-"""Known pages that were left for a later run, by why."""
+"""Known pages left for a later crawl, by reason."""
 
 __all__ = ["ann", "shop", "studio"]
 
@@ -70,7 +70,7 @@ def test_the_pages_of_an_ended_run_keep_up_until_all_is_compared(site: Site) -> 
     gone = "http://shop.example/gone"
     Refusal.objects.create(crawl=crawl, key=url_key(gone), url=gone, reason="http-404", sentence="", at=now())
     Crawl.objects.update(state="done", finished_at=now())
-    expect(ending.get_by_text("ended", exact=False).first).to_be_visible()  # all of the page, not the figures alone
+    expect(ending.get_by_text("ended", exact=False).first).to_be_visible()  # the whole section, not only the numbers
     expect(ending.get_by_role("cell", name=gone)).to_be_visible()
     bare = site.member(crawl.watch.owner, javascript=False)
     pages = [ADDRESS, f"{ADDRESS}crawls/1/"]
@@ -126,7 +126,7 @@ ASKED = "Nothing that was asked for was refused."
 
 
 def ended(watch: Watch, *counts: dict[str, object], reason: str = "finished") -> Crawl:
-    """A run of a watch that has ended, with slices that counted so."""
+    """Create an ended crawl of a watch, with slices of these counts."""
     crawl = watching.start_now(watch)
     for number, told in enumerate(counts):
         crawl.slices.create(number=number + 1, state="done", counts=told)
@@ -152,7 +152,7 @@ def test_everything_that_may_be_left_out_has_words() -> None:
 
 @pytest.mark.long
 def test_that_all_was_fetched_is_said_only_where_it_is_true(ann: Client, shop: Watch) -> None:
-    """Whatever was left out takes the sentence away: scripts, depth, a budget, and what nobody has counted."""
+    """Test that anything left out removes the sentence: scripts, depth, a budget, and slices without counts."""
     whole: dict[str, object] = {"pages": 3, "scripts_not_run": 0}
     crawl = ended(shop, whole, {"reason": "finished"})
 

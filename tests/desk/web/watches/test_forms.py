@@ -1,4 +1,4 @@
-"""What may be set of a watch, and what is said of the rest."""
+"""Test the editable settings of a watch, and the errors for invalid ones."""
 
 from datetime import UTC, time
 

@@ -1,4 +1,4 @@
-"""A new watch on the site: an address is pasted, looked at, and becomes a watch."""
+"""Test a new watch on the site: a URL is pasted, inspected, and becomes a watch."""
 
 import html
 import re
@@ -62,7 +62,7 @@ def test_ones_own_site_is_called_so_on_the_way_and_what_many_share_is_nobodys(an
         ann.get("/o/studio/watches/1/").content.decode()
     )
     edit = "/o/studio/watches/1/edit"
-    ann.post(edit, fields(ann.get(edit).content.decode()))  # with the box unticked
+    ann.post(edit, fields(ann.get(edit).content.decode()))  # with the box unchecked
     assert not Watch.objects.get().own
 
 

@@ -1,4 +1,4 @@
-"""What the pages say of pictures that were seen before a work was registered, and of matches for a person."""
+"""Test what pages show about images seen before a work was registered, and about matches for review."""
 
 import re
 

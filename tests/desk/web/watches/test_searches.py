@@ -1,4 +1,4 @@
-"""Image searches on the site: keys that are kept and never shown, and watches that ask with them."""
+"""Test image searches on the site: keys that are stored and never shown, and watches that use them."""
 
 import re
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ def test_what_cant_be_a_key_is_told_and_not_repeated(ann: Client, key: str) -> N
 
 def test_what_it_means_is_said_and_only_owners_allow_what_is_sent(ann: Client, studio: Owner) -> None:
     page = flat(ann.get(PAGE).content.decode())
-    assert "Searches are bought in bundles" in page  # as the service's own file has it
+    assert "Searches are bought in bundles" in page  # as in the service's own mapping
     assert "1,024 pixels" in page
     assert '<span class="url">https://tineye.com/terms' in page
     assert "id:secret" in page

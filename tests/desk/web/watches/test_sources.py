@@ -1,4 +1,4 @@
-"""The places that a watch looks at: more of them, or fewer."""
+"""Test adding and removing sources of a watch."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Watches on the site: what is said of them, what is set, and what becomes of their runs."""
+"""Test watches on the site: their description, settings and crawls."""
 
 import re
 from dataclasses import replace
@@ -48,7 +48,7 @@ def ann(studio: Owner) -> Client:
 
 
 def fields(page: str) -> dict[str, str]:
-    """What a form on a page would send as it stands."""
+    """Return the values that a form on a page would submit unchanged."""
     page = flat(page)
     given = dict(re.findall(r'<input type="(?:text|number|time)" name="([a-z]+)" value="([^"]*)"', page))
     chosen = re.findall(r'<select name="([a-z]+)".*?<option value="([^"]*)" selected', page, re.DOTALL)

@@ -1,4 +1,4 @@
-"""A watch from the pasted address to what its run refused, in a real browser."""
+"""Test a watch from the pasted URL to the refusals of its crawl, in a real browser."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.assets.site_browser import PHONE, Site
 
 @pytest.fixture
 def shop(site: Site) -> Iterator[Shop]:
-    """A site on loopback, which the installation may visit."""
+    """A site on loopback, which the installation may crawl."""
     site.services.config = replace(site.services.config, allowed_networks=("127.0.0.0/8",))
     with Shop() as running:
         running.page("/", '<title>The shop</title><link rel=alternate type="application/rss+xml" href="/feed.xml">')
@@ -37,7 +37,7 @@ def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(site: Site, shop
     page.locator("#address").fill("not an address")
     ann.buttons_to("new-watch", "studio").click()
     page.locator("#problem").wait_for()
-    ann.errors.clear()  # the console tells the status 422
+    ann.errors.clear()  # the console reports the status 422
     page.locator("#address").fill(shop.url("/"))
     ann.buttons_to("new-watch", "studio").click()
     page.locator("input[name=source]").first.wait_for()

@@ -1,4 +1,4 @@
-"""Where would my pictures be: sites, open collections and a trial of an engine, each begun by one press."""
+"""Test the page that suggests sites, open collections and a search trial, each started with one click."""
 
 import html
 import re
@@ -28,7 +28,7 @@ WHERE, UNDER_WAY = "/o/studio/watches/where/", "/o/studio/watches/under-way/"
 
 @pytest.fixture
 def web(inline: SyncRunner, studio: Owner) -> Iterator[Site]:
-    """A site that shows a copy, and answers as Wikimedia Commons, Mastodon and TinEye do; and a work of the studio."""
+    """A site with a copy and the interfaces of Wikimedia Commons, Mastodon and TinEye; and a work of the studio."""
     inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     register(inline.services, studio, photograph(1), "Red wave")
     with Site(host="127.0.0.7") as site:
@@ -104,7 +104,7 @@ def test_each_site_becomes_a_watch_or_joins_one_and_what_is_no_site_stays_in_the
     ann.post(WHERE, {"do": "sites", "addresses": f"{web.url('/')}\n{web.url('/page')}"})
     assert [one["url"] for one in Watch.objects.get().sources] == [web.url("/page"), web.url("/")]
     Watch.objects.update(own=True)
-    ann.post(WHERE, {"do": "sites", "addresses": web.url("/copies")})  # what worries somebody isn't their own
+    ann.post(WHERE, {"do": "sites", "addresses": web.url("/copies")})  # a suspicious site is not the owner's own
     assert list(Watch.objects.order_by("number").values_list("own", flat=True)) == [True, False]
     refused = ann.post(WHERE, {"do": "sites", "addresses": "http://10.0.0.1/"})
     assert refused.status_code == 422
@@ -144,7 +144,7 @@ def test_an_engine_is_tried_with_one_picture_before_anything_is_scheduled(
     )  # fmt: skip
     inline.run_until_idle()
     assert Inquiry.objects.latest("pk").asked == 2
-    assert ann.post(kept).headers["Location"] == WHERE  # there is no trial any more
+    assert ann.post(kept).headers["Location"] == WHERE  # the trial no longer exists
 
 
 def test_archives_are_asked_what_they_hold_of_domains(ann: Client, web: Site) -> None:

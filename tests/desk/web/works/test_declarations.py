@@ -1,4 +1,4 @@
-"""A work's page: what is declared and changed, what speaks against it, its documents, and how works are found."""
+"""Test a work's page: declarations and changes, ownership warnings, documents, and the search for works."""
 
 import pytest
 from django.test import Client
@@ -20,7 +20,7 @@ __all__ = ["ann", "studio"]
 
 
 def credited(inline: SyncRunner, of: Owner) -> Work:
-    """A work whose file names somebody else."""
+    """Register a work whose file names another author."""
     data = signed(1, Artist="Bo Chan", DateTimeOriginal="2020:05:31 10:00:00")
     return register_work(
         inline.services, of, data, NewWork(DeclaredWork(title="Two parrots"), "shoot/parrots.jpg")
@@ -67,7 +67,7 @@ def test_a_doubt_is_shown_until_a_reason_is_given_and_the_reason_stays(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:
     remark = credited(inline, studio).remarks.get()
-    assert has_test_id(ann.get(at("works")), "doubt")  # says what
+    assert has_test_id(ann.get(at("works")), "doubt")  # with the reason
     assert "Two parrots" in ann.get(at("works"), {"only": "doubtful"}).content.decode()
     page = ann.get(at("work", 1)).content.decode()
     assert "<dd>Bo Chan</dd>" in page

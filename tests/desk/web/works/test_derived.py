@@ -1,4 +1,4 @@
-"""Asking for derived works on the site, and what a case of one shows."""
+"""Test enabling the search for derived works on the site, and a case about one."""
 
 from io import BytesIO
 
@@ -42,7 +42,7 @@ def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncR
         for query in ("sure=resembles", "sure=review", "state=resembles", "state=all&sure=resembles")
     }
     assert listed == {
-        "sure=resembles": False,  # it asks nobody
+        "sure=resembles": False,  # not confirmed
         "sure=review": False,
         "state=resembles": True,
         "state=all&sure=resembles": True,
@@ -55,7 +55,7 @@ def test_to_others_the_switch_and_the_map_do_not_exist(ann: Client, inline: Sync
     match_pictures(inline.services, see(inline, studio, encoded(scene(1), "JPEG")))
     case = Case.objects.get()
     match = case.case_sightings.get().match_id
-    assert ann.get(at("drawing", case.number, match, "survival.jpg")).status_code == 404  # nobody asked for one
+    assert ann.get(at("drawing", case.number, match, "survival.jpg")).status_code == 404  # none was requested
     membership = studio.memberships.get()
     membership.role = "viewer"
     membership.save()

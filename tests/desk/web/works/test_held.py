@@ -1,4 +1,4 @@
-"""The page of a work that is held back: what a member sees and says, and nobody else."""
+"""Test the page of a work that is held back: what members see and decide, and that others cannot."""
 
 import pytest
 from django.test import Client
@@ -17,7 +17,7 @@ __all__ = ["ann", "site"]
 
 @pytest.fixture
 def studio(inline: SyncRunner) -> Owner:
-    """An owner with a work that is held back: two cases are open, three strangers wait."""
+    """An owner with a held work: two cases are open, three unrelated images wait."""
     return once(inline, _with_a_flood)
 
 
@@ -30,7 +30,7 @@ def _with_a_flood(inline: SyncRunner) -> Owner:
 
 @pytest.fixture
 def flood(studio: Owner) -> Flood:
-    """What holds it back."""
+    """The flood that holds the work back."""
     return Flood.objects.get(work__owner=studio)
 
 

@@ -1,4 +1,4 @@
-"""The list of works: sorted, counted, chosen from, changed at once, in collections; and with 100,000 of them."""
+"""Test the list of works: sorting, counts, selection, bulk changes, collections, and 100,000 works."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def many(like: Work, count: int) -> None:
-    """Works like one, with pictures of their own, without bytes; made within the database."""
+    """Create works like an existing one, with their own images but without bytes, inside the database."""
     varied = {
         "number": "n",
         "title": "substr('ABCDEFGH', n * 7 % 8 + 1, 1) || ' harbour ' || n",
@@ -55,7 +55,7 @@ def many(like: Work, count: int) -> None:
 
 
 MANY, MAX_MILLISECONDS = 100_000, 1_000
-"""The aim is 200 on a quiet machine; a busy one is given five times as long."""
+"""The goal is 200 ms on an idle machine; a busy one has five times as long."""
 
 
 @pytest.mark.long
@@ -90,7 +90,7 @@ def test_a_hundred_thousand_works_feel_like_a_hundred(
     for given in asked:
         with CaptureQueriesContext(connection) as queries:
             assert ann.get(at("works"), given).status_code == 200
-        count = len(queries)  # the next request forgets them
+        count = len(queries)  # the next request clears them
         assert 0 < count <= 25, given
         took = []
         for _ in range(5):

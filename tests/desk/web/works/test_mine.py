@@ -1,4 +1,4 @@
-"""Is this mine: the page to which a browser's bookmark brings the address of a picture."""
+"""Test the page "Is this mine?", to which a bookmarklet submits an image's URL."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Members open a work to everybody on its page, and close it again."""
+"""Test that members open a work to the public on its page, and close it again."""
 
 from django.core.cache import cache
 from django.test import Client

@@ -1,4 +1,4 @@
-"""The list of proposed works: what is ticked is registered by one press, and strangers see nothing of it."""
+"""Test that checked proposals of works are registered with one click, invisibly to strangers."""
 
 import re
 

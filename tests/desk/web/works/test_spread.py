@@ -1,4 +1,4 @@
-"""Where and when a work spreads: the drawing and its tables, before and after a notice, with 0 findings."""
+"""Test the chart and tables of where and when a work spreads, before and after a notice, and without findings."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ JUNE = datetime(2026, 6, 3, 12, tzinfo=UTC)
 
 
 def seen(case: Case, *moments: datetime) -> None:
-    """New places of a case, one at each moment."""
+    """Add a new page to a case at each of these times."""
     like = CaseSighting.objects.filter(case__work=case.work).order_by("pk").first()
     assert like is not None
     fields = {one.attname: getattr(like.sighting, one.attname) for one in Sighting._meta.concrete_fields}
@@ -39,14 +39,14 @@ def seen(case: Case, *moments: datetime) -> None:
 
 
 def another(case: Case, party: str, **fields: object) -> Case:
-    """A case of the same work and another party."""
+    """Create a case of the same work with another party."""
     number = Case.objects.count() + 1
     new = {"owner": case.owner, "work": case.work, "number": number, "opened_at": JUNE, "party": party}
     return Case.objects.create(**new | fields)
 
 
 def spread_out(inline: SyncRunner, studio: Owner) -> Case:
-    """A work that one party showed in June and, after a notice, in July, another one in August; one was cleared."""
+    """Create a work shown by one party in June and, after a notice, July, by another in August; and a cleared case."""
     case = found_case(inline.services, studio)
     Sighting.objects.update(first_seen=JUNE, last_seen=JUNE + timedelta(days=80))
     seen(case, *[JUNE + timedelta(days=1)] * 3)
@@ -63,7 +63,7 @@ def spread_out(inline: SyncRunner, studio: Owner) -> Case:
 
 
 def rows_of(page: str, named: str) -> list[str]:
-    """The rows of a table as text."""
+    """Return the rows of a table as text."""
     table = page.split(f'aria-labelledby="{named}"')[1].split("</table>", maxsplit=1)[0].split("<tbody>")[1]
     return [flat(re.sub(r"<[^>]*>", " ", row)).strip() for row in table.split("<tr>")[1:]]
 
@@ -86,7 +86,7 @@ def test_the_tables_say_by_party_time_and_country_what_is_drawn(ann: Client, inl
 
 
 def asked(of: Owner, party: str, **countries: str) -> None:
-    """A member has had registries asked for a party."""
+    """Record registry lookups of a party by a member."""
     said = dict.fromkeys(("query", "url", "at", "missing", "registrant", "registrar", "network", "since"), "")
     answers = [RdapAnswer(about=about, country=code, abuse=[], **said) for about, code in countries.items()]  # type: ignore[typeddict-item]
     PartyLookup.objects.create(
@@ -99,7 +99,7 @@ def test_a_network_tells_the_country_where_registries_were_asked(
 ) -> None:
     case = spread_out(inline, studio)
     asked(studio, "shop.example", domain="CN", ip="us")
-    asked(studio, "laden.de", domain="FR")  # who registered a name needn't be where it leads
+    asked(studio, "laden.de", domain="FR")  # the registrant's country need not be the server's
     seen(another(case, "store.example"), JUNE)
     asked(owner("rival"), "store.example", ip="JP")
     seen(another(case, "depot.example"), JUNE)
@@ -119,7 +119,7 @@ def test_a_dot_lies_where_its_time_is_and_its_area_says_how_many(
     drawn = re.findall(r'<circle class="\w+" cx="([\d.]+)%" cy="4" r="([\d.]+)"', page)
     places = [float(x) for x, _ in drawn]
     assert places == sorted(places)
-    assert [radius for _, radius in drawn] == ["9.0", "6.4", "4.5"]  # 4, 2 and 1: by their square roots
+    assert [radius for _, radius in drawn] == ["9.0", "6.4", "4.5"]  # 4, 2 and 1, by their square roots
     (sent,) = re.findall(r'class="sent" x1="([\d.]+)%"', page)
     assert places[0] < float(sent) < places[1]
     chinese = Client(headers={"accept-language": "zh-hans"})

@@ -1,4 +1,4 @@
-"""Registering works on the site by a file of fingerprints: what it says, what is refused, and that others go on."""
+"""Test registering works with a fingerprint file on the site: its report, refusals, and skipping failed lines."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ AT = "/o/studio/works/add/fingerprints"
 
 
 def told(*numbers: int) -> bytes:
-    """A file of fingerprints of photographs, ``N.jpg`` in a folder."""
+    """Return a file of fingerprints of photographs, ``N.jpg`` in a folder."""
     datas = {number: photograph(number) for number in numbers}
     works = [StatedPicture.of(f"shot/{one}.jpg", len(data), extract(data)) for one, data in datas.items()]
     return StatedFile(works=tuple(works)).model_dump_json(exclude_none=True).encode()
@@ -56,7 +56,7 @@ def test_works_are_registered_without_their_pictures_and_what_is_refused_stops_n
     page = sent(ann, told(1, 2, 3), table)
     assert select(page, "td.url::text").getall() == ["shot/2.jpg"]
     assert "shot/1.jpg" not in page
-    assert '<li class="url">9.jpg</li>' in page  # a misspelt line of the table is told
+    assert '<li class="url">9.jpg</li>' in page  # a misspelled line of the table is reported
     assert '<li class="url">1.jpg</li>' not in page
     assert list(Work.objects.order_by("number").values_list("title", "author")) == [
         ("Harbour", "Ann Lee"),

@@ -1,4 +1,4 @@
-"""Bringing works on the site: many files in portions, with and without a script, and what came of each."""
+"""Test uploading works on the site: many files in parts, with and without a script, and their results."""
 
 import csv
 import json
@@ -144,7 +144,7 @@ def test_a_table_is_asked_about_step_by_step_and_nothing_that_was_answered_is_lo
     def post(**given: object) -> str:
         return ann.post(at("add-works"), given, follow=True).content.decode()
 
-    page = post(table=file("works.csv", GERMAN), announced="2")  # first the encoding, with the names to judge by
+    page = post(table=file("works.csv", GERMAN), announced="2")  # first the encoding, with file names to verify it
     assert 'value="windows-1252"' in page
     assert "Bernd Groß" in page
     assert 'name="column"' not in page
@@ -154,7 +154,7 @@ def test_a_table_is_asked_about_step_by_step_and_nothing_that_was_answered_is_lo
     assert page.count('name="column"') == 4
     assert hidden(page, "encoding") == "windows-1252"
     answers["headings"] = hidden(page, "headings")
-    page = post(**answers, **carried, column=["", "title", "author", ""])  # no file: the choice stays on the page
+    page = post(**answers, **carried, column=["", "title", "author", ""])  # no file: the page remembers the choice
     assert page.count(" selected>") >= 4
     assert '<option value="author" selected>' in page
     page = post(**answers, **carried, column=["file", "title", "author", "created"])
@@ -166,7 +166,7 @@ def test_a_table_is_asked_about_step_by_step_and_nothing_that_was_answered_is_lo
     assert "bald" in page
 
     other = "Kennung;Bildtitel;Fotograf;Aufnahmedatum\nc.jpg;Łódź;Żółw;bald\nd.jpg;A;B;\n".encode("cp1250")
-    page = post(table=file("works.csv", other), **answers, **{"skip-rows": "1"})  # answers hold for their table alone
+    page = post(table=file("works.csv", other), **answers, **{"skip-rows": "1"})  # choices apply to their table
     assert 'value="windows-1250"' in page
     assert Upload.objects.count() == 1
 
@@ -228,12 +228,12 @@ def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
     ann = site.member(studio)
     page = ann.open(at("add-works"))
     page.locator("#files").set_input_files(sorted(tmp_path.glob("*.jpg")))
-    (tmp_path / "1.jpg").unlink()  # moved away before it was sent
+    (tmp_path / "1.jpg").unlink()  # moved before it was sent
     refused = {"sentence": "There is no room left on the disk."}
     page.route("**/files", lambda route: route.fulfill(status=507, json=refused))
     page.locator("main form button:not([type=button])").last.click()
     expect(page.get_by_role("status")).to_contain_text("There is no room left on the disk.")
-    assert page.url.endswith(at("upload", 1))  # loading it again finds what has begun
+    assert page.url.endswith(at("upload", 1))  # reloading finds the upload in progress
     assert ["status of 507" in one for one in ann.errors] == [True]
     ann.errors.clear()
     page.unroute("**/files")
@@ -247,7 +247,7 @@ def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
 @pytest.mark.long
 def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Owner, tmp_path: Path) -> None:
     (tmp_path / "shoot" / "day 1").mkdir(parents=True)
-    for number in range(130):  # a browser gives a folder in pieces of a hundred
+    for number in range(130):  # a browser sends a folder in parts of a hundred
         (tmp_path / "shoot" / "day 1" / f"{number}.jpg").write_bytes(b"%d" % number)
     (tmp_path / "shoot" / "works.csv").write_text("file,title\n7.jpg,Seven\n")
     ann = site.member(studio)
@@ -273,7 +273,7 @@ def test_what_is_chosen_is_shown_and_may_be_left_out(site: Site, studio: Owner, 
         (tmp_path / f"{number:02}.jpg").write_bytes(photograph(number % 3))
     ann = site.member(studio, size=PHONE)
     page = ann.open(at("add-works"))
-    expect(page.locator("[data-drop-words]")).to_be_hidden()  # nobody drops anything on a phone
+    expect(page.locator("[data-drop-words]")).to_be_hidden()  # phones have no drag and drop
     page.locator("#files").set_input_files(sorted(tmp_path.glob("*.jpg")))
     chosen = page.locator("[data-previews]")
     expect(chosen.get_by_role("listitem")).to_have_count(24)
@@ -310,7 +310,7 @@ def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: 
     with page.expect_request(lambda one: one.url.endswith("/files")) as sent:
         page.get_by_role("button", name="Send").click()
     size = int(sent.value.header_value("content-length") or 0)
-    assert len(photograph(5)) < size < 2 * len(photograph(5))  # what is here isn't sent twice
+    assert len(photograph(5)) < size < 2 * len(photograph(5))  # existing files are not sent twice
     page.wait_for_url("**" + at("upload", 1))
     site.inline.run_until_idle()
     expect(page.get_by_role("cell", name="shoot/cut.jpg")).to_be_visible()
@@ -382,7 +382,7 @@ def test_a_script_keeps_the_chosen_pictures_while_it_asks_about_the_table(
     page.locator("select[name=column]").first.select_option("file")
     send.click()
     page.locator("#skip-rows").check()
-    ann.errors.clear()  # that it was asked three times
+    ann.errors.clear()  # the console reported three requests
     ann.check()
     send.click()
     page.wait_for_url("**" + at("upload", 1))
@@ -410,7 +410,7 @@ def test_columns_of_a_table_are_asked_beside_the_chosen_pictures_and_taken_at_on
     send(again=True)
     expect(page.locator("select[name=column]")).to_have_count(3)
     if javascript:
-        ann.errors.clear()  # that it was refused
+        ann.errors.clear()  # the console reported the refusal
         ann.check()
     else:
         page.locator("#files").set_input_files(tmp_path / "a.jpg")

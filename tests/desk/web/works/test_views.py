@@ -1,4 +1,4 @@
-"""Works: how they are found, and where one was seen."""
+"""Test the search for works, and the page about where one was seen."""
 
 import io
 import zipfile
@@ -157,5 +157,5 @@ def test_pages_say_of_a_picture_that_was_only_stated_that_it_isnt_held_here(
     for page in pages:
         told = page.content.decode()
         assert has_test_id(told, "only-stated")
-        assert f"/{stand_in.digest}" not in told  # its name is nobody's business
+        assert f"/{stand_in.digest}" not in told  # its name is confidential
     assert Digest.of(data).hex in pages[1].content.decode()

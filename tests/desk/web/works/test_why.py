@@ -1,4 +1,4 @@
-"""The page that says why a picture isn't found: with one file, of which nothing stays unless a person says so."""
+"""Test the page that explains why an image is not found: an uploaded file is discarded unless the user keeps it."""
 
 from pathlib import Path
 

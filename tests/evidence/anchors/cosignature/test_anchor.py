@@ -1,4 +1,4 @@
-"""A witness of another program cosigns heads; what it has seen otherwise, or answers wrongly, is told."""
+"""Test that an independent witness cosigns checkpoints, and that conflicts and wrong responses are reported."""
 
 import base64
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 
 
 class Heads:
-    """A log, and the heads that it has signed (port ``OwnLog``)."""
+    """A log and its signed checkpoints (port ``OwnLog``)."""
 
     def __init__(self, log: Log) -> None:
         self.log = log
@@ -72,9 +72,9 @@ def test_each_head_continues_the_last_whatever_this_process_knows_of_it(witness:
         receipt = anchor.submit(digest)
         assert receipt.time == anchor.verify(digest, receipt)
         times.append(len(witness.asked))
-    assert times == [1, 2, 3, 4]  # a running process asks once
+    assert times == [1, 2, 3, 4]  # a running process queries once
     anchor_of(witness, heads).submit(heads.grow(2))
-    assert len(witness.asked) == 6  # a new one learns the size first
+    assert len(witness.asked) == 6  # a new process first queries the size
 
 
 def test_a_head_that_a_later_one_covers_is_given_up(witness: LocalWitness, heads: Heads) -> None:
@@ -83,7 +83,7 @@ def test_a_head_that_a_later_one_covers_is_given_up(witness: LocalWitness, heads
     anchor.submit(late)
     with pytest.raises(SupersededError):
         anchor.submit(early)
-    assert anchor.submit(late).time is not None  # the same again is the same
+    assert anchor.submit(late).time is not None  # resubmitting gives the same result
 
 
 def test_a_witness_that_has_seen_more_or_another_history_is_told(
@@ -125,7 +125,7 @@ def test_heads_that_others_bring_in_between_are_no_refusal(
     else:
         with pytest.raises(raised):
             anchor_of(witness, heads).submit(digest)
-    witness.answer = (409, b"4\n")  # another head of this very size: no race
+    witness.answer = (409, b"4\n")  # another checkpoint of the same size: not a race
     with pytest.raises(IntegrityError, match=r"refused with status 409\.$"):
         anchor_of(witness, heads).submit(digest)
 

@@ -1,4 +1,4 @@
-"""A chain with the contract, and a receipt of it."""
+"""A local EVM chain with the contract, and a receipt from it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The account that pays for entries in a chain, its key, and the command that makes the contract."""
+"""Test the account that pays for entries in a chain, its key, and the command that deploys the contract."""
 
 import json
 import stat
@@ -102,7 +102,7 @@ def test_without_the_optional_part_plain_keys_are_read_and_encrypted_ones_say_ho
 
 
 class EagerChain(EvmChain):
-    """A chain that makes a block of each transaction at once."""
+    """A chain that mines a block for each transaction at once."""
 
     def eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802 - the name of JSON-RPC
         found = super().eth_sendRawTransaction(raw)

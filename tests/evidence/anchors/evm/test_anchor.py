@@ -1,4 +1,4 @@
-"""The anchor of EVM chains against a real EVM (py-evm), and against anvil where it is installed."""
+"""Test the anchor of EVM chains with a real EVM (py-evm), and with anvil where it is installed."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from tests.assets.processes import wait_until
 
 ANVIL = os.environ.get("ANVIL") or shutil.which("anvil")
 ANVIL_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
-"""The first account of every anvil; it is in anvil's own documentation and holds nothing."""
+"""The first account of every anvil. The key is in anvil's own documentation; the account owns nothing."""
 
 
 @pytest.mark.long
@@ -84,7 +84,7 @@ def test_a_process_that_died_after_sending_sends_the_same_again(running: Ledger)
     for _ in range(3):
         running.anchor().upgrade(DIGEST, receipt)
     assert len(running.chain.pool) == 1
-    running.chain.pool.clear()  # the node has forgotten it
+    running.chain.pool.clear()  # the node has dropped it
     running.anchor().upgrade(DIGEST, receipt)
     assert len(running.chain.pool) == 1
 

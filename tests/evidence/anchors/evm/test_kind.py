@@ -1,4 +1,4 @@
-"""What the product knows of EVM chains: their settings, and which pinned block a proof leads to."""
+"""Test the settings of EVM chains, and which pinned block a proof leads to."""
 
 from dataclasses import replace
 from pathlib import Path

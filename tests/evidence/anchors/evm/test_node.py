@@ -1,4 +1,4 @@
-"""Nodes of EVM chains: their blocks are written as the chain hashes them, and lies are found out."""
+"""Test that blocks of EVM nodes are encoded as the chain hashes them, and that lies are detected."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ SEALED: dict[str, tuple[bytes, bytes]] = {
         VANITY + rlp.encode([VALIDATORS, SEALS[0], []]),
     ),
 }
-"""Extra data as nodes tell it, and as the chain hashes it, by how its validators agree."""
+"""Extra data as nodes return it and as the chain hashes it, by consensus protocol."""
 
 
 @pytest.mark.parametrize("agreement", SEALED)
@@ -86,7 +86,7 @@ LIES: tuple[tuple[str, Callable[[Any], object], str], ...] = (
 
 
 def seal(block: dict[str, Any]) -> None:
-    """Let a block be one of QBFT."""
+    """Turn a block into one of QBFT."""
     told, hashed = SEALED["qbft"]
     names = [name for name in (*evm_node._HEADER.split(), *evm_node._LATER) if block.get(name) is not None]
     header = rlp.encode([hashed if name == "extraData" else evm_node._field(name, block[name]) for name in names])
@@ -99,7 +99,7 @@ def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(
     receipt = running.anchor().submit(other)
     running.anchor().upgrade(other, receipt)
     running.chain.mine()
-    running.chain.mutes.add("eth_getBlockReceipts")  # which would ask for the hash that the chain doesn't know
+    running.chain.mutes.add("eth_getBlockReceipts")  # it would query a hash unknown to the chain
     with lying(running.chain, "eth_getBlockByHash", seal) as url:
         kept = running.anchor(url=url).upgrade(other, receipt)
     assert json.loads(kept.proof)["sealed"] == SEALED["qbft"][0].hex()

@@ -1,4 +1,4 @@
-"""What an EVM chain's anchor signs and pays for: nothing twice, nothing without end, nothing for another contract."""
+"""Test that an EVM anchor does not sign or pay twice, without limit, or for another contract."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.assets.evm_ledger import ACCOUNT, DIGEST, Ledger
 
 
 def signed_for(running: Ledger, *, to: bytes, data: bytes, gas: int, chain: int = 1337) -> Receipt:
-    """A pending receipt whose transaction is another one than the anchor would sign."""
+    """Return a pending receipt whose transaction differs from the one that the anchor would sign."""
     raw = ACCOUNT.sign(chain=1337, nonce=1, gas_price=10**10, gas=gas, to=to, data=data)
     return Receipt(
         "evm", "chain", development=True, state=ReceiptState.PENDING, proof=EvmPending(chain, DIGEST, raw).to_json()

@@ -1,4 +1,4 @@
-"""Receipts of EVM chains: what isn't of this digest, this transaction and this block doesn't pass."""
+"""Test that EVM receipts fail for another digest, transaction or block."""
 
 import contextlib
 import dataclasses
@@ -69,7 +69,7 @@ def test_a_flipped_bit_never_gives_the_same_block_with_other_contents(kept: Rece
         found = verify_proof(bytes(changed), DIGEST)
     except IntegrityError as error:
         assert error.message.endswith(".")  # noqa: PT017 - what isn't refused is looked at below
-    else:  # a header that says something else has another hash, which nobody has pinned
+    else:  # a header with other contents has another hash, which is not pinned
         assert place in header or place in chain
         assert (found.hash != good.hash) == (place in header)
         assert place in header or found == dataclasses.replace(good, chain=found.chain)

@@ -1,4 +1,4 @@
-"""Blocks of a consortium's chain count when enough of the pinned validators have sealed them."""
+"""Test that blocks of a consortium chain count if enough pinned validators have sealed them."""
 
 import hashlib
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A development calendar with its chain, and a complete receipt of it."""
+"""A development calendar with its chain, and a complete receipt from it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The anchor of OpenTimestamps against the development calendar and chain, and against the usual client."""
+"""Test the OpenTimestamps anchor with the development calendar and chain, and with the standard client."""
 
 import dataclasses
 import subprocess

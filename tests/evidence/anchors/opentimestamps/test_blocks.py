@@ -1,4 +1,4 @@
-"""Where blocks come from: a node or an explorer, each asked and believed within limits."""
+"""Test that blocks from a node or an explorer are queried and trusted within limits."""
 
 import base64
 from pathlib import Path

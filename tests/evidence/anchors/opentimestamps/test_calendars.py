@@ -1,4 +1,4 @@
-"""Calendars that are silent, that talk too much, or that lie: none of them ruins what another one gave."""
+"""Test that silent, verbose or lying calendars do not spoil another calendar's result."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
 
 @contextmanager
 def calendar(answer: Callable[[bytes], Timestamp], asked: list[str] | None = None) -> Iterator[str]:
-    """A calendar that answers each commitment as it is told to; gives its address."""
+    """Run a calendar that responds to each commitment with this function, and yield its URL."""
 
     def serve(question: Question) -> Answer:
         if asked is not None:

@@ -1,4 +1,4 @@
-"""What the product knows of OpenTimestamps: its settings, and which pinned chain a proof leads to."""
+"""Test the settings of OpenTimestamps, and which pinned chain a proof leads to."""
 
 from dataclasses import replace
 from datetime import timedelta

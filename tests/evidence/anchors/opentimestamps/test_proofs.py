@@ -1,4 +1,4 @@
-"""Proofs of OpenTimestamps, read and checked without any server."""
+"""Test reading and verifying OpenTimestamps proofs without a server."""
 
 import time
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ def test_a_flipped_bit_of_the_header_never_moves_the_time(complete: Receipt, dat
     changed[position] ^= 1 << data.draw(st.integers(0, 7))
     header = parse_header(bytes(changed))
     if int.from_bytes(header.hash, "little") <= header.target:
-        return  # one in two: on the trial chain work is free
+        return  # one in two; work is free on the trial chain
     with pytest.raises(IntegrityError, match="no proof of work"):
         proofs.verify_proof(complete.proof, DIGEST, {1: bytes(changed)}, "regtest")
 

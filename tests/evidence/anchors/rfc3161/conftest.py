@@ -1,4 +1,4 @@
-"""A development authority, and a stamp of it."""
+"""A development timestamp authority, and a timestamp from it."""
 
 from collections.abc import Iterator
 from pathlib import Path

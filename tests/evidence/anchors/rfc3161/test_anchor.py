@@ -1,4 +1,4 @@
-"""The anchor of timestamp authorities against the development authority and against openssl's."""
+"""Test the RFC 3161 anchor with the development authority and with OpenSSL's."""
 
 import dataclasses
 import re
@@ -137,7 +137,7 @@ def test_revocation_lists_that_could_not_be_had_are_added_while_they_hold_at_the
         later = anchor_to(server.url, elsewhere.root_pem)
         assert later.upgrade(DIGEST, early) == early
         lists.clear()
-        assert later.upgrade(DIGEST, early) == early  # not asked for again at once
+        assert later.upgrade(DIGEST, early) == early  # not requested again at once
         again = anchor_to(server.url, elsewhere.root_pem)
         whole = again.upgrade(DIGEST, early)
         assert early.time is not None

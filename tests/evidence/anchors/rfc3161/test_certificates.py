@@ -1,4 +1,4 @@
-"""Chains of certificates: found among what came along, and good for stamps at their time only."""
+"""Test that certificate chains are found among the supplied ones, and are valid for timestamps only at their time."""
 
 import dataclasses
 from datetime import timedelta
@@ -45,7 +45,7 @@ def test_a_changed_byte_in_a_certificate_that_the_chain_needs_is_noticed(
         start = reply.index(needed.der)
         unread = (
             start + len(needed.der) - len(x509.load_der_x509_certificate(needed.der).signature) - 1
-        )  # bits left over
+        )  # remaining bits
         for place in {*range(start, start + len(needed.der), 7)} - {unread}:
             proof = reply[:place] + bytes([reply[place] ^ 1]) + reply[place + 1 :]
             changed = dataclasses.replace(receipt, proof=proof, material=())

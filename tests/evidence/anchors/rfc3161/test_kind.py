@@ -1,4 +1,4 @@
-"""What the product knows of timestamp authorities: their settings, and which pinned one a stamp leads to."""
+"""Test the settings of timestamp authorities, and which pinned one a timestamp leads to."""
 
 import pickle
 from dataclasses import replace

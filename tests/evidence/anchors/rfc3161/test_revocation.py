@@ -1,4 +1,4 @@
-"""Lists of revoked certificates: what they say of a stamp's chain at the stamp's time."""
+"""Test what revocation lists say about a timestamp's chain at the time of the timestamp."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ def revoked_list(
     until: datetime | None = None,
     extension: x509.ExtensionType | None = None,
 ) -> bytes:
-    """A list by an authority that names these certificates, with the day and the reason of each."""
+    """Return a revocation list of an authority with these certificates, each with its date and reason."""
     begin = begin or issuer.certificate.not_valid_before_utc
     until = until or issuer.certificate.not_valid_after_utc
     builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, begin, until)
@@ -43,7 +43,7 @@ def revoked_list(
 
 
 def said(authority: Authority, receipt: Receipt, lists: Sequence[bytes], *more: tuple[str, bytes]) -> str:
-    """The verifier's sentence of a receipt with these lists in the place of its own."""
+    """Return the verifier's message about a receipt with these revocation lists instead of its own."""
     pinned = TrustedAuthority("Ann", (authority.root_pem.decode(),), development=False, label="")
     material = {name: data for name, data in receipt.material if name.startswith("certificate-")}
     material |= {f"crl-{number}.pem": data for number, data in enumerate(lists)} | dict(more)
@@ -116,7 +116,7 @@ def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_w
     for scope in (of_authorities, of_others):
         partial = revoked_list(h.issuing, extension=scope)
         assert "(unit)" in said(authority, receipt, [h.root_crl, partial])
-    expired = h.unit.certificate.not_valid_after_utc + DAY  # from then on a list may leave its entry out
+    expired = h.unit.certificate.not_valid_after_utc + DAY  # after that, a list may omit its entry
     late = revoked_list(h.issuing, begin=expired, until=expired + DAY)
     assert "(unit)" in said(authority, receipt, [h.root_crl, late])
 

@@ -1,4 +1,4 @@
-"""Each kind of receipt: the verifier answers as the format says, openssl too."""
+"""Test that the verifier's result for each kind of receipt follows the format, and OpenSSL agrees."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ def made() -> list[StampKind]:
 
 
 def bundles(made: list[StampKind], folder: Path) -> Iterator[tuple[Path, Trust]]:
-    """Bundles that hold the receipts, with the lists to check them by."""
+    """Yield bundles with the receipts, and the trust lists to verify them."""
     for place, group in enumerate(groups(made)):
         files, trust = bundle_of(group)
         yield packed(folder / f"{place}.zip", files), trust
@@ -58,7 +58,7 @@ def test_openssl_answers_the_same_but_for_what_the_profile_says_otherwise(
 
 
 def accepted(kind: StampKind, folder: Path) -> bool:
-    """Whether openssl accepts a stamp, at its own time."""
+    """Return True if OpenSSL accepts a timestamp, at the timestamp's own time."""
     for name, certificates in {"roots": kind.roots, "more": kind.material}.items():
         (folder / name).write_bytes(b"".join(map(pem, certificates)))
     (folder / "reply").write_bytes(kind.reply)

@@ -1,4 +1,4 @@
-"""Stamps as bytes: what is changed, of another digest or no stamp is refused in words."""
+"""Test that changed bytes, other digests and files that are not timestamps are refused with a message."""
 
 import subprocess
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""One browser for the tests of this folder, short of time, and a site that serves the picture."""
+"""One browser with short time limits for all tests of this folder, and a site that serves the image."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The capture with a browser: what it keeps of a page, and what it says of it."""
+"""Test what the browser capture stores and reports about a page."""
 
 import base64
 import errno
@@ -172,7 +172,7 @@ def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed
 
 
 again = partial(pytest.param, marks=pytest.mark.long)
-"""What a visit without a browser tells in the same way."""
+"""Outcomes that a capture without a browser reports in the same way."""
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Pages that want everything or want no end: each visit ends, and what was served is kept."""
+"""Test that captures of greedy or endless pages end, and that everything served is stored."""
 
 import time
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ ENDLESS = """<p style="height:2000px"></p>
 
 @pytest.fixture(scope="module")
 def hurried() -> Iterator[BrowserCapturer]:
-    """For pages that take all the time that there is."""
+    """A capturer for pages that use all available time."""
     made = capturer_with(seconds=8, load_seconds=1.5, scroll_seconds=1, resource_seconds=8)
     yield made
     made.close()

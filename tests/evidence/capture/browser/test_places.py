@@ -1,4 +1,4 @@
-"""Where a rendered page shows the image: found however it is used, and only what can be seen."""
+"""Test that the places of an image on a rendered page are found however it is used, but only where visible."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ HOST, WIDTH = "http://shop.example", 1280
 
 
 def places(capturer: BrowserCapturer, html: str) -> list[Place]:
-    """Where a page that is handed to the browser shows the picture."""
+    """Return where a page that is loaded into the browser shows the image."""
     served = {
         "/": f"<!doctype html>{html}".encode(),
         "/sub/frame": b'<!doctype html><img src="../photo.jpg">',

@@ -1,4 +1,4 @@
-"""One browser for many captures, without a network: replaced when it dies, and gone with its worker."""
+"""Test that one browser without network access serves many captures, is replaced, and ends with its worker."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ from tests.assets.site import Answer, Seen, Site
 
 @pytest.mark.long
 def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site) -> None:
-    """Without the recorder between, not even the address that the guard allows."""
+    """Test that without the recorder the browser cannot even reach a URL that the guard allows."""
 
     async def go(browser: Browser) -> list[str]:
         page = await browser.new_page()
@@ -89,7 +89,7 @@ def test_a_browser_that_is_killed_twice_in_the_middle_is_replaced_and_the_captur
     assert site.times("/") == TRIES == 3
 
 
-@pytest.mark.long  # as one that takes too much memory
+@pytest.mark.long  # like one that uses too much memory
 def test_a_browser_that_always_dies_leaves_a_capture_without_one(site: Site) -> None:
     ours = capturer_with(seconds=15)
 

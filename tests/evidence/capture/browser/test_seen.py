@@ -1,4 +1,4 @@
-"""What is said of a visit with a browser, by which pictures of the page there are."""
+"""Test the sentences about a browser capture, by the page's images that exist."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files that the browser makes of a page, each within its time."""
+"""Test that the browser makes each file of a page within its time limit."""
 
 import asyncio
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""What a page asks for goes through the recorder or nowhere, and not without end."""
+"""Test that all requests of a page go through the recorder, and are limited."""
 
 import socket
 
@@ -116,9 +116,9 @@ def test_a_page_that_asks_for_too_much_is_cut_short(site: Site) -> None:
 
 @pytest.mark.long
 def test_all_bytes_of_a_page_are_counted_also_of_what_is_too_large(site: Site) -> None:
-    """A thousand pictures over their own limit would otherwise bring a thousand times as much as may come."""
+    """Test the limit. Without it, a thousand oversized images would transfer a thousand times the maximum."""
     site.page("/", "<!doctype html>" + "".join(f'<img src="/{n}.jpg">' for n in range(60)))
-    for number in range(60):  # no length is declared, so that each is read up to its limit
+    for number in range(60):  # without a declared length, each is read up to its limit
         site.routes[f"/{number}.jpg"] = Answer(bytes(300_000), media_type="image/jpeg", length=-1)
     small = capturer_with(resource_bytes=100_000, all_bytes=1_000_000, seconds=30)
     captured = visit(small, site, image="/none.jpg")

@@ -1,4 +1,4 @@
-"""A probability in documents: with what it rests on, in both languages, and never without it."""
+"""Test that a probability in documents always comes with its basis, in both languages."""
 
 import io
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The sections of a case: who decided, what licences cover, what visits met, and what is missing."""
+"""Test the sections of a case: who decided, what licences cover, what visits found, and what is missing."""
 
 import csv
 import io
@@ -61,7 +61,7 @@ def test_the_licences_are_said_to_cover_all_some_or_none_of_it(language: str, co
     check = replace(check, result="As it is sealed.", reasons=reasons)
     text = text_of(render_exhibit_sheet(replace(case, licence_check=check), sample_pictures(), language))
     assert words.replace(" ", "") in text.replace(" ", "")
-    assert "As it is sealed" not in text  # the sheet says it in its own language, once
+    assert "As it is sealed" not in text  # the sheet states it once, in its own language
     assert load_phrases(language).say("label.licence_notes").replace(" ", "") in text.replace(" ", "")
     report, _ = sample_report(1)
     told = replace(report, cases=(replace(report.cases[0], facts=replace(case, licence_check=check)),))

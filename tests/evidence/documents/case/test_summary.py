@@ -1,4 +1,4 @@
-"""Page 1 of a sheet: a paragraph for a judge, lines for a clerk, and a box where no visit showed the picture."""
+"""Test page 1 of a sheet: a paragraph for a judge, lines for a clerk, and a box if no visit found the image."""
 
 import io
 from dataclasses import replace
@@ -23,7 +23,7 @@ def beginning(case: CaseFacts) -> str:
 
 
 def met(case: CaseFacts, *outcomes: str, method: str = "browser") -> CaseFacts:
-    """The case with a sighting for each outcome of its one visit."""
+    """Return the case with a sighting for each outcome of its only visit."""
     first = sample_sighting(case.sightings[0].picture)
     [visit] = first.captures
     sightings = (
@@ -117,7 +117,7 @@ def test_who_decided_is_said_as_it_was(decision: dict[str, object], words: str) 
     case = sample_case()
     told = beginning(replace(case, decision=replace(case.decision, **decision)))  # type: ignore[arg-type]
     assert words in told
-    assert "believes that" not in told  # which is the word of a person who decided so
+    assert "believes that" not in told  # the wording for a person who decided
 
 
 @pytest.mark.parametrize("language", shown_languages())

@@ -1,4 +1,4 @@
-"""The draft of a certification: it names system and digests, and leaves to a person what is a person's."""
+"""Test that the draft of a certification names system and digests, and leaves a person's statements blank."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ DECLARATION = (
     "I declare under penalty of perjury that the foregoing is true and correct",
     "under the laws of the United States of America",
 )
-"""The words that 28 U.S.C. § 1746 demands."""
+"""The words that 28 U.S.C. § 1746 requires."""
 
 
 @pytest.mark.long
@@ -40,6 +40,6 @@ def test_the_certification_says_of_crawls_and_captures_what_each_of_them_does() 
     text = paper("us-902")
     assert say("us902.accurate_tls") in text
     assert say("us902.process_crawl").rpartition("; ")[2] in text
-    assert "Example Time Authority" in text  # the witnesses stand in the paper itself
+    assert "Example Time Authority" in text  # the document names the timestamp services
     silent = text_of(render_paper("us-902", replace(sample_sealed(), witnesses=()), language="en"))
     assert say("witness.none") in silent

@@ -1,4 +1,4 @@
-"""A cover page names the bundle, which the printed sheet can't; each page of a sheet names the facts it is made of."""
+"""Test that a cover page names the bundle, which the sheet cannot, and that each page of a sheet names its facts."""
 
 import io
 from dataclasses import replace

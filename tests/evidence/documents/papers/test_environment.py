@@ -1,4 +1,4 @@
-"""The draft on the machine: what was recorded of it, as far as the record goes."""
+"""Test the draft about the machine: what was recorded about it."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The list of evidence: every item with its source, and its purpose left open."""
+"""Test that the list of evidence gives each item's source, and leaves its purpose blank."""
 
 import re
 from dataclasses import replace

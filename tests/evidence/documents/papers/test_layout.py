@@ -1,4 +1,4 @@
-"""What every paper has: the sealed manifest, and fields that only a person fills."""
+"""Test that every document refers to the sealed manifest, and has fields that only a person completes."""
 
 import io
 import re
@@ -12,7 +12,7 @@ from tests.assets.papers_sample import sample_sealed
 from tests.evidence.documents.papers.test_rendering import paper, paper_bytes
 
 FOLLOWS = {"Place", "Date", "Name", "Signature", "Not", "Case", "Executed", "Annex:"}
-"""Words that may come after an empty field: the next label, or the footer."""
+"""Words that may follow a blank field: the next label, or the footer."""
 
 
 @pytest.mark.parametrize("kind", PAPERS)

@@ -1,4 +1,4 @@
-"""The note on personal data: what may be there, and every decision left to a person."""
+"""Test that the note on personal data lists what may be included, and leaves every decision to a person."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Draft papers: they say what was recorded, claim nothing more, and leave to a person what is a person's."""
+"""Test that draft documents state what was recorded, claim nothing more, and leave a person's statements blank."""
 
 import io
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Chinese papers are Chinese throughout: what the software wrote down in English is said in Chinese, too."""
+"""Test that Chinese documents are entirely in Chinese, including what the software recorded in English."""
 
 import ast
 import io
@@ -50,10 +50,10 @@ SEEN = (
     "The page is there. The image was served with exactly the bytes that were seen before. "
     "The rendered page shows it at 2 places."
 )
-SAID_OF = re.compile("The (?!URL)")  # what the guard says of what a visit met
+SAID_OF = re.compile("The (?!URL)")  # the guard's sentences about a visit
 CHECKS = {backing.check for backing in BACKINGS.values()} | {"exhibit", "verify"}
 SAID = ("Asia", "Executed", "Lund", "Shanghai", "at", "on", "proofs", *CHECKS)
-"""What the sample names, checks of the verifier, and what a statute has in its own words beside the Chinese ones."""
+"""Names in the sample, checks of the verifier, and a statute's own words beside the Chinese ones."""
 
 
 def text_of(pdf: bytes) -> str:
@@ -61,7 +61,7 @@ def text_of(pdf: bytes) -> str:
 
 
 def chinese(case: CaseFacts) -> CaseFacts:
-    """The sample with all that persons and strangers said in Chinese, so that what is left is the software's."""
+    """Return the sample with all words of people in Chinese, so that only the software's remain."""
     work = replace(
         case.work,
         title="秋山",
@@ -120,7 +120,7 @@ def test_no_english_of_the_softwares_stands_in_a_chinese_paper(kind: str) -> Non
     case = chinese(sealed.facts)
     pdf = render_paper(kind, replace(sealed, facts=case, witnesses=()), language="zh-Hans")
     text = " ".join(text_of(pdf).split())
-    for form in ("within", "without"):  # what the statute prescribes stands in its own words, too
+    for form in ("within", "without"):  # a statute prescribes its own words, too
         text = text.replace(re.findall(r"I declare.*", CHINESE.say(f"us902.{form}"))[0], "")
     assert set(english_in(text, SAID)) <= {"http", "proxy", "etc", "hosts", "txt"}
     assert half_width_in(text) == []
@@ -134,7 +134,7 @@ def test_no_english_of_the_softwares_stands_in_a_chinese_deposit_record() -> Non
 
 
 def visits() -> Iterator[str]:
-    """What visits say in English, filled in."""
+    """Yield what visits report in English, with placeholders filled in."""
     for (context, words, _), files in messages.words().items():
         seen = any(
             ("captures" not in name and "/capture" in name) or ("/network" in name and SAID_OF.match(words))

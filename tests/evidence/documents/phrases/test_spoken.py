@@ -1,4 +1,4 @@
-"""Sentences in facts, said in a document's language, however many words stand in them."""
+"""Test that sentences in facts are translated into a document's language, whatever words they contain."""
 
 import pytest
 

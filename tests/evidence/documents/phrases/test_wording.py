@@ -1,4 +1,4 @@
-"""What documents say: who speaks, which words never appear, and that both languages say the same."""
+"""Test the wording of documents: the speaker, forbidden words, and equal statements in both languages."""
 
 import re
 import string

@@ -1,4 +1,4 @@
-"""A reading copy: numbered exhibits behind dividers, one numbering of the pages, and what isn't shown is named."""
+"""Test that a reading copy has numbered exhibits after dividers, one page numbering, and names what it omits."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ from tests.evidence.formats.test_pdf_pages import hostile
 
 VISIT = "data/sightings/01/capture-1"
 PAPERS = "data/work/documents"
-FRAME = 53.8  # points of the foot below it: 19 mm
+FRAME = 53.8  # points of the footer below it: 19 mm
 
 
 def _screenshot() -> bytes:
@@ -38,7 +38,7 @@ def _screenshot() -> bytes:
 
 
 class Sealed:
-    """A bundle whose page was captured, with documents of the chain of title of each kind."""
+    """A bundle with a captured page, and with documents of each kind in the chain of title."""
 
     def __init__(self, facts: CaseFacts, language: str) -> None:
         self.files: dict[str, bytes] = {
@@ -155,7 +155,7 @@ def test_nothing_of_the_files_would_run_and_the_same_gives_the_same_bytes(sealed
 def test_what_is_added_stands_below_the_frame_and_never_on_it(pdf: bytes) -> None:
     reader = pypdf.PdfReader(io.BytesIO(pdf))
     page = reader.pages[next(number for number, text in enumerate(_texts(pdf)) if "Page 2 of the deed" in text)]
-    assert float(page.mediabox.width) > float(page.mediabox.height)  # as the deed's second page is
+    assert float(page.mediabox.width) > float(page.mediabox.height)  # like the deed's second page
     content = page.get_contents()
     assert content is not None
     moved, drawn, said = [0.0] * 6, [], []
@@ -167,7 +167,7 @@ def test_what_is_added_stands_below_the_frame_and_never_on_it(pdf: bytes) -> Non
         elif operator == b"Tm":
             said.append(moved[5])
     [(across, _, _, up, left, low)] = drawn
-    assert across == up  # not stretched
+    assert across == up  # not distorted
     assert left >= 25
     assert 0 < max(said) < FRAME < low
 

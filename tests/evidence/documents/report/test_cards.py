@@ -1,4 +1,4 @@
-"""Many cases stand on cards: who decided, where it was seen, who witnessed it."""
+"""Test that cards summarise many cases: who decided, where each was seen, which services timestamped it."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""The lines of a report: each sighting with every column."""
+"""Test that each sighting is a line of a report with every column."""
 
 import csv
 import io

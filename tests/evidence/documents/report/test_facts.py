@@ -1,4 +1,4 @@
-"""The facts of a report: what failed is told apart from what was left out, and few cases have pages of their own."""
+"""Test that report facts distinguish failures from omissions, and give a few cases pages of their own."""
 
 import io
 import json

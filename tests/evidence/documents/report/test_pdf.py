@@ -1,4 +1,4 @@
-"""The report as PDF: its pages, its data, and what stands on the first page."""
+"""Test the PDF report: its pages, its embedded data, and its first page."""
 
 import io
 import re
@@ -84,7 +84,7 @@ REASONS = re.compile(
     r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", (?:f|Sentence\()?"'
     r'|\), "([a-z-]+)", (?:Sentence\()?"|\("([a-z-]+)", "The job'
 )
-"""How the crawler and what it stands on name the reason of a refusal, where it isn't a ``Reason``."""
+"""Reasons of refusals, named by the crawler and its libraries, that are not a ``Reason``."""
 
 
 def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
@@ -102,7 +102,7 @@ def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_who
     squeezed = report.replace(" ", "")
     assert "https://prints.example/ahttps://b.example/" in squeezed
     assert "ended:pagesofitsbudgetusedup" in squeezed
-    assert "Tobevisited" in squeezed  # not all of them need have been
+    assert "Tobevisited" in squeezed  # not all of them were necessarily visited
     _, _, failed = report.partition("Asked for, and not received whole")
     assert "broke off before all bytes had come 2" in failed
 

@@ -1,4 +1,4 @@
-"""Reports in volumes: what is made of them one by one is what would be made at once, and nothing is made twice."""
+"""Test that volumes of a report generated one by one equal those generated at once, and none is generated twice."""
 
 import io
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Every work that was asked for: in words that claim no more than was looked at, and in volumes as in one."""
+"""Test the section on all requested works: no claim beyond what was checked, and equal in volumes and in one file."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The report as XLSX, read by another program: real numbers and times, and nothing that is ever computed."""
+"""Test the XLSX report with another program: real numbers and times, and no formulas."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The record of a deposit: what was declared and what was recorded, and nobody is named as having done anything."""
+"""Test that a deposit record states what was declared and recorded, and accuses nobody."""
 
 from dataclasses import replace
 from io import BytesIO
@@ -52,7 +52,7 @@ def test_an_address_that_is_too_long_for_a_code_is_written_alone(facts: CaseFact
 
 
 def read_codes(pdf: bytes) -> list[str]:
-    """What the QR codes among a document's pictures say."""
+    """Return the contents of the QR codes among a document's images."""
     pictures = [
         np.asarray(Image.open(BytesIO(image.data)).convert("L")) for page in reader(pdf).pages for image in page.images
     ]

@@ -1,4 +1,4 @@
-"""The exhibit sheet: where, when, how sure, and who says so."""
+"""Test the exhibit sheet: where, when, how certain, and according to whom."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Blocks of a document: texts are never markup, and long ones are cut with a note."""
+"""Test that texts in a document's blocks are never markup, and that long ones are shortened with a note."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Characters without a glyph, and such as nobody sees, stand as code points."""
+"""Test that characters without a glyph and invisible characters are shown as code points."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""Fonts: those of the machine, and what is said where one is missing."""
+"""Test the machine's fonts, and the message about a missing one."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Pictures in documents: bounded, set once, and said when they can't be shown."""
+"""Test that images in documents are limited in size, embedded once, and reported if they cannot be shown."""
 
 import io
 from collections.abc import Mapping
@@ -68,4 +68,4 @@ def test_small_pictures_are_remembered_by_digest_and_the_large_ones_are_not_kept
         shrunk(encoded(Image.new("RGB", (40, 30), (shade, 0, 0)), "PNG"), 20)
     again = shrunk(data, 100)
     assert again == small
-    assert again is not small  # it was forgotten meanwhile
+    assert again is not small  # dropped from the cache in between

@@ -1,4 +1,4 @@
-"""What witnesses say counts by the pinned list alone, and so many of them as it asks for."""
+"""Test that timestamps count only by the pinned list, and that it may require a number of them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -75,7 +75,7 @@ def test_so_many_different_witnesses_as_the_list_asks_for(scene: Scene, bundle: 
 def test_so_many_cosigners_as_the_list_asks_for(scene: Scene, tmp_path: Path) -> None:
     cosigned, trust = with_cosigner(scene.log, scene.proofs, scene.trust)
     path = scene.write(tmp_path / "cosigned.zip", cosigned)
-    assert Verifier(scene.trust).verify(path).outcome is ExitCode.DONE  # nobody asks for it
+    assert Verifier(scene.trust).verify(path).outcome is ExitCode.DONE  # not required
     found = {check.name: check for check in Verifier(trust).verify(path).checks}
     assert found["anchor:checkpoint-test-witness.cosigned"].sentence.startswith("Test witness ")
     said = "1 of 1 pinned witnesses have cosigned a head over the seal: Test witness."

@@ -1,4 +1,4 @@
-"""A recorded visit that an anonymous reader wouldn't have made so is told in the verdict's line of captures."""
+"""Test that the verdict reports a recorded visit that an anonymous reader would not have made in this way."""
 
 import json
 from collections.abc import Callable
@@ -32,7 +32,7 @@ Told = Callable[..., Verdict]
 
 @pytest.fixture
 def told(scene: Scene, bundle: Path, tmp_path: Path) -> Told:
-    """Verifies a bundle whose capture holds other exchanges."""
+    """A function that verifies a bundle whose capture has other exchanges."""
 
     def tell(
         *, page: bytes = PAGE, asked: str = "GET / HTTP/1.1\r\n" + HOST,
@@ -71,7 +71,7 @@ def told(scene: Scene, bundle: Path, tmp_path: Path) -> Told:
 
 
 def captures(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
-    """What the visits came to, and the remarks; nothing else about the visit may fail."""
+    """Return the outcome of the visits, and the remarks; nothing else about the visit may fail."""
     checks = {check.name: check for check in verdict.checks}
     assert checks["capture:01-1"].state is State.PASSED, checks["capture:01-1"].sentence
     [line] = [line for line in verdict.lines if line.of == "capture"]
@@ -90,7 +90,7 @@ def test_the_requests_of_the_product_raise_no_doubt(told: Told) -> None:
     outcome, remarks = captures(
         told(asked=f"GET / HTTP/1.1\r\n{HOST}{own}", image=image, head=set_cookies, agent=AGENT)
     )
-    assert (outcome, len(remarks)) == (FOUND, 1)  # no browser looked at the page
+    assert (outcome, len(remarks)) == (FOUND, 1)  # no browser was used
 
 
 ASKED: dict[str, dict[str, Any]] = {
@@ -191,7 +191,7 @@ SERVED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", SERVED)
 def test_a_page_that_browsers_do_not_show_is_told(told: Told, name: str) -> None:
     outcome, remarks = captures(told(**SERVED[name]))
-    assert (outcome, len(remarks)) == (DOUBTFUL, 2), remarks  # and no browser looked at it
+    assert (outcome, len(remarks)) == (DOUBTFUL, 2), remarks  # and no browser was used
 
 
 @pytest.mark.parametrize("kind", ["Text/HTML; charset=gbk", "application/xhtml+xml", ""])

@@ -1,4 +1,4 @@
-"""What a capture holds is held against its record: who forges either is found out by the check of that visit."""
+"""Test that a capture is compared with its record, so that a forged one fails the check of the visit."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An owner who seals an untruth about a case is found out by the check that it breaks."""
+"""Test that a lie in a sealed case fails the check that it violates."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +34,7 @@ def _transform(facts: CaseFacts) -> CaseFacts:
 
 
 BESIDE = {"capture:01-1", "party", "order"}
-"""Fail with others: a visit of another page, which is another party's; what was seen after it was decided."""
+"""Checks that fail as well: a visit of another page belongs to another party; a sighting dated after the decision."""
 
 
 def _page(facts: CaseFacts) -> CaseFacts:
@@ -43,7 +43,7 @@ def _page(facts: CaseFacts) -> CaseFacts:
 
 
 def _party(facts: CaseFacts) -> CaseFacts:
-    """Somebody else is accused of what a page showed."""
+    """Accuse another party of what a page showed."""
     return replace(facts, party=replace(facts.party, name="saint.example"))
 
 
@@ -60,13 +60,13 @@ def _seen(facts: CaseFacts) -> CaseFacts:
 
 
 def _unseen(facts: CaseFacts) -> CaseFacts:
-    """A moment that the crawl recorded is left out."""
+    """Leave out a time that the crawl recorded."""
     [sighting] = facts.sightings
     return replace(facts, sightings=(replace(sighting, first_seen=None, last_seen=None),))
 
 
 def _period(facts: CaseFacts) -> CaseFacts:
-    """A period is stated that the crawl didn't record."""
+    """State a period that the crawl did not record."""
     [sighting] = facts.sightings
     return replace(facts, sightings=(replace(sighting, period="2016-01"),))
 
@@ -132,7 +132,7 @@ def test_the_map_of_what_survives_is_computed_anew(scene: Scene, tmp_path: Path)
     [match] = scene.facts.matches
     width, height = (getattr(scene.facts.work.pictures[0], side) for side in ("width", "height"))
     down, across = (round(12 * side / max(width, height)) for side in (height, width))
-    for number, sign in enumerate("20"):  # all of it in its pixels, as is so, and nothing of it
+    for number, sign in enumerate("20"):  # all of it in its pixels, which is true, and nothing of it
         mapped = replace(match.verification, survival=(sign * across,) * down)
         facts = replace(scene.facts, matches=(replace(match, verification=mapped),))
         verdict = Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / f"{number}.zip"))

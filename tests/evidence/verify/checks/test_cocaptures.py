@@ -1,4 +1,4 @@
-"""What a bundle says of a second pair of eyes is held against the partner's log, this capture, and the trust list."""
+"""Test that a partner's statement is compared with the partner's log, the capture, and the trust list."""
 
 from collections import Counter
 from dataclasses import replace
@@ -22,7 +22,7 @@ from tests.assets.web_archive import CHECK as ARCHIVE_CHECK, TOLD
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> SeenTwice:
-    """A bundle that was seen by two."""
+    """A bundle whose capture a partner confirmed."""
     return seen_twice(make_scene(tmp_path_factory.mktemp("scene")), tmp_path_factory.mktemp("seen"))
 
 
@@ -101,7 +101,7 @@ def test_each_answer_is_read_once(seen: SeenTwice, tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Inspection, "read", counted)
     Verifier(seen.trust).verify(packed(tmp_path / "seen.zip", seen.files))
-    assert times["cocapture.json"] == 2  # for its check, and for the heads in it
+    assert times["cocapture.json"] == 2  # for its check, and for the checkpoints in it
 
 
 @pytest.mark.parametrize("name", LIES)
@@ -147,4 +147,4 @@ def test_what_a_web_archive_told_is_told_as_its_word(seen: SeenTwice, tmp_path: 
     assert str(check.state) == state, check.sentence
     assert words in check.sentence
     grades = [next(one for one in each.grades if one.name == "capture") for each in (whole, verdict)]
-    assert (grades[0] == grades[1]) == (state == "not checked")  # it raises nothing
+    assert (grades[0] == grades[1]) == (state == "not checked")  # it improves nothing

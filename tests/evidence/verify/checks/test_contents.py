@@ -1,4 +1,4 @@
-"""The files of a bundle are those that were sealed: none less, none more, none another."""
+"""Test that the files of a bundle are exactly the sealed ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who decided: a passkey's answer that fits, and each that doesn't."""
+"""Test that a valid passkey signature of a decision passes, and each invalid one fails."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the owner's PDFs hold is named by the verdict, on the sheet and on the deposit record, and never run."""
+"""Test that active contents of the owner's PDFs are named in verdict, sheet and deposit record, and never run."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What facts say that an archive states is held against its kept answers; of its word nothing is made more."""
+"""Test that an archive's statements are compared with its stored responses, and remain mere statements."""
 
 import json
 from collections.abc import Callable
@@ -108,7 +108,7 @@ STEP, OTHER_STEP = "(S(0123456789abcdefghijklmn))", "(A(abcdefghijklmn0123456789
     ("listed", "asked", "is_same"),
     [
         (f"?osCsid={ONE}", f"?oscsid={OTHER}", True),
-        (f"?a=1&b=2&osCsid={ONE}", f"?osCsid={OTHER}&a=1&b=2", False),  # "osc" is put before what lies behind
+        (f"?a=1&b=2&osCsid={ONE}", f"?osCsid={OTHER}&a=1&b=2", False),  # "osc" is inserted before the rest
         (f"?a=1&mysid={ONE}&b=2", f"?a=1&mysid={OTHER}&B=2", True),
         (f"?mysid={ONE}", f"?yoursid={ONE}", False),
         (f"?jsessionid={ONE}&a=1", f"?a=1&PHPSESSID={OTHER}", True),

@@ -1,4 +1,4 @@
-"""How a page's HTML uses an image: only markup that shows it to a reader counts as embedding it."""
+"""Test that only HTML that shows an image to a reader counts as embedding it."""
 
 import base64
 import time
@@ -102,4 +102,4 @@ def test_reading_costs_at_most_a_microsecond_a_byte(piece: str) -> None:
     for text in (page, page.partition(b'"')[2].removeprefix(b"opacity:")):
         began = time.process_time()
         use_of(text, "https://copies.example/field.jpg", None, "https://copies.example/")
-        assert time.process_time() - began < 2e-6 * len(text) + 0.5  # twice that, for machines that are slower
+        assert time.process_time() - began < 2e-6 * len(text) + 0.5  # twice that, for slower machines

@@ -1,4 +1,4 @@
-"""A bundle under inspection: each file hashed once, and given only as it was sealed."""
+"""Test that each file of a bundle is hashed once, and read only as sealed."""
 
 import hashlib
 import zlib

@@ -1,4 +1,4 @@
-"""What an owner or operator writes is quoted as theirs, and what speaks against a claim stands in the first lines."""
+"""Test that an owner's or operator's words are quoted as theirs, and that doubts appear in the first lines."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Told = Callable[[CaseFacts], Verdict]
 
 @pytest.fixture
 def told(scene: Scene, tmp_path: Path) -> Told:
-    """Verifies the scene's case with other facts."""
+    """A function that verifies the scene's case with other facts."""
     return lambda facts: Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / "told.zip"))
 
 

@@ -1,4 +1,4 @@
-"""Sealed odds are the sum of the sealed figures by the sealed weights, and bear the decision of the comparison."""
+"""Test that sealed odds are the weighted sum of the sealed measurements, and support the decision."""
 
 import math
 import random
@@ -51,17 +51,17 @@ SURE: dict[str, Any] = {
     "in_place": 0.92,
 }
 FAINT: dict[str, Any] = {"figures": asdict(replace(MEASURED, excess=8.0)), "exposure": -2.0}
-"""What doesn't lie firmly: the sum of the second question is its intercept."""
+"""An uncertain alignment: the sum of the second question is its intercept."""
 
 
 @pytest.fixture(autouse=True)
 def these_ship(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The weights of these tests count as some that come with the software."""
+    """Treat the weights of these tests as ones that ship with the software."""
     monkeypatch.setattr("evidence.verify.checks.odds.WEIGHINGS", {Digest.of(WEIGHING.to_json()).hex})
 
 
 def facts_with(scene: Scene, weighing: WeighingFile | None = WEIGHING, **changes: object) -> CaseFacts:
-    """The scene's facts with odds; what gave them lies in the store."""
+    """Return the scene's facts with odds; the weights are in the blob store."""
     match = scene.facts.matches[0]
     stated: dict[str, Any] = {**SURE, "figures": asdict(MEASURED), **changes}
     measured = replace(match.verification, **stated)
@@ -73,7 +73,7 @@ def facts_with(scene: Scene, weighing: WeighingFile | None = WEIGHING, **changes
 
 
 def told(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Check | None:
-    """What is said of the odds of a bundle in which the owner has sealed these facts."""
+    """Return the check of the odds in a bundle with these facts."""
     verdict = Verifier(scene.trust).verify(resealed(scene, facts).write(path, proofs))
     assert next(check.state for check in verdict.checks if check.name == "facts") is State.PASSED
     return next((check for check in verdict.checks if check.name == NAME), None)

@@ -1,4 +1,4 @@
-"""Times that contradict each other are named: what comes after can't have been seen before."""
+"""Test that contradictory times are reported: a later event cannot have been seen earlier."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Pictures have the format and the size that the facts state, and what isn't so is named."""
+"""Test that images have the format and size in the facts, and that deviations are reported."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A sealed probability follows from the sealed figures and the sealed calibration, and from nothing else."""
+"""Test that a sealed probability follows only from the sealed measurements and the sealed calibration."""
 
 import json
 import random
@@ -29,7 +29,7 @@ SHIPPED = CHECKOUT / "indexer" / "models" / "calibration.json"
 
 
 def verdict_of(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Verdict:
-    """The verdict on a bundle in which the owner has sealed these facts."""
+    """Return the verdict on a bundle with these facts."""
     again = resealed(scene, facts)
     return Verifier(scene.trust).verify(again.write(path, proofs))
 

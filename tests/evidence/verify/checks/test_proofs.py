@@ -1,4 +1,4 @@
-"""Signature, key and log: what is by another, or doesn't continue, fails; keys revoked, and counter-signatures."""
+"""Test signature, key and log: foreign or inconsistent ones fail; revoked keys, and countersignatures."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Which sealed files are documents that are made again."""
+"""Test which sealed files are documents that the verifier generates again."""
 
 from evidence.verify.checks.remade import is_sheet
 
