@@ -262,11 +262,11 @@ def _settle_rows() -> None:
 
 def _begin(config: Config, description: Description) -> tuple[LogState, str, str]:
     """Update the schema and check that the log is that of the backup."""
-    from registry.log.own_log import get_log
     from workers.database.schema import migrate
 
     migrate()
     from registry.keys.signing_keys import closed_keys
+    from registry.log.own_log import get_log
     from registry.matches.index_upkeep import rebuild_indexes
     from registry.services.services import Services
     from workers.database.backup import log_state
