@@ -97,7 +97,8 @@ async def _load(port: int, slow: int, rate: float, seconds: float, kinds: tuple[
 async def _request(port: int, path: str, address: str, answers: Answers) -> None:
     begun, status = time.monotonic(), 0
     with suppress(*_FAILURES):
-        status = await asyncio.wait_for(_status(port, path, address), _PATIENCE)
+        async with asyncio.timeout(_PATIENCE):  # wait_for() loses a cancellation that arrives with the response
+            status = await _status(port, path, address)
     answers.all.append(Answer(time.monotonic() - begun, status))
 
 
@@ -132,8 +133,9 @@ async def _send_slowly(port: int, start: bytes) -> None:
         writer.write(start)
         while True:
             with suppress(asyncio.TimeoutError):
-                if not await asyncio.wait_for(reader.read(100), 1.0):
-                    return
+                async with asyncio.timeout(1.0):
+                    if not await reader.read(100):
+                        return
             writer.write(b"a")
             await writer.drain()
     finally:

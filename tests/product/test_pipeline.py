@@ -49,7 +49,7 @@ def shop() -> Iterator[Shop]:
         for number in range(COPIES):
             made.image(f"/copy-{number}.jpg", copy_of(photograph(number)))
         made.image("/other.jpg", photograph(50))
-        made.image("/broken.jpg", photograph(51)[:2000] + b"\0" * 500)
+        made.image("/broken.jpg", photograph(51)[:600] + b"\0" * 500)
         made.image("/members/copy.jpg", copy_of(photograph(0)))
         site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /members/\n", "text/plain")
         site.routes["/away.jpg"] = Answer(b"", status=302, headers=(("Location", "http://10.0.0.1/x.jpg"),))

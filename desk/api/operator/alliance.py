@@ -26,6 +26,7 @@ from workers import wiring
 router = Router(tags=["operator"], auth=OPERATOR)
 ONE = "/operator/partners/{name}"
 Named = Annotated[str, Path(max_length=200, pattern=requests.IN_LINE_SOMETHING)]
+DisclosedField = Annotated[str, Field(max_length=20, pattern=requests.IN_LINE_SOMETHING)]
 PublicKey = Annotated[str, Field(max_length=500, pattern=requests.IN_LINE_SOMETHING)]
 CardUrl = Annotated[str, Query(max_length=2_000, pattern=requests.URL, description="Address of the partner's site.")]
 Most = Annotated[int, Query(ge=1, le=2**31, description="Number of pictures, the newest first.")]
@@ -89,7 +90,7 @@ class NewAgreement(requests.Given):
     """What a partner may search here without seeing it."""
 
     partner: requests.Name = Field(examples=["anna"])
-    fields: list[str] = Field(
+    fields: list[DisclosedField] = Field(
         max_length=5, description="Returned for a match: page, image, seen, digest, hash.", examples=[["page", "seen"]]
     )
     until: requests.Date
@@ -126,7 +127,7 @@ class Invited(Answer):
 class ContributorAccount(requests.Given):
     """The text of a signed account."""
 
-    account: str = Field(max_length=accounts.MAX_BYTES, description="The account's JSON, as a text.")
+    account: str = Field(max_length=1_000_000, pattern=requests.CLEAN, description="The account's JSON, as a text.")
     key: str = Field("", max_length=500, pattern=requests.IN_LINE, description="Key of the log; else the one it names.")
 
 

@@ -110,7 +110,12 @@ class ModelUse(requests.Given):
 class Measurement(requests.Given):
     """What a network is measured with."""
 
-    photos: str = Field("", max_length=1_000, description="Folder of photographs; the registered works if empty.")
+    photos: str = Field(
+        "",
+        max_length=1_000,
+        pattern=requests.IN_LINE,
+        description="Folder of photographs; the registered works if empty.",
+    )
     works: Annotated[requests.Whole, Field(ge=4, le=500)] = 60
 
 
