@@ -50,7 +50,7 @@ def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_onc
 ) -> None:
     good = {f"shoot/{n}.jpg": photograph(n) for n in range(6)}
     broken = {
-        "cut.jpg": photograph(7)[:2000],
+        "cut.jpg": photograph(7)[:600],
         "page.html": b"<!doctype html><title>No picture</title>",
         "empty.jpg": b"",
         "noise.jpg": b"\xff\xd8\xff" + b"x" * 500,
@@ -137,7 +137,7 @@ def test_what_may_not_be_kept_never_reaches_the_disk(inline: SyncRunner, studio:
 
 def test_a_mended_file_takes_the_place_of_the_broken_one(inline: SyncRunner, studio: Owner) -> None:
     upload = begun(studio)
-    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1)[:900])])
+    uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1)[:600])])
     worked_off(inline, upload)
     assert results(upload)["a.jpg"][0] == "refused"
     uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])
