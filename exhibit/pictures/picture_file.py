@@ -8,7 +8,8 @@ Only ``pictures.picture_helper`` does this, in a separate process; other code ca
 - The EXIF orientation is applied, except in a WebP, as in browsers; unreadable values are ignored.
 - Levels are converted to sRGB by the embedded profile (``pictures.colours``), unless the stored levels are requested.
 - Transparent images are placed on white, or on black if nothing is visible on white.
-- Of an animation, the first frame with several colours is used.
+- Of an animation, the first frame with several colours is used. A PNG's still image that is not part of its animation
+  is passed over, as in browsers.
 - Of a TIFF, the largest image is used, whether a page or a part of one (``pictures.tiff_pages``). Raw photographs are
   refused, because Pillow would read only their preview.
 - A damaged or truncated file is read again in Pillow's tolerant mode (``LOAD_TRUNCATED_IMAGES``) and reported as
@@ -198,7 +199,8 @@ def _shown_frame(picture: Image.Image, limits: Limits, reduction: int) -> NDArra
     colours = conversion_of(picture) if limits.profiles else None
     first = _pixels(picture, limits, reduction, colours)
     size = picture.size
-    if picture.format == "TIFF" or not is_blank(first):
+    is_still = getattr(picture, "default_image", False)  # of a PNG, for programs that show no animations
+    if picture.format == "TIFF" or not (is_still or is_blank(first)):
         return first
     try:
         for number in range(1, min(_count_frames(picture), limits.max_frames)):

@@ -31,12 +31,11 @@ def shown() -> Image.Image:
     return Image.open(io.BytesIO(base()[FOUND])).convert("RGB")
 
 
-def exif(value: int, *, kind: int = 3, count: int = 1, order: str = "<", first: bytes = b"") -> bytes:
-    """Return an EXIF block with an orientation; ``first`` is another entry before it."""
+def exif(value: int, *, kind: int = 3, order: str = "<") -> bytes:
+    """Return an EXIF block with an orientation."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
-    size = {3: "H2x", 4: "I", 1: "B3x"}[kind]
-    entry = struct.pack(f"{order}HHI{size}", 0x0112, kind, count, value)
-    body = struct.pack(f"{order}IH", 8, 1 + bool(first)) + first + entry + bytes(4)
+    size = {3: "H2x", 1: "B3x"}[kind]
+    body = struct.pack(f"{order}IHHHI{size}I", 8, 1, 0x0112, kind, 1, value, 0)
     return b"Exif\0\0" + mark + body
 
 
@@ -132,12 +131,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {  # True if a browser disp
     "JPEG of an orientation in the other order": (stored("JPEG", 6, exif(6, order=">")), True),
     "JPEG of orientation 9": (stored("JPEG", 1, exif(9)), True),
     "JPEG of orientation 0": (stored("JPEG", 1, exif(0)), True),
-    "JPEG of an orientation as a long number": (stored("JPEG", 1, exif(6, kind=4)), True),
     "JPEG of an orientation as a byte": (stored("JPEG", 1, exif(6, kind=1)), True),
-    "JPEG of two orientations in one": (stored("JPEG", 1, exif(6, count=2)), True),
-    "JPEG of two orientations": (
-        stored("JPEG", 6, exif(3, first=struct.pack("<HHIH2x", 0x0112, 3, 1, 6))), True
-    ),
     "JPEG of an EXIF block that breaks off": (stored("JPEG", 1, exif(6)[:20]), True),
     "JPEG stored turned without an orientation": (stored("JPEG", 6, b""), False),
     "PNG of a late orientation": (chunked((b"eXIf", exif(6)[6:]), behind=True), True),
@@ -155,15 +149,10 @@ KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {  # True if a browser disp
     ),
     "APNG that begins blank": (animated("PNG", "blank", "shown"), True),
     "GIF": (animated("GIF", "shown", "noise", loop=0), True),
-    "GIF that ends with noise": (animated("GIF", "shown", "noise"), False),
     "GIF that begins blank": (animated("GIF", "blank", "shown"), True),
     "GIF with noise first": (animated("GIF", "noise", "shown", loop=0), False),
-    "GIF that ends with it": (animated("GIF", "noise", "shown"), True),
     "animated WEBP": (animated("WEBP", "shown", "noise"), True),
     "animated WEBP that begins blank": (animated("WEBP", "blank", "shown"), True),
-    "animated WEBP that ends with noise, behind a large profile": (
-        animated("WEBP", "shown", "noise", loop=1, icc_profile=bytes(1 << 17)), False
-    ),
     "animated WEBP with noise first": (animated("WEBP", "noise", "shown"), False),
     "JPEG that breaks off": (cut("JPEG", 0.8), False),
     "PNG with colours of its own": (chunked((b"gAMA", struct.pack(">I", 100000))), True),

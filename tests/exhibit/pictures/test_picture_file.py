@@ -65,6 +65,15 @@ def test_the_first_frame_with_content_is_taken() -> None:
     assert difference(picture.pixels, PHOTO) < 20
 
 
+def test_a_still_picture_outside_the_animation_is_passed_over() -> None:
+    still = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
+    data = saved(still, "PNG", save_all=True, default_image=True, append_images=[photo(), still])
+    assert np.array_equal(decode(data).pixels, PHOTO)
+    blank = Image.new("RGB", still.size, "white")
+    data = saved(still, "PNG", save_all=True, default_image=True, append_images=[blank])
+    assert np.array_equal(decode(data).pixels, np.asarray(still))
+
+
 def test_damage_behind_a_good_frame_takes_nothing_from_it() -> None:
     data = blank_then_photo()
     assert decode(data[: len(data) // 2]).pixels.shape == (64, 96, 3)
