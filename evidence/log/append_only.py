@@ -19,7 +19,7 @@ _BREAK = Sentence(
     "Begin a new origin, which records the break: exhibit api POST /operator/log/new-origin --field reason=TEXT"
 )
 _OLDER = Sentence("A head was signed under the name %(name)s, which this log doesn't know: it is older.")
-_UNSURE = Sentence(
+UNSURE = Sentence(
     "Hold the newest bundle or checkpoint that was handed out against it: exhibit log verify --against FILE. "
     "If nothing is missing: exhibit api POST /operator/log/accept-head --field reason=TEXT. If something is, or you "
     "cannot know: exhibit api POST /operator/log/new-origin --field reason=TEXT"
@@ -144,14 +144,14 @@ class Log:
             head = self._head.read()
         except IntegrityError as error:
             unknown = Sentence("What was signed last can't be told.")
-            raise BrokenHistoryError(following(error.message, unknown), hint=_UNSURE) from error
+            raise BrokenHistoryError(following(error.message, unknown), hint=UNSURE) from error
         if head is None:  # every key that was created here has a remembered head
             missing = Sentence(
                 "The file of the log's head is missing. %(size)s entries are known to have been signed; "
                 "whether more were can't be told.",
                 size=0 if latest is None else latest.size,
             )
-            raise BrokenHistoryError(missing, hint=_UNSURE)
+            raise BrokenHistoryError(missing, hint=UNSURE)
         for checkpoint in head.known:
             if checkpoint != latest:
                 self.check_known(checkpoint)
@@ -161,7 +161,7 @@ class Log:
                 "a backup. Whether more were signed since can't be told.",
                 size=head.checkpoint.size,
             )
-            raise BrokenHistoryError(moved, hint=_UNSURE)
+            raise BrokenHistoryError(moved, hint=UNSURE)
 
     def stopped(self) -> str:
         """Return why the log signs nothing more, with what to do about it; empty while it signs."""

@@ -167,8 +167,11 @@ def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner
 @pytest.mark.long
 def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path) -> None:
     alone = CommandLine(tmp_path / "data")
-    full = alone.run("status", code=3, EXHIBIT_DISK_FLOOR_BYTES=str(2**52)).out
-    assert "Crawling has stopped: the disk is nearly full." in full
+    nearly_full = {"EXHIBIT_DISK_FLOOR_BYTES": str(2**52)}
+    disk = alone.run("status", "--json", code=3, **nearly_full).answer["disk"]
+    assert disk["crawling_stopped"]
+    assert "4,194,304.0 GiB" in disk["sentence"]
+    assert "4,194,304.0 GiB" in alone.run("status", code=3, **nearly_full).out
     assert not alone.run("status", "--json", code=3).answer["disk"]["crawling_stopped"]
 
 

@@ -36,6 +36,7 @@ django.setup()
 from django.db import connection, transaction
 from registry.db.locks import Lock, hold
 from registry.configuration import load_config
+from registry.log.own_log import get_log
 from registry.services.services import Services
 with transaction.atomic():
     hold(Lock.LOG)

@@ -39,8 +39,8 @@ def room(found: Room) -> Check:
         return Check(
             "disk", ok=False, sentence=sentence, remedy=_("Remove files, or use a file system for more of them.")
         )
-    values = {"free": f"{found.free / GIB:.1f}", "floor": f"{found.floor / GIB:.1f}"}
-    sentence = _("%(free)s GiB are free; crawling stops below %(floor)s.") % values
+    values = {"free": f"{found.free / GIB:,.1f}", "floor": f"{found.floor / GIB:,.1f}"}
+    sentence = _("%(free)s GiB are free; crawling stops below %(floor)s GiB.") % values
     remedy = _("Make room, or lower EXHIBIT_DISK_FLOOR_BYTES.") if bytes_missing > 0 else ""
     return Check("disk", ok=not remedy, sentence=sentence, remedy=remedy)
 

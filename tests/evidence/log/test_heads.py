@@ -9,10 +9,10 @@ import pytest
 from obstore.store import MemoryStore
 
 from evidence.keys.ed25519 import FileSigner
-from evidence.log.append_only import BrokenHistoryError, Log, log_key
+from evidence.log.append_only import UNSURE, BrokenHistoryError, Log, log_key
 from evidence.log.heads import FileHead, ObjectHead
 from evidence.log.notes import verify_note
-from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError, StorageError
+from exhibit.errors import ConfigError, ServiceMissingError, StorageError
 from exhibit.files.bucket import Bucket, NamedObjects
 from exhibit.ports import HeadStore, SignedCheckpoint
 from tests.assets.folder_log import FolderLogStore
@@ -78,8 +78,9 @@ def test_a_damaged_head_stops_signing(tmp_path: Path) -> None:
     log.append(entries(1, 3))
     for damaged in (b"{", b'{"place": "1"}', b'{"note": 1, "place": 1}', b"no note", b"\xff\xfe", b""):
         head.write_bytes(damaged)
-        with pytest.raises(BrokenHistoryError, match=r"can't be read.*check-against"):
+        with pytest.raises(BrokenHistoryError) as refused:
             log.checkpoint()
+        assert refused.value.hint == UNSURE
         assert log.head() is None
     log.remember(signed)
     assert log.checkpoint().size == 4
@@ -94,8 +95,9 @@ def test_a_key_from_elsewhere_signs_nothing_without_what_was_signed_before(tmp_p
     restored, _ = remembering(tmp_path / "restored", key=tmp_path / "log.pem")
     restored.append(entries(1))
     for each in (log, restored):
-        with pytest.raises(BrokenHistoryError, match=r"is missing. 0 entries.*check-against"):
+        with pytest.raises(BrokenHistoryError) as refused:
             each.checkpoint()
+        assert refused.value.hint == UNSURE
         each.remember(each.empty_head())
         assert each.checkpoint().size == 1
 
@@ -320,7 +322,8 @@ def test_an_object_that_cannot_be_read_stops_signing_until_one_is_written_anew(t
     signed = log.checkpoint()
     for damaged in (b"", b"no note", b"\xff"):
         NamedObjects(bucket, "").put("log.head", damaged)
-        with pytest.raises(IntegrityError, match=r"can't be read.*check-against"):
+        with pytest.raises(BrokenHistoryError) as refused:
             log.check_history()
+        assert refused.value.hint == UNSURE
     log.remember(signed)
     log.check_history()

@@ -38,7 +38,7 @@ def test_the_bitcoin_main_chain_counts_by_its_work() -> None:
         ('"network": "main"', '"network": "moon"', "network"),
         ("BEGIN CERTIFICATE", "BEGIN NOTHING", "DigiCert"),
         ('"logs": []', '"logs": [], "extra": 1', "extra"),
-        ("exhibit-trust/1", "exhibit-trust/2", "exhibit-trust/1"),
+        ("exhibit-trust/1", "exhibit-trust/2", "exhibit-trust/2"),
         ('"development": false', '"development": true', "label"),
         ('"logs": []', '"logs": [{"vkey": "log.example+0+AA==", "development": false, "label": ""}]', "public key"),
         (

@@ -70,7 +70,7 @@ def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: 
         sealed_bundle(inline)
     bundle = Bundle.objects.get()
     assert (bundle.state, bundle.attempts) == (StepState.TODO, 0)
-    assert "log accept-head" in bundle.error
+    assert "POST /operator/log/accept-head" in bundle.error
     accept_head(inline.services, by="Ann", reason="a test")
     Bundle.objects.update(not_before=None, error="")
     assert sealed(inline, bundle).state == StepState.DONE
