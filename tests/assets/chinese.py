@@ -83,7 +83,9 @@ def read_of(page: str) -> str:
 def english_in(text: str, known: Iterable[str] = ()) -> list[str]:
     """Return Latin words that are not names, known words, or parts of addresses, paths, digests or versions."""
     names = NAMES.union(known)
-    return [word for word in re.findall(r"\b[A-Za-z]{2,}", NO_WORDS.sub(" ", text), re.ASCII) if word not in names]
+    words = re.findall(r"\b[A-Za-z]{2,}", NO_WORDS.sub(" ", text), re.ASCII)
+    # Digests are printed in groups of four digits, some of which are letters only.
+    return [word for word in words if word not in names and not re.fullmatch("[a-f]{4}", word)]
 
 
 def half_width_in(text: str) -> list[str]:
