@@ -95,8 +95,8 @@ def _ran(
     """Run a command to its end.
 
     Raises:
-        subprocess.TimeoutExpired: The command was stopped because the value of `moved`, or by default its CPU time, had
-            not changed for too long.
+        subprocess.TimeoutExpired: The command was stopped because the value of `moved` had not changed, or by default
+            the command had not run, for too long.
     """
     with subprocess.Popen(
         command, cwd=REPOSITORY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,24 +1,14 @@
 """The services of this process, connected to the configured broker."""
 
-from collections.abc import Sequence
-from functools import cache, partial
-from typing import TYPE_CHECKING
+from functools import cache
 
 from registry.configuration import load_config
 from registry.services.services import Services
 
-if TYPE_CHECKING:
-    from django.db.models import Model
-
 
 @cache
 def services() -> Services:
-    """Return this process's services. Messages are sent through the broker once the current transaction commits."""
-    from django.db import transaction
-
+    """Return this process's services, whose messages go through the broker."""
     from workers.pipeline import celery  # Commands that send nothing do not need Celery.
 
-    def enqueue(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
-        transaction.on_commit(partial(celery.enqueue, rows, list(ids), asked=asked))
-
-    return Services(load_config(), enqueue, celery.queued)
+    return Services(load_config(), celery.enqueue, celery.queued)

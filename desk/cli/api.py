@@ -187,45 +187,26 @@ def api_command(
     if len(paths) > 1 and (method.upper() != "GET" or not output or Path(output).is_file()):
         raise WrongUseError("Several paths need GET and a folder.", hint="Add --output FOLDER.")
     for path in paths:
-        sent = (method.upper(), path, fields, body, files)
-        _call(*sent, output, in_folder=len(paths) > 1, everything=everything, named=named, member=member)
-
-
-def _call(
-    method: str,
-    path: str,
-    fields: Sequence[str],
-    body: str | None,
-    files: Sequence[str],
-    output: str | None,
-    *,
-    in_folder: bool,
-    everything: bool,
-    named: str | None,
-    member: str | None,
-) -> None:
-    """Call one operation, and print its response or write it to a file: ``output``, or one in this folder."""
-    path, _, query = path.removeprefix(BELOW).partition("?")
-    within = _OF_OWNER.fullmatch(path)
-    found = operation(method, within[2] if within else path)
-    given = {**dict(parse_qsl(query, keep_blank_values=True)), **_named(_pairs(fields))}
-    if everything:
-        given = {"limit": str(MOST), **given}
-    if found.file and output is None and sys.stdout.isatty():
-        raise WrongUseError("The response is a file.", hint="Add --output FILE.")
-    sent = _body(found, given, body, _files(found, files))
-    desk = open_desk()
-    actor = _actor(desk, member, named)
-    if not path.startswith("/"):
-        path = f"/owners/{_owner_of(desk, actor, named)}/{path}"
-    answer = partial(_answer, desk, actor, found, path, sent)
-    if everything:
-        _follow(found, given, answer)
-    else:
-        response = answer(given)
-        _write(response, str(_file_in(Path(str(output)), response)) if in_folder else output)
-    if method == "POST" and not desk.workers_run:
-        note("No worker is running: background jobs wait until you start Exhibit with `exhibit up`.")
+        path, _, query = path.removeprefix(BELOW).partition("?")  # noqa: PLW2901 - the path without what isn't part of it
+        within = _OF_OWNER.fullmatch(path)
+        found = operation(method.upper(), within[2] if within else path)
+        given = {**dict(parse_qsl(query, keep_blank_values=True)), **_named(_pairs(fields))}
+        if everything:
+            given = {"limit": str(MOST), **given}
+        if found.file and output is None and sys.stdout.isatty():
+            raise WrongUseError("The response is a file.", hint="Add --output FILE.")
+        sent = _body(found, given, body, _files(found, files))
+        desk = open_desk()
+        actor = _actor(desk, member, named)
+        full = path if path.startswith("/") else f"/owners/{_owner_of(desk, actor, named)}/{path}"
+        answer = partial(_answer, desk, actor, found, full, sent)
+        if everything:
+            _follow(found, given, answer)
+        else:
+            response = answer(given)
+            _write(response, str(_file_in(Path(str(output)), response)) if len(paths) > 1 else output)
+        if method.upper() == "POST" and not desk.workers_run:
+            note("No worker is running: background jobs wait until you start Exhibit with `exhibit up`.")
 
 
 def _file_in(folder: Path, response: "HttpResponseBase") -> Path:

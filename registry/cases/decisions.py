@@ -171,6 +171,7 @@ def confirm(
         if undo_for:
             case.bundles.filter(number=bundle).update(not_before=now() + undo_for)
     services.enqueue(Capture, list(case.captures.filter(state="todo").values_list("pk", flat=True)), asked=True)
+    # Bundles are above cases, so their model is named through the relation; see registry/bundles/jobs.py.
     services.enqueue(case.bundles.model, [case.bundles.get(number=bundle).pk])
 
 

@@ -1,10 +1,10 @@
 """Opening of cases from matches."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from itertools import groupby
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Case as DatabaseCase, Max, When
 from django.dispatch import receiver
 
@@ -31,10 +31,10 @@ from registry.works.models import Licence, Work
 def open_cases_of_matches(
     *, services: Services, found: Sequence[int] = (), registered: Sequence[int] = (), **_: object
 ) -> None:
-    """Open the cases of stored matches, and queue captures of their pages once the transaction has committed."""
+    """Open the cases of stored matches, and queue captures of their pages."""
     fuse = Fuse(services.config.flood_floor, services.config.flood_factor)
     if captures := open_cases(fuse=fuse, found=found, registered=registered):
-        transaction.on_commit(partial(services.enqueue, Capture, captures))
+        services.enqueue(Capture, captures)
 
 
 def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:

@@ -54,6 +54,4 @@ def passed_counts(of: Crawl) -> dict[str, int]:
 
 
 watch_numbered = numbered(watches, "watch")
-
-
 canary = numbered(lambda of: Canary.objects.filter(owner=of), "canary")

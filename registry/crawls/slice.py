@@ -332,7 +332,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         if batch.file is not None and batch.position:
             crawling.keep_position(row, batch.file, batch.position)
         if waiting:
-            transaction.on_commit(lambda: services.enqueue(Picture, waiting))
+            services.enqueue(Picture, waiting)
     batch.pages.clear()
     batch.refused.clear()
     batch.position = ""

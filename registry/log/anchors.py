@@ -39,12 +39,9 @@ class _Anchors:
     def of(self, wanted: tuple[AnchorConfig, ...]) -> tuple[Anchor, ...]:
         if self._made[0] != wanted:
             services = self._services
-            networks, agent, log = (
-                services.config.allowed_networks,
-                services.user_agent,
-                RowsOfLog(lambda: get_log(services)),
-            )
-            self._made = wanted, tuple(anchor_of(settings, networks, agent, log) for settings in wanted)
+            log = RowsOfLog(lambda: get_log(services))
+            networks = services.config.allowed_networks
+            self._made = wanted, tuple(anchor_of(one, networks, services.user_agent, log) for one in wanted)
         return self._made[1]
 
 

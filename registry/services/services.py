@@ -24,7 +24,10 @@ Queued = Callable[[str], int]
 
 
 class Enqueue(Protocol):
-    """Asks workers to process some rows soon. Only a hint: the periodic search finds waiting rows anyway."""
+    """Asks workers to process some rows soon, once the current transaction has committed.
+
+    Only a hint: the periodic search finds waiting rows anyway.
+    """
 
     def __call__(self, rows: "type[Model]", ids: Sequence[int], /, *, asked: bool = False) -> None:
         """Request the rows' job; ``asked`` if a person waits for them."""

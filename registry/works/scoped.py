@@ -8,11 +8,7 @@ from registry.db.rows import there
 from registry.works.models import BulkEdit, Licence, Upload, Work, WorkAttachment
 
 works = rows_of_owner(Work, order="number", removed_at=None)
-
-
 uploads = rows_of_owner(Upload, "owner")
-
-
 licences = rows_of_owner(Licence, order="number")
 
 
@@ -33,12 +29,6 @@ def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:
 
 
 work = numbered(works, "work")
-
-
 upload = numbered(uploads, "upload")
-
-
 bulk_edit = numbered(bulk_edits, "bulk edit")
-
-
 licence = numbered(licences, "licence")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -138,8 +139,13 @@ def send(job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
 
 
 def enqueue(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
-    """Send messages for rows to the workers at once (:class:`registry.services.services.Enqueue`)."""
-    send(jobs.job_of(rows), ids, asked=asked)
+    """Send messages for rows once the current transaction has committed; at once if there is none.
+
+    Implements :class:`registry.services.services.Enqueue`.
+    """
+    from django.db import transaction
+
+    transaction.on_commit(partial(send, jobs.job_of(rows), list(ids), asked=asked))
 
 
 def send_upkeep(through: Celery = app) -> None:
