@@ -21,9 +21,9 @@ from evidence.log.notes import cosigner_key, parse_cosigner_key, parse_verifier_
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
 from exhibit.network.addresses import host_of, origin_of
-from exhibit.network.configured import named_addresses, named_ports
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
+from exhibit.network.operator_urls import named_addresses, named_ports
 from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from registry.alliance import partners

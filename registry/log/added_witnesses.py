@@ -15,8 +15,8 @@ from exhibit.config.anchors import AnchorConfig, short_name
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from exhibit.network.addresses import origin_of
-from exhibit.network.configured import named_ports
 from exhibit.network.guard import Guard
+from exhibit.network.operator_urls import named_ports
 from exhibit.sentences import Sentence
 from registry.log import audit_log
 from registry.log.anchors import RowsOfLog, get_anchor_configs, settings_of

@@ -9,9 +9,9 @@ import requests
 from evidence.anchors import KINDS
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import ConfigError
-from exhibit.network.configured import named_addresses, named_ports
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session
+from exhibit.network.operator_urls import named_addresses, named_ports
 from exhibit.ports import Anchor, OwnLog
 
 

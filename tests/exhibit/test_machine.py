@@ -35,7 +35,7 @@ from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, 
 from tests.assets.shop import LOOPBACK, Shop, settle, watch
 from workers.operations import health, status
 from workers.operations.backlog import failures, held_up
-from workers.tasks.ended import release_ended
+from workers.tasks.release_rows import release_ended
 from workers.tasks.sync_runner import SyncRunner
 
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)

@@ -9,9 +9,9 @@ from exhibit import __version__
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError
-from exhibit.network.configured import named_ports
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
+from exhibit.network.operator_urls import named_ports
 from exhibit.types import Json
 from registry.services.services import Services
 

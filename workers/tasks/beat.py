@@ -14,7 +14,7 @@ from registry.db.leases import Turn
 from registry.services.services import Services
 from workers import periodic
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
-from workers.tasks.ended import release_ended
+from workers.tasks.release_rows import release_ended
 from workers.tasks.tick import tick
 
 LOOK_SECONDS = 60.0

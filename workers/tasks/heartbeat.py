@@ -21,7 +21,7 @@ from registry.configuration import load_config
 from registry.db import running
 from workers.pipeline.celery import all_queues
 from workers.servers.liveness import WAKE_SECONDS, HangDetector, record_replacement
-from workers.tasks.ended import release_ended
+from workers.tasks.release_rows import release_ended
 
 _main = os.getpid()
 """Process ID of the main process, inherited by forked processes."""

@@ -24,7 +24,7 @@ from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, StepStat
 from registry.notifications import news
 from registry.services.services import Services
 from workers.servers.redis import forget_tries
-from workers.tasks.ended import release_ended
+from workers.tasks.release_rows import release_ended
 
 _clock: dict[str, float] = {}
 """Offset in seconds between the wall clock and the monotonic clock when this process last checked."""

@@ -29,6 +29,7 @@ Named = Annotated[str, Path(max_length=200, pattern=requests.IN_LINE_SOMETHING)]
 DisclosedField = Annotated[str, Field(max_length=20, pattern=requests.IN_LINE_SOMETHING)]
 PublicKey = Annotated[str, Field(max_length=500, pattern=requests.IN_LINE_SOMETHING)]
 CardUrl = Annotated[str, Query(max_length=2_000, pattern=requests.URL, description="Address of the partner's site.")]
+OfContributor = Annotated[str, Query(max_length=200, pattern=requests.IN_LINE, description="Only this contributor.")]
 Most = Annotated[int, Query(ge=1, le=2**31, description="Number of pictures, the newest first.")]
 
 
@@ -275,7 +276,7 @@ def end_agreement(request: Call, number: int) -> None:
 
 
 @router.get("/operator/contributors", response=dict[str, Any])
-def list_contributors(request: Call, name: str = "") -> Any:  # noqa: ANN401 - a signed document
+def list_contributors(request: Call, name: OfContributor = "") -> Any:  # noqa: ANN401 - a signed document
     """What contributors have done and how they were checked: an account signed with the log's key."""
     rows = Contributor.objects.order_by("pk")
     chosen = list(rows.filter(name=name) if name else rows)

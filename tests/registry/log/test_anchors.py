@@ -8,8 +8,8 @@ from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, RefusedError
-from exhibit.network.configured import named_addresses, named_ports
 from exhibit.network.guard import Guard
+from exhibit.network.operator_urls import named_addresses, named_ports
 from registry.configuration import load_config
 from registry.log.anchors import get_anchors
 from registry.services.anchors import BrokenAnchor, anchor_of
