@@ -44,13 +44,15 @@ def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] 
         # The oldest format's signature does not cover the AAGUID, which is therefore unverified.
         model = b"" if attestation.fmt == "fido-u2f" else attestation.auth_data.credential_data.aaguid  # type: ignore[union-attr]
     except Exception as error:  # Anything that makes it unreadable.
-        sentence = _("No maker whom the operator trusts vouches for this passkey.")
-        hint = _("Use a security key or device of a kind that the operator names, and let the browser tell the kind.")
+        sentence = _("No manufacturer that the operator trusts attests this passkey.")
+        hint = _(
+            "Use a type of security key or device that the operator allows, and let the browser disclose its type."
+        )
         raise WrongUseError(sentence, hint=hint) from error
     aaguid = str(UUID(bytes=model.ljust(16, b"\0")))
     if aaguid not in (settings.CONFIG.passkey_aaguids or [aaguid]):
-        sentence = _("The operator doesn't allow passkeys of this kind (AAGUID %(aaguid)s).") % {"aaguid": aaguid}
-        raise WrongUseError(sentence, hint=_("Use another one, or ask the operator to allow this kind."))
+        sentence = _("The operator does not allow this type of passkey (AAGUID %(aaguid)s).") % {"aaguid": aaguid}
+        raise WrongUseError(sentence, hint=_("Use another passkey, or ask the operator to allow this type."))
     return {"aaguid": aaguid, "format": attestation.fmt}
 
 
@@ -64,8 +66,10 @@ class _Makers(AttestationVerifier):
             files = sorted(place.glob("*.pem")) if settings.CONFIG.passkey_roots and place.is_dir() else [place]
             self._roots = [one for file in files for one in load_pem_x509_certificates(file.read_bytes())]
         except (OSError, ValueError) as error:
-            hint = _("Tell the operator: a file of PEM certificates, or a folder of files named *.pem.")
-            raise ConfigError(_("The certificates of passkey_roots can't be read."), hint=hint) from error
+            hint = _(
+                "Contact the operator. The setting must name a file of PEM certificates or a folder of *.pem files."
+            )
+            raise ConfigError(_("The certificates in passkey_roots cannot be read."), hint=hint) from error
         self._moment = moment
 
     def ca_lookup(self, attestation_result: AttestationResult, auth_data: AuthenticatorData) -> bytes | None:  # noqa: ARG002

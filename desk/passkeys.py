@@ -45,10 +45,12 @@ def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
     wanted_act = next((one for one in Act if one == act), None)
     credentials = _credentials(user)
     if wanted_act is None or not credentials:
-        problem = _("You have no passkey.") if wanted_act else _("Nothing of this kind is signed.")
+        problem = _("You have no passkey.") if wanted_act else _("This action cannot be signed.")
         if wanted_act and auth.get_credentials(user):
-            problem = _("None of your passkeys is of a kind that the operator trusts with this.")
-        raise WrongUseError(problem, hint=_("Add one to your account first: Account, Second factor and passkeys."))
+            problem = _("None of your passkeys is of a type that the operator accepts for this action.")
+        raise WrongUseError(
+            problem, hint=_("Add a passkey first, under Account, Two-factor authentication and passkeys.")
+        )
     server = auth.get_server()
     row = passkeys.ask(owner, user, wanted_act, _subject(owner, wanted_act, of), str(server.rp.id))
     options, _state = server.authenticate_begin(
@@ -71,7 +73,7 @@ def _subject(owner: Owner, act: Act, of: str) -> dict[str, Any]:
     if act is Act.CONFIRM:
         return signed_decisions.subject_of(case, next_number(case.bundles))
     if case.shown is None or case.shown.match.found.digest is None:
-        raise NotFoundError(_("The case shows no picture."))
+        raise NotFoundError(_("The case has no picture."))
     return passkeys.of_picture(case.shown.match.found.digest)
 
 
@@ -93,7 +95,7 @@ def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | Non
         }
         credential = auth.get_server().authenticate_complete(state, _credentials(user), plain)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as error:
-        raise WrongUseError(_("The passkey's answer doesn't hold.")) from error
+        raise WrongUseError(_("The passkey's response is not valid.")) from error
     authenticator = auth.get_authenticator_by_credential_id(user, credential.credential_id)
     assert authenticator is not None
     key = _public(credential.public_key)
@@ -127,7 +129,7 @@ def _public(key: CoseKey) -> bytes:
     elif isinstance(key, RS256):
         public = RSAPublicNumbers(number(-2), number(-1)).public_key()
     else:
-        raise WrongUseError(_("Keys of this passkey's kind can't sign decisions."), hint=_("Use another passkey."))
+        raise WrongUseError(_("Passkeys of this type cannot sign decisions."), hint=_("Use another passkey."))
     return bytes(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 

@@ -102,8 +102,10 @@ class Helper:
                     if ended.status in {-signal.SIGXCPU, _STALLED}:
                         raise HelperDiedError("time") from ended
                     if fresh and ended.status == -signal.SIGKILL:  # nothing in a file causes this signal
-                        message = Sentence("The process that reads files of others was killed.")
-                        raise ServiceMissingError(message, hint=Sentence("Is memory short?")) from ended
+                        message = Sentence("The process that reads third-party files was killed.")
+                        raise ServiceMissingError(
+                            message, hint=Sentence("Check whether the machine has enough memory.")
+                        ) from ended
                     if fresh:
                         raise HelperDiedError("memory" if ended.status == _OUT_OF_MEMORY else "crash") from ended
 
@@ -154,7 +156,9 @@ class Helper:
             _received(ours, 1)
         except (OSError, EOFError) as error:
             self.close(kill=True)
-            raise ServiceMissingError(Sentence("The process that reads files of others can't be started.")) from error
+            raise ServiceMissingError(
+                Sentence("The process that reads third-party files could not be started.")
+            ) from error
         return ours, memory
 
     def close(self, *, kill: bool = False) -> int:
@@ -247,7 +251,9 @@ def _shared_memory() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ServiceMissingError(Sentence("The process that reads files of others has no room.")) from error
+        raise ServiceMissingError(
+            Sentence("The process that reads third-party files could not allocate shared memory.")
+        ) from error
 
 
 def _limit(kind: int, most: int) -> None:

@@ -22,14 +22,16 @@ _DISK_FAILS = (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCON
 SENTENCES = {
     errno.ENOSPC: Sentence("The disk is full."),
     errno.EDQUOT: Sentence("The disk quota is used up."),
-    errno.EFBIG: Sentence("A limit of this process forbids files of this size."),
+    errno.EFBIG: Sentence("The file exceeds the file size limit of this process."),
     errno.EROFS: Sentence("The disk is read-only."),
-    **dict.fromkeys((errno.EACCES, errno.EPERM), Sentence("A file of the data folder may not be read or written.")),
-    **dict.fromkeys(_DISK_FAILS, Sentence("The disk can't be read or written.")),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM), Sentence("Exhibit is not allowed to read or write a file in the data folder.")
+    ),
+    **dict.fromkeys(_DISK_FAILS, Sentence("The disk cannot be read or written.")),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), Sentence("Too many files are open.")),
     errno.ENOMEM: Sentence("There is not enough memory."),
     errno.EAGAIN: Sentence("No more processes can be started."),
-    errno.ENETDOWN: Sentence("This machine reaches no network."),
+    errno.ENETDOWN: Sentence("This machine has no network connection."),
 }
 CACHE_RESERVE = 64 * 1024**2
 """Bytes that caches leave free for data that cannot be computed again."""
@@ -38,10 +40,10 @@ _SEGMENT, _FILES = 16 * 1024**2, 16
 """Bytes (a segment of PostgreSQL's write-ahead log) and files without which servers cannot continue."""
 _OF_FILES = (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTCONN)
 """Error numbers that a firewall or a connection also causes, but never with a file name."""
-DATABASE_SILENT = Sentence("The database doesn't answer.")
-REDIS_SILENT = Sentence("Redis doesn't answer.")
-DATABASE_FULL = Sentence("The database can't write: its disk is full or fails.")
-REDIS_FAILS = Sentence("Redis doesn't answer, or its disk or memory is full.")
+DATABASE_SILENT = Sentence("The database is not responding.")
+REDIS_SILENT = Sentence("Redis is not responding.")
+DATABASE_FULL = Sentence("The database cannot write data: its disk is full or failing.")
+REDIS_FAILS = Sentence("Redis is not responding, or its disk or memory is full.")
 _DATABASE_DOWN = ("08", "53", "57P")
 _DATABASE_DISK = ("53100", "25006", "58", "XX001", "XX002")
 """Disk full, read-only server (a standby, or after a failure), damaged pages."""

@@ -305,8 +305,8 @@ def parse_money(text: str) -> Money:
     """Parse an amount such as ``4.99 USD``. Raises ``WrongUseError``."""
     match = _MONEY.fullmatch(text.strip())
     if match is None:
-        message = Sentence("“%(given)s” isn't an amount of money.", given=text.strip()[:40])
-        raise WrongUseError(message, hint=Sentence("Write it with its currency, such as 4.99 USD."))
+        message = Sentence("“%(given)s” is not an amount of money.", given=text.strip()[:40])
+        raise WrongUseError(message, hint=Sentence("Include the currency, for example 4.99 USD."))
     return Money(int(match[1]) * 1_000_000 + int((match[2] or "").ljust(6, "0")), match[3])
 
 
@@ -322,7 +322,9 @@ class Price:
     def __post_init__(self) -> None:
         parse_money(self.amount)
         if not (1 <= self.requests <= 10**9 and 0 <= self.free <= 10**9):
-            raise WrongUseError(Sentence("A price needs at least one request, and free requests can't be negative."))
+            raise WrongUseError(
+                Sentence("A price must cover at least one request, and the number of free requests cannot be negative.")
+            )
 
     @property
     def each(self) -> Money:

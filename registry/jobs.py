@@ -143,7 +143,7 @@ def job_of(rows: "type[Model]") -> Job:
 
 UPKEEP_LABELS = {
     "tick": gettext_noop("schedules"),
-    "retain": gettext_noop("bytes that expire"),
+    "retain": gettext_noop("expiring bytes"),
     "votes": gettext_noop("local features of works"),
 }
 """Labels of tasks that have no rows."""

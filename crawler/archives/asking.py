@@ -64,7 +64,7 @@ class Asking:
             time.sleep(rest)
 
     def _busy(self, seconds: float) -> SearchRefusedError:
-        sentence = Sentence("%(name)s asks to be asked later.", name=self._title)
+        sentence = Sentence("%(name)s asked Exhibit to retry later.", name=self._title)
         return SearchRefusedError(sentence, reason="busy", wait=seconds)
 
     def _back_off(self, response: requests.Response) -> SearchRefusedError:
@@ -92,25 +92,25 @@ class Asking:
                 raise self._back_off(response)
             body = read_limited(response, MAX_BYTES, REQUEST_SECONDS)
         except (requests.RequestException, UnicodeError, ValueError):
-            raise self.failed(Sentence("%(name)s couldn't be reached.", name=self._title)) from None
+            raise self.failed(Sentence("%(name)s could not be reached.", name=self._title)) from None
         finally:
             self._free_at = max(self._free_at, time.monotonic() + self._seconds)
         if response.status_code in self._statuses.withheld:
             status = response.status_code
             sentence = Sentence(
-                "%(name)s does not give out what it has of this domain (%(status)s).", name=self._title, status=status
+                "%(name)s does not provide its records of this domain (status %(status)s).",
+                name=self._title,
+                status=status,
             )
             raise SearchRefusedError(sentence, reason=Reason.UNSEARCHABLE)
         if response.status_code not in (200, 400, 404):
             status = response.status_code
-            raise self.failed(Sentence("%(name)s answered with status %(status)s.", name=self._title, status=status))
+            raise self.failed(Sentence("%(name)s returned status %(status)s.", name=self._title, status=status))
         return response.status_code, body
 
     def unreadable(self) -> SearchRefusedError:
         """Return the error for a response that does not have the documented format."""
-        return self.failed(
-            Sentence("%(name)s answered with something that isn't an archive's index.", name=self._title)
-        )
+        return self.failed(Sentence("%(name)s did not return an archive index.", name=self._title))
 
     @staticmethod
     def failed(sentence: str) -> SearchRefusedError:

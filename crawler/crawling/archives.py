@@ -60,32 +60,32 @@ _END_OF_HEAD = re.compile(rb"\n\r*\n")  # matching what precedes it, too, takes 
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _HASHES = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")}
 _MAX_PACKAGE = 8 << 20
-_CUT_SEGMENTS = Sentence("The archive holds this record in segments, and some of them are missing.")
-_CUT = Sentence("The archive breaks off within this record.")
+_CUT_SEGMENTS = Sentence("The archive stores this record in segments, and some segments are missing.")
+_CUT = Sentence("The archive is truncated within this record.")
 _CAUSES = {
     Cause.NO_ARCHIVE: Sentence(
-        "%(file)s isn't a web archive that can be read: fetch it again, or see whether its name fits."
+        "%(file)s is not a readable web archive. Download it again, or check its file name extension."
     ),
     Cause.NO_DICTIONARY: Sentence(
-        "%(file)s is packed by zstd with a dictionary that it doesn't bring along: unpack it with that one (zstd -d -D "
-        "DICTIONARY), and give what comes out."
+        "%(file)s is compressed by zstd with a dictionary that the file does not include. Decompress it "
+        "with that dictionary (zstd -d -D DICTIONARY), and use the decompressed file."
     ),
     Cause.BAD_DICTIONARY: Sentence(
-        "The dictionary in %(file)s can't be used: it is damaged, or larger than 8 MiB. Fetch the file again, or "
-        "unpack it with the program that made it."
+        "The dictionary in %(file)s cannot be used: it is damaged or larger than 8 MiB. Download the "
+        "file again, or decompress it with the program that created it."
     ),
     Cause.WINDOW: Sentence(
-        "%(file)s takes more than 128 MiB of memory to unpack, at byte %(place)s: unpack it yourself (zstd -d "
-        "--long=31), and give what comes out."
+        "%(file)s needs more than 128 MiB of memory to decompress at byte %(place)s. Decompress it "
+        "yourself (zstd -d --long=31), and use the decompressed file."
     ),
     Cause.BOMB: Sentence(
-        "%(file)s has a record at byte %(place)s that unpacks to more than 256 MiB and %(times)s times its size: it "
-        "was left out."
+        "The record at byte %(place)s of %(file)s decompresses to more than 256 MiB and more than "
+        "%(times)s times its size. It was skipped."
     ),
 }
-_MISSING = Sentence("%(file)s refers to %(part)s and does not contain it: add that file to the import as well.")
-_TRUNCATED = Sentence("The archive says that it didn't keep the whole answer.")
-WRONG = Sentence("The bytes don't fit the digest that the archive gives for them.")
+_MISSING = Sentence("%(file)s refers to %(part)s, but does not contain it. Add that file to the import as well.")
+_TRUNCATED = Sentence("The archive states that it did not save the whole response.")
+WRONG = Sentence("The digest of the bytes differs from the digest that the archive states.")
 
 
 @dataclass(slots=True)
@@ -254,12 +254,14 @@ def _unreadable(path: Path, part: str, damage: Damage) -> RefusalLine:
         sentence = Sentence(_CAUSES[damage.cause].template, file=part, place=place, times=MAX_RATIO)
     elif damage.is_end:
         sentence = Sentence(
-            "%(file)s can't be read further from byte %(place)s on: fetch it again for the rest.",
+            "%(file)s cannot be read beyond byte %(place)s. Download it again to read the rest.",
             file=part,
             place=place,
         )
     else:
-        sentence = Sentence("%(file)s is damaged at byte %(place)s; what lies behind was read.", file=part, place=place)
+        sentence = Sentence(
+            "%(file)s is damaged at byte %(place)s. The content after the damage was read.", file=part, place=place
+        )
     return RefusalLine(url=path.absolute().as_uri(), reason=UNREADABLE, sentence=sentence)
 
 
@@ -393,7 +395,7 @@ class Answer:
         if self.is_http and (problem := bodies.status_problem(self.status, self._header("content-range"))):
             raise RefusedError(problem[1], reason=problem[0])
         if record.left:
-            raise RefusedError(Sentence("There are more bytes than are taken."), reason=Reason.TOO_LARGE)
+            raise RefusedError(Sentence("The content exceeds the size limit."), reason=Reason.TOO_LARGE)
         body = bodies.whole_body(self.sent, self.headers, self.most)
         if not self._fits(body):
             raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)

@@ -43,7 +43,7 @@ _STATUSES = {wayback.NAME: wayback.STATUSES, common_crawl.NAME: common_crawl.STA
 _PRIORITY = 10
 _OTHER = "The archive gives another capture than the one that it named."
 _EXCLUDED = "The archive names this capture and doesn't give it out."
-_BUSY = Sentence("The archive asks to be asked later.")
+_BUSY = Sentence("The archive asked Exhibit to retry later.")
 _NO_RECORD = "The archive doesn't hold this capture where it says so."
 
 
@@ -88,11 +88,11 @@ class Captures:
         """Return a refusal if a capture must not be requested."""
         crawl = self._crawl
         if stated is None:
-            return Refusal(url, Reason.BAD_URL, Sentence("The URL can't be read."))
+            return Refusal(url, Reason.BAD_URL, Sentence("The URL is not valid."))
         if denied := crawl.denied(host_of(url)):
             return Refusal(url, Reason.DENIED_HOST, f"The host {host_of(url)} isn't visited: {denied}.")
         if _is_range(stated) and stated.length > crawl.job.limits.max_picture_bytes + ROOM:
-            return Refusal(url, Reason.TOO_LARGE, Sentence("There are more bytes than are taken."))
+            return Refusal(url, Reason.TOO_LARGE, Sentence("The content exceeds the size limit."))
         if not crawl.budget.take("images"):
             return Refusal(url, Reason.BUDGET, "The job had used up its budget.")
         return None

@@ -39,7 +39,7 @@ _ACCEPT = {
 }
 _NEAR = (Reason.NEAR_DUPLICATE, "The page shows what another one does; its links aren't followed.")
 _NOT_FOUND = (Reason.NOT_FOUND, "The site sends this page for what it doesn't have; its links aren't followed.")
-_CUT = (Reason.INCOMPLETE, Sentence("The sitemap or feed breaks off; everything before that was read."))
+_CUT = (Reason.INCOMPLETE, Sentence("The sitemap or feed is truncated. Everything before the break was read."))
 _OPEN_VISITS = 16
 _IMAGES_PER_LIST = 200
 

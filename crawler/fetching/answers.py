@@ -46,7 +46,7 @@ def ask(
     try:
         request = Request(url, callback=arrived, errback=failed, dont_filter=True, **how)
     except ValueError:
-        return Refusal(url, Reason.BAD_URL, Sentence("The URL can't be read."))
+        return Refusal(url, Reason.BAD_URL, Sentence("The URL is not valid."))
     send(request)
     return None
 
@@ -135,7 +135,7 @@ def status_refusal(response: Response, url: str) -> Refusal | None:
     if problem is None:
         return None
     if response.headers.get("cf-mitigated"):
-        return Refusal(url, Reason.WALL, Sentence("The site asks visitors to show that they aren't programs."))
+        return Refusal(url, Reason.WALL, Sentence("The site requires visitors to prove that they are not robots."))
     location = header(response, "Location")
     if 300 <= status < 400 and (target := joined(url, location)) and not is_visitable(target):
         return Refusal(url, Reason.SCHEME, "The server points to an address that isn't of the web.")
@@ -151,7 +151,7 @@ def failure_refusal(
 
 def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedError]) -> tuple[str, str]:
     if isinstance(error, exceptions.CannotResolveHostError):
-        unresolvable = Sentence("The host %(host)s has no address.", host=host)
+        unresolvable = Sentence("No IP address was found for the host %(host)s.", host=host)
         error = refused.get(host) or RefusedError(unresolvable, reason=Reason.UNRESOLVABLE)
     if isinstance(error, Refused | RefusedError):
         return error.reason, error.message
@@ -173,5 +173,5 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
 def _ignored(message: str) -> tuple[str, str]:
     """Return reason and sentence of errors that Scrapy's middlewares distinguish only by their text."""
     if "redirect" in message:
-        return Reason.REDIRECTS, Sentence("The server redirects too often.")
+        return Reason.REDIRECTS, Sentence("The server redirects too many times.")
     return Reason.TOO_LARGE, "The server sent more bytes than are taken once unpacked."

@@ -45,7 +45,9 @@ def status_problem(status: int, content_range: str) -> tuple[str, str] | None:
     A partial response (206) counts as complete if its range covers the whole body.
     """
     if status == 206 and not _is_everything(content_range):
-        return Reason.INCOMPLETE, Sentence("The answer is a part, and doesn't say that it is everything.")
+        return Reason.INCOMPLETE, Sentence(
+            "The server returned a partial response, and did not state that it is complete."
+        )
     if 200 <= status < 300 and status not in (204, 205):
         return None
     return f"http-{status}", f"The server answered with status {status}."
@@ -231,12 +233,14 @@ _UNDO: dict[str, Callable[[bytes, int], bytes]] = {
 
 
 def _incomplete() -> RefusedError:
-    return RefusedError(Sentence("The answer broke off before everything had come."), reason=Reason.INCOMPLETE)
+    return RefusedError(Sentence("The response ended before it was complete."), reason=Reason.INCOMPLETE)
 
 
 def _bad_encoding() -> RefusedError:
-    return RefusedError(Sentence("The server's content encoding can't be undone."), reason=Reason.BAD_ENCODING)
+    return RefusedError(
+        Sentence("The content encoding of the response could not be decoded."), reason=Reason.BAD_ENCODING
+    )
 
 
 def _too_large() -> RefusedError:
-    return RefusedError(Sentence("There are more bytes than are taken."), reason=Reason.TOO_LARGE)
+    return RefusedError(Sentence("The content exceeds the size limit."), reason=Reason.TOO_LARGE)

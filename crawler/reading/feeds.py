@@ -219,11 +219,11 @@ def _check_root(text: str) -> None:
     if name.lower() in ("channel", "rdf"):
         return
     if name.lower() == "html":
-        sentence = Sentence("The feed can't be read: it is a page.")
+        sentence = Sentence("The feed cannot be read: it is a web page.")
     elif name:
-        sentence = Sentence("The feed can't be read: it is XML that begins with <%(name)s>.", name=name)
+        sentence = Sentence("The feed cannot be read: it is XML with the root element <%(name)s>.", name=name)
     else:
-        sentence = Sentence("The feed can't be read: it is neither XML nor a JSON Feed.")
+        sentence = Sentence("The feed cannot be read: it is neither XML nor JSON Feed.")
     raise RefusedError(sentence, reason=Reason.UNREADABLE)
 
 
@@ -238,10 +238,14 @@ def _json_feed(text: str) -> Untyped | None:
     try:
         told = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RefusedError(Sentence("The feed can't be read: its JSON is broken."), reason=Reason.UNREADABLE) from error
+        raise RefusedError(
+            Sentence("The feed cannot be read: its JSON is not valid."), reason=Reason.UNREADABLE
+        ) from error
     items = told.get("items")
     if not _JSON_FEED.fullmatch(str(told.get("version"))) or not isinstance(items, list):
-        raise RefusedError(Sentence("The feed can't be read: it is JSON, but no JSON Feed."), reason=Reason.UNREADABLE)
+        raise RefusedError(
+            Sentence("The feed cannot be read: it is JSON, but not JSON Feed."), reason=Reason.UNREADABLE
+        )
     told = _texts(told)
     about = {"title": told.get("title"), "language": told.get("language"), "link": told.get("home_page_url")}
     entries = [_json_item(item) for item in items if isinstance(item, dict)]

@@ -23,9 +23,9 @@ helper = Helper("crawler.reading.helper")
 SECONDS = 8.0
 MEMORY = 768 * 1024 * 1024
 _DEATHS = {
-    "time": Sentence("The page takes too long to read."),
-    "memory": Sentence("The page takes too much memory to read."),
-    "crash": Sentence("The page can't be read."),
+    "time": Sentence("Reading the page took too long."),
+    "memory": Sentence("Reading the page took too much memory."),
+    "crash": Sentence("The page could not be read."),
 }
 
 

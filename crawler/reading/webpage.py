@@ -103,7 +103,7 @@ def read_page(
 def parse_html(text: str) -> list[Element]:
     """Parse HTML into trees; content after ``</html>`` becomes a separate tree. Raises as :func:`read_page`."""
     if _CROWDED.search(_ASIDE.sub(lambda match: match["tag"] or "", text)):
-        sentence = Sentence("A tag of the page has more than %(most)s attributes.", most=_MAX_ATTRIBUTES)
+        sentence = Sentence("A tag on the page has more than %(most)s attributes.", most=_MAX_ATTRIBUTES)
         raise RefusedError(sentence, reason=Reason.UNREADABLE)
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
     data = text.replace("\0", "").encode("utf-8", "replace")

@@ -39,9 +39,9 @@ MEMORY_BYTES = 2 << 30  # of the browser with all its processes
 RENDERED = "rendered"
 WALLS = {
     Reason.WALL: Sentence(
-        "The page asks visitors to show that they aren't programs. What lies behind that wasn't seen."
+        "The page requires visitors to prove that they are not robots. Content behind this check was not seen."
     ),
-    Reason.LOGIN: Sentence("The page asks for a login. What lies behind it wasn't seen."),
+    Reason.LOGIN: Sentence("The page requires a login. Content behind the login was not seen."),
 }
 LOGGER = logging.getLogger(__name__)
 FEW_PICTURES = 3  # a page that needs scripts and shows fewer images has few images

@@ -144,7 +144,7 @@ def _request(
         response = session.request(method, url, allow_redirects=False, **sent)
         return response, read_limited(response, MAX_BYTES, REQUEST_SECONDS)
     except (requests.RequestException, UnicodeError, ValueError):  # whose message contains the URL with the key
-        raise _failed(Sentence("%(name)s couldn't be reached.", name=service.name)) from None
+        raise _failed(Sentence("%(name)s could not be reached.", name=service.name)) from None
 
 
 def _token(session: requests.Session, service: Service, key: str) -> tuple[str, bytes]:
@@ -167,7 +167,7 @@ def _token(session: requests.Session, service: Service, key: str) -> tuple[str, 
     fields: Mapping[str, object] = answer if isinstance(answer, dict) else {}
     token, lives = fields.get("access_token"), fields.get("expires_in")
     if response.status_code != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
-        raise _failed(Sentence("%(name)s gave no access token that could be read.", name=service.name))
+        raise _failed(Sentence("%(name)s did not return a readable access token.", name=service.name))
     seconds = float(lives) if isinstance(lives, int | float) else TOKEN_SECONDS
     _tokens[name] = (token, time.monotonic() + seconds - _EARLY)
     return token, b""
@@ -255,9 +255,9 @@ def _check(service: Service, response: requests.Response, value: object) -> None
     if status in errors.unsearchable:
         raise SearchRefusedError(f"{service.name} can't search for this.", reason=Reason.UNSEARCHABLE)
     if not 200 <= status < 300:
-        raise _failed(Sentence("%(name)s answered with status %(status)s.", name=service.name, status=status))
+        raise _failed(Sentence("%(name)s returned status %(status)s.", name=service.name, status=status))
     if not isinstance(value, dict | list):
-        raise _failed(Sentence("%(name)s answered with something that isn't JSON.", name=service.name))
+        raise _failed(Sentence("%(name)s returned a response that is not JSON.", name=service.name))
 
 
 def _next(service: Service, value: object) -> str:
@@ -348,7 +348,7 @@ def busy(name: str, response: requests.Response) -> SearchRefusedError:
     response.close()
     wait = response.headers.get("Retry-After", "")
     seconds = min(float(wait), MAX_WAIT) if wait.isascii() and wait.isdecimal() else None
-    sentence = Sentence("%(name)s asks to be asked later.", name=name)
+    sentence = Sentence("%(name)s asked Exhibit to retry later.", name=name)
     return SearchRefusedError(sentence, reason="busy", wait=seconds)
 
 

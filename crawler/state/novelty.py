@@ -79,7 +79,7 @@ def leads_on(pattern: str, links: Iterable[Link]) -> bool:
 def left_out(pattern: str, pages: int) -> Sentence:
     """Return the message about a pattern whose remaining pages are skipped."""
     return Sentence(
-        "%(pages)s pages of the pattern %(pattern)s were left out: the last %(idle)s showed nothing new.",
+        "%(pages)s pages with the pattern %(pattern)s were skipped: the last %(idle)s showed nothing new.",
         pages=pages,
         pattern=pattern,
         idle=MAX_IDLE,

@@ -9,9 +9,9 @@ from registry.models import Canary, Watch
 
 WORDS: dict[str, Promise] = {
     "found": gettext_lazy("found"),
-    "waiting": gettext_lazy("under way"),
-    "not-found": gettext_lazy("MISSED"),
-    "not-visited": gettext_lazy("MISSED, page not visited"),
+    "waiting": gettext_lazy("in progress"),
+    "not-found": gettext_lazy("missed"),
+    "not-visited": gettext_lazy("missed, page not visited"),
 }
 
 
@@ -20,7 +20,7 @@ def last_run(outcome: str = "", reason: str = "") -> str:
     if not outcome:
         return _("none yet")
     word = str(WORDS[outcome])
-    return _("%(word)s (%(why)s)") % {"word": word, "why": refusal_in_words(reason)} if reason else word
+    return _("%(word)s: %(why)s") % {"word": word, "why": refusal_in_words(reason)} if reason else word
 
 
 def last_runs(watch: Watch) -> list[tuple[Canary, str]]:

@@ -30,31 +30,31 @@ DECISIONS = {
     CaseDecision.OPEN: pgettext_lazy("decision", "open"),
     CaseDecision.CONFIRMED: pgettext_lazy("decision", "not licensed"),
     CaseDecision.LICENSED: pgettext_lazy("decision", "licensed"),
-    CaseDecision.CLEARED: pgettext_lazy("decision", "cleared"),
+    CaseDecision.CLEARED: pgettext_lazy("decision", "dismissed"),
 }
 """Decisions as a single word."""
 
 OFFERED = {
-    CaseDecision.OPEN: gettext_lazy("Not decided yet"),
+    CaseDecision.OPEN: gettext_lazy("Undecided"),
     CaseDecision.CONFIRMED: gettext_lazy("Not licensed"),
     CaseDecision.LICENSED: gettext_lazy("Licensed"),
-    CaseDecision.CLEARED: gettext_lazy("Cleared"),
+    CaseDecision.CLEARED: gettext_lazy("Dismissed"),
 }
 """Decisions as shown in forms and lists."""
 
 STANDINGS = {
     Standing.ONLINE: gettext_lazy("still online"),
-    Standing.HIDDEN: gettext_lazy("the file is still there, the page doesn't show it"),
+    Standing.HIDDEN: gettext_lazy("file still online but not shown on the page"),
     Standing.CHANGED: gettext_lazy("changed"),
     Standing.REMOVED: gettext_lazy("removed"),
-    Standing.UNSEEN: gettext_lazy("not seen"),
+    Standing.UNSEEN: gettext_lazy("could not be visited"),
 }
 DECIDERS = {LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gettext_lazy("demonstration switch")}
 """Labels for deciders that are not persons."""
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
-    Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
-    Decision.RESEMBLES: gettext_lazy("More alike than by chance: look what it is"),
+    Decision.REVIEW: gettext_lazy("Possible match: review needed"),
+    Decision.RESEMBLES: gettext_lazy("Related: more similar than coincidence explains, but copying is not established"),
 }
 MAX_TITLE = 72
 
@@ -72,16 +72,22 @@ def letters(host: str) -> str:
     if not said["letters"]:
         return ""
     if is_confusable(host):
-        return _("The address reads %(letters)s. It holds letters that look like others: it is %(host)s.") % said
-    return _("The address reads %(letters)s.") % said
+        return (
+            _(
+                "The host name is displayed as %(letters)s. It contains letters that look like other letters; "
+                "the actual host name is %(host)s."
+            )
+            % said
+        )
+    return _("The host name is displayed as %(letters)s.") % said
 
 
 def seen(case: Case, first: datetime | None) -> str:
     """Describe at how many places a case was seen, and since when if known."""
     if first is None:
-        words = ngettext("Seen on one page; when isn't known", "Seen at %(n)s places; when isn't known", case.places)
+        words = ngettext("Seen on one page, date unknown", "Seen on %(n)s pages, date unknown", case.places)
         return words % {"n": grouped(case.places)}
-    words = ngettext("Seen on one page since %(day)s", "Seen at %(n)s places since %(day)s", case.places)
+    words = ngettext("Seen on one page since %(day)s", "Seen on %(n)s pages since %(day)s", case.places)
     return words % {"n": grouped(case.places), "day": formats.date_format(timezone.localtime(first), "DATE_FORMAT")}
 
 
@@ -97,19 +103,21 @@ def mailed(case: Case, first: datetime | None) -> list[str]:
 def how_much(match: Match | Verification) -> str:
     """Describe how much of the work the found image shows, and whether it is mirrored or rotated."""
     if DERIVED in match.reasons:
-        return _("What survives of your picture is graded %(grade)s, of 0 to 5.") % {"grade": grade(match.survival)}
+        return _("Preservation of your picture: grade %(grade)s on a scale from 0 to 5.") % {
+            "grade": grade(match.survival)
+        }
     if match.transform is None:
         by_prints = PRINTS in match.reasons
-        unlaid = _("The pictures can't be laid onto each other.")
-        return _("Fingerprints were compared, and not the pictures.") if by_prints else unlaid
+        unlaid = _("The pictures cannot be aligned.")
+        return _("Only fingerprints were compared, not the pictures.") if by_prints else unlaid
     share = {"share": _percent(match.overlap_work)}
     if match.mirrored and match.rotation:
-        return _("It shows %(share)s of your picture, mirrored and turned.") % share
+        return _("Shows %(share)s of your picture, mirrored and rotated.") % share
     if match.mirrored:
-        return _("It shows %(share)s of your picture, mirrored.") % share
+        return _("Shows %(share)s of your picture, mirrored.") % share
     if match.rotation:
-        return _("It shows %(share)s of your picture, turned.") % share
-    return _("It shows %(share)s of your picture.") % share
+        return _("Shows %(share)s of your picture, rotated.") % share
+    return _("Shows %(share)s of your picture.") % share
 
 
 def how_sure(match: Match | Verification) -> str:
@@ -121,11 +129,11 @@ def false_alarms(match: Match) -> str:
     """Describe the measured bound on false alarms, or state that it was not measured."""
     bound = None if match.calibration is None else _bound(match.calibration.hex, match.decision)
     if bound is None or match.probability is None:
-        return _("How often this is wrong has not been measured.")
+        return _("The false alarm rate has not been measured.")
     per = bound.per_million
     if per >= 100:
-        return _("At most %(n)s false alarms in 10,000 pictures") % {"n": grouped(-(-per // 100))}
-    return _("At most %(n)s false alarms in a million pictures") % {"n": per}
+        return _("At most %(n)s false alarms per 10,000 pictures") % {"n": grouped(-(-per // 100))}
+    return _("At most %(n)s false alarms per million pictures") % {"n": per}
 
 
 @lru_cache(maxsize=64)
@@ -150,19 +158,19 @@ def line(event: CaseEvent) -> str:
 
 def taken(case: Case) -> str:
     """State that somebody else decided a case first, and how."""
-    words = _("Case %(n)d stays as it is: %(who)s decided “%(what)s” before you.")
+    words = _("Case %(n)d was not changed: %(who)s already decided “%(what)s”.")
     return words % {"n": case.number, "who": who_in_words(case.decided_by), "what": decision_in_words(case.decision)}
 
 
 GAPS = {
-    Gap.NO_PLACE: gettext_lazy("names no domain, address or account"),
-    Gap.DOMAIN: gettext_lazy("is for %(value)s"),
-    Gap.PATTERN: gettext_lazy("is for addresses like %(value)s"),
-    Gap.ACCOUNT: gettext_lazy("is for the account %(value)s"),
-    Gap.TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names another country"),
-    Gap.UNKNOWN_TIME: gettext_lazy("is for %(value)s only; when it was seen isn't known closely enough"),
-    Gap.UNKNOWN_TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names no country"),
-    Gap.NOT_YET: gettext_lazy("begins on %(value)s"),
+    Gap.NO_PLACE: gettext_lazy("names no domain, URL or account"),
+    Gap.DOMAIN: gettext_lazy("applies only to the domain %(value)s"),
+    Gap.PATTERN: gettext_lazy("applies only to URLs like %(value)s"),
+    Gap.ACCOUNT: gettext_lazy("applies only to the account %(value)s"),
+    Gap.TERRITORY: gettext_lazy("applies only in %(value)s; the top-level domain belongs to another country"),
+    Gap.UNKNOWN_TIME: gettext_lazy("applies only to %(value)s; the time of the use is not known precisely enough"),
+    Gap.UNKNOWN_TERRITORY: gettext_lazy("applies only in %(value)s; the top-level domain does not indicate a country"),
+    Gap.NOT_YET: gettext_lazy("starts on %(value)s"),
     Gap.OVER: gettext_lazy("ended on %(value)s"),
 }
 
@@ -179,16 +187,17 @@ def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Cap
     visits = len(done)
     lines = [
         ngettext("%(n)s picture, byte for byte", "%(n)s pictures, byte for byte", pictures) % {"n": grouped(pictures)},
-        ngettext("%(n)s place with its times", "%(n)s places with their times", places) % {"n": grouped(places)},
-        ngettext("%(n)s comparison and its drawings", "%(n)s comparisons and their drawings", len(matches))
+        ngettext("%(n)s page with the times when it was seen", "%(n)s pages with the times when they were seen", places)
+        % {"n": grouped(places)},
+        ngettext("%(n)s comparison with its drawings", "%(n)s comparisons with their drawings", len(matches))
         % {"n": grouped(len(matches))},
         _("the search of your licences, this decision with your name and reason, and the record of the work"),
     ]
     if visits:
-        words = ngettext("what servers sent at %(n)s visit", "what servers sent at %(n)s visits", visits)
+        words = ngettext("server responses from %(n)s capture", "server responses from %(n)s captures", visits)
         lines.append(words % {"n": grouped(visits)})
     if visits < len(captures):
-        lines.append(_("Waiting for visits that are under way."))
+        lines.append(_("Waiting for captures in progress."))
     return tuple(lines)
 
 
@@ -202,14 +211,14 @@ def visited(found: Visited) -> str:
     day = formats.date_format(timezone.localtime(found.at), "DATE_FORMAT")
     if sum(found.places.values()) == 1:
         (only,) = found.places
-        return _("Visited on %(day)s: %(what)s") % {"day": day, "what": standing_in_words(only)}
+        return _("Visit on %(day)s: %(what)s") % {"day": day, "what": standing_in_words(only)}
     counted = [
-        ngettext("%(what)s at %(n)s place", "%(what)s at %(n)s places", n)
+        ngettext("%(what)s (%(n)s page)", "%(what)s (%(n)s pages)", n)
         % {"what": standing_in_words(standing), "n": grouped(n)}
         for standing in Standing
         if (n := found.places.get(standing, 0))
     ]
-    return _("Last visited on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counted)}
+    return _("Last visit on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counted)}
 
 
 def who_in_words(who: str) -> str:
@@ -234,5 +243,7 @@ def further_in_words(number: int) -> str:
     """State how many more times the work appears in the image; empty if it does not."""
     if not number:
         return ""
-    words = ngettext("The work is in the picture once more.", "The work is in the picture %(n)d times more.", number)
+    words = ngettext(
+        "The picture contains the work one more time.", "The picture contains the work %(n)d more times.", number
+    )
     return words % {"n": number}

@@ -14,24 +14,27 @@ from registry.notices.claims import Check, Kind, Point
 
 SENTENCES = {
     Kind.LEDGER: gettext_lazy(
-        "A licence of yours covers places of the case, or only its time or territory doesn't fit."
+        "One of your licences covers some pages of the case, or fails to cover them only because of its "
+        "period or territory."
     ),
     Kind.RESELLER: gettext_lazy(
-        "The work was handed to, found at, or is credited to somebody who passes licences on. Might this use have its "
-        "licence from there?"
+        "The work was provided to, found at, or is credited to a licence reseller. Could this use have "
+        "a licence from there?"
     ),
     Kind.STATED: gettext_lazy(
-        "A licence or a permission is stated. A page's statement is its own word, and proves none."
+        "A licence or permission is stated. A statement on a page is unverified and does not prove a licence."
     ),
     Kind.EMBEDDED: gettext_lazy(
-        "The page shows the picture from another host: it may be embedded or hot-linked, and no copy of the party's"
-        " own. Who put it on that host?"
+        "The page loads the picture from another host. It may be embedded or hot-linked, rather than a "
+        "copy stored by the site. Who uploaded it to that host?"
     ),
     Kind.OWN: gettext_lazy(
-        "The account or site may be your own: by a name, a mail domain, or a page that you entered."
+        "The account or site may be your own, according to a name, an email domain or a page that you entered."
     ),
-    Kind.CONTEXT: gettext_lazy("Is the picture quoted, reviewed or reported on there? Words on the page may say so."),
-    Kind.DISPUTES: gettext_lazy("Claims about this work were disputed before, and not upheld."),
+    Kind.CONTEXT: gettext_lazy(
+        "Does the page quote, review or report on the picture? Text on the page may indicate this."
+    ),
+    Kind.DISPUTES: gettext_lazy("Earlier claims about this work were disputed and not upheld."),
 }
 STATED = {
     What.CREATIVE_COMMONS: gettext_lazy("Creative Commons %(name)s"),
@@ -69,12 +72,17 @@ def grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
 def _stated(each: Mapping[str, Any]) -> str:
     parts = [str(STATED[What(each["what"])]) % {"name": each["name"]}]
     if each["page"]:
-        parts += [_("beside the picture") if each["near"] else _("elsewhere on the page")]
-        parts += [_("the page names the author or the holder") if each["credited"] else _("no credit was found there")]
+        parts += [_("next to the picture") if each["near"] else _("elsewhere on the page")]
+        parts += [_("the page credits the author or rights holder") if each["credited"] else _("no credit found there")]
     else:
-        parts += [_("in the words of the work itself")]
+        parts += [_("in the work's own metadata or rights statement")]
     if each["name"].endswith("4.0"):
-        parts += [_("version 4.0 restores the licence when a fault is mended within 30 days of its discovery (6(b))")]
+        parts += [
+            _(
+                "version 4.0 reinstates the licence if the violation is cured within 30 days of its discovery "
+                "(section 6(b))"
+            )
+        ]
     return pgettext("between parts of a sentence", "; ").join(parts)
 
 

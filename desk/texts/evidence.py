@@ -16,8 +16,8 @@ from registry.cases.places import Place
 from registry.models import Bundle, Capture, Case, StepState
 
 SUBJECTS: dict[str, Promise] = {
-    "manifest": gettext_lazy("for the bundle itself"),
-    "checkpoint": gettext_lazy("for the log's head above it"),
+    "manifest": gettext_lazy("for the bundle"),
+    "checkpoint": gettext_lazy("for the log checkpoint that covers it"),
 }
 """Subjects of a timestamp."""
 
@@ -50,13 +50,13 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
             Step(
                 _("Captured"),
                 None,
-                _("A sample isn't visited, and no evidence is made of it."),
+                _("Sample pages are not visited, and no evidence is sealed for them."),
                 done=False,
                 target="visits",
             ),
         ]
     if newest is None:
-        waits = _("Evidence is made once a person has decided: not licensed.")
+        waits = _("Evidence is sealed after a member decides: not licensed.")
         return [*steps, Step(_("Evidence"), None, waits, done=False, target="decision")]
     bundle, witnesses, _counted = newest
     steps.append(_sealed(case, bundle))
@@ -64,11 +64,11 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
         return steps
     entry = getattr(bundle.submission, "entry", None)
     number = "" if entry is None else _("entry %(n)d") % {"n": entry.sequence}
-    waiting = _("Written into the log within a minute.")
+    waiting = _("The log entry is written within a minute.")
     steps.append(Step(_("Logged"), None, number or waiting, done=entry is not None, target="bundles"))
     if not witnesses:
-        alone = _("No outside witness is configured: only this installation's own log knows the time.")
-        return [*steps, Step(_("Witnessed"), None, alone, done=False, target="bundles")]
+        alone = _("No timestamp service is configured. Only this installation's own log records the time.")
+        return [*steps, Step(_("Timestamped"), None, alone, done=False, target="bundles")]
     return steps + [_witness(one) for one in _each_once(witnesses)]
 
 
@@ -93,12 +93,12 @@ def _captured(captures: Sequence[Capture]) -> Step:
         return Step(
             _("Captured"),
             None,
-            _("Visited once a person has decided: not licensed."),
+            _("The pages are visited after a member decides: not licensed."),
             done=False,
             target="visits",
         )
     if not ended:
-        return Step(_("Captured"), None, _("A visit is under way."), done=False, target="visits")
+        return Step(_("Captured"), None, _("A visit is in progress."), done=False, target="visits")
     count = ngettext("%(n)d visit", "%(n)d visits", len(ended)) % {"n": len(ended)}
     return Step(_("Captured"), ended[0].finished_at, count, done=True, target="visits")
 
@@ -111,9 +111,12 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
     if bundle.state == StepState.FAILED:
         words = _("Not sealed.") + " " + in_words(bundle.error)
     elif case.decision == Case.Decision.CONFIRMED:
-        words = _("Being sealed, once visits and the log are done and a moment to undo it is over.")
+        words = _(
+            "Waiting to be sealed: the visits and the log entry have to finish, and the time to undo the "
+            "decision has to end."
+        )
     else:
-        words = _("Evidence is made once a person has decided: not licensed.")
+        words = _("Evidence is sealed after a member decides: not licensed.")
     return Step(name, None, words, done=False, target="bundles")
 
 
@@ -128,11 +131,14 @@ def _each_once(witnesses: Sequence[WitnessFacts]) -> list[WitnessFacts]:
 
 
 def _witness(one: WitnessFacts) -> Step:
-    name = _("Witnessed by %(name)s") % {"name": witness_name(one)}
+    name = _("Timestamped by %(name)s") % {"name": witness_name(one)}
     if one.time is not None:
         words, done = _("existed no later than this"), True
     elif KINDS[one.kind].usual > timedelta(hours=1):
-        words, done = _("The answer takes some hours and is expected within a day. No need to ask for it."), False
+        words, done = (
+            _("The response takes some hours and is expected within a day. Exhibit requests it automatically."),
+            False,
+        )
     else:
-        words, done = _("Hasn't answered in full yet; it will be asked again."), False
+        words, done = _("No complete response yet. Exhibit will send the request again."), False
     return Step(name, one.time, words, done, "bundles", one.development)

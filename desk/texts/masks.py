@@ -9,12 +9,15 @@ from django.utils.translation import gettext_lazy as _
 from registry.models import WorkPicture
 
 CAPTIONS: dict[str, Promise] = {
-    "upper": _("The upper %(share)s looks like a caption; it isn't compared."),
-    "lower": _("The lower %(share)s looks like a caption; it isn't compared."),
-    "left": _("The left %(share)s looks like a caption; it isn't compared."),
-    "right": _("The right %(share)s looks like a caption; it isn't compared."),
+    "upper": _("The upper %(share)s looks like a caption and is not compared."),
+    "lower": _("The lower %(share)s looks like a caption and is not compared."),
+    "left": _("The left %(share)s looks like a caption and is not compared."),
+    "right": _("The right %(share)s looks like a caption and is not compared."),
 }
-MARK = _("Other works of this owner share %(share)s of it, such as a mark; a copy of that alone is never certain.")
+MARK = _(
+    "%(share)s of the picture, such as a mark, also appears in other works of this owner. A copy of "
+    "only this part is never a certain match."
+)
 WHOLE = 0.99
 """Minimum share of the image's width for a bar to count as an upper or lower caption."""
 Edges = Sequence[float]

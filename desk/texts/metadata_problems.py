@@ -11,7 +11,7 @@ BLOCKS = {
     "": gettext_lazy("Metadata"),
     "Photoshop": gettext_lazy("Photoshop image resources"),
     "PNG text": gettext_lazy("PNG text chunks"),
-    "comment": gettext_lazy("Comment in the file"),
+    "comment": gettext_lazy("File comment"),
 }
 """Metadata blocks with a descriptive name."""
 BLOCK_SENTENCES = {
@@ -19,14 +19,14 @@ BLOCK_SENTENCES = {
     LONG: gettext_lazy("%(block)s: the block is too long and was not read."),
 }
 FIELD_SENTENCES = {
-    DAMAGED: gettext_lazy("%(block)s, %(field)s: characters are damaged in “%(text)s”. The value is not used."),
+    DAMAGED: gettext_lazy("%(block)s, %(field)s: “%(text)s” contains damaged characters. The value is not used."),
     ENCODING: gettext_lazy(
         "%(block)s, %(field)s: the character set of “%(text)s” is unknown or does not fit. The value is not used."
     ),
-    CONFLICT: gettext_lazy("%(block)s, %(field)s: “%(text)s” differs from the value that is used."),
+    CONFLICT: gettext_lazy("%(block)s, %(field)s: “%(text)s” differs from the value used."),
     LONG: gettext_lazy(
-        "%(block)s, %(field)s: the value is too long. The first %(characters)d characters of at most %(entries)d "
-        "entries are used."
+        "%(block)s, %(field)s: the value is too long. Only the first %(characters)d characters of at "
+        "most %(entries)d entries are used."
     ),
 }
 OTHER = gettext_lazy("%(block)s could not be read (%(reason)s).")
@@ -54,4 +54,4 @@ def sentences_of(problems: Iterable[MetadataProblem | Mapping[str, str]]) -> lis
 
 def hint() -> str:
     """Describe how to fix metadata problems."""
-    return _("Enter missing values yourself on the page of the work.")
+    return _("Enter missing values on the page of the work.")

@@ -9,119 +9,125 @@ from django.utils.translation import gettext as _, ngettext_lazy
 from exhibit.types import Money
 
 COUNTED: dict[str, Promise] = {
-    "addresses": ngettext_lazy("%(n)s address of a picture", "%(n)s addresses of pictures", "count"),
-    "answers": ngettext_lazy("%(n)s answer", "%(n)s answers", "count"),
+    "addresses": ngettext_lazy("%(n)s image URL", "%(n)s image URLs", "count"),
+    "answers": ngettext_lazy("%(n)s response", "%(n)s responses", "count"),
     "cases": ngettext_lazy("%(n)s case", "%(n)s cases", "count"),
     "cases assigned": ngettext_lazy("%(n)s case was assigned.", "%(n)s cases were assigned.", "count"),
     "cases covered in part": ngettext_lazy(
-        "%(n)s open case would be covered in part, and stay open.",
-        "%(n)s open cases would be covered in part, and stay open.",
+        "%(n)s open case would be partly covered and stay open.",
+        "%(n)s open cases would be partly covered and stay open.",
         "count",
     ),
-    "answers not read": ngettext_lazy("%(n)s answer not read", "%(n)s answers not read", "count"),
+    "answers not read": ngettext_lazy("%(n)s unread reply", "%(n)s unread replies", "count"),
     "cases decided otherwise": ngettext_lazy(
-        "%(n)s case that a person decided otherwise would be covered. It stays as decided.",
-        "%(n)s cases that a person decided otherwise would be covered. They stay as decided.",
+        "%(n)s case that a person decided differently would be covered. The decision is kept.",
+        "%(n)s cases that a person decided differently would be covered. The decisions are kept.",
         "count",
     ),
-    "cases in a report": ngettext_lazy("Being made, with %(n)s case", "Being made, with %(n)s cases", "count"),
-    "robots": ngettext_lazy("%(n)s address, by its robots.txt", "%(n)s addresses, by its robots.txt", "count"),
+    "cases in a report": ngettext_lazy("Generating, with %(n)s case", "Generating, with %(n)s cases", "count"),
+    "robots": ngettext_lazy("%(n)s URL excluded by robots.txt", "%(n)s URLs excluded by robots.txt", "count"),
     "tdm-reserved": ngettext_lazy(
-        "%(n)s address, reserved against text and data mining",
-        "%(n)s addresses, reserved against text and data mining",
+        "%(n)s URL reserved against text and data mining",
+        "%(n)s URLs reserved against text and data mining",
         "count",
     ),
-    "noai": ngettext_lazy(
-        "%(n)s address, marked noai or noimageai", "%(n)s addresses, marked noai or noimageai", "count"
-    ),
+    "noai": ngettext_lazy("%(n)s URL marked noai or noimageai", "%(n)s URLs marked noai or noimageai", "count"),
     "denied-host": ngettext_lazy(
-        "%(n)s address, by the operator's list", "%(n)s addresses, by the operator's list", "count"
+        "%(n)s URL excluded by the operator's rules", "%(n)s URLs excluded by the operator's rules", "count"
     ),
     "scripted": ngettext_lazy(
         "%(n)s page runs scripts that may add pictures:", "%(n)s pages run scripts that may add pictures:", "count"
     ),
     "unrendered": ngettext_lazy(
-        "%(n)s page wasn't rendered: what the run may spend on that was used up.",
-        "%(n)s pages weren't rendered: what the run may spend on that was used up.",
+        "%(n)s page was not rendered: the rendering budget of the run is used up.",
+        "%(n)s pages were not rendered: the rendering budget of the run is used up.",
         "count",
     ),
     "unchanged": ngettext_lazy(
-        "%(n)s known page was left for a later run: the last visits saw no change there.",
-        "%(n)s known pages were left for a later run: the last visits saw no change there.",
+        "%(n)s known page was postponed to a later run: recent visits found no change.",
+        "%(n)s known pages were postponed to a later run: recent visits found no change.",
         "count",
     ),
     "stated": ngettext_lazy(
-        "%(n)s known page was left for a later run: its site says that it hasn't changed.",
-        "%(n)s known pages were left for a later run: their site says that they haven't changed.",
+        "%(n)s known page was postponed to a later run: the site reports no change.",
+        "%(n)s known pages were postponed to a later run: the sites report no change.",
         "count",
     ),
     "stayed": ngettext_lazy(
-        "%(n)s case stayed as a person decided it:", "%(n)s cases stayed as a person decided them:", "count"
+        "%(n)s case unchanged, decided by a person:", "%(n)s cases unchanged, decided by a person:", "count"
     ),
-    "licensed": ngettext_lazy("%(n)s case was licensed by it:", "%(n)s cases were licensed by it:", "count"),
-    "cases not licensed": ngettext_lazy("%(n)s case, not licensed", "%(n)s cases, not licensed", "count"),
-    "reopened": ngettext_lazy("%(n)s case is open again:", "%(n)s cases are open again:", "count"),
-    "cases of a watch": ngettext_lazy("%(n)s find", "%(n)s finds", "count"),
-    "cases to decide": ngettext_lazy("%(n)s to decide", "%(n)s to decide", "count"),
-    "pictures looked at": ngettext_lazy("%(n)s picture looked at", "%(n)s pictures looked at", "count"),
+    "licensed": ngettext_lazy("%(n)s case became licensed:", "%(n)s cases became licensed:", "count"),
+    "cases not licensed": ngettext_lazy("%(n)s case not licensed", "%(n)s cases not licensed", "count"),
+    "reopened": ngettext_lazy("%(n)s case reopened:", "%(n)s cases reopened:", "count"),
+    "cases of a watch": ngettext_lazy("%(n)s match", "%(n)s matches", "count"),
+    "cases to decide": ngettext_lazy("%(n)s awaiting decision", "%(n)s awaiting decision", "count"),
+    "pictures looked at": ngettext_lazy("%(n)s picture examined", "%(n)s pictures examined", "count"),
     "cases sealed": ngettext_lazy(
         "%(n)s case is sealed or being sealed.", "%(n)s cases are sealed or being sealed.", "count"
     ),
     "cases to license": ngettext_lazy(
-        "%(n)s open case would be licensed.", "%(n)s open cases would be licensed.", "count"
+        "%(n)s open case would become licensed.", "%(n)s open cases would become licensed.", "count"
     ),
     "cases to reopen": ngettext_lazy(
-        "%(n)s case that the ledger licensed would be open again.",
-        "%(n)s cases that the ledger licensed would be open again.",
+        "%(n)s case licensed through the licence ledger would be reopened.",
+        "%(n)s cases licensed through the licence ledger would be reopened.",
         "count",
     ),
-    "cases waiting": ngettext_lazy("%(n)s case waits for a decision.", "%(n)s cases wait for a decision.", "count"),
+    "cases waiting": ngettext_lazy(
+        "%(n)s case is awaiting a decision.", "%(n)s cases are awaiting a decision.", "count"
+    ),
     "changes": ngettext_lazy("%(n)s change", "%(n)s changes", "count"),
     "minutes left": ngettext_lazy("About %(n)s minute left.", "About %(n)s minutes left.", "count"),
     "documents": ngettext_lazy("%(n)s document", "%(n)s documents", "count"),
     "downloads": ngettext_lazy("%(n)s download", "%(n)s downloads", "count"),
-    "finds to look at": ngettext_lazy("%(n)s find to look at", "%(n)s finds to look at", "count"),
-    "files missing": ngettext_lazy("%(n)s file hasn't arrived.", "%(n)s files haven't arrived.", "count"),
+    "finds to look at": ngettext_lazy("%(n)s match to review", "%(n)s matches to review", "count"),
+    "files missing": ngettext_lazy("%(n)s file has not arrived.", "%(n)s files have not arrived.", "count"),
     "files waiting": ngettext_lazy(
-        "%(n)s file is still to be registered. You may close this page: it goes on.",
-        "%(n)s files are still to be registered. You may close this page: it goes on.",
+        "%(n)s file is waiting to be registered. You can close this page; registration continues.",
+        "%(n)s files are waiting to be registered. You can close this page; registration continues.",
         "count",
     ),
     "licences read": ngettext_lazy(
-        "%(n)s licence was read. Nothing is saved yet.", "%(n)s licences were read. Nothing is saved yet.", "count"
+        "%(n)s licence was read. Nothing has been saved yet.",
+        "%(n)s licences were read. Nothing has been saved yet.",
+        "count",
     ),
     "lines without a file": ngettext_lazy(
-        "%(n)s line of the table is about a file that didn't come:",
-        "%(n)s lines of the table are about files that didn't come:",
+        "%(n)s row of the table refers to a file that was not received:",
+        "%(n)s rows of the table refer to files that were not received:",
         "count",
     ),
     "more cases": ngettext_lazy(
-        "%(n)s more case is for another notice.", "%(n)s more cases are for another notice.", "count"
+        "%(n)s more case belongs in another notice.", "%(n)s more cases belong in another notice.", "count"
     ),
-    "more cases waiting": ngettext_lazy("%(n)s more case waits.", "%(n)s more cases wait.", "count"),
-    "notices due": ngettext_lazy("%(n)s notice is due", "%(n)s notices are due", "count"),
-    "parties seen": ngettext_lazy("Seen at %(n)s party.", "Seen at %(n)s parties.", "count"),
-    "places listed": ngettext_lazy("%(n)s place will be listed.", "%(n)s places will be listed.", "count"),
+    "more cases waiting": ngettext_lazy("%(n)s more case is waiting.", "%(n)s more cases are waiting.", "count"),
+    "notices due": ngettext_lazy("%(n)s notice due", "%(n)s notices due", "count"),
+    "parties seen": ngettext_lazy("Seen on %(n)s site.", "Seen on %(n)s sites.", "count"),
+    "places listed": ngettext_lazy("%(n)s page will be listed.", "%(n)s pages will be listed.", "count"),
     "places unlisted": ngettext_lazy(
-        "%(n)s place is beyond what a letter lists.", "%(n)s places are beyond what a letter lists.", "count"
+        "%(n)s page exceeds the number that a notice can list.",
+        "%(n)s pages exceed the number that a notice can list.",
+        "count",
     ),
-    "things amiss": ngettext_lazy("One thing to look at.", "%(n)s things to look at, the most urgent first.", "count"),
-    "things more": ngettext_lazy("and %(n)s thing more", "and %(n)s things more", "count"),
-    "tries": ngettext_lazy("%(n)s try", "%(n)s tries", "count"),
+    "things amiss": ngettext_lazy(
+        "One problem needs attention.", "%(n)s problems need attention, the most urgent first.", "count"
+    ),
+    "things more": ngettext_lazy("and %(n)s more", "and %(n)s more", "count"),
+    "tries": ngettext_lazy("%(n)s attempt", "%(n)s attempts", "count"),
     "works": ngettext_lazy("%(n)s work", "%(n)s works", "count"),
-    "works changed": ngettext_lazy("%(n)s work changed.", "%(n)s works changed.", "count"),
-    "works matching": ngettext_lazy("the %(n)s work that matches", "all %(n)s works that match", "count"),
+    "works changed": ngettext_lazy("%(n)s work was changed.", "%(n)s works were changed.", "count"),
+    "works matching": ngettext_lazy("%(n)s matching work", "All %(n)s matching works", "count"),
     "works proposed": ngettext_lazy(
-        "%(n)s picture at your own places is proposed as a work.",
-        "%(n)s pictures at your own places are proposed as works.",
+        "%(n)s picture on your own sites is proposed as a work.",
+        "%(n)s pictures on your own sites are proposed as works.",
         "count",
     ),
     "files with metadata problems": ngettext_lazy(
         "The metadata of %(n)s file has problems.", "The metadata of %(n)s files has problems.", "count"
     ),
     "works related": ngettext_lazy(
-        "%(n)s of these works shows the same as another work of yours.",
-        "%(n)s of these works show the same as other works of yours.",
+        "%(n)s of these works shows the same content as another of your works.",
+        "%(n)s of these works show the same content as other works of yours.",
         "count",
     ),
 }

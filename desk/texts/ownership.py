@@ -37,74 +37,74 @@ LAWS = (
 )
 """The sources in ``registry/works/terms.toml``, marked for translation."""
 STANDINGS = {
-    Standing.OVER: gettext_lazy("may be over on the dates entered"),
-    Standing.RUNNING: gettext_lazy("not over on the dates entered"),
-    Standing.UNKNOWN: gettext_lazy("cannot tell"),
+    Standing.OVER: gettext_lazy("may have expired, according to the dates entered"),
+    Standing.RUNNING: gettext_lazy("not expired, according to the dates entered"),
+    Standing.UNKNOWN: gettext_lazy("cannot be determined"),
 }
 BY = {
     By.DEATH: gettext_lazy("%(number)d years after the author's death"),
     By.PUBLICATION: gettext_lazy("%(number)d years after first publication"),
     By.CREATION: gettext_lazy("%(number)d years after creation"),
-    By.DEAD_UNTIL: gettext_lazy("authors who died in %(number)d or before: a longer term came too late for them"),
+    By.DEAD_UNTIL: gettext_lazy("authors who died in %(number)d or earlier: the term was extended too late for them"),
     By.PHOTOGRAPHS_UNTIL: gettext_lazy(
-        "photographs first published in %(number)d or before: a longer term came too late"
+        "photographs first published in %(number)d or earlier: the term was extended too late for them"
     ),
-    By.RECORDS: gettext_lazy("what was published before %(number)d depends on notices and renewals"),
-    By.GAP: gettext_lazy("a date is missing, or dates don't decide it"),
+    By.RECORDS: gettext_lazy("depends on notices and renewals if published before %(number)d"),
+    By.GAP: gettext_lazy("a date is missing, or the dates are not sufficient"),
 }
 FIELDS = {
     "title": gettext_lazy("Title"),
     "author": gettext_lazy("Author"),
-    "author_kind": gettext_lazy("The author is"),
+    "author_kind": gettext_lazy("Author type"),
     "author_died": gettext_lazy("Year of the author's death"),
-    "holder": gettext_lazy("Holder of the rights"),
-    "credit": gettext_lazy("Credit"),
-    "rights_statement": gettext_lazy("Rights"),
-    "rights": gettext_lazy("Rights"),
+    "holder": gettext_lazy("Copyright holder"),
+    "credit": gettext_lazy("Credit line"),
+    "rights_statement": gettext_lazy("Rights statement"),
+    "rights": gettext_lazy("Rights statement"),
     "licence": gettext_lazy("Licence"),
     "created": gettext_lazy("Created"),
     "first_publication": gettext_lazy("First publication"),
-    "medium": gettext_lazy("Kind"),
+    "medium": gettext_lazy("Type"),
     "registrations": gettext_lazy("Official registrations"),
     "collections": gettext_lazy("Collections"),
-    "manifest": gettext_lazy("Manifest (C2PA)"),
+    "manifest": gettext_lazy("C2PA manifest"),
     "source_type": gettext_lazy("Digital source type (IPTC)"),
-    "aigc": gettext_lazy("Label of generated content (GB 45438-2025)"),
+    "aigc": gettext_lazy("AI-generated content label (GB 45438-2025)"),
     "keywords": gettext_lazy("Keywords"),
     "comment": gettext_lazy("Comment"),
 }
 MANIFESTS = {
-    "valid": gettext_lazy("its signature fits the file; who signed was checked against no list"),
-    "invalid": gettext_lazy("its signature doesn't fit the file"),
-    "unreadable": gettext_lazy("there is one that couldn't be read"),
+    "valid": gettext_lazy("signature valid for this file; signer not checked against any list"),
+    "invalid": gettext_lazy("signature not valid for this file"),
+    "unreadable": gettext_lazy("present, but could not be read"),
 }
 AUTHOR_KINDS = {
-    Work.AuthorKind.PERSON: gettext_lazy("a person"),
-    Work.AuthorKind.ANONYMOUS: gettext_lazy("not named"),
-    Work.AuthorKind.ORGANISATION: gettext_lazy("an organisation"),
+    Work.AuthorKind.PERSON: gettext_lazy("person"),
+    Work.AuthorKind.ANONYMOUS: gettext_lazy("anonymous"),
+    Work.AuthorKind.ORGANISATION: gettext_lazy("organisation"),
 }
 MEDIUMS = {
-    Work.Medium.UNSAID: gettext_lazy("not said"),
-    Work.Medium.PHOTOGRAPH: gettext_lazy("a photograph"),
-    Work.Medium.OTHER: gettext_lazy("another work"),
+    Work.Medium.UNSAID: gettext_lazy("not specified"),
+    Work.Medium.PHOTOGRAPH: gettext_lazy("photograph"),
+    Work.Medium.OTHER: gettext_lazy("other work"),
 }
 SIGNATURES = {
-    "valid": gettext_lazy("Its signature fits the file."),
-    "invalid": gettext_lazy("Its signature doesn't fit the file."),
+    "valid": gettext_lazy("The signature is valid for this file."),
+    "invalid": gettext_lazy("The signature is not valid for this file."),
 }
 EARLIER_REGISTRATION = {
-    "same": gettext_lazy("Somebody else registered the same picture here before, on %(day)s."),
-    "near": gettext_lazy("Somebody else registered a nearly same picture here before, on %(day)s."),
+    "same": gettext_lazy("Another owner registered the same picture here earlier, on %(day)s."),
+    "near": gettext_lazy("Another owner registered a nearly identical picture here earlier, on %(day)s."),
 }
 KINDS = {
     "edited": gettext_lazy("Changed"),
     "collected": gettext_lazy("Collections changed"),
     "attached": gettext_lazy("Document added"),
-    "detached": gettext_lazy("Document taken off"),
+    "detached": gettext_lazy("Document removed"),
     "answered": gettext_lazy("Reason given"),
-    "open": gettext_lazy("The cases of what was held back are opened"),
-    "dismiss": gettext_lazy("What was held back isn't this work"),
-    "undo": gettext_lazy("What was held back waits for a decision again"),
+    "open": gettext_lazy("Cases opened for the pictures on hold"),
+    "dismiss": gettext_lazy("Pictures on hold marked as not this work"),
+    "undo": gettext_lazy("Pictures on hold are awaiting a decision again"),
 }
 
 
@@ -123,17 +123,19 @@ def said_of(remark: OwnershipRemark) -> Said:
     kinds, details = OwnershipRemark.Kind, remark.details
     if remark.kind == kinds.TERM:
         countries = _(", ").join(str(COUNTRIES.get(code, code)) for code in details["countries"])
-        sentence = _("Protection may be over on the dates entered: %(countries)s.") % {"countries": countries}
-        return Said(remark, sentence, follows=_("No notice is made until somebody gives a reason."))
+        sentence = _("Protection may have expired, according to the dates entered: %(countries)s.") % {
+            "countries": countries
+        }
+        return Said(remark, sentence, follows=_("No notice is created until a member gives a reason."))
     if remark.kind == kinds.MANIFEST:
-        sentence = _("The manifest in the file (C2PA) names somebody else than you declare.")
+        sentence = _("The C2PA manifest in the file names a different person than you declared.")
         names = (("", _(", ").join(details["stated"])),)
         return Said(remark, sentence, names, str(SIGNATURES.get(details.get("standing", ""), "")))
     stated = tuple((str(FIELDS.get(name, name)), text) for name, text in details["stated"].items())
     if remark.kind == kinds.DEDICATION:
-        sentence = _("It is stated that the work is in the public domain.")
-        return Said(remark, sentence, stated, _("No notice is made until somebody gives a reason."))
-    return Said(remark, _("The file names somebody else than you declare."), stated)
+        sentence = _("The work is stated to be in the public domain.")
+        return Said(remark, sentence, stated, _("No notice is created until a member gives a reason."))
+    return Said(remark, _("The file names a different person than you declared."), stated)
 
 
 def warnings(warned: Warnings) -> list[str]:
@@ -210,17 +212,18 @@ def bulk_in_words(edit: BulkEdit) -> str:
         return _("Undone: %(what)s") % {"what": bulk_in_words(edit.undoes)}
     values = {"name": edit.value, "field": str(FIELDS.get(edit.what, "")), "value": plain(edit.what, edit.value)}
     if edit.what == PUT:
-        return _("Put into the collection “%(name)s”") % values
+        return _("Added to the collection “%(name)s”") % values
     if edit.what == TAKE:
-        return _("Taken out of the collection “%(name)s”") % values
+        return _("Removed from the collection “%(name)s”") % values
     return _("%(field)s: “%(value)s”") % values
 
 
 def why_held(flood: Flood) -> str:
     """Describe why a work's finds are held back: the counts and the limit."""
     words = _(
-        "In one day it was found on %(sites)s new sites, on %(different)s of them with a picture that looks like none "
-        "before. The limit was %(limit)s; sites whose pictures look alike count a tenth each."
+        "In one day, the work was found on %(sites)s new sites, %(different)s of them with a picture "
+        "unlike any found before. The limit was %(limit)s; sites with similar pictures count as one "
+        "tenth each."
     )
     return words % {name: grouped(getattr(flood, name)) for name in ("sites", "different", "limit")}
 

@@ -10,10 +10,10 @@ from desk.texts.numbers import grouped
 from registry.works.relations import Related
 
 RELATIONS: dict[str, Promise] = {
-    "duplicate": gettext_lazy("It shows the same picture, in another file."),
-    "part-of": gettext_lazy("This work is a part of it."),
-    "whole-of": gettext_lazy("It is a part of this work."),
-    "series": gettext_lazy("It shows the same scene, as another photograph or a changed copy would."),
+    "duplicate": gettext_lazy("It shows the same picture in another file."),
+    "part-of": gettext_lazy("This work is part of it."),
+    "whole-of": gettext_lazy("It is part of this work."),
+    "series": gettext_lazy("It shows the same scene, either as another photograph or as an altered copy."),
 }
 """Sentences about another work, by its relation to a work."""
 
@@ -21,27 +21,31 @@ RELATIONS: dict[str, Promise] = {
 def search_in_words(search: Mapping[str, Any]) -> str:
     """Describe the search of one registered image, as returned by :func:`desk.schemas.works.searches_of`."""
     if "alike" not in search:
-        return _("Given up.") if search["state"] == "failed" else _("Waits for the workers.")
+        return (
+            _("Failed. There are no further attempts.")
+            if search["state"] == "failed"
+            else _("Waiting to be processed.")
+        )
     if "stopped" in search:
         return _(
-            "More than %(most)s pictures resemble these fingerprints: they say too little, and nothing is looked for "
-            "by them any more. Register the picture itself."
+            "More than %(most)s pictures resemble these fingerprints. The fingerprints are too unspecific "
+            "and are no longer used for searches. Register the picture itself."
         ) % {"most": search["stopped"]}
     alike, compared, over = search["alike"], search.get("compared", 0), search["state"] == "done"
     if not alike:
-        return _("No picture seen before resembles it.")
+        return _("No similar picture has been seen before.")
     parts = [_("%(compared)s compared") % {"compared": grouped(compared)}]
     if search.get("expired"):
         counts = {"expired": grouped(search["expired"]), "asked": grouped(search["asked_again"])}
-        parts.append(_("%(expired)s had expired, %(asked)s of them asked for again") % counts)
+        parts.append(_("%(expired)s had expired, of which %(asked)s were requested again") % counts)
     if search["state"] == "failed":
-        parts.append(_("given up"))
+        parts.append(_("failed"))
     elif not over and search["state"] == "todo" and "at_once" in search:
-        parts.append(_("the less alike follow when every new work has got so far"))
+        parts.append(_("less similar pictures follow when all new works have reached this step"))
     elif not over:
-        parts.append(_("under way"))
+        parts.append(_("in progress"))
     together = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(parts)}
-    return _("Pictures seen before that resemble it: %(alike)s; %(told)s.") % together
+    return _("Similar pictures seen before: %(alike)s; %(told)s.") % together
 
 
 def relation_in_words(related: Related) -> str:

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 AT_MOST = {
     "searches": ngettext_lazy("At most %(n)s search", "At most %(n)s searches", "count"),
-    "visits": ngettext_lazy(
-        "At most %(n)s visit for evidence a day", "At most %(n)s visits for evidence a day", "count"
-    ),
+    "visits": ngettext_lazy("At most %(n)s capture per day", "At most %(n)s captures per day", "count"),
     "pages": ngettext_lazy("At most %(n)s page", "At most %(n)s pages", "count"),
     "images": ngettext_lazy("At most %(n)s picture", "At most %(n)s pictures", "count"),
     "hours": ngettext_lazy("At most %(n)s hour", "At most %(n)s hours", "count"),
@@ -43,7 +41,7 @@ def schedule(watch: Watch) -> str:
     """Describe how often a watch runs, with its time of day, weekday and, if it differs, time zone."""
     every, when = timedelta(seconds=watch.interval_seconds), kept(watch)
     if runs_once(watch):
-        return _("Only when somebody starts it")
+        return _("Only when started manually")
     if when is not None and when.weekday is not None and every % DAY == timedelta(0):
         clock = time_format(when.at, "H:i")
         if str(when.zone) != timezone.get_current_timezone_name():
@@ -68,7 +66,7 @@ def schedule(watch: Watch) -> str:
 def budget(given: Mapping[str, Any]) -> list[str]:
     """Describe each limit of a run's budget in a sentence."""
     sentences: list[str] = []
-    a_time = {RUN: _("At most %(money)s a run"), MONTH: _("At most %(money)s a month")}
+    a_time = {RUN: _("At most %(money)s per run"), MONTH: _("At most %(money)s per month")}
     sentences += [a_time[name] % {"money": money(limit)} for name, limit in limits(given).items()]
     sentences += _at_most(given, "searches", "pages", "images")
     if "bytes" in given:
@@ -80,9 +78,9 @@ def budget(given: Mapping[str, Any]) -> list[str]:
     if "depth" in given:
         depth = int(given["depth"])
         followed = ngettext(
-            "Follows links %(n)s step from its sources", "Follows links %(n)s steps from its sources", depth
+            "Follows links up to %(n)s step from its sources", "Follows links up to %(n)s steps from its sources", depth
         )
-        sentences.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
+        sentences.append(followed % {"n": depth} if depth else _("Does not follow links from its sources"))
     if given.get("render", "never") != "never":
         sentences.append(_rendering({**RENDERING, **given}))
     return sentences + _at_most(given, "hosts", "visits")
@@ -94,8 +92,8 @@ def visits_used_up(watch: Watch) -> str:
     if visits < most:
         return ""
     sentence = _(
-        "Today's visits for evidence (%(n)s) are used up; the next are made tomorrow (UTC)."
-        " What you confirm is visited at once."
+        "Today's captures (%(n)s) are used up; the next ones are made tomorrow (UTC). Cases that you "
+        "mark as not licensed are captured immediately."
     )
     return sentence % {"n": grouped(most)}
 
@@ -110,8 +108,8 @@ def _rendering(given: Mapping[str, Any]) -> str:
     if given["render"] == "always":
         which = _("Renders all pages in a browser")
     else:
-        which = _("Renders pages in a browser where that promises pictures")
-    most = ngettext("at most %(n)s page and %(minutes)s min", "at most %(n)s pages and %(minutes)s min", pages)
+        which = _("Renders pages in a browser where more pictures are likely")
+    most = ngettext("at most %(n)s page, %(minutes)s min", "at most %(n)s pages, %(minutes)s min", pages)
     return f"{which} ({most % {'n': grouped(pages), 'minutes': grouped(minutes)}})"
 
 
@@ -119,11 +117,11 @@ def politeness(given: Mapping[str, float]) -> list[str]:
     """Describe how a run treats sites."""
     usual = Politeness()
     delay = float(given.get("delay", usual.delay))
-    sentences = [_("Waits at least %(n)s s between two requests to a host") % {"n": number_format(f"{delay:g}")}]
+    sentences = [_("Waits at least %(n)s s between requests to the same host") % {"n": number_format(f"{delay:g}")}]
     if given.get("obey_robots", usual.obey_robots):
-        sentences.append(_("Follows robots.txt, and waits longer where it asks for that"))
+        sentences.append(_("Obeys robots.txt, including longer delays"))
     if given.get("obey_reservations", usual.obey_reservations):
-        sentences.append(_("Leaves alone what is reserved against text and data mining"))
+        sentences.append(_("Skips content reserved against text and data mining"))
     return sentences
 
 
@@ -142,25 +140,25 @@ def asked(hosts: Hosts) -> Iterator[str]:
     more, rest = hosts.others
     values = {"n": grouped(hosts.addresses), "hosts": grouped(len(hosts.counts)), "delay": f"{hosts.delay:g}"}
     if not hosts.addresses:
-        yield _("No host would be asked for anything.")
+        yield _("No requests would be sent to any host.")
         return
-    yield _("Addresses that would be asked for: %(n)s, at so many hosts: %(hosts)s.") % values
+    yield _("URLs to be requested: %(n)s. Number of hosts: %(hosts)s.") % values
     for host, count in hosts.largest:
         each = {"host": host, "n": grouped(count), "time": lasting(hosts.seconds(count))}
         yield _("%(host)s: %(n)s, at least %(time)s") % each
     if more:
         yield _("%(hosts)s other hosts: %(n)s") % {"hosts": grouped(more), "n": grouped(rest)}
     values["time"] = lasting(hosts.seconds())
-    said = _("With %(delay)s s between two requests to a host that takes at least %(time)s.") % values
+    said = _("At %(delay)s s between requests to the same host, this takes at least %(time)s.") % values
     yield f"{said} {_('It takes longer where a site is slow, or its robots.txt asks for that.')}"
 
 
 def in_file(found: "InFile") -> Iterator[str]:
     """Describe how many images are read from a folder or a web archive."""
     values = {"file": found.path.name, "n": grouped(found.pictures), "left": grouped(found.refused.total())}
-    yield _("Pictures that are read from %(file)s itself: %(n)s. Nobody is asked for them.") % values
+    yield _("Pictures read directly from %(file)s: %(n)s. No requests are sent for them.") % values
     if found.refused:
-        yield _("Pictures and places in it that can't be taken: %(left)s.") % values
+        yield _("Pictures and entries in it that cannot be used: %(left)s.") % values
     yield from (in_words(to_plain(problem)) for problem in found.problems)
 
 
@@ -168,26 +166,34 @@ def _captures(one: archived.Estimate) -> Iterator[str]:
     values = {"name": one.title, "domain": one.domain, "n": grouped(one.pictures), "most": grouped(one.most)}
     values |= {"indexes": grouped(one.indexes), "minutes": grouped(-(-one.seconds // 60))}
     if one.indexes > 1:
-        yield _("%(name)s is asked in %(indexes)s indexes, one after the other, what it has of %(domain)s.") % values
+        yield _("Exhibit queries %(indexes)s indexes of %(name)s one after another for %(domain)s.") % values
     if one.more:
-        said = _("%(name)s names %(n)s different pictures of %(domain)s on a first page of its index, which goes on.")
+        said = _(
+            "%(name)s lists %(n)s different pictures of %(domain)s on the first page of its index; more pages follow."
+        )
         yield said % values
     elif one.pictures:
-        yield _("%(name)s names %(n)s different pictures of %(domain)s.") % values
+        yield _("%(name)s lists %(n)s different pictures of %(domain)s.") % values
     else:
-        said = _("%(name)s names no picture of %(domain)s in that time.") % values
+        said = _("%(name)s lists no pictures of %(domain)s for this period.") % values
         yield f"{said} {_('Check the spelling, or give it more time.')}"
         return
-    yield _("A run takes at most %(most)s of them, in %(minutes)s min or more at the archive's pace.") % values
-    yield _("It is told the name of the domain and the time. The run asks %(domain)s itself nothing.") % values
+    yield (
+        _("A run fetches at most %(most)s of them and takes %(minutes)s min or longer at the archive's rate limit.")
+        % values
+    )
+    yield (
+        _("The archive receives only the domain name and the period. The run sends no requests to %(domain)s itself.")
+        % values
+    )
 
 
 def _cost(one: Estimate) -> str:
     values = {"name": one.name, "n": grouped(one.searches * one.pages)}
     if one.price is None or one.cost is None:
-        return _("%(name)s, requests of a run at most: %(n)s. What they cost isn't known.") % values
+        return _("%(name)s, maximum requests per run: %(n)s. Their cost is not known.") % values
     values |= {"each": money(one.price.each), "cost": money(one.cost), "free": grouped(one.price.free)}
-    said = _("%(name)s, requests of a run at most: %(n)s × %(each)s = %(cost)s.") % values
+    said = _("%(name)s, maximum requests per run: %(n)s × %(each)s = %(cost)s.") % values
     return f"{said} {_('Free requests of a month: %(free)s.') % values}" if one.price.free else said
 
 
@@ -195,9 +201,11 @@ def _enough(each: Sequence[Money], may: Mapping[str, Money]) -> list[str]:
     """Describe how the budget limits a run of this cost; repeated requests are extra."""
     run, sentences = sum(one.millionths for one in each), []
     if RUN in may and may[RUN].millionths < run:
-        sentences.append(_("%(money)s end a run before that; the next one goes on.") % {"money": money(may[RUN])})
+        sentences.append(
+            _("A run ends early when it has cost %(money)s; the next run continues.") % {"money": money(may[RUN])}
+        )
         run = may[RUN].millionths
     if MONTH in may and run:
         values = {"money": money(may[MONTH]), "n": grouped(may[MONTH].millionths // run)}
-        sentences.append(_("Such runs that %(money)s a month pay for: %(n)s.") % values)
+        sentences.append(_("Runs of this cost within %(money)s per month: %(n)s.") % values)
     return sentences

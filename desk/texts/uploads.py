@@ -9,43 +9,47 @@ from registry.works.tables import declared_in, differing
 
 WHY = {
     "empty": gettext_lazy("The file is empty."),
-    "not-a-picture": gettext_lazy("It isn't a picture in a format that can be read."),
-    "raw-photograph": gettext_lazy("The file is a raw photograph (NEF, DNG, CR2 or similar)."),
+    "not-a-picture": gettext_lazy("The file is not a picture in a supported format."),
+    "raw-photograph": gettext_lazy("The file is a RAW photograph (NEF, DNG, CR2 or similar)."),
     "too-many-bytes": gettext_lazy("The file is too large."),
     "too-many-pixels": gettext_lazy("The picture has too many pixels."),
     "too-long-side": gettext_lazy("One side of the picture is too long."),
-    "text-bomb": gettext_lazy("The file holds more text than any picture needs."),
+    "text-bomb": gettext_lazy("The file contains too much text for a picture."),
     "too-slow": gettext_lazy("The picture takes too long to decode."),
-    "truncated": gettext_lazy("The file breaks off: a part of the picture is missing."),
+    "truncated": gettext_lazy("The file is incomplete: part of the picture is missing."),
     "broken": gettext_lazy("The file is damaged."),
-    "blocked": gettext_lazy("The operator doesn't allow these bytes here."),
-    "quota": gettext_lazy("There was no room left for your works."),
-    "missing": gettext_lazy("The file didn't arrive whole."),
-    "hidden": gettext_lazy("Hidden files are not sent."),
-    "unreadable": gettext_lazy("The browser could not read it."),
-    "given-up": gettext_lazy("Registering it was tried several times and never ended."),
+    "blocked": gettext_lazy("The operator does not allow this file here."),
+    "quota": gettext_lazy("There was not enough storage for your works."),
+    "missing": gettext_lazy("The file did not arrive completely."),
+    "hidden": gettext_lazy("Hidden files are not uploaded."),
+    "unreadable": gettext_lazy("The browser could not read the file."),
+    "given-up": gettext_lazy("Registration was attempted several times and never finished."),
 }
 WHAT_TO_DO = {
-    "empty": gettext_lazy("Copy it again from where it came from, and send it again."),
-    "not-a-picture": gettext_lazy("Export it as JPEG, PNG, TIFF, WebP or AVIF, and send that."),
-    "raw-photograph": gettext_lazy("Export it as TIFF or JPEG from your photo software, and upload that file."),
-    "too-many-bytes": gettext_lazy("Save it as a JPEG of high quality, or smaller, and send that."),
-    "too-many-pixels": gettext_lazy("Save it smaller, and send that."),
-    "too-long-side": gettext_lazy("Save it smaller, or in parts, and send that."),
-    "text-bomb": gettext_lazy("Save it anew without its metadata, and send that."),
-    "too-slow": gettext_lazy("Save it anew as JPEG, and send that."),
-    "truncated": gettext_lazy("Copy it again from where it came from, and send it again."),
-    "broken": gettext_lazy("Open and save it anew in a picture editor, and send that."),
-    "blocked": gettext_lazy("Ask the operator."),
-    "quota": gettext_lazy("Remove works, or ask the operator for more room; then send it again."),
-    "missing": gettext_lazy("Send it again."),
-    "hidden": gettext_lazy("Rename it so that its name does not begin with a dot, and send it."),
-    "unreadable": gettext_lazy("Check that you may open it, and send it again."),
-    "given-up": gettext_lazy("Try again below; if it fails again, ask the operator."),
+    "empty": gettext_lazy("Copy the file again from its source, and upload it again."),
+    "not-a-picture": gettext_lazy("Export the picture as JPEG, PNG, TIFF, WebP or AVIF, and upload that file."),
+    "raw-photograph": gettext_lazy(
+        "Export the photograph as TIFF or JPEG from your photo software, and upload that file."
+    ),
+    "too-many-bytes": gettext_lazy(
+        "Save the picture as a high-quality JPEG or at a smaller size, and upload it again."
+    ),
+    "too-many-pixels": gettext_lazy("Save the picture at a smaller size and upload it again."),
+    "too-long-side": gettext_lazy("Save the picture at a smaller size or in several parts, and upload it again."),
+    "text-bomb": gettext_lazy("Save the picture without its metadata and upload it again."),
+    "too-slow": gettext_lazy("Save the picture as a JPEG and upload it again."),
+    "truncated": gettext_lazy("Copy the file again from its source, and upload it again."),
+    "broken": gettext_lazy("Open the picture in an editor, save it again, and upload the new file."),
+    "blocked": gettext_lazy("Contact the operator."),
+    "quota": gettext_lazy("Remove works or ask the operator for more storage, then upload the file again."),
+    "missing": gettext_lazy("Upload the file again."),
+    "hidden": gettext_lazy("Rename the file so that its name does not start with a dot, and upload it again."),
+    "unreadable": gettext_lazy("Check that you have permission to open the file, and upload it again."),
+    "given-up": gettext_lazy("Try again below. If it fails again, contact the operator."),
 }
 OUTCOMES = {
     UploadFile.Outcome.REGISTERED: gettext_lazy("registered"),
-    UploadFile.Outcome.KNOWN: gettext_lazy("was registered before"),
+    UploadFile.Outcome.KNOWN: gettext_lazy("already registered"),
     UploadFile.Outcome.REFUSED: gettext_lazy("not registered"),
 }
 
@@ -54,13 +58,13 @@ def result(row: UploadFile) -> str:
     """Describe the outcome of an uploaded file."""
     if row.state == StepState.FAILED:
         return str(OUTCOMES[UploadFile.Outcome.REFUSED])
-    return str(OUTCOMES[UploadFile.Outcome(row.outcome)]) if row.outcome else _("waits")
+    return str(OUTCOMES[UploadFile.Outcome(row.outcome)]) if row.outcome else _("waiting")
 
 
 def why(row: UploadFile) -> str:
     """Describe why a file is not registered, or which table columns differ from a registered work; otherwise empty."""
     if columns := not_taken(row):
-        said = _("What is declared of a registered work stays as it is. The table says something else in: %(columns)s.")
+        said = _("The declaration of a registered work was not changed. The table differs in: %(columns)s.")
         return said % {"columns": columns}
     reason = _reason(row)
     return str(WHY.get(reason) or row.error or reason) if reason else ""
@@ -69,9 +73,9 @@ def why(row: UploadFile) -> str:
 def what_to_do(row: UploadFile) -> str:
     """Describe how to fix the problem; empty if there is none."""
     if not_taken(row):
-        return _("Declare it anew on the page of the work, if the table is right.")
+        return _("If the table is correct, change the declaration on the page of the work.")
     reason = _reason(row)
-    return str(WHAT_TO_DO.get(reason) or _("Ask the operator.")) if reason else ""
+    return str(WHAT_TO_DO.get(reason) or _("Contact the operator.")) if reason else ""
 
 
 def not_taken(row: UploadFile) -> str:
@@ -95,32 +99,32 @@ SEPARATORS = {
     ",": gettext_lazy("commas"),
     ";": gettext_lazy("semicolons"),
     "\t": gettext_lazy("tabs"),
-    "|": gettext_lazy("bars"),
+    "|": gettext_lazy("vertical bars"),
 }
 """Display names of field separators."""
 
 
 COLUMNS = {
-    "file": gettext_lazy("name of the picture’s file"),
+    "file": gettext_lazy("picture file name"),
     "title": gettext_lazy("title"),
     "author": gettext_lazy("author"),
-    "holder": gettext_lazy("rights holder"),
+    "holder": gettext_lazy("copyright holder"),
     "credit": gettext_lazy("credit line"),
-    "created": gettext_lazy("when it was created"),
-    "first_publication": gettext_lazy("when it was first published"),
-    "rights": gettext_lazy("statement of rights"),
+    "created": gettext_lazy("creation date"),
+    "first_publication": gettext_lazy("date of first publication"),
+    "rights": gettext_lazy("rights statement"),
     "registrations": gettext_lazy("official registrations"),
-    "works": gettext_lazy("works: numbers or names of files"),
+    "works": gettext_lazy("works: numbers or file names"),
     "licensee": gettext_lazy("licensee"),
     "domain": gettext_lazy("domain"),
-    "url_pattern": gettext_lazy("addresses, with * for any characters"),
-    "account": gettext_lazy("account on a platform"),
-    "territories": gettext_lazy("countries, two letters each"),
+    "url_pattern": gettext_lazy("URL pattern, with * for any characters"),
+    "account": gettext_lazy("platform account"),
+    "territories": gettext_lazy("countries (two-letter codes)"),
     "valid_from": gettext_lazy("valid from"),
     "valid_until": gettext_lazy("valid until"),
     "reason": gettext_lazy("note"),
-    "reseller": gettext_lazy("agency that sold it"),
-    "invoice": gettext_lazy("number of the invoice"),
+    "reseller": gettext_lazy("agency that sold the licence"),
+    "invoice": gettext_lazy("invoice number"),
 }
 """Descriptions of table columns."""
 
@@ -128,10 +132,10 @@ COLUMNS = {
 def read_as(understood: Understood) -> str:
     """Describe the format as which a table was read."""
     if not understood.encoding:
-        read = _("Read as a workbook, its sheet “%(sheet)s”.") % {"sheet": understood.sheet}
+        read = _("Read as a workbook, sheet “%(sheet)s”.") % {"sheet": understood.sheet}
         return " ".join(filter(None, (read, unread_sheets(understood))))
     said = {"encoding": ENCODINGS[understood.encoding], "separator": SEPARATORS[understood.separator]}
-    return _("Read as %(encoding)s, parted by %(separator)s.") % said
+    return _("Read as %(encoding)s, separated by %(separator)s.") % said
 
 
 def unread_sheets(understood: Understood) -> str:
@@ -139,7 +143,7 @@ def unread_sheets(understood: Understood) -> str:
     if not understood.unread_sheets:
         return ""
     titles = _(", ").join(f"“{title}”" for title in understood.unread_sheets)
-    return _("Not read: the sheets %(titles)s.") % {"titles": titles}
+    return _("Sheets not read: %(titles)s.") % {"titles": titles}
 
 
 def skipped_rows(understood: Understood) -> str:
@@ -148,7 +152,7 @@ def skipped_rows(understood: Understood) -> str:
         return ""
     count = len(understood.skipped)
     said = [ngettext("%(count)d row was skipped:", "%(count)d rows were skipped:", count) % {"count": count}]
-    line = _("line %(line)d: %(problem)s")
+    line = _("row %(line)d: %(problem)s")
     said += [line % {"line": number, "problem": problem} for number, problem in understood.skipped[:SKIPPED_SHOWN]]
     return " ".join([*said, "…"] if count > SKIPPED_SHOWN else said)
 
@@ -162,4 +166,4 @@ def doubt(understood: Understood) -> str:
     """Warn if the encoding of a table was only guessed; otherwise empty."""
     if not understood.likely:
         return ""
-    return _("The encoding is a likely one only. Look at names with letters beyond English, or save it as CSV UTF-8.")
+    return _("The encoding is only a guess. Check names with non-English letters, or save the table as CSV UTF-8.")

@@ -11,10 +11,10 @@ from exhibit.sentences import Sentence, following
 
 MAX_ANSWER = 1 << 20
 _SILENT = {
-    "https.": Sentence("https://%(place)s doesn't answer."),
-    "https:": Sentence("https://%(place)s doesn't answer:"),
-    "http.": Sentence("http://%(place)s doesn't answer."),
-    "http:": Sentence("http://%(place)s doesn't answer:"),
+    "https.": Sentence("https://%(place)s did not respond."),
+    "https:": Sentence("https://%(place)s did not respond:"),
+    "http.": Sentence("http://%(place)s did not respond."),
+    "http:": Sentence("http://%(place)s did not respond:"),
 }
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[^-]{1,20000}-----END CERTIFICATE-----")
 _DIGEST_ONLY = gettext_noop(
-    "Digests (SHA-256) of signed heads of the log and of seals, when they are made, and this installation's address."
+    "SHA-256 digests of signed log checkpoints and of seals, the time when each is created, and the "
+    "address of this installation."
 )
 
 
@@ -65,8 +66,8 @@ OFFERS: tuple[Offer, ...] = (
         title="FreeTSA",
         page="https://freetsa.org/index_en.php",
         learns=_DIGEST_ONLY,
-        costs=gettext_noop("Nothing. It is run by volunteers and promises nothing."),
-        takes=gettext_noop("A second."),
+        costs=gettext_noop("Free. Volunteers operate the service, without any guarantee."),
+        takes=gettext_noop("About one second."),
         settings={"urls": ["https://freetsa.org/tsr"]},
         root="a6379e7cecc05faa3cbf076013d745e327bbbaa38c0b9af22469d4701d18aabc",
         root_url="https://freetsa.org/files/cacert.pem",
@@ -77,10 +78,8 @@ OFFERS: tuple[Offer, ...] = (
         title="DigiCert",
         page="https://knowledge.digicert.com/general-information/rfc3161-compliant-time-stamp-authority-server",
         learns=_DIGEST_ONLY,
-        costs=gettext_noop(
-            "Nothing. The server is meant for signatures of programs: look at its terms before you rely on it."
-        ),
-        takes=gettext_noop("A second."),
+        costs=gettext_noop("Free. The server is intended for code signing: check its terms before you rely on it."),
+        takes=gettext_noop("About one second."),
         settings={"urls": ["http://timestamp.digicert.com"]},
         root="552f7bdcf1a7af9e6ce672017f4f12abf77240c78e761ac203d1d9d20ac89988",
     ),
@@ -90,11 +89,11 @@ OFFERS: tuple[Offer, ...] = (
         title="OpenTimestamps",
         page="https://opentimestamps.org",
         learns=gettext_noop(
-            "Three calendars: that something is stamped, and this installation's address; of the digest nothing. An "
-            "explorer of blocks: which block is asked for."
+            "Three calendars: that something is timestamped, and the address of this installation, but not "
+            "the digest. A block explorer: which block is requested."
         ),
-        costs=gettext_noop("Nothing."),
-        takes=gettext_noop("Some hours: a calendar gathers, then six blocks of Bitcoin."),
+        costs=gettext_noop("None."),
+        takes=gettext_noop("Several hours: a calendar collects digests, then six Bitcoin blocks have to follow."),
         settings={
             "urls": [
                 "https://a.pool.opentimestamps.org",

@@ -12,10 +12,10 @@ from exhibit.sentences import Sentence, following
 
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
 _DOCUMENTS = {"an HTML page", "an XML document", "JSON"}
-_THERE = Sentence("The page is there.")
-_UNSEEN = Sentence("The page is there, but the image wasn't seen.")
-_UNVISITED = Sentence("The page couldn't be visited:")
-_UNFETCHED = Sentence("The image couldn't be fetched:")
+_THERE = Sentence("The page is available.")
+_UNSEEN = Sentence("The page is available, but the image was not seen.")
+_UNVISITED = Sentence("The page could not be visited:")
+_UNFETCHED = Sentence("The image could not be fetched:")
 
 
 def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
@@ -26,12 +26,13 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     also = _about_image(image, expected)
     if page.gone:
         sentence = Sentence(
-            "The page's address answered with status %(status)s: not there any more.", status=page.status
+            "The page URL returned status %(status)s: the page is no longer available.", status=page.status
         )
         return "page-gone", following(sentence, also)
     if page.obstacle:
         sentence = Sentence(
-            "The site %(obstacle)s (status %(status)s), so the page wasn't seen; it may be there for others.",
+            "The site %(obstacle)s (status %(status)s), so the page was not seen. Other visitors may be "
+            "able to see it.",
             obstacle=page.obstacle,
             status=page.status,
         )
@@ -39,9 +40,7 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
     if not page.served:
         return "unreachable", following(_UNVISITED, _trouble(page), also)
     if image.gone:
-        sentence = Sentence(
-            "The page is there, but the image's address answered with status %(status)s.", status=image.status
-        )
+        sentence = Sentence("The page is available, but the image URL returned status %(status)s.", status=image.status)
         return "image-gone", following(sentence, *_odd_of_page(page))
     if image.served and not image.obstacle:
         return _compare(image, expected), following(_THERE, *_odd_of_page(page), also)
@@ -50,8 +49,8 @@ def judge(page: Visit, image: Visit, expected: Digest) -> tuple[str, str]:
 
 def _odd_of_page(page: Visit) -> list[str]:
     """Return sentences on an unusual status or an empty body of a page that was served."""
-    status_sentence = Sentence("The page's address answered with status %(status)s.", status=page.status)
-    empty = Sentence("The page that was served is empty.")
+    status_sentence = Sentence("The page URL returned status %(status)s.", status=page.status)
+    empty = Sentence("The page returned by the server is empty.")
     return [*([status_sentence] if page.status != OK else []), *([] if page.body else [empty])]
 
 
@@ -63,26 +62,28 @@ def _compare(image: Visit, expected: Digest) -> str:
 
 def _about_image(image: Visit, expected: Digest) -> str:
     if image.gone:
-        return Sentence("The image's address answered with status %(status)s: not there any more.", status=image.status)
+        return Sentence(
+            "The image URL returned status %(status)s: the image is no longer available.", status=image.status
+        )
     if image.obstacle:
         met = {"obstacle": image.obstacle, "status": image.status}
-        return Sentence("At the image's address the site %(obstacle)s (status %(status)s).", **met)
+        return Sentence("At the image URL, the site %(obstacle)s (status %(status)s).", **met)
     if not image.served:
         return following(_UNFETCHED, _trouble(image))
     outcome = _compare(image, expected)
     if outcome == "image-gone":
         kind = kind_of(image.body or b"") or "nothing"
-        return Sentence("The image's address now serves %(kind)s instead of an image.", kind=kind)
-    sentence = Sentence("The image's address now serves other bytes than were seen before.")
+        return Sentence("The image URL now returns %(kind)s instead of an image.", kind=kind)
+    sentence = Sentence("The image URL now returns different bytes from those seen before.")
     if outcome == "captured":
-        sentence = Sentence("The image was served with exactly the bytes that were seen before.")
+        sentence = Sentence("The image URL returned exactly the bytes that were seen before.")
     if image.status == OK or image.url[:5].lower() == "data:":  # which came with the page
         return sentence
-    return following(sentence, Sentence("The image's address answered with status %(status)s.", status=image.status))
+    return following(sentence, Sentence("The image URL returned status %(status)s.", status=image.status))
 
 
 def _trouble(visit: Visit) -> str:
-    return visit.failure or Sentence("its address answered with status %(status)s.", status=visit.status)
+    return visit.failure or Sentence("the URL returned status %(status)s.", status=visit.status)
 
 
 def names_image(page: Visit, image_url: str) -> bool | None:
@@ -97,7 +98,7 @@ def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
     for _, body in inline_bodies(page.body or b""):
         if Digest.of(body) == expected:
             return Visit(image_url, page.steps[-1:], body)
-    missing = Sentence("It isn't inside the page's HTML, where it had been seen.")
+    missing = Sentence("The image is no longer embedded in the page's HTML, where it was seen before.")
     return Visit(image_url, failure=missing, reason="not-inline")
 
 

@@ -24,7 +24,7 @@ PAGE_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 IMAGE_ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
 MIB = 1 << 20
 METHOD = "Requested over HTTP by this program, without a browser: no scripts were run, no picture was rendered."
-_UNNAMED = Sentence("The page's HTML doesn't name the image's address; scripts weren't run.")
+_UNNAMED = Sentence("The page's HTML does not reference the image URL. Scripts were not run.")
 
 
 @dataclass(frozen=True, slots=True)

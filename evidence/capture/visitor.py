@@ -26,12 +26,12 @@ Denied = Callable[[str], bool]  # returns True for hosts that must not be reques
 Left = Callable[[], float]  # returns the seconds left
 nobody: Denied = frozenset[str]().__contains__  # denies no host
 WALLS = {
-    401: Sentence("asks for a login"),
+    401: Sentence("requires a login"),
     403: Sentence("refuses this visit"),
-    407: Sentence("asks for a login"),
-    429: Sentence("refuses so many visits"),
+    407: Sentence("requires a login"),
+    429: Sentence("refuses frequent visits"),
     451: Sentence("refuses this visit for legal reasons"),
-    503: Sentence("doesn't serve this visit now"),
+    503: Sentence("does not allow visits at the moment"),
 }
 _LOGIN = re.compile(r"(?<![a-z])(log[-_]?in|sign[-_]?in|passport|captcha|challenge)(?![a-z])", re.IGNORECASE)
 
@@ -114,9 +114,9 @@ class Visit:
         if not self.steps or self.failure:
             return ""
         if self.steps[-1].header("cf-mitigated"):
-            return Sentence("asks visitors to show that they aren't programs")
+            return Sentence("requires visitors to prove that they are not robots")
         if self.served and len(self.steps) > 1 and _asks_for_login(self.steps[-1].url, self.url):
-            return Sentence("leads to a login or a check of visitors")
+            return Sentence("redirects to a login page or a robot check")
         return WALLS.get(self.status, "")
 
 
@@ -182,12 +182,12 @@ class Visitor:
         except RefusedError as error:
             failure, reason = error.message, error.reason
         except requests.exceptions.SSLError:
-            failure = Sentence("The server's certificate couldn't be verified, or the encrypted connection failed.")
+            failure = Sentence("The server's certificate could not be verified, or the encrypted connection failed.")
             reason = "certificate"
         except (requests.RequestException, ValueError):
-            failure, reason = Sentence("The server gave no whole answer."), "no-answer"
+            failure, reason = Sentence("The server did not return a complete response."), "no-answer"
         else:
-            failure, reason = Sentence("The server redirects too often."), "too-many-redirects"
+            failure, reason = Sentence("The server redirects too many times."), "too-many-redirects"
         return Visit(url, tuple(steps), None, failure, reason, target_url)
 
     def _ask(
@@ -195,9 +195,11 @@ class Visitor:
     ) -> tuple[Step, requests.Response]:
         host = host_of(url)
         if self.denied(host):
-            raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
+            raise RefusedError(
+                Sentence("The operator's rules do not allow visits to %(host)s.", host=host), reason="denied-host"
+            )
         if seconds <= 0:
-            raise RefusedError(Sentence("The time for this visit was over."), reason="too-slow")
+            raise RefusedError(Sentence("The time limit for this visit was reached."), reason="too-slow")
         session.close()  # a connection that the server dropped meanwhile would look like a missing response
         sent = now()
         began = time.monotonic()

@@ -14,7 +14,7 @@ from exhibit.sentences import Sentence
 helper = Helper("evidence.formats.pdf_pages_helper")
 SECONDS = 20.0
 MEMORY = 1 << 30
-REFUSED = Sentence("The pages of the PDF can't be taken out.")
+REFUSED = Sentence("The pages of the PDF cannot be extracted.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,8 @@ def decrypt(kind: KeyKind, encrypted: bytes, *master_keys: bytes) -> bytes:
     Raises:
         IntegrityError: No master key fits.
     """
-    hint = Sentence("Check that the master key is the one it was made with.")
-    failure = IntegrityError(Sentence("The key can't be unlocked."), hint=hint)
+    hint = Sentence("Check that the master key is the one that encrypted this key.")
+    failure = IntegrityError(Sentence("The key cannot be decrypted."), hint=hint)
     head_bytes = 1 + kind.public_bytes
     private = len(encrypted) - head_bytes - _NONCE_BYTES - _TAG_BYTES
     expected = kind.private_bytes

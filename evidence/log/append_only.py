@@ -16,17 +16,18 @@ from exhibit.ports import Head, HeadStore, LogStore, SignedCheckpoint, Signer
 from exhibit.sentences import Sentence, following
 
 _BREAK = Sentence(
-    "Begin a new origin, which records the break: exhibit api POST /operator/log/new-origin --field reason=TEXT"
+    "Start a new log name, which records the break: exhibit api POST /operator/log/new-origin --field reason=TEXT"
 )
-_OLDER = Sentence("A head was signed under the name %(name)s, which this log doesn't know: it is older.")
+_OLDER = Sentence("A checkpoint was signed under the name %(name)s, which this log does not know: this log is older.")
 UNSURE = Sentence(
-    "Hold the newest bundle or checkpoint that was handed out against it: exhibit log verify --against FILE. "
-    "If nothing is missing: exhibit api POST /operator/log/accept-head --field reason=TEXT. If something is, or you "
-    "cannot know: exhibit api POST /operator/log/new-origin --field reason=TEXT"
+    "Verify the log against the newest bundle or checkpoint that you handed out: exhibit log verify "
+    "--against FILE. If nothing is missing: exhibit api POST /operator/log/accept-head --field "
+    "reason=TEXT. If something is missing, or you cannot be sure: exhibit api POST "
+    "/operator/log/new-origin --field reason=TEXT"
 )
 _LOST_KEY = Sentence(
-    "Put secrets/log.key back from your backup. If it is lost, begin a new name: "
-    "exhibit api POST /operator/log/new-origin --field reason=TEXT"
+    "Restore secrets/log.key from your backup. If it is lost, start a new log name: exhibit api "
+    "POST /operator/log/new-origin --field reason=TEXT"
 )
 
 
@@ -143,12 +144,12 @@ class Log:
         try:
             head = self._head.read()
         except IntegrityError as error:
-            unknown = Sentence("What was signed last can't be told.")
+            unknown = Sentence("It is unknown what the log signed last.")
             raise BrokenHistoryError(following(error.message, unknown), hint=UNSURE) from error
         if head is None:  # every key that was created here has a remembered head
             missing = Sentence(
-                "The file of the log's head is missing. %(size)s entries are known to have been signed; "
-                "whether more were can't be told.",
+                "The log's checkpoint file is missing. At least %(size)s entries were signed; it is unknown "
+                "whether there were more.",
                 size=0 if latest is None else latest.size,
             )
             raise BrokenHistoryError(missing, hint=UNSURE)
@@ -157,8 +158,8 @@ class Log:
                 self.check_known(checkpoint)
         if head.moved:
             moved = Sentence(
-                "The file of the log's head (%(size)s entries) was copied here, as when a folder is put back from "
-                "a backup. Whether more were signed since can't be told.",
+                "The log's checkpoint file (%(size)s entries) was copied here, for example when a folder was "
+                "restored from a backup. It is unknown whether more entries were signed since.",
                 size=head.checkpoint.size,
             )
             raise BrokenHistoryError(moved, hint=UNSURE)
@@ -182,7 +183,7 @@ class Log:
         try:
             verify_note(seen.note, verifier_key(seen.origin, self._signer.public_key))
         except IntegrityError as error:
-            other = Sentence("The log's key isn't the one that signed before.")
+            other = Sentence("The log's key is not the key that signed before.")
             raise BrokenHistoryError(other, hint=_LOST_KEY) from error
         if seen.size == 0:
             return  # nothing was signed yet, so the name does not matter
@@ -216,10 +217,10 @@ class Log:
             BrokenHistoryError: Leaves are missing or differ; a new origin and a record are needed.
         """
         if seen.size > self._store.size():
-            short = Sentence("The log is shorter than the %(size)s entries it has signed.", size=seen.size)
+            short = Sentence("The log has fewer than the %(size)s entries that it has signed.", size=seen.size)
             raise BrokenHistoryError(short, hint=_BREAK)
         if self.root(seen.size) != seen.root:
-            other = Sentence("The first %(size)s entries of the log aren't those it has signed.", size=seen.size)
+            other = Sentence("The first %(size)s log entries do not match the signed checkpoint.", size=seen.size)
             raise BrokenHistoryError(other, hint=_BREAK)
 
     def size(self) -> int:

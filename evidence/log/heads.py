@@ -53,7 +53,7 @@ class FileHead:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
-            sentence = Sentence("The file of the log's head, %(path)s, can't be read.", path=self.path)
+            sentence = Sentence("The log's checkpoint file %(path)s cannot be read.", path=self.path)
             raise IntegrityError(sentence) from error
 
     def begin(self, checkpoint: SignedCheckpoint) -> None:
@@ -101,7 +101,7 @@ class ObjectHead:
         try:
             checkpoint = _parsed(data.decode())
         except (ValueError, IntegrityError) as error:
-            sentence = Sentence("The object of the log's head, %(name)s, can't be read.", name=NAME)
+            sentence = Sentence("The log's checkpoint object %(name)s cannot be read.", name=NAME)
             raise IntegrityError(sentence) from error
         return Head(checkpoint, moved=False, besides=None if own is None else own.checkpoint)
 

@@ -20,8 +20,8 @@ CLOSE_SECONDS = 5.0
 ANSWER_SECONDS = 5.0  # maximum time to wait for an answer from the page's scripts
 
 HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body ? document.body.scrollHeight : 0)"
-SIGNS = (Sentence("a password field"), Sentence("a check of visitors"))
-BOTH_SIGNS = Sentence("a password field and a check of visitors")
+SIGNS = (Sentence("a password field"), Sentence("a robot check"))
+BOTH_SIGNS = Sentence("a password field and a robot check")
 WALLS = """
 () => {
   const seen = (e) => { const b = e.getBoundingClientRect(); return b.width > 1 && b.height > 1 };
@@ -30,7 +30,7 @@ WALLS = """
   const frames = [...document.querySelectorAll('iframe')].filter(seen).map((f) => f.src);
   if (frames.some((s) => /captcha|challenges\\.cloudflare\\.com|turnstile/i.test(s)) ||
       document.querySelector('#challenge-form, #cf-challenge-running, .g-recaptcha, .h-captcha, .cf-turnstile'))
-    signs.push('a check of visitors');
+    signs.push('a robot check');
   return signs;
 }
 """

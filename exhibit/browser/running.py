@@ -106,7 +106,7 @@ class SteeredBrowser:
                 await _pid_of(browser)
         except TimeoutError as error:
             await self._lose(browser)
-            raise BrowserLostError(Sentence("The browser didn't come to an end.")) from error
+            raise BrowserLostError(Sentence("The browser did not exit.")) from error
         except Error as error:
             await self._lose(browser)
             raise BrowserLostError(_end(watch)) from error

@@ -17,8 +17,8 @@ from exhibit.sentences import Sentence
 WRITABLE = ("public_url", "contact", "operator_name", "update_url")
 """Settings that can be written: texts, none of which is a secret."""
 
-_UNFIT = Sentence("exhibit.toml can't be changed from here.")
-_BY_HAND = Sentence("Change it by hand, then restart.")
+_UNFIT = Sentence("exhibit.toml cannot be changed from here.")
+_BY_HAND = Sentence("Edit the file manually, then restart Exhibit.")
 
 
 def fixed(environ: Mapping[str, str] = os.environ) -> set[str]:

@@ -359,7 +359,7 @@ def verified(data: bytes, digest: Digest) -> bytes:
 
 def absent(key: str) -> NotFoundError:
     """Create the error for a missing blob. The digest is the last part of the key."""
-    return NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=key.rpartition("/")[2]))
+    return NotFoundError(Sentence("The bytes of %(digest)s are not stored here.", digest=key.rpartition("/")[2]))
 
 
 def blob_store(data_dir: Path) -> FolderBlobStore:
@@ -377,7 +377,7 @@ def _unchanged(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
         sha.update(piece)
         yield piece
     if sha.digest() != digest.raw:
-        raise IntegrityError(Sentence("The file was changed while it was read."), hint=Sentence("Try again."))
+        raise IntegrityError(Sentence("The file was changed while it was being read."), hint=Sentence("Try again."))
 
 
 def _unread(error: OSError) -> None:

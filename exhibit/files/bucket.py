@@ -37,10 +37,10 @@ _CLIENT: "ClientConfig" = {"connect_timeout": timedelta(seconds=5), "timeout": t
 _OF_CLIENT = {"allow_http", "allow_invalid_certificates", "proxy_url", "proxy_excludes", "root_certificate", "timeout"}
 """Options of the HTTP client, taken from the keys file or from the environment, such as ``AWS_ALLOW_HTTP``."""
 _RETRY: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=15)}
-SILENT = Sentence("The bucket doesn't answer.")
-UNCONDITIONAL = Sentence("The store of the bucket knows no conditional writes.")
-OF_ANOTHER = Sentence("The bucket belongs to another installation of Exhibit.")
-GONE = Sentence("The bucket isn't there, or isn't the one that it was.")
+SILENT = Sentence("The bucket is not responding.")
+UNCONDITIONAL = Sentence("The bucket's storage service does not support conditional writes.")
+OF_ANOTHER = Sentence("The bucket belongs to another Exhibit installation.")
+GONE = Sentence("The bucket does not exist, or is not the same bucket as before.")
 FULL = Sentence("The bucket is full, or its quota is used up.")
 LONG = 3.0
 """Seconds without a response after which a wait counts as long."""
@@ -330,7 +330,9 @@ def open_store(url: str, keys: Path) -> ObjectStore:
         return from_url(url, config=options_in_file, client_options=options, retry_config=_RETRY)  # type: ignore[call-overload, no-any-return]  # the class depends on the URL
     except (exceptions.BaseError, ValueError, TypeError) as error:
         said = str(error).partition("\n")[0].partition(" error: ")[2]
-        raise StorageError(Sentence("The bucket can't be used as it is configured."), hint=f"{said}. {_SEE}") from None
+        raise StorageError(
+            Sentence("The bucket cannot be used with the current configuration."), hint=f"{said}. {_SEE}"
+        ) from None
 
 
 @cache
@@ -359,15 +361,15 @@ def _said(error: Exception) -> Sentence:
     if _FULL.search(code) or " 507 " in text or " 413 " in text:
         return FULL
     if "169.254.169.254" in text or "metadata.google" in text:
-        return Sentence("There are no keys for the bucket.")
+        return Sentence("No access keys for the bucket were found.")
     if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
-        return Sentence("The bucket refuses these keys: %(code)s.", code=code)
+        return Sentence("The bucket rejected these keys: %(code)s.", code=code)
     if isinstance(error, exceptions.NotSupportedError) or code == "NotImplemented":
         return UNCONDITIONAL
     if match is None or code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
         return SILENT
-    return Sentence("The bucket refuses: %(code)s.", code=code)
+    return Sentence("The bucket rejected the request: %(code)s.", code=code)
 
 
 def _changed() -> StorageError:
-    return StorageError(Sentence("The object was replaced by another process meanwhile."), hint="Try again.")
+    return StorageError(Sentence("Another process replaced the object in the meantime."), hint="Try again.")

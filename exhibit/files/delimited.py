@@ -125,8 +125,10 @@ class Delimited:
         row = self._next(separator, 0)
         assert row is not None
         if row.problem is not None:
-            sentence = Sentence("Line %(line)d, which names the columns, can't be read as text.", line=row.line)
-            hint = Sentence("Look for a quotation mark that isn't closed, or save it as CSV UTF-8.")
+            sentence = Sentence(
+                "Line %(line)d, which contains the column headings, cannot be read as text.", line=row.line
+            )
+            hint = Sentence("Check for a missing closing quotation mark, or save the file as CSV UTF-8.")
             raise RefusedError(sentence, reason="unreadable", hint=hint)
         heads = [cell.strip() for cell in row.cells]
         while heads and not heads[-1]:
@@ -191,8 +193,8 @@ def records(path: Path) -> Iterator[dict[str, str]]:
         table = Delimited(file)
         for row in table:
             if row.problem is not None:
-                said = Sentence("%(name)s, line %(line)d can't be read as a row.", name=path.name, line=row.line)
-                raise RefusedError(said, reason="unreadable", hint=Sentence("Look at its quotation marks and fields."))
+                said = Sentence("Line %(line)d of %(name)s cannot be read as a row.", name=path.name, line=row.line)
+                raise RefusedError(said, reason="unreadable", hint=Sentence("Check its quotation marks and fields."))
             yield dict(zip(table.heads, row.cells, strict=True))
 
 

@@ -228,9 +228,9 @@ def literal_address(host: str) -> IPAddress | None:
     except ValueError as error:
         usual = host_of(f"http://{host}/")
         raise RefusedError(
-            Sentence("%(host)s is an unusual way to write an address.", host=f"{host!r}"),
+            Sentence("%(host)s is not a usual notation for an IP address.", host=f"{host!r}"),
             reason=Reason.BAD_URL if not usual or ip_address(usual).is_global else Reason.PRIVATE_ADDRESS,
-            hint=Sentence("Write an address as four decimal numbers without leading zeros."),
+            hint=Sentence("Write the IP address as four decimal numbers without leading zeros."),
         ) from error
 
 
@@ -306,4 +306,4 @@ def _plain_ipv6(text: str) -> str:
 
 
 def _bad(host: str) -> RefusedError:
-    return RefusedError(Sentence("%(host)s isn't a host.", host=f"{host!r}"), reason=Reason.BAD_URL)
+    return RefusedError(Sentence("%(host)s is not a host name.", host=f"{host!r}"), reason=Reason.BAD_URL)

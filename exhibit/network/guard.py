@@ -106,7 +106,7 @@ class Guard:
         try:
             parsed = ipaddress.ip_address(address.partition("%")[0])
         except ValueError as error:
-            none = Sentence("%(address)s isn't an address.", address=f"{address!r}")
+            none = Sentence("%(address)s is not an IP address.", address=f"{address!r}")
             raise RefusedError(none, reason=Reason.BAD_URL) from error
         inner = embedded_ipv4(parsed)
         if self._is_allowed(parsed) or (inner is not None and self._is_allowed(inner)):
@@ -136,7 +136,7 @@ class Guard:
             blame_machine(error)
             if isinstance(error, OSError) and error.errno == socket.EAI_AGAIN:
                 self.check_network()
-            unknown = Sentence("The host %(host)s has no address.", host=host)
+            unknown = Sentence("No IP address was found for the host %(host)s.", host=host)
             raise RefusedError(unknown, reason=Reason.UNRESOLVABLE) from error
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
         self.check_answers(host, addresses, port)
@@ -177,7 +177,7 @@ class Guard:
 
     def _check_port(self, port: int) -> None:
         if port not in self.allowed_ports:
-            raise RefusedError(Sentence("The port %(port)s isn't visited.", port=port), reason=Reason.PORT)
+            raise RefusedError(Sentence("Visits to port %(port)s are not allowed.", port=port), reason=Reason.PORT)
 
 
 def _a_name_server_answers() -> bool:
@@ -211,25 +211,25 @@ def _host_and_port(url: str) -> tuple[str, int]:
     parts = _SCHEME.match(url)
     if parts is None or parts[1].lower() not in DEFAULT_PORTS:
         raise RefusedError(
-            Sentence("Only http and https are visited, not %(scheme)s.", scheme=f"{parts[1].lower()!r}")
+            Sentence("Only http and https URLs can be visited, not %(scheme)s.", scheme=f"{parts[1].lower()!r}")
             if parts
-            else Sentence("The URL begins neither with http:// nor with https://."),
+            else Sentence("The URL does not start with http:// or https://."),
             reason=Reason.SCHEME,
         )
     place = parts[3] or ""
     if "@" in place:
-        raise RefusedError(Sentence("The URL carries a user name or a password."), reason=Reason.CREDENTIALS)
+        raise RefusedError(Sentence("The URL contains a user name or a password."), reason=Reason.CREDENTIALS)
     host_text = _PORT.sub("", place)
     if not host_text:
-        raise RefusedError(Sentence("The URL has no host that can be read."), reason=Reason.BAD_URL)
+        raise RefusedError(Sentence("The URL contains no readable host name."), reason=Reason.BAD_URL)
     host = plain_host(host_text)
     literal_address(host)
     parsed = read_url(url)
     if parsed is None or plain_host(parsed.hostname) != host:
-        raise RefusedError(Sentence("The URL can't be read."), reason=Reason.BAD_URL)
+        raise RefusedError(Sentence("The URL is not valid."), reason=Reason.BAD_URL)
     port = int(parsed.port) if parsed.port else DEFAULT_PORTS[parsed.protocol[:-1]]
     if port == 0:
-        raise RefusedError(Sentence("The URL's port isn't a number from 1 to 65535."), reason=Reason.BAD_URL)
+        raise RefusedError(Sentence("The port in the URL is not a number from 1 to 65535."), reason=Reason.BAD_URL)
     return host, port
 
 
@@ -240,7 +240,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
 
 def _private(shown: str) -> RefusedError:
     return RefusedError(
-        Sentence("The address %(address)s isn't on the public internet.", address=shown),
+        Sentence("The IP address %(address)s is not on the public internet.", address=shown),
         reason=Reason.PRIVATE_ADDRESS,
-        hint=Sentence("Whoever runs this installation can permit a network of their own: EXHIBIT_ALLOWED_NETWORKS."),
+        hint=Sentence("The operator of this installation can allow private networks in EXHIBIT_ALLOWED_NETWORKS."),
     )

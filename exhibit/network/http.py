@@ -77,7 +77,7 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
     The seconds are a limit for the whole body. Bytes are counted after decoding of the content encoding. Raises
     ``RefusedError`` with reason ``too-many-bytes`` or ``too-slow``, and ``requests.RequestException``.
     """
-    large = Sentence("The answer has more than %(bytes)s bytes.", bytes=f"{max_bytes:,}")
+    large = Sentence("The response exceeds %(bytes)s bytes.", bytes=f"{max_bytes:,}")
     too_large = RefusedError(large, reason=Reason.TOO_MANY_BYTES)
     content_length = response.headers.get("Content-Length", "")
     if content_length.isdecimal() and int(content_length) > max_bytes:
@@ -287,4 +287,4 @@ def _deadline(live: socket.socket, seconds: float | None) -> Iterator[threading.
     finally:
         timer.cancel()
     if late.is_set():  # a truncated response may look complete
-        raise RefusedError(Sentence("The server answers too slowly."), reason=Reason.TOO_SLOW) from cause
+        raise RefusedError(Sentence("The server responded too slowly."), reason=Reason.TOO_SLOW) from cause

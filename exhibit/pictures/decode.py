@@ -76,7 +76,7 @@ def asked(what: str, data: bytes, limits: Limits, **more: object) -> Told:
     if not data:
         raise UnreadablePictureError(Sentence("The file is empty."), reason="empty")
     if len(data) > limits.max_bytes:
-        large = Sentence("The file has more than %(bytes)s bytes.", bytes=f"{limits.max_bytes:,}")
+        large = Sentence("The file exceeds %(bytes)s bytes.", bytes=f"{limits.max_bytes:,}")
         raise UnreadablePictureError(large, reason="too-many-bytes")
     question = {"what": what, "limits": asdict(limits), **more}
     memory = _SLACK + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
@@ -93,7 +93,7 @@ def _refusal(reason: str, limits: Limits) -> UnreadablePictureError:
     """Return the error for an image that made the helper exit."""
     if reason == "time":
         seconds = f"{limits.seconds:g}"
-        sentence = Sentence("The picture takes longer than %(seconds)s s to decode.", seconds=seconds)
+        sentence = Sentence("Decoding the picture takes longer than %(seconds)s seconds.", seconds=seconds)
         return UnreadablePictureError(sentence, reason="too-slow")
     if reason == "memory":
         return UnreadablePictureError(Sentence("The picture has too many pixels."), reason="too-many-pixels")

@@ -142,7 +142,9 @@ def _check_size(picture: Image.Image, limits: Limits) -> None:
         raise UnreadablePictureError(Sentence("The picture has no pixels."), reason="broken")
     if max(width, height) > limits.max_side:
         size, most = f"{width}×{height}", limits.max_side
-        sentence = Sentence("The picture is %(size)s; no side may be longer than %(most)s.", size=size, most=most)
+        sentence = Sentence(
+            "The picture is %(size)s pixels. Each side can have at most %(most)s pixels.", size=size, most=most
+        )
         raise UnreadablePictureError(sentence, reason="too-long-side")
     cost = _PROGRESSIVE_COST if picture.info.get("progressive") else _COST.get(picture.format or "", 1.0)
     tile = _tile_size(picture)
@@ -244,30 +246,32 @@ def _too_many_pixels() -> UnreadablePictureError:
 
 def _raw_photograph() -> UnreadablePictureError:
     return UnreadablePictureError(
-        Sentence("The file is a raw photograph, which only photo software can develop."),
+        Sentence("The file is a raw photo, which has to be developed in photo software."),
         reason="raw-photograph",
-        hint=Sentence("Export it as TIFF or JPEG from your photo software, and use that file."),
+        hint=Sentence("Export it as a TIFF or JPEG from your photo software, and use the exported file."),
     )
 
 
 def _not_a_picture(data: bytes) -> UnreadablePictureError:
     if data.startswith(PICTURE_MAGICS):
         return UnreadablePictureError(
-            Sentence("The picture is damaged, or of a kind that can't be read."), reason="broken"
+            Sentence("The picture is damaged, or its format is not supported."), reason="broken"
         )
     kind = kind_of(data)
     if kind == RAW_PHOTOGRAPH:
         return _raw_photograph()
     if kind == "an HTML page":
-        hint = Sentence("Save the picture itself from it, or name the picture's own address.")
-        return UnreadablePictureError(Sentence("This is a web page, no picture."), reason="not-a-picture", hint=hint)
-    sentence = Sentence("These bytes aren't a picture that can be read.") if kind is None else f"This is {kind}."
+        hint = Sentence("Save the picture itself from the page, or use the URL of the picture.")
+        return UnreadablePictureError(Sentence("This is a web page, not a picture."), reason="not-a-picture", hint=hint)
+    sentence = Sentence("The data is not a readable picture.") if kind is None else f"This is {kind}."
     return UnreadablePictureError(
-        sentence, reason="not-a-picture", hint=Sentence("Pictures are %(formats)s.", formats=", ".join(FORMATS))
+        sentence,
+        reason="not-a-picture",
+        hint=Sentence("Supported picture formats: %(formats)s.", formats=", ".join(FORMATS)),
     )
 
 
 def _damaged(*, is_truncated: bool) -> UnreadablePictureError:
     if is_truncated:
-        return UnreadablePictureError(Sentence("The picture breaks off."), reason="truncated")
+        return UnreadablePictureError(Sentence("The picture is truncated."), reason="truncated")
     return UnreadablePictureError(Sentence("The picture is damaged."), reason="broken")

@@ -58,7 +58,7 @@ class KeptPairs:
             RefusedError: One of the pictures cannot be read.
         """
         if explained.examined is None:
-            raise RefusedError(Sentence("Only pictures that can be read are kept for measuring."), reason="unreadable")
+            raise RefusedError(Sentence("Only readable pictures can be stored for measurements."), reason="unreadable")
         named, filed = (self._files().put(data).hex for data in (original, copy))
         self._add(KeptPair(rfc3339(now()), by, said, explained.decision, named, filed, one_line(about)))
 

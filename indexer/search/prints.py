@@ -35,7 +35,7 @@ SET_BITS = range(112, 129)
 UNIT = 1e-3
 """Maximum deviation of a descriptor's length from 1."""
 REASON = "prints"
-_AGAIN = Sentence("Make the file with this version of Exhibit: exhibit fingerprint FILES --out works.json")
+_AGAIN = Sentence("Create the file with this version of Exhibit: exhibit fingerprint FILES --out works.json")
 
 
 def _hash(text: str) -> str:
@@ -117,12 +117,14 @@ def read_prints(data: bytes) -> tuple[StatedPicture, ...]:
         RefusedError: The file cannot be used; the hint states the next step.
     """
     if len(data) > MAX_FILE:
-        large = Sentence("The file has more than %(bytes)s bytes.", bytes=f"{MAX_FILE:,}")
-        raise RefusedError(large, reason="too-many-bytes", hint=Sentence("Make several, of fewer pictures each."))
+        large = Sentence("The file exceeds %(bytes)s bytes.", bytes=f"{MAX_FILE:,}")
+        raise RefusedError(
+            large, reason="too-many-bytes", hint=Sentence("Create several files with fewer pictures each.")
+        )
     version = re.search(rb'"pipeline"\s*:\s*"([ -~]{1,40}?)"', data)
     if version is not None and version[1] != PRINTS.encode():
         other = Sentence(
-            "The fingerprints are of version %(theirs)s, not %(ours)s.", theirs=version[1].decode(), ours=PRINTS
+            "The fingerprints have version %(theirs)s instead of %(ours)s.", theirs=version[1].decode(), ours=PRINTS
         )
         raise RefusedError(other, reason="fingerprints", hint=_AGAIN)
     try:
@@ -131,7 +133,7 @@ def read_prints(data: bytes) -> tuple[StatedPicture, ...]:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the file"
         why = first["msg"].removeprefix("Value error, ")
-        sentence = Sentence("These aren't fingerprints that can be taken: %(place)s: %(why)s.", place=place, why=why)
+        sentence = Sentence("The fingerprints cannot be used: %(place)s: %(why)s.", place=place, why=why)
         raise RefusedError(sentence, reason="fingerprints", hint=_AGAIN) from error
 
 

@@ -26,48 +26,48 @@ from indexer.search.search import Key, Works
 from indexer.votes.index import Vote
 
 STAGES: Mapping[str, Sentence] = {
-    "reading": Sentence("The copy can be read"),
-    "information": Sentence("The original can be told apart"),
-    "naming": Sentence("The search names the original"),
-    "glance": Sentence("At a glance, it is worth a closer look"),
-    "related": Sentence("It has to do with the original, beyond chance"),
-    "exposure": Sentence("It is this picture, and not another one of the scene"),
-    "certainty": Sentence("Nothing is left to doubt"),
+    "reading": Sentence("Copy readable"),
+    "information": Sentence("Original distinctive"),
+    "naming": Sentence("Original returned by the search"),
+    "glance": Sentence("Quick comparison passed"),
+    "related": Sentence("Related to the original, not by coincidence"),
+    "exposure": Sentence("Same picture, not another picture of the scene"),
+    "certainty": Sentence("Certain match"),
 }
 """The question of each gate, by name."""
 FIGURES: Mapping[str, Sentence] = {
-    "hamming": Sentence("Bits by which the hashes differ"),
-    "side": Sentence("Pixels of the copy's shorter side"),
-    "similarity": Sentence("Similarity of the descriptors"),
-    "place_by_descriptor": Sentence("Place by descriptor"),
-    "votes": Sentence("Votes of details, times what chance gives"),
-    "place_by_votes": Sentence("Place by votes"),
-    "place": Sentence("Place among those that are compared"),
-    "odds": Sentence("Sum of what follows, the logarithm of the odds"),
-    "begun": Sentence("Before anything is measured"),
-    "hash": Sentence("Bits by which the hashes differ; from 110 on they say nothing"),
-    "inliers": Sentence("Details that agree on how one lies on the other"),
-    "dense": Sentence("Share of places where the pixels agree"),
-    "agreeing": Sentence("Details that lie among their neighbours as in the original"),
+    "hamming": Sentence("Differing hash bits"),
+    "side": Sentence("Shorter side of the copy (pixels)"),
+    "similarity": Sentence("Descriptor similarity"),
+    "place_by_descriptor": Sentence("Rank by descriptor"),
+    "votes": Sentence("Detail votes (multiple of the chance level)"),
+    "place_by_votes": Sentence("Rank by votes"),
+    "place": Sentence("Rank among the works to compare"),
+    "odds": Sentence("Sum of the terms below (logarithm of the odds)"),
+    "begun": Sentence("Initial value before any measurement"),
+    "hash": Sentence("Differing hash bits (110 or more carry no information)"),
+    "inliers": Sentence("Details that agree on the alignment of the two pictures"),
+    "dense": Sentence("Share of positions where the pixels agree"),
+    "agreeing": Sentence("Details placed among their neighbours as in the original"),
     "agreeing_share": Sentence("… as a share of all details found again"),
-    "in_place": Sentence("Share of small patches in place, to half a pixel"),
-    "drift": Sentence("Pixels by which neighbouring patches are shifted together"),
-    "excess": Sentence("How many times farther patches are shifted than noise explains"),
+    "in_place": Sentence("Share of small patches in place (within half a pixel)"),
+    "drift": Sentence("Joint shift of neighbouring patches (pixels)"),
+    "excess": Sentence("Patch shift relative to what noise explains (factor)"),
     "patches": Sentence("Small patches that could be compared"),
-    "cover": Sentence("Share of the original that pieces cover"),
-    "roughness": Sentence("Pixels by which pieces lie off from between their neighbours"),
-    "pieces_in_place": Sentence("Share of small patches in place, laid piece by piece"),
-    "pieces_excess": Sentence("How many times farther patches are shifted, laid piece by piece"),
-    "shown": Sentence("Share of the original that lies in place, piece by piece"),
-    "firm": Sentence("Share of patches in place, the less the farther they are shifted; of fewer than 40, less"),
-    "firm_alone": Sentence("… less where a part of one shows something else"),
-    "pieces_firm": Sentence("Share of the original in place piece by piece, the less the farther these are shifted"),
-    "pieces_firm_clear": Sentence("… less where a part of one shows something else"),
+    "cover": Sentence("Share of the original covered by pieces"),
+    "roughness": Sentence("Displacement of pieces from the midpoint of their neighbours (pixels)"),
+    "pieces_in_place": Sentence("Share of small patches in place after piecewise alignment"),
+    "pieces_excess": Sentence("Patch shift after piecewise alignment, relative to what noise explains (factor)"),
+    "shown": Sentence("Share of the original in place after piecewise alignment"),
+    "firm": Sentence("Share of patches in place, reduced for larger shifts and for fewer than 40 patches"),
+    "firm_alone": Sentence("… reduced where a part of one picture shows something else"),
+    "pieces_firm": Sentence("Share of the original in place after piecewise alignment, reduced for larger shifts"),
+    "pieces_firm_clear": Sentence("… reduced where a part of one picture shows something else"),
 }
 """Descriptions of figures, by the name of the condition or term (:data:`indexer.compare.weighing.TERMS`)."""
 MEASURED: Mapping[str, str] = {"hash": "hamming"}
 """The figure that a term weighs, if the names differ."""
-BREAKS_OFF = Sentence("The file breaks off or is damaged: compared was what there is of it.")
+BREAKS_OFF = Sentence("The file is truncated or damaged. The readable part was compared.")
 NEAREST = 100
 """Number of nearest descriptors among which a work is searched for."""
 
@@ -135,10 +135,10 @@ class Explanation(Generic[Key]):
         """The result, with what would have changed it, or what keeps a match from being certain."""
         cut = (BREAKS_OFF,) if self.incomplete else ()
         if self.fell is None:
-            return Sentence("It is found."), *self.gates[-1].sentences, *cut
+            return Sentence("The copy is found."), *self.gates[-1].sentences, *cut
         behind = self.gates[self.gates.index(self.fell) + 1 :]
         further = (said for gate in behind for said in gate.sentences[:1])
-        return Sentence("It isn't found."), *self.fell.sentences, *further, *cut
+        return Sentence("The copy is not found."), *self.fell.sentences, *further, *cut
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ def explain(
     try:
         found = extract(data, limits, descriptor=descriptor)
     except UnreadablePictureError as error:
-        why = filter(None, (Sentence("The copy can't be read."), error.message, error.hint))
+        why = filter(None, (Sentence("The copy cannot be read."), error.message, error.hint))
         gate = Gate("reading", passed=False, sentences=(*why,))
         return Explanation(Decision.NONE, (gate,), next(iter(originals)))
     asked = None if works is None else search.Search(found, lambda: data, works, limits)
@@ -215,7 +215,7 @@ class _Pair(Generic[Key]):
 def _gate(name: str, figures: Way, said: Sentence, *further: Sentence, passed: bool) -> Gate:
     """Create a gate; if the pair fails, with the sentence, the insufficient figures, and further sentences."""
     short = [
-        Sentence("%(what)s: %(figure)s; needed: %(limit)s.", what=what, figure=figure, limit=limit)
+        Sentence("%(what)s: %(figure)s; required: %(limit)s.", what=what, figure=figure, limit=limit)
         for what, figure, limit, holds in Gate(name, figures, passed).rows
         if not holds
     ]
@@ -223,7 +223,10 @@ def _gate(name: str, figures: Way, said: Sentence, *further: Sentence, passed: b
 
 
 def _information(pair: _Pair[Key]) -> Iterator[Gate]:
-    sentence = Sentence("The original carries too little to be told apart: only nearly exact copies of it are shown.")
+    sentence = Sentence(
+        "The original has too little detail to be distinguished from other pictures. Only nearly exact "
+        "copies are reported."
+    )
     nearly = Condition("hamming", pair.examined.hamming, NEAR_EXACT, at_most=True)
     flat = pair.original.is_flat
     yield _gate("information", (nearly,) if flat else (), sentence, passed=pair.agrees or not flat)
@@ -239,13 +242,15 @@ def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
         figures.append(Condition("side", min(pair.found.info.width, pair.found.info.height), ICON_SIDE))
     else:
         figures += [*_described(pair, pair.search), *_voted(pair, pair.search)]
-    sentence = Sentence("Neither hash nor descriptor nor votes named it, so the two weren't compared.")
+    sentence = Sentence(
+        "Neither the hash, the descriptor nor the votes returned the original, so the two pictures were not compared."
+    )
     if pair.before is not None:
         figures.append(Condition("place", len(pair.before) + 1, candidates.MAX_CANDIDATES, at_most=True))
-        sentence = Sentence("The search named it, but too many others stood before it.")
-    same = Sentence("Compared all the same, it isn't found either.")
+        sentence = Sentence("The search returned the original, but ranked too many other works above it.")
+    same = Sentence("A direct comparison does not find the copy either.")
     if pair.agrees:
-        same = Sentence("Compared all the same, it is found.")
+        same = Sentence("A direct comparison does find the copy.")
     yield _gate("naming", tuple(figures), sentence, same, passed=pair.key in pair.search.compared)
 
 
@@ -255,21 +260,23 @@ def _related(pair: _Pair[Key]) -> Iterator[Gate]:
     if one.glance:
         quick = Figures.told(one.figures)
         sentence = Sentence(
-            "Too little agrees at a glance: it may be drawn anew, show little of the original, or be another picture."
+            "The quick comparison found too little agreement. The copy may be redrawn, show only a small "
+            "part of the original, or be another picture."
         )
         yield _gate("glance", _sum(weighing.glance, quick, weighing.glance_limit), sentence, passed=False)
     if one.related is None or one.exposure is None or one.glance:
         return
     figures = Figures.told(one.figures)
     sentence = Sentence(
-        "What agrees is no more than chance gives, or than a mark that other works of the owner carry, too."
+        "The agreement is no greater than chance explains, or comes from a mark that other works of the "
+        "owner also have."
     )
-    larger = Sentence("A larger copy would show more of it.")
+    larger = Sentence("A larger copy would show more detail.")
     small = max(pair.found.info.width, pair.found.info.height) < NORMAL.side
     needed = _sum(weighing.related, figures, one.limit)
     yield _gate("related", needed, sentence, *([larger] if small else []), passed=pair.agrees)
     if pair.agrees:
-        sentence = Sentence("It may as well be another picture of the scene, or an adaptation.")
+        sentence = Sentence("It may also be another picture of the same scene, or an adaptation.")
         needed = _sum(weighing.exposure, figures, weighing.review_limit)
         yield _gate("exposure", needed, sentence, passed=one.decision is not Decision.RESEMBLES)
 
@@ -283,7 +290,7 @@ def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
         odds = (Condition("odds", one.exposure, shipped().certain_limit),)
         if WEAK in one.reasons:
             odds += (Condition("dense", one.dense, WEAK_DENSE),)
-    yield _gate("certainty", odds, Sentence("A person has to look."), passed=one.decision is Decision.CERTAIN)
+    yield _gate("certainty", odds, Sentence("A person has to review it."), passed=one.decision is Decision.CERTAIN)
 
 
 GATES: tuple[Callable[[_Pair[Key]], Iterator[Gate]], ...] = (_information, _naming, _related, _certainty)

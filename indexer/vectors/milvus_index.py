@@ -34,7 +34,7 @@ SENT, ANSWERED, NAMED = 8 << 20, 16 << 20, 4_000
 CONNECTING, ANSWERING, LOADING = 3.0, 20.0, 60.0
 """Timeouts in seconds for a connection, for a response, and for creating or loading a collection."""
 LOOKED_AT = 400  # minimum number of graph nodes visited for a query of descriptors
-SILENT = Sentence("Milvus doesn't answer.")
+SILENT = Sentence("Milvus is not responding.")
 SEE = "See docs/machines.md, the archive in Milvus."
 _UNREACHED, _GONE = 2, 100  # codes of Milvus and its client
 _CLIENTS: dict[tuple[str, int], Untyped] = {}
@@ -311,15 +311,17 @@ def _library() -> tuple[Untyped, type[Exception]]:
         import pymilvus  # noqa: PLC0415
     except ImportError as error:
         hint = "Install it: python3 tools/bootstrap.py runtime milvus"
-        raise StorageError(Sentence("An archive in Milvus needs the optional part “milvus”."), hint=hint) from error
+        raise StorageError(
+            Sentence("An archive in Milvus requires the optional component “milvus”."), hint=hint
+        ) from error
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # failures are reported once, by Exhibit's error
     return pymilvus, grpc.RpcError
 
 
 def _said(error: Exception, code: Untyped) -> Sentence:
     if getattr(code, "name", "") in {"UNAUTHENTICATED", "PERMISSION_DENIED"}:
-        return Sentence("Milvus refuses the token.")
+        return Sentence("Milvus rejected the token.")
     if not isinstance(code, int) or code == _UNREACHED:
         return SILENT
     message = str(getattr(error, "message", error)).strip().partition("\n")[0][:200]
-    return Sentence("Milvus says: %(said)s", said=message)
+    return Sentence("Milvus reported: %(said)s", said=message)

@@ -111,10 +111,10 @@ class Invitation(models.Model):
 class Scope(models.TextChoices):
     """Permission of an API token."""
 
-    READ = "read", _("read: look at everything and take it away")
+    READ = "read", _("read: view and download all data")
     WRITE = "write", _("write: works, watches, licences, reports")
-    DECIDE = "decide", _("decide: decisions and notes of cases")
-    SEND = "send", _("send: notices, and links for people outside")
+    DECIDE = "decide", _("decide: case decisions and notes")
+    SEND = "send", _("send: notices, and links for external recipients")
     MANAGE = "manage", _("manage: members, webhooks and settings")
 
 

@@ -58,10 +58,10 @@ WAIT_SECONDS = 15.0
 PAGE_BYTES = 8 * MIB
 MAX_STATEMENT = 128 << 10
 MISSING = {
-    "no-answer": Sentence("no answer came"),
-    "too-slow": Sentence("it came too late"),
-    "refused": Sentence("it was refused"),
-    "nonsense": Sentence("what came doesn't hold"),
+    "no-answer": Sentence("no response arrived"),
+    "too-slow": Sentence("the response arrived too late"),
+    "refused": Sentence("the request was refused"),
+    "nonsense": Sentence("the response is not valid"),
     "revoked": Sentence("the partner was revoked"),
 }
 _TOLD = frozenset({"certificate", "no-answer", "too-many-redirects", "too-slow", "too-many-bytes"})
@@ -217,9 +217,11 @@ def _told(answer: PartnerAnswer) -> str:
     name = answer.name
     if answer.missing:
         why = MISSING[answer.missing]
-        return Sentence("%(name)s was asked to visit with us, and %(why)s.", name=name, why=why)
+        return Sentence("%(name)s was asked to visit the page at the same time, but %(why)s.", name=name, why=why)
     if "picture" not in answer.agrees:
-        return Sentence("%(name)s visited with us and saw no such picture.", name=name)
+        return Sentence("%(name)s visited the page at the same time and did not see this picture.", name=name)
     if "text" in answer.agrees:
-        return Sentence("Seen by two: %(name)s saw the same picture and the same text.", name=name)
-    return Sentence("Seen by two: %(name)s saw the same picture, and other text on the page.", name=name)
+        return Sentence("Seen by two installations: %(name)s saw the same picture and the same text.", name=name)
+    return Sentence(
+        "Seen by two installations: %(name)s saw the same picture, but different text on the page.", name=name
+    )

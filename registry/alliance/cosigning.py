@@ -39,9 +39,9 @@ MAX_PATH = 63
 MAX_BODY = MAX_NOTE + 64 * MAX_PATH
 _OLD = re.compile("old (0|[1-9][0-9]{0,18})")
 UNEXPLAINED = "The log has signed a larger head elsewhere, and doesn't show what stands under it."
-FORKED = Sentence("Its log has signed two histories.")
-OTHER_HEAD = Sentence("It has cosigned a head that this installation's log doesn't hold.")
-SILENT = Sentence("It doesn't tell which heads it has cosigned.")
+FORKED = Sentence("The partner's log has signed two conflicting histories.")
+OTHER_HEAD = Sentence("The partner has cosigned a checkpoint that this installation's log does not contain.")
+SILENT = Sentence("The partner does not report which checkpoints it has cosigned.")
 SECONDS, ALL_SECONDS = 10.0, 60.0
 """Timeouts in seconds for one answer of a partner's site, and for all requests to it together."""
 MAX_HEADS = 1000
@@ -222,7 +222,9 @@ def _faults_of(partner: Partner) -> Iterator[list[str]]:
         faults.append(error.message)
     except Exception as error:  # malformed answers of one partner must not stop the comparison
         LOGGER.exception("Comparing heads with the partner %s broke off", partner.name)
-        faults.append(Sentence("Comparing heads with it broke off: %(why)s.", why=type(error).__name__))
+        faults.append(
+            Sentence("Comparing checkpoints with the partner was interrupted: %(why)s.", why=type(error).__name__)
+        )
 
 
 def _keep_unexplained(partner: Partner, note: str) -> None:
@@ -301,7 +303,7 @@ def _look(services: Services, partner: Partner, known: Known) -> tuple[str, str]
             head = verify_note(fetch("checkpoint", MAX_NOTE).decode("utf-8", "replace"), partner.log_key)
             tree = _Tree(head.size, fetch)
             if tree.root(head.size) != head.root:
-                return Sentence("What its log shows isn't what it has signed."), unexplained
+                return Sentence("The content of the partner's log differs from what the log has signed."), unexplained
             if any(_contradicts(partner, head, tree, *each) for each in heads if each[1].size <= head.size):
                 return FORKED, ""
     except ExhibitError as error:
@@ -309,7 +311,7 @@ def _look(services: Services, partner: Partner, known: Known) -> tuple[str, str]
     if largest is None or largest.size <= head.size:
         return "", ""
     sizes = {"seen": largest.size, "shown": head.size}
-    return Sentence("Its log has signed %(seen)s entries and shows %(shown)s.", **sizes), unexplained
+    return Sentence("The partner's log has signed %(seen)s entries, but shows only %(shown)s.", **sizes), unexplained
 
 
 def _two_of_a_size(partner: Partner, seen: Sequence[tuple[str, SignedCheckpoint]]) -> bool:
@@ -358,7 +360,7 @@ def _fetcher(session: requests.Session, partner: Partner) -> Callable[[str, int]
 
     def fetch(path: str, most: int) -> bytes:
         if time.monotonic() > until:
-            raise ServiceMissingError(Sentence("Its log is shown too slowly."))
+            raise ServiceMissingError(Sentence("The partner's log responds too slowly."))
         return signed_calls.fetch(session, f"{partner.url.rstrip('/')}/log/{path}", most, SECONDS)
 
     return fetch
@@ -397,5 +399,5 @@ class _Tree:
         width = min(WIDTH, (self._size >> (HEIGHT * level)) - number * WIDTH)
         data = self._fetch(f"tile/{level}/{tile_path(Tile(number, width))}", WIDTH * merkle.HASH_BYTES)
         if len(data) != width * merkle.HASH_BYTES:
-            raise IntegrityError(Sentence("A tile of its log has another length than it has to have."))
+            raise IntegrityError(Sentence("A tile of the partner's log has an incorrect length."))
         return data

@@ -63,7 +63,9 @@ def add(name: str, url: str, log_key: str, witness_key: str, *, by: str) -> Part
     try:
         short_name(name)
     except ValueError as error:
-        raise WrongUseError(_("A partner's name consists of small letters, digits, dots and hyphens.")) from error
+        raise WrongUseError(
+            _("A partner name can contain only lowercase letters, digits, dots and hyphens.")
+        ) from error
     with transaction.atomic():
         existing = active().select_for_update().filter(name=name).first()
         row = existing or Partner(name=name, made_at=now())
@@ -72,13 +74,19 @@ def add(name: str, url: str, log_key: str, witness_key: str, *, by: str) -> Part
         row.url, row.log_key, row.witness_key, row.fault = url, log_key, witness_key, ""
         other = of_log(row.origin)
         if other is not None and other.pk != row.pk:
-            raise ConflictError(_("The log of another partner, %(name)s, has this name.") % {"name": other.name})
+            raise ConflictError(
+                _("The log of another partner, %(name)s, already uses this name.") % {"name": other.name}
+            )
         own_keys = keys_of(row)
         if len(own_keys) < 2:
-            raise ConflictError(_("Its log and its witness have the same key: a key has one role."))
+            raise ConflictError(
+                _("The partner's log and its log witness use the same key. Each key can have only one role.")
+            )
         for other in active().exclude(pk=row.pk):
             if own_keys & keys_of(other):
-                raise ConflictError(_("Another partner, %(name)s, has one of these keys.") % {"name": other.name})
+                raise ConflictError(
+                    _("Another partner, %(name)s, already uses one of these keys.") % {"name": other.name}
+                )
         row.save()
         about = {"name": name, "url": url, "log": log_key, "witness": witness_key}
         audit_log.changed("partner added" if existing is None else "partner changed", by=by, about=about)

@@ -116,7 +116,7 @@ def fetch(session: requests.Session, address: str, most: int, seconds: float = 3
             answer.raise_for_status()
             return read_limited(answer, most, seconds)
     except requests.RequestException as error:
-        sentence = Sentence("%(address)s can't be read: %(why)s.", address=address, why=type(error).__name__)
+        sentence = Sentence("%(address)s could not be read: %(why)s.", address=address, why=type(error).__name__)
         raise ServiceMissingError(sentence) from error
 
 

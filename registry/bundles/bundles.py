@@ -40,7 +40,7 @@ def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
     """
     if bundle.manifest is None or bundle.signature is None:
         values = {"bundle": bundle.number, "case": bundle.case.number}
-        sentence = Sentence("Bundle %(bundle)s of case %(case)s isn't sealed yet.", **values)
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s has not been sealed yet.", **values)
         raise NotFoundError(sentence, hint=Sentence("Try again in a moment."))
     return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
 
@@ -86,9 +86,11 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
     lacking = {file.path for file in sealed.manifest.files if file.sha256 not in services.blobs}
     if lost := sorted(lacking.difference(() if withheld is None else withheld.files)):
         sentence = Sentence(
-            "%(file)s of case %(case)s is missing, and nobody removed it.", file=lost[0], case=bundle.case.number
+            "%(file)s of case %(case)s is missing, and no removal is recorded.", file=lost[0], case=bundle.case.number
         )
-        raise NotFoundError(sentence, hint=Sentence("Ask the operator to restore it from a backup, then try again."))
+        raise NotFoundError(
+            sentence, hint=Sentence("Ask the operator to restore the file from a backup, then try again.")
+        )
     proofs = proofs_of(services, bundle, sealed, sealed_facts(services, sealed))
     write_bundle(out, sealed, replace(proofs, withheld=withheld), services.blobs)
 

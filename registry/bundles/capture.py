@@ -31,12 +31,12 @@ from registry.pictures.blocks import blocked
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
 
-BLOCKED = Sentence("The operator's blocklist names bytes of this page; what carries or shows it wasn't kept.")
-REPORTED = Sentence("A picture of this page was reported as illegal; what carries or shows it wasn't kept.")
+BLOCKED = Sentence("A file of this page is on the operator's blocklist. Files that contain or show it were not stored.")
+REPORTED = Sentence("A picture on this page was reported as illegal. Files that contain or show it were not stored.")
 
 
-USED_UP = Sentence("Today's visits that nobody asked for are used up. This one is made tomorrow (UTC).")
-ASIDE = Sentence("Its case is put aside; the page is visited when it is opened again.")
+USED_UP = Sentence("The daily limit of automatic visits has been reached. This visit will be made tomorrow (UTC).")
+ASIDE = Sentence("The case is snoozed. The page will be visited when the case is reopened.")
 LONG = timedelta(days=30)
 """Interval at which a case that was put aside is checked again. Reopening it triggers a visit directly."""
 MAX_TOGETHER = 10
@@ -192,7 +192,7 @@ def _unvisited(sighting: Sighting) -> Captured | None:
     for host in (host_of(sighting.page_url), host_of(sighting.image_url)):
         if denied(host):
             moment = now()
-            sentence = Sentence("Not visited: the operator's rules name %(host)s.", host=host)
+            sentence = Sentence("Not visited: the operator's rules exclude %(host)s.", host=host)
             return Captured("unreachable", sentence, moment, moment, None, ())
     return None
 

@@ -103,7 +103,7 @@ def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
     documents = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
     if any(file.sha256 not in services.blobs for file in documents):
         sentence = f"Deposit record {deposit.number} showed a picture that was removed for good."
-        raise NotFoundError(sentence, hint=Sentence("Its ZIP keeps the proofs, and says what was removed."))
+        raise NotFoundError(sentence, hint=Sentence("Its ZIP contains the proofs and lists what was removed."))
     return {
         f"{stem}{file.path.removeprefix('data/deposit-record')}": services.blobs.get(file.sha256) for file in documents
     }

@@ -26,7 +26,7 @@ def pair_of(services: Services, match: Match, side: int = MAX_SIDE) -> Pair:
     """
     verification = match.verification
     if verification.transform is None:
-        raise NotFoundError(Sentence("The two pictures can't be laid on each other."))
+        raise NotFoundError(Sentence("The two pictures cannot be aligned."))
     found, registered = services.blobs.get(match.found.digest), services.blobs.get(match.registered.digest)
     return Pair.of(found, registered, verification, services.limits, side)
 
@@ -61,5 +61,5 @@ def survival_map(services: Services, match: Match) -> bytes:
         NotFoundError: Survival was not measured for this match, or the bytes are not stored.
     """
     if not match.survival:
-        raise NotFoundError(Sentence("What survives of the work wasn't asked for."))
+        raise NotFoundError(Sentence("The retained parts of the work were not requested."))
     return jpeg(survives(services.blobs.get(match.registered.digest), match.survival, services.limits))

@@ -163,9 +163,9 @@ def absent_in(services: Services, case: Case) -> dict[Digest, Absent]:
     gone = absent(services, case.owner, pictures, captures) | never
     if lost := sorted(digest.hex for digest in pictures if digest in gone and gone[digest].why is Absence.LOST):
         sentence = Sentence(
-            "The bytes of a picture of this case are missing, and nobody removed them: %(digest)s.", digest=lost[0]
+            "The file of a picture in this case is missing, and no removal is recorded: %(digest)s.", digest=lost[0]
         )
-        hint = Sentence("Restore them from a backup, then: exhibit api POST /operator/failures/seal/retry")
+        hint = Sentence("Restore them from a backup, then run: exhibit api POST /operator/failures/seal/retry")
         raise NotFoundError(sentence, hint=hint)
     return gone
 

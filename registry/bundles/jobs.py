@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @job(
-    gettext_noop("visits for evidence"),
+    gettext_noop("evidence captures"),
     EVIDENCE,
     Capture,
     owner="case__owner",
@@ -27,7 +27,7 @@ def capture(services: "Services", ids: Sequence[int]) -> None:
     capture_sightings(services, ids)
 
 
-@job(gettext_noop("bundles to be sealed"), ASKED, Bundle, owner="case__owner", batch=4, settled={"error": OPENED_AGAIN})
+@job(gettext_noop("bundles to seal"), ASKED, Bundle, owner="case__owner", batch=4, settled={"error": OPENED_AGAIN})
 def seal(services: "Services", ids: Sequence[int]) -> None:
     """Seal bundles of confirmed cases."""
     from registry.bundles.seal import seal_bundles
@@ -35,7 +35,7 @@ def seal(services: "Services", ids: Sequence[int]) -> None:
     seal_bundles(services, ids)
 
 
-@job(gettext_noop("receipts that witnesses owe"), DEFAULT, AnchorReceipt, batch=50)
+@job(gettext_noop("pending timestamp receipts"), DEFAULT, AnchorReceipt, batch=50)
 def witness(services: "Services", ids: Sequence[int]) -> None:
     """Request pending receipts from timestamp services."""
     from registry.bundles.witness import ask_witnesses
@@ -43,7 +43,7 @@ def witness(services: "Services", ids: Sequence[int]) -> None:
     ask_witnesses(services, ids)
 
 
-@job(gettext_noop("bundles to be put together in one file"), FILES, Package, owner="owner")
+@job(gettext_noop("bundles to combine into one file"), FILES, Package, owner="owner")
 def package(services: "Services", ids: Sequence[int]) -> None:
     """Build packages of bundles."""
     from registry.bundles.make_package import make_packages

@@ -35,8 +35,8 @@ def make_link(
         WrongUseError: ``days`` exceeds :data:`MAX_DAYS`, or the files do not exist.
     """
     if not 1 <= days <= MAX_DAYS:
-        sentence = _("A link holds for 1 to %(most)s days.") % {"most": MAX_DAYS}
-        raise WrongUseError(sentence, hint=_("Make another one later."))
+        sentence = _("A download link is valid for 1 to %(most)s days.") % {"most": MAX_DAYS}
+        raise WrongUseError(sentence, hint=_("Choose a shorter period. You can create another link later."))
     token, until = secrets.token_urlsafe(32), now() + timedelta(days=days)
     with alone_with(owner):
         target = _held(to)
@@ -65,7 +65,9 @@ def _held(to: Package | Report) -> dict[str, Package | Report]:
     """
     row = locked(to)
     if row.state != StepState.DONE or not row.files:
-        raise WrongUseError(_("There is no file yet to which a link could lead."), hint=_("Wait until it is made."))
+        raise WrongUseError(
+            _("The file for this download link does not exist yet."), hint=_("Wait until it has been generated.")
+        )
     return {"package" if isinstance(to, Package) else "report": row}
 
 
@@ -130,12 +132,12 @@ def check_link_password(link: DownloadLink, given: str) -> None:
     refused: RefusedError | None = None
     with alone_with(link) as row:  # One attempt at a time.
         if row.locked_until is not None and row.locked_until > now():
-            sentence = _("Too many wrong passwords.")
+            sentence = _("Too many incorrect passwords.")
             raise RefusedError(sentence, reason="locked", hint=_("Try again later."))
         if check_password(given, row.password):
             row.failures, row.locked_until = 0, None
         else:
-            refused = RefusedError(_("This isn't the password."), reason="password")
+            refused = RefusedError(_("The password is incorrect."), reason="password")
             row.failures = min(row.failures + 1, 30)
             beyond = row.failures - FREE_TRIES
             row.locked_until = now() + min(FIRST_PAUSE * 2**beyond, MAX_PAUSE) if beyond >= 0 else None

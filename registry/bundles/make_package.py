@@ -102,8 +102,8 @@ def _make(services: Services, package: Package) -> int:
         if bundle.seal_digest is None:
             unsealed += 1
             if bundle.state == StepState.FAILED:  # The bundle will never be sealed.
-                why = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
-                hint = Sentence("Decide the case again, and ask for the ZIP anew.")
+                why = Sentence("Case %(number)s could not be sealed.", number=bundle.case.number)
+                hint = Sentence("Decide the case again, then request the ZIP again.")
                 raise WrongUseError(following(why, bundle.error), hint=hint)
         else:
             _add(services, package, _bundle_file(services, package, bundle))
@@ -165,8 +165,8 @@ def _add(services: Services, package: Package, file: KeptFile) -> None:
     """Add a file to a package that this process still holds."""
     if packing.size_with(services, package, file) > MAX_ZIP_BYTES:
         remove_unused(services, [file])
-        sentence = Sentence("Together the bundles are larger than 4 GiB.")
-        raise WrongUseError(sentence, hint=Sentence("Ask for fewer cases at a time."))
+        sentence = Sentence("The bundles exceed 4 GiB in total.")
+        raise WrongUseError(sentence, hint=Sentence("Select fewer cases."))
     package.files = [*package.files, file]
     with transaction.atomic():
         recorded = all_kept(services, [file]) and _tell(package)

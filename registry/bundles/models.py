@@ -11,7 +11,9 @@ from registry.keys.models import DeviceKey, SealingKey
 from registry.log.models import LogSubmission
 from registry.works.models import Work
 
-OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
+OPENED_AGAIN = Sentence(
+    "The case was reopened before the bundle was sealed. Decide it as not licensed again to request another bundle."
+)
 """Reason why a bundle that is no longer needed is not sealed."""
 
 

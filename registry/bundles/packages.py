@@ -38,18 +38,18 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
     """
     samples.refuse(owner)
     if recipient not in Recipient.values:
-        raise WrongUseError(_("Whom are the bundles for?"), hint=_("Choose the court or the other side."))
+        raise WrongUseError(_("No recipient was selected."), hint=_("Select the court or the other side."))
     numbers = sorted(set(cases))
     if not numbers:
-        raise WrongUseError(_("No case was chosen."), hint=_("Tick those whose bundles are wanted."))
+        raise WrongUseError(_("No case was selected."), hint=_("Select the cases whose bundles you need."))
     if len(numbers) > MAX_BUNDLES:
-        most = ngettext("One ZIP holds %(n)s case at most.", "One ZIP holds %(n)s cases at most.", MAX_BUNDLES)
-        raise WrongUseError(most % {"n": MAX_BUNDLES}, hint=_("Ask for several."))
+        most = ngettext("One ZIP contains at most %(n)s case.", "One ZIP contains at most %(n)s cases.", MAX_BUNDLES)
+        raise WrongUseError(most % {"n": MAX_BUNDLES}, hint=_("Request several ZIP files."))
     with alone_with(owner):
         newest = newest_bundles(owner, numbers)
         if missing := [number for number in numbers if number not in newest]:
-            sentence = _("Nothing is sealed of case %(number)s.") % {"number": missing[0]}
-            raise WrongUseError(sentence, hint=_("A case is sealed once a person decides: not licensed."))
+            sentence = _("Case %(number)s has no sealed bundle.") % {"number": missing[0]}
+            raise WrongUseError(sentence, hint=_("A case is sealed after a member decides: not licensed."))
         number = next_number(Package.objects.filter(owner=owner))
         package = Package.objects.create(owner=owner, number=number, recipient=recipient, reason=reason, asked_by=by)
         package.bundles.set(newest.values())
@@ -141,10 +141,12 @@ def reading_copy(services: Services, package: Package, name: str) -> tuple[KeptF
     """
     file = next((file for file in reading_copies(package) if file["name"] == name), None)
     if file is None or package.made_at is None:
-        raise NotFoundError(_("This PDF isn't kept any more."), hint=_("Ask for it again."))
+        raise NotFoundError(_("This PDF is no longer stored."), hint=_("Request it again."))
     digest = Digest.from_hex(file["digest"])
     if digest not in services.blobs:
-        raise NotFoundError(_("The operator has removed a picture in this PDF for good."), hint=_("Ask for it again."))
+        raise NotFoundError(
+            _("The operator has permanently removed a picture in this PDF."), hint=_("Request it again.")
+        )
     return file, services.blobs.open(digest)
 
 
@@ -159,10 +161,12 @@ def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
         NotFoundError: The ZIP is not made yet, or some of its files were removed.
     """
     if not package.files or package.made_at is None:
-        raise NotFoundError(_("This ZIP isn't kept any more."), hint=_("Ask for it again."))
+        raise NotFoundError(_("This ZIP is no longer stored."), hint=_("Request it again."))
     files = _zipped(package.files)
     if not all(Digest.from_hex(file["digest"]) in services.blobs for file in files):
-        raise NotFoundError(_("The operator has removed a picture in this ZIP for good."), hint=_("Ask for it again."))
+        raise NotFoundError(
+            _("The operator has permanently removed a picture in this ZIP."), hint=_("Request it again.")
+        )
     return zip_chunks(_members(services, files))
 
 

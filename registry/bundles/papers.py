@@ -86,7 +86,7 @@ def signed_sheet(services: Services, bundle: Bundle) -> bytes:
     file = sealed.manifest.file(SHEET)
     assert file is not None
     if SHEET in reported_files(services, bundle.case.owner, sealed, sealed_facts(services, sealed)):
-        raise NotFoundError(_("The sheet shows a picture that was reported as illegal."))
+        raise NotFoundError(_("The exhibit sheet shows a picture that was reported as illegal."))
     reason = REASON.format(seal=sealed.seal.hex)
     return signed_copy(services, bundle.case.owner, services.blobs.get(file.sha256), reason)
 

@@ -12,31 +12,39 @@ from registry.words import gettext_noop as _
 PRINTS = "prints"
 """Reason code of a match in which only fingerprints were compared."""
 SHOWN = _(
-    "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
+    "The found picture shows %(work)s of the area of the registered picture, which covers %(found)s "
+    "of the found picture."
 )
-AGREEING = _("Where both have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree.")
-SURVIVES = _("What survives of the registered picture is graded %(grade)s, of 0 to 5.")
+AGREEING = _(
+    "In areas where both pictures have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree."
+)
+SURVIVES = _("Share of the registered picture that remains: grade %(grade)s on a scale of 0 to 5.")
 LEGAL = _(
-    "Parts of its outline or structure survive; whether this is an adaptation is a legal question that software "
-    "doesn't answer."
+    "Parts of the work's outline or structure remain. Whether this is an adaptation is a legal "
+    "question that software cannot answer."
 )
 RESEMBLES = _(
-    "It has to do with the work beyond chance: an altered copy, an adaptation, another photograph of the same scene. "
-    "Which of these isn't said; a person has to look."
+    "Related: more similar than coincidence explains. It may be an altered copy, an adaptation or "
+    "another photograph of the same scene; the measurement does not distinguish these. A person has "
+    "to review it."
 )
-RELATED = _("Weighed odds that it has to do with the work, and doesn't resemble it by chance: %(odds)s.")
-EXPOSURE = _("Weighed odds that it shows this very picture, and not another one of the scene: %(odds)s.")
+RELATED = _("Estimated odds that the picture is related to the work rather than similar by coincidence: %(odds)s.")
+EXPOSURE = _(
+    "Estimated odds that the picture shows this photograph rather than another one of the same scene: %(odds)s."
+)
 HASHES = _("The 256-bit perceptual hashes differ in %(bits)s bits.")
 UNCALIBRATED = _("The likelihood ratio has not been calibrated.")
-RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
-AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
+RATIO = _("Likelihood ratio of a copy, measured on other pictures: %(ratio)s.")
+AT_MOST = _(
+    "Likelihood ratio of a copy: at most %(ratio)s; the photographs used for the measurement support no larger value."
+)
 AT_LEAST = _(
-    "Likelihood ratio of a copy: %(ratio)s at least is stated; the photographs measured support no smaller one."
+    "Likelihood ratio of a copy: at least %(ratio)s; the photographs used for the measurement support no smaller value."
 )
 MEASURED = _(
-    "It goes with a prior of %(prior)s that is supposed, not measured (calibration %(name)s; at most %(most)s false "
-    "alarms in a million pictures, 95%%, from %(photographs)s photographs, each searched for among the other "
-    "%(others)s, with %(failed)s false alarms)."
+    "The prior probability of %(prior)s is assumed, not measured (calibration %(name)s; at most "
+    "%(most)s false alarms per million pictures at 95%% confidence, measured with %(photographs)s "
+    "photographs, each searched for among the other %(others)s, with %(failed)s false alarms)."
 )
 
 FIGURES = frozenset({AGREEING, HASHES, RELATED, EXPOSURE, RATIO, AT_MOST, AT_LEAST, MEASURED, UNCALIBRATED})
@@ -64,9 +72,9 @@ def said_of(compared: Verification, calibration: Calibration | None = None) -> t
     if compared.decision is Decision.RESEMBLES:
         said.append((RESEMBLES, {}))
     if PRINTS in compared.reasons:
-        said.append((_("Fingerprints were compared, and not the pictures."), {}))
+        said.append((_("Only fingerprints were compared, not the pictures."), {}))
     elif compared.transform is None:
-        said.append((_("The pictures could not be laid onto each other."), {}))
+        said.append((_("The pictures could not be aligned."), {}))
     else:
         shares: dict[str, object] = {"work": percent(compared.overlap_work), "found": percent(compared.overlap_picture)}
         said += [] if is_derived else [(SHOWN, shares)]
@@ -74,11 +82,11 @@ def said_of(compared: Verification, calibration: Calibration | None = None) -> t
     if compared.survival:
         said += [(SURVIVES, {"grade": grade(compared.survival)}), *([(LEGAL, {})] if is_derived else [])]
     if compared.mirrored:
-        said.append((_("It is mirrored."), {}))
+        said.append((_("The picture is mirrored."), {}))
     if compared.rotation > 0:
-        said.append((_("It is turned by %(degrees)s° counter-clockwise."), {"degrees": compared.rotation}))
+        said.append((_("It is rotated by %(degrees)s° counter-clockwise."), {"degrees": compared.rotation}))
     elif compared.rotation:
-        said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -compared.rotation}))
+        said.append((_("It is rotated by %(degrees)s° clockwise."), {"degrees": -compared.rotation}))
     if compared.hamming < NOT_COMPARED:
         said.append((HASHES, {"bits": compared.hamming}))
     odds = ((RELATED, compared.related), (EXPOSURE, compared.exposure))

@@ -120,7 +120,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
         if machine_fault(error):
             raise
         logging.getLogger(__name__).exception("Asking %s for receipt %s broke off.", anchor.name, row.pk)
-        sentence = Sentence("Asking broke off: %(what)s.", what=type(error).__name__)
+        sentence = Sentence("The request was interrupted: %(what)s.", what=type(error).__name__)
         witnesses.note_answer(*who, sentence)
         steps.put_off(row, now() + _pause(row, anchor, RETRY_WRONG), sentence)
         return None

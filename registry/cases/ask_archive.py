@@ -100,16 +100,16 @@ def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
     samples.refuse(case.owner)
     if not archive_of(services):
         raise WrongUseError(
-            Sentence("No web archive is named that could be asked."), hint=Sentence("The operator sets wayback_url.")
+            Sentence("No web archive is configured."), hint=Sentence("The operator can set wayback_url.")
         )
     if not may_ask(services, case):
-        hint = Sentence("Decide the case first: not licensed.")
+        hint = Sentence("First decide that the case is not licensed.")
         raise ConflictError(
-            Sentence("No person has called case %(number)s not licensed.", number=case.number), hint=hint
+            Sentence("No member has decided that case %(number)s is not licensed.", number=case.number), hint=hint
         )
     places = [place for place in asked_about(services, case) if _is_public(services, place)]
     if not places:
-        raise NotFoundError(Sentence("There is no public address of this case to ask an archive about."))
+        raise NotFoundError(Sentence("This case has no public URL that could be sent to an archive."))
     with transaction.atomic():
         about = {"case": case, "asked_by": by, "asked_at": now()}
         rows = [

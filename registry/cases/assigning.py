@@ -79,16 +79,16 @@ def counts(owner: Owner, state: State) -> dict[int | None, int]:
 
 def _assign(owner: Owner, wanted: dict[int, int | None], *, by: str) -> list[Change]:
     if not wanted:
-        raise WrongUseError(_("No case is named."))
+        raise WrongUseError(_("No case was specified."))
     if len(wanted) > MAX_CASES:
-        hint = Sentence("Assign at most %(most)s at once.", most=MAX_CASES)
-        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(wanted)), hint=hint)
+        hint = Sentence("You can assign at most %(most)s cases at once.", most=MAX_CASES)
+        raise WrongUseError(Sentence("%(count)s cases are selected.", count=len(wanted)), hint=hint)
     changes = []
     with transaction.atomic():
         people = {person for person in wanted.values() if person is not None}
         names = _members(owner, people)
         for one in people:
-            there(names.get(one), _("This person is no member."))
+            there(names.get(one), _("This person is not a member."))
         rows = scoped.cases(owner).select_for_update(of=("self",)).filter(number__in=wanted).order_by("pk")
         cases = {row.number: row for row in rows}
         for number, person in wanted.items():

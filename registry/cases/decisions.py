@@ -51,7 +51,7 @@ UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)
 _DECIDED = {
     Case.Decision.CONFIRMED: Sentence("not licensed"),
     Case.Decision.LICENSED: Sentence("licensed"),
-    Case.Decision.CLEARED: Sentence("cleared"),
+    Case.Decision.CLEARED: Sentence("dismissed"),
 }
 
 
@@ -104,7 +104,9 @@ def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: 
         WrongUseError: There are too many cases, or the licence is missing.
     """
     if wish.choice is Choice.LICENSE and wish.licence is None:
-        raise WrongUseError(Sentence("No licence is named."), hint=Sentence("Choose the licence that permits the use."))
+        raise WrongUseError(
+            Sentence("No licence is selected."), hint=Sentence("Choose the licence that permits the use.")
+        )
     return [_outcome(services, case, wish) for case in _chosen(owner, numbers)]
 
 
@@ -121,10 +123,10 @@ def request_bundle(case: Case) -> int:
     if not case.case_sightings.exclude(match__registered__bytes_state=BytesState.NEVER).exists():
         waits = case.work.work_pictures.exclude(stated=None).exists()
         sentence = Sentence(
-            "The picture of work %(work)s was never here, and evidence needs it.", work=case.work.number
+            "The picture of work %(work)s was never uploaded, but the evidence requires it.", work=case.work.number
         )
-        mismatch = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
-        hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
+        mismatch = Sentence("The picture of work %(work)s was compared and was not found there.", work=case.work.number)
+        hint = Sentence("Register the file itself. The work keeps its number and is compared again.")
         raise ConflictError(sentence if waits else mismatch, hint=hint if waits else "")
     number = next_number(case.bundles)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
@@ -200,7 +202,7 @@ def clear_group(services: Services, owner: Owner, wanted: Wanted, *, by: str, re
     """
     wanted, at = replace(wanted, state=State.WAITING), now()
     if not (total := chosen(owner, wanted).filter(opened_at__lte=at).count()):
-        raise ConflictError(Sentence("No such case waits any more."))
+        raise ConflictError(Sentence("There are no such cases waiting for a decision."))
     about = {"wanted": asdict(wanted), "total": total, "by": by, "reason": reason, "at": at}
     group: GroupDecision = owner.group_decisions.create(**about)
     services.enqueue(GroupDecision, [group.pk])
@@ -215,7 +217,7 @@ def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
     """
     with alone_with(group) as row:
         if row.undone_at is not None or row.by != by:
-            raise ConflictError(Sentence("This is taken back already, or was decided by somebody else."))
+            raise ConflictError(Sentence("This decision was already undone, or was made by another member."))
         row.undone_at, row.looked_until, row.taught_until = now(), 0, 0
         if row.state not in UNFINISHED:  # an unfinished step notices the change by itself
             write(row, **steps.afresh())
@@ -271,10 +273,10 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
         ConflictError: The case is open.
         WrongUseError: The reason is empty.
     """
-    reason = _written(reason, Sentence("Say what is wrong with the decision."))
+    reason = _written(reason, Sentence("Explain what is wrong with the decision."))
     with alone_with(case) as row:
         if row.decision == Case.Decision.OPEN:
-            raise ConflictError(Sentence("Case %(number)s is open: decide it instead.", number=row.number))
+            raise ConflictError(Sentence("Case %(number)s is open. Decide it instead.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=now())
         history.record(row, "disputed", by, ("disputed", {}), words=reason)
         log_entries.log_note(row, "disputed", by=by)
@@ -282,10 +284,10 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
 
 def settle(case: Case, *, by: str, reason: str) -> None:
     """Confirm a disputed decision, with a reason; raises ``ConflictError`` or ``WrongUseError``."""
-    reason = _written(reason, Sentence("Say why the decision stands."))
+    reason = _written(reason, Sentence("Explain why the decision is upheld."))
     with alone_with(case) as row:
         if row.disputed_at is None:
-            raise ConflictError(Sentence("The decision of case %(number)s isn't disputed.", number=row.number))
+            raise ConflictError(Sentence("The decision in case %(number)s is not disputed.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=None)
         history.record(row, "settled", by, ("settled", {}), words=reason)
         log_entries.log_note(row, "settled", by=by)
@@ -293,7 +295,7 @@ def settle(case: Case, *, by: str, reason: str) -> None:
 
 def note(case: Case, *, by: str, words: str) -> None:
     """Add a note to a case for the other members; raises ``WrongUseError`` if it is empty."""
-    words = _written(words, Sentence("Write something."))
+    words = _written(words, Sentence("Enter the text of the note."))
     with transaction.atomic():
         history.record(case, "note", by, words=words)
         log_entries.log_note(case, "noted", by=by)
@@ -317,8 +319,8 @@ def take_out(case: Case, *, by: str) -> None:
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
     distinct_numbers = list(dict.fromkeys(numbers))
     if len(distinct_numbers) > MAX_CASES:
-        hint = Sentence("Decide at most %(most)s at once.", most=MAX_CASES)
-        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(distinct_numbers)), hint=hint)
+        hint = Sentence("You can decide at most %(most)s cases at once.", most=MAX_CASES)
+        raise WrongUseError(Sentence("%(count)s cases are selected.", count=len(distinct_numbers)), hint=hint)
     rows = {row.number: row for row in scoped.cases(owner).filter(number__in=distinct_numbers)}
     missing = [number for number in distinct_numbers if number not in rows]
     if missing:
@@ -376,7 +378,7 @@ def _open_again(
 
 def _written(words: str, hint: str) -> str:
     if not words.strip():
-        raise WrongUseError(Sentence("There are no words."), hint=hint)
+        raise WrongUseError(Sentence("The text is empty."), hint=hint)
     return words.strip()
 
 
@@ -385,6 +387,10 @@ def _open(case: Case) -> Case:
     case = locked(case)
     if case.decision != Case.Decision.OPEN:
         decided = _DECIDED[Case.Decision(case.decision)]
-        sentence = Sentence("Case %(number)s is decided: %(decision)s.", number=case.number, decision=decided)
-        raise ConflictError(sentence, hint=Sentence("Reopen it first, with a reason, if that was wrong."))
+        sentence = Sentence(
+            "Case %(number)s has already been decided: %(decision)s.", number=case.number, decision=decided
+        )
+        raise ConflictError(
+            sentence, hint=Sentence("If the decision is wrong, reopen the case first and give a reason.")
+        )
     return case

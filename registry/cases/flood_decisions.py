@@ -36,9 +36,11 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
     with alone_with(work.owner) as owner:  # lock out the counting of new matches
         flood = Flood.in_force().filter(work=work).first()
         if flood is None:
-            raise ConflictError(Sentence("Work %(number)s isn't held back.", number=work.number))
+            raise ConflictError(Sentence("Work %(number)s is not on hold.", number=work.number))
         if answer is not Answer.OPEN and (answer is Answer.DISMISS) is (flood.decision == Decision.DISMISSED):
-            raise ConflictError(Sentence("Somebody else has said so of work %(number)s.", number=work.number))
+            raise ConflictError(
+                Sentence("Another member has already made this decision for work %(number)s.", number=work.number)
+            )
         matters = opening.held_back(work)
         if answer is Answer.OPEN:  # a multiple of this count becomes the limit, so that the work is not held back again
             today = FoundDay.objects.filter(work=work, day=now().date()).first()

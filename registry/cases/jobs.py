@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("questions to a web archive"), VISITS, ArchiveQuestion, owner="case__owner")
+@job(gettext_noop("queries to a web archive"), VISITS, ArchiveQuestion, owner="case__owner")
 def ask_archive(services: "Services", ids: Sequence[int]) -> None:
     """Query a web archive for its captures."""
     from registry.cases.ask_archive import answer_questions
@@ -20,7 +20,7 @@ def ask_archive(services: "Services", ids: Sequence[int]) -> None:
     answer_questions(services, ids)
 
 
-@job(gettext_noop("changes of licences, to be applied"), ASKED, LedgerChange, owner="owner")
+@job(gettext_noop("licence changes to apply"), ASKED, LedgerChange, owner="owner")
 def ledger(services: "Services", ids: Sequence[int]) -> None:
     """Re-examine the cases that a licence change affects."""
     from registry.cases.ledger import look_at_cases
@@ -29,7 +29,7 @@ def ledger(services: "Services", ids: Sequence[int]) -> None:
     in_portions(services, LedgerChange, ids, look_at_cases)
 
 
-@job(gettext_noop("groups of cases, to be put aside or opened again"), ASKED, GroupDecision, owner="owner")
+@job(gettext_noop("groups of cases to dismiss or reopen"), ASKED, GroupDecision, owner="owner")
 def group(services: "Services", ids: Sequence[int]) -> None:
     """Decide the cases of a group."""
     from registry.cases.group_decisions import decide_groups
@@ -37,7 +37,7 @@ def group(services: "Services", ids: Sequence[int]) -> None:
     decide_groups(services, ids)
 
 
-@job(gettext_noop("works held back, whose cases are to be opened"), ASKED, Flood, owner="work__owner")
+@job(gettext_noop("works on hold whose cases are to be opened"), ASKED, Flood, owner="work__owner")
 def release(services: "Services", ids: Sequence[int]) -> None:
     """Open the cases of works that were held back."""
     from registry.cases.release import release
@@ -45,7 +45,7 @@ def release(services: "Services", ids: Sequence[int]) -> None:
     release(services, ids)
 
 
-@job(gettext_noop("captured pages, to be read"), DEFAULT, PageReading, owner="capture__case__owner", batch=8)
+@job(gettext_noop("captured pages to read"), DEFAULT, PageReading, owner="capture__case__owner", batch=8)
 def read_page(services: "Services", ids: Sequence[int]) -> None:
     """Extract statements and email addresses from captured pages, for the claim check."""
     from registry.cases.page_readings import read_pages

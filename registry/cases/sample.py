@@ -50,8 +50,8 @@ def add_sample(services: Services, person: User) -> Owner:
     if existing := samples.sample_of(person):
         return existing
     if not (ASSETS / "works").is_dir():
-        hint = Sentence("They are in demo/ of the source.")
-        raise ServiceMissingError(Sentence("The pictures of the sample aren't here."), hint=hint)
+        hint = Sentence("The pictures are in demo/ in the source code.")
+        raise ServiceMissingError(Sentence("The sample pictures are not installed."), hint=hint)
     with alone_with(person):  # of two concurrent clicks, only one creates it
         if existing := samples.sample_of(person):
             return existing

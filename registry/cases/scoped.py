@@ -30,7 +30,7 @@ def picture(of: Owner, digest: Digest) -> Picture:
     """Return a picture that the owner may see; raises ``NotFoundError`` for others."""
     row = Picture.objects.filter(digest=digest).first()
     if row is None or not may_see_picture(of, row):
-        raise NotFoundError(Sentence("There is no such picture."))
+        raise NotFoundError(Sentence("Picture not found."))
     return row
 
 

@@ -36,7 +36,7 @@ PAUSE = 5.0
 """Interval between status requests, in seconds."""
 MAX_ANSWER = 4 << 20
 """Maximum size of an answer, in bytes; it lists every resource that the page loaded."""
-NOT_SAVED = Sentence("it couldn't save the page")
+NOT_SAVED = Sentence("it could not save the page")
 _REFUSALS = frozenset({401, 403, 429})
 _WORD = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
 _WRONG = {"archive": "refused", "too-many-bytes": "nonsense"}
@@ -134,6 +134,10 @@ def _word(told: object) -> str:
 def _said(told: WebArchive) -> Sentence:
     archive, why = origin_of(told.archive).partition("//")[2], MISSING.get(told.missing, NOT_SAVED)
     if told.missing:
-        return Sentence("The web archive %(archive)s was to save the page, and %(why)s.", archive=archive, why=why)
+        return Sentence(
+            "The web archive %(archive)s was asked to save the page, but %(why)s.", archive=archive, why=why
+        )
     at = told.address
-    return Sentence("The web archive %(archive)s says that it saved the page: %(address)s", archive=archive, address=at)
+    return Sentence(
+        "The web archive %(archive)s reports that it saved the page: %(address)s", archive=archive, address=at
+    )

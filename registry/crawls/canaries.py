@@ -70,15 +70,15 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
     """
     normal = normalise(url)
     if not normal.startswith(("http://", "https://")):
-        sentence = Sentence("%(url)s isn't the address of a page.", url=url)
-        raise WrongUseError(sentence, hint=Sentence("Give it as http:// or https://."))
+        sentence = Sentence("%(url)s is not the URL of a page.", url=url)
+        raise WrongUseError(sentence, hint=Sentence("Enter a URL that starts with http:// or https://."))
     if watch.private:
-        sentence = Sentence("The watch %(name)s visits no pages.", name=watch.name)
-        raise WrongUseError(sentence, hint=Sentence("Name a watch over pages."))
+        sentence = Sentence("The watch %(name)s does not visit pages.", name=watch.name)
+        raise WrongUseError(sentence, hint=Sentence("Choose a watch that visits pages."))
     key, owner = url_key(normal), work.owner
     with alone_with(owner):
         if Watch.objects.filter(pk=watch.pk).exclude(removed_at=None).exists():
-            raise NotFoundError(Sentence("This watch was deleted meanwhile."))
+            raise NotFoundError(Sentence("This watch was deleted in the meantime."))
         if existing := active(owner).filter(work=work, watch=watch, key=key).first():
             return existing
         number = next_number(owner.canaries)

@@ -73,8 +73,8 @@ def archive_of(services: Services, name: str) -> Archive:
     urls = offered(config)
     if name not in urls:
         names = ", ".join(urls)
-        hint = Sentence("There are: %(names)s", names=names) if names else Sentence("Ask the operator.")
-        raise NotFoundError(Sentence("There is no archive %(name)s.", name=f"{name!r}"), hint=hint)
+        hint = Sentence("Available: %(names)s", names=names) if names else Sentence("Contact the operator.")
+        raise NotFoundError(Sentence("There is no archive named %(name)s.", name=f"{name!r}"), hint=hint)
     session = guarded_session(services.guard, timeout=CONNECT_SECONDS, user_agent=services.user_agent)
     if name == wayback.NAME:
         return Wayback(session, urls[name], turn=turn_of(urls[name]))
@@ -89,8 +89,8 @@ def domain_of(text: str) -> str:
     given = text.strip()
     host = host_of(given if "://" in given else f"http://{given}/") if given and not re.search(r"\s", given) else ""
     if not host or literal_address(host) is not None or is_public_suffix(host, private=True):
-        sentence = Sentence("“%(given)s” is no domain of a site.", given=given[:80])
-        raise WrongUseError(sentence, hint=Sentence("Write it like this: example.com"))
+        sentence = Sentence("“%(given)s” is not the domain of a site.", given=given[:80])
+        raise WrongUseError(sentence, hint=Sentence("Use this format: example.com"))
     return host
 
 
@@ -98,8 +98,8 @@ def moment_of(text: str) -> str:
     """Return a year, month or day in ISO 8601, such as ``2019-03``; raises ``WrongUseError`` for anything else."""
     stripped = text.strip()
     if stripped and (not _DIGITS.fullmatch(stripped) or stated_time(stripped) == (None, "")):
-        sentence = Sentence("“%(given)s” is no year, month or day until now.", given=stripped[:40])
-        raise WrongUseError(sentence, hint=Sentence("Write it like this: 2019, 2019-03 or 2019-03-31"))
+        sentence = Sentence("“%(given)s” is not a year, month or day up to today.", given=stripped[:40])
+        raise WrongUseError(sentence, hint=Sentence("Use this format: 2019, 2019-03 or 2019-03-31"))
     digits = stripped.replace("-", "")
     return "-".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
@@ -108,10 +108,10 @@ def subjects(domains: Sequence[str], since: str | None, until: str | None) -> Su
     """Return a watch's archive query in the form that is stored; raises ``WrongUseError`` for invalid input."""
     first, last = moment_of(since or ""), moment_of(until or "")
     if first and last and first > last.ljust(len(first), "~"):
-        raise WrongUseError(Sentence("The time ends before it begins."))
+        raise WrongUseError(Sentence("The period ends before it starts."))
     domain_names = list(dict.fromkeys(map(domain_of, domains)))
     if len(domain_names) > MAX_DOMAINS:
-        raise WrongUseError(Sentence("A watch takes at most %(most)d domains.", most=MAX_DOMAINS))
+        raise WrongUseError(Sentence("A watch can have at most %(most)d domains.", most=MAX_DOMAINS))
     return {"domains": domain_names, "since": first, "until": last}
 
 

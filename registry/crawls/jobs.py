@@ -19,7 +19,7 @@ def slice(services: "Services", ids: Sequence[int]) -> None:  # noqa: A001 - the
     crawl_slices(services, ids)
 
 
-@job(gettext_noop("searches to be asked"), CRAWL, Inquiry, owner="crawl__watch__owner")
+@job(gettext_noop("search queries to send"), CRAWL, Inquiry, owner="crawl__watch__owner")
 def inquire(services: "Services", ids: Sequence[int]) -> None:
     """Query image searches."""
     from registry.crawls.inquire import query_search
@@ -27,7 +27,7 @@ def inquire(services: "Services", ids: Sequence[int]) -> None:
     query_search(services, ids)
 
 
-@job(gettext_noop("planning of crawls"), DEFAULT, Crawl, periodic=False)
+@job(gettext_noop("crawls to plan"), DEFAULT, Crawl, periodic=False)
 def plan(services: "Services", ids: Sequence[int]) -> None:
     """Plan the next slices of crawls."""
     from registry.crawls.plan import plan_crawls

@@ -34,8 +34,8 @@ def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
         return watching.add_watch(owner, name, [SOURCE], every=timedelta(days=1), budget={}, politeness={}, by=by)
     if watching.places(watch) != [SOURCE]:
         raise WrongUseError(
-            Sentence("The watch %(name)s has places of its own.", name=watch.name),
-            hint=Sentence("Choose another name: lists have a watch for themselves."),
+            Sentence("The watch %(name)s already has other sources.", name=watch.name),
+            hint=Sentence("Choose another name. Lists need a watch of their own."),
         )
     return watch
 
@@ -85,7 +85,8 @@ def keep(
         count(row, len(new), out, lines)
         if not before.update(lines=row.lines, kept=row.kept, skipped=row.skipped):
             raise ConflictError(
-                Sentence("Another process reads %(path)s.", path=row.path), hint=Sentence("Wait until it has ended.")
+                Sentence("Another process is reading %(path)s.", path=row.path),
+                hint=Sentence("Wait until it has finished."),
             )
     return out
 
@@ -114,10 +115,12 @@ def _open_crawl(watch_id: int) -> Crawl:
     """Return the watch's crawl that accepts more URLs, or a new one; it cannot end during this transaction."""
     watch = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
     if watch.removed_at is not None:
-        raise NotFoundError(Sentence("This watch was deleted meanwhile."))
+        raise NotFoundError(Sentence("This watch was deleted in the meantime."))
     running = watch.crawls.filter(state=StepState.DOING).select_for_update(no_key=True).first()
     if running is None:
         return schedules.begin(watch, now())
     if running.reason:
-        raise ConflictError(Sentence("A run is just ending."), hint=Sentence("Try again in a moment."))
+        raise ConflictError(
+            Sentence("A run is ending. Try again in a moment."), hint=Sentence("Try again in a moment.")
+        )
     return running

@@ -49,11 +49,11 @@ def look(services: Services, owner: Owner, url: str, *, by: str, image: str = ""
     samples.refuse(owner)
     urls = [with_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
     if not urls or max(map(len, urls)) > MAX_ADDRESS:
-        raise RefusedError(Sentence("This isn't the address of a page."), reason=Reason.BAD_URL)
+        raise RefusedError(Sentence("This is not the URL of a page."), reason=Reason.BAD_URL)
     check_addresses(services, urls)
     if disk_is_full(services):
-        sentence = Sentence("The disk is nearly full, and crawling has stopped.")
-        raise ServiceMissingError(sentence, hint=Sentence("Ask the operator."))
+        sentence = Sentence("The disk is almost full, and crawling has stopped.")
+        raise ServiceMissingError(sentence, hint=Sentence("Contact the operator."))
     page, *images = urls
     with alone_with(owner):
         crawl = _crawl(owner, by=by)
@@ -79,6 +79,6 @@ def _crawl(owner: Owner, *, by: str) -> Crawl:
 
 
 def _watch(owner: Owner, *, by: str) -> Watch:
-    name = watching.free_name(owner, _("Looked at by hand"))
+    name = watching.free_name(owner, _("Manual visits"))
     every = watching.MAX_INTERVAL
     return watching.add_watch(owner, name, [SOURCE], every=every, budget=BUDGET, politeness={}, by=by)

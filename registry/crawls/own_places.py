@@ -88,14 +88,16 @@ def check(sources: Iterable[tuple[str, str]]) -> None:
     for kind, url in sources:
         if kind not in KINDS:
             raise WrongUseError(
-                Sentence("Only sites, pages, sitemaps, feeds and folders can be your own places."),
-                hint=Sentence("Make a watch of its own for them."),
+                Sentence("Only sites, pages, sitemaps, feeds and folders can be your own sites."),
+                hint=Sentence("Create a separate watch for them."),
             )
         place = Place.of(kind, url)
         if kind != "folder" and _is_shared(place):
             raise WrongUseError(
-                Sentence("%(host)s is shared by many: as a whole it can't be your own place.", host=place.host),
-                hint=Sentence("Give the address of your own page there, as a site."),
+                Sentence(
+                    "%(host)s is shared by many users, so the whole host cannot be your own site.", host=place.host
+                ),
+                hint=Sentence("Enter the URL of your own page on that host, as a site."),
             )
 
 

@@ -43,8 +43,8 @@ def start_now(services: Services, watch: Watch, *, everything: bool = False) -> 
         WrongUseError: The watch is paused, or only requests previously seen pictures.
     """
     if disk_is_full(services):
-        sentence = Sentence("The disk is nearly full, and crawling has stopped.")
-        raise ServiceMissingError(sentence, hint=Sentence("Ask the operator."))
+        sentence = Sentence("The disk is almost full, and crawling has stopped.")
+        raise ServiceMissingError(sentence, hint=Sentence("Contact the operator."))
     crawl = watching.start_now(watch, everything=everything)
     plan_crawls(services, [crawl.pk])
     return crawl

@@ -27,26 +27,26 @@ MAX_PLACES = 2
 """Maximum number of URLs requested per picture, the latest first."""
 NO_LONGER_THERE = frozenset({"http-404", "http-410"})
 _NEWEST = F("last_seen").desc(nulls_last=True)
-_NO_ADDRESS = Sentence("A picture seen before resembles this work. No address of it is known any more.")
+_NO_ADDRESS = Sentence("A picture seen before is similar to this work, but Exhibit no longer knows any of its URLs.")
 _RESEMBLED = {
     (True, False): Sentence(
-        "A picture seen on %(day)s at %(url)s resembled this work (hash distance %(bits)s of 256 bits)."
+        "A picture seen on %(day)s at %(url)s is similar to this work (hash distance: %(bits)s of 256 bits)."
     ),
     (True, True): Sentence(
-        "A picture seen on %(day)s at %(url)s resembled this work (hash distance %(bits)s of 256 bits, in a small copy "
-        "%(details)s details in place and %(share)s of the pixels alike)."
+        "A picture seen on %(day)s at %(url)s is similar to this work (hash distance: %(bits)s of 256 "
+        "bits; in a small copy, %(details)s details are in place and %(share)s of the pixels agree)."
     ),
-    (False, False): Sentence("A picture seen on %(day)s at %(url)s resembled this work (by its descriptor)."),
+    (False, False): Sentence("A picture seen on %(day)s at %(url)s is similar to this work (by its descriptor)."),
     (False, True): Sentence(
-        "A picture seen on %(day)s at %(url)s resembled this work (by its descriptor, in a small copy %(details)s "
-        "details in place and %(share)s of the pixels alike)."
+        "A picture seen on %(day)s at %(url)s is similar to this work (by its descriptor; in a small "
+        "copy, %(details)s details are in place and %(share)s of the pixels agree)."
     ),
 }
 """Sentences by two flags: hashes are close, and small copies were compared."""
-_SAME = Sentence("The same bytes came again.")
-_CHANGED = Sentence("Its bytes had expired, and other bytes are served there now.")
-_GONE = Sentence("Its bytes had expired, and the address no longer serves it:")
-_UNREACHED = Sentence("Its bytes had expired, and they couldn't be asked for again:")
+_SAME = Sentence("The same bytes were retrieved again.")
+_CHANGED = Sentence("Its bytes had expired, and the URL now returns different bytes.")
+_GONE = Sentence("Its bytes had expired, and the URL no longer returns the picture:")
+_UNREACHED = Sentence("Its bytes had expired and could not be retrieved again:")
 SOURCE = {"kind": PAST, "url": "where pictures were seen before"}
 
 
@@ -173,6 +173,10 @@ def _before(row: Revisit, **seen: str) -> str:
 
 def _why(crawl: Crawl, images: Iterable[str]) -> str:
     if not images:
-        return Sentence("it came from a file, or from a host that isn't visited.")
+        return Sentence("the picture came from a file, or from a host that is not visited.")
     waiting = crawl.frontier.filter(url__in=list(images), state=FrontierUrl.State.PENDING)
-    return Sentence("the crawl ended before.") if waiting.exists() else Sentence("nothing came.")
+    return (
+        Sentence("the crawl ended before the URL was requested.")
+        if waiting.exists()
+        else Sentence("no response was received.")
+    )

@@ -109,8 +109,10 @@ def first_run(every: timedelta, when: TimeOfDay) -> datetime:
         WrongUseError: The interval does not fit a fixed time of day.
     """
     if every % DAY and DAY % every:
-        sentence = Sentence("A time of day is for runs that lie whole days apart, or of which a whole number is a day.")
-        raise WrongUseError(sentence, hint=Sentence("Let it run every 6 hours, every day or every 7 days."))
+        sentence = Sentence(
+            "A time of day can be set only if the interval is a whole number of days or divides a day evenly."
+        )
+        raise WrongUseError(sentence, hint=Sentence("Choose an interval such as 6 hours, one day or 7 days."))
     moment = now()
     today = moment.astimezone(when.zone).date()
     if every < DAY:

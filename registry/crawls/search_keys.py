@@ -41,11 +41,11 @@ def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: st
     text = key.strip()
     if not text or len(text) > MAX_KEY or not text.isascii() or not text.isprintable():
         raise WrongUseError(
-            Sentence("This can't be a key."), hint=Sentence("Paste it as the service shows it, in one line.")
+            Sentence("This is not a valid key."), hint=Sentence("Paste it in one line, as the service shows it.")
         )
     if form == "id:secret" and not all(text.partition(":")):
-        hint = Sentence("It has two parts here: write them in one line with a colon between, id:secret.")
-        raise WrongUseError(Sentence("This can't be a key."), hint=hint)
+        hint = Sentence("This key has two parts. Enter them in one line, separated by a colon: id:secret.")
+        raise WrongUseError(Sentence("This is not a valid key."), hint=hint)
     with transaction.atomic():
         hold(Lock.KEYS)  # excludes a concurrent change of the master key
         encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), encrypting_key(services.config))
@@ -93,7 +93,7 @@ def set_price(services: Services, owner: Owner, name: str, price: Price | None, 
     stored = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
     with transaction.atomic():
         if not owner.search_keys.filter(service=name).update(price=stored):
-            hint = Sentence("A price belongs to a key.")
+            hint = Sentence("A price can be set only for a stored key.")
             raise WrongUseError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
         changed("search price set", by=by, owner=owner, about={"service": name, "price": stored})
 
@@ -105,7 +105,7 @@ def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
     """
     service = service_of(services.config, name)
     if not service.takes_pictures:
-        raise WrongUseError(Sentence("%(name)s is sent no pictures.", name=service.name))
+        raise WrongUseError(Sentence("Exhibit does not send pictures to %(name)s.", name=service.name))
     with transaction.atomic():
         values = {"host": service.host, "given_by": by, "given_at": now()}
         SearchConsent.objects.update_or_create(owner=owner, service=name, defaults=values)
@@ -175,14 +175,16 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
         service = service_of(services.config, name)
         price = price_of(owner, name, service)
         if price is None:
-            sentence = Sentence("Nothing says what %(name)s costs, so no money can limit it.", name=service.name)
+            sentence = Sentence(
+                "The price of %(name)s is unknown, so its spending cannot be limited.", name=service.name
+            )
         elif price.each.currency != limit.currency:
             sentence = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
         else:
             continue
         hint = Sentence(
-            "Say what your account pays: exhibit api PUT searches/%(search)s/price --json"
-            """ '{"amount": "3.50USD", "requests": 1000}'""",
+            "Enter the price that your account pays: exhibit api PUT searches/%(search)s/price --json "
+            '\'{"amount": "3.50USD", "requests": 1000}\'',
             search=name,
         )
         raise WrongUseError(sentence, hint=hint)

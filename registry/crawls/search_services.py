@@ -32,12 +32,12 @@ def service_of(config: Config, name: str) -> Service:
     """Return a search service; raises ``NotFoundError`` if it does not exist or its mapping cannot be read."""
     service = services(config).get(name)
     if service is None and (why := broken(config).get(f"{name}.toml")):
-        sentence = Sentence("The mapping of the search %(name)s can't be read: %(why)s", name=name, why=why)
-        raise NotFoundError(sentence, hint=Sentence("Your operator can mend its file."))
+        sentence = Sentence("The mapping of the search service %(name)s cannot be read: %(why)s", name=name, why=why)
+        raise NotFoundError(sentence, hint=Sentence("The operator can correct the file."))
     if service is None:
         raise NotFoundError(
-            Sentence("There is no search %(name)s.", name=f"{name!r}"),
-            hint=Sentence("Your operator says which there are."),
+            Sentence("There is no search service named %(name)s.", name=f"{name!r}"),
+            hint=Sentence("Ask the operator which search services are available."),
         )
     return service
 
@@ -94,7 +94,7 @@ def services_for(
         if service.takes == "words" and not words:
             raise WrongUseError(f"{service.name} needs words to search for.")
         if works and not service.takes_pictures:
-            raise WrongUseError(Sentence("%(name)s isn't asked for works.", name=service.name))
+            raise WrongUseError(Sentence("%(name)s does not search by work.", name=service.name))
     if len({service.takes for service in matching}) > 1:
-        raise WrongUseError(Sentence("Searches that are asked for different things need a watch each."))
+        raise WrongUseError(Sentence("Search services with different kinds of input need separate watches."))
     return matching

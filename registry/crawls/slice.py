@@ -378,7 +378,7 @@ def _refusals(batch: Batch) -> Iterator[RefusalLine]:
 
 
 def _blocked(page: PageLine, sighting: Sighting) -> RefusalLine:
-    sentence = Sentence("The operator's blocklist names these bytes.")
+    sentence = Sentence("The operator's blocklist contains these bytes.")
     return RefusalLine(url=sighting.image_url, page_url=page.url, reason=Reason.BLOCKED, sentence=sentence)
 
 

@@ -43,7 +43,7 @@ def watch_sites(
             refused.append((address, error))
         else:
             crawls[crawl.pk] = crawl
-    over = WrongUseError(Sentence("At most %(most)s sites are taken at a time.", most=MAX_SITES))
+    over = WrongUseError(Sentence("You can add at most %(most)s sites at a time.", most=MAX_SITES))
     return list(crawls.values()), refused + [(address, over) for address in entries[MAX_SITES:]]
 
 
@@ -66,9 +66,9 @@ def watch_collections(
     """
     places = [(SEARCH, one) for one in dict.fromkeys(names)]
     if not places:
-        raise WrongUseError(Sentence("Choose at least one place to look at."))
+        raise WrongUseError(Sentence("Select at least one source."))
     if not (words := words_of(text)):
-        raise WrongUseError(Sentence("Say what to search for."))
+        raise WrongUseError(Sentence("Enter what to search for."))
     same = (
         one
         for one in scoped.watches(owner)
@@ -96,10 +96,10 @@ def watch_archives(
     """
     places = [(ARCHIVE, one) for one in dict.fromkeys(names)]
     if not places:
-        raise WrongUseError(Sentence("Choose at least one place to look at."))
+        raise WrongUseError(Sentence("Select at least one source."))
     query = captures.subjects([line for line in text.splitlines() if line.strip()], since, None)
     if not query["domains"]:
-        raise WrongUseError(Sentence("Say of which domain."), hint=Sentence("Write it like this: example.com"))
+        raise WrongUseError(Sentence("Enter a domain."), hint=Sentence("Use this format: example.com"))
     sources = [
         {"kind": kind, "url": url, **{key: value for key, value in query.items() if value}} for kind, url in places
     ]

@@ -122,7 +122,7 @@ def _check_archives(services: Services, names: Sequence[str]) -> None:
 def _check_works(owner: Owner, works: Sequence[int]) -> None:
     existing = scoped.works(owner).filter(number__in=works).values_list("number", flat=True)
     for number in sorted({*works} - {*existing})[:1]:
-        raise WrongUseError(Sentence("There is no work %(number)s.", number=number))
+        raise WrongUseError(Sentence("Work %(number)s does not exist.", number=number))
 
 
 def _searches(sources: Sequence[Place]) -> list[str]:

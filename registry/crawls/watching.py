@@ -92,11 +92,11 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     budget = _checked_budget(group, {**USUAL[group], **budget})
     subjects = {name: value for name, value in asked.items() if value}
     if subjects.keys() - _DOMAINS and group != SEARCHES:
-        raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
+        raise WrongUseError(Sentence("Only watches that use a search service can have words or works to search for."))
     if (group == ARCHIVES) != ("domains" in subjects) or (subjects.keys() & _DOMAINS and group != ARCHIVES):
         raise WrongUseError(
-            Sentence("A watch over an archive names the domains whose pictures it takes, and no other does."),
-            hint=Sentence("Name the archive and the domain: --archive wayback --domain example.com"),
+            Sentence("A watch over an archive requires domains. Other watches cannot have domains."),
+            hint=Sentence("Specify the archive and the domain: --archive wayback --domain example.com"),
         )
     if own:
         own_places.check(sources)
@@ -182,7 +182,7 @@ def change_sources(
         if row.own:
             own_places.check(after)
         if is_asked or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
-            raise WrongUseError(Sentence("A watch can't mix files, searches and addresses on the web."))
+            raise WrongUseError(Sentence("A watch cannot combine files, searches and web URLs."))
         write(row, sources=[{"kind": kind, "url": url} for kind, url in after])
         added, removed = sorted({*after} - {*before}), sorted({*before} - {*after})
         if removed:
@@ -200,12 +200,14 @@ def change_subjects(watch: Watch, *, by: str, **asked: Unpack[Subjects]) -> None
     with transaction.atomic():
         row = _held(watch)
         if not searches(row):
-            raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
+            raise WrongUseError(
+                Sentence("Only watches that use a search service can have words or works to search for.")
+            )
         asks_words = bool(searched_words(row))
         if "words" in subjects and not (subjects["words"] and asks_words):
-            raise WrongUseError(Sentence("Say what to search for."))
+            raise WrongUseError(Sentence("Enter what to search for."))
         if asks_words and (subjects.get("works") or subjects.get("newest")):
-            raise WrongUseError(Sentence("It asks for words, not for works."))
+            raise WrongUseError(Sentence("This watch searches by words, not by works."))
         sources = [{name: value for name, value in {**source, **subjects}.items() if value} for source in row.sources]
         if sources == row.sources:
             return
@@ -227,15 +229,15 @@ def _held(watch: Watch) -> Watch:
     """Lock a watch, and its owner, for this transaction; raises ``NotFoundError`` if it was deleted."""
     Owner.objects.select_for_update(no_key=True).get(pk=watch.owner_id)
     row = Watch.objects.select_for_update(no_key=True).filter(pk=watch.pk, removed_at=None).first()
-    return there(row, Sentence("This watch was deleted meanwhile."))
+    return there(row, Sentence("This watch was deleted in the meantime."))
 
 
 def _one_group(kinds: Iterable[str]) -> str:
     groups = {_group(kind) for kind in kinds}
     if not groups:
-        raise WrongUseError(Sentence("A watch needs at least one place to look at."))
+        raise WrongUseError(Sentence("A watch needs at least one source."))
     if len(groups) > 1:
-        raise WrongUseError(Sentence("A watch can't mix files, searches and addresses on the web."))
+        raise WrongUseError(Sentence("A watch cannot combine files, searches and web URLs."))
     return groups.pop()
 
 
@@ -307,11 +309,11 @@ def _settings(watch: Watch) -> dict[str, Any]:
 
 def _check(name: str, every: timedelta) -> None:
     if not MIN_INTERVAL <= every <= MAX_INTERVAL:
-        raise WrongUseError(Sentence("A watch runs at most once a minute and at least once in ten years."))
+        raise WrongUseError(Sentence("The interval of a watch must be between one minute and ten years."))
     if not name or name.isdecimal():
         raise WrongUseError(
-            Sentence("%(name)s can't name a watch.", name=f"{name!r}"),
-            hint=Sentence("Give it a name with a letter in it."),
+            Sentence("%(name)s cannot be the name of a watch.", name=f"{name!r}"),
+            hint=Sentence("Choose a name that contains at least one letter."),
         )
 
 
@@ -319,19 +321,21 @@ def _checked_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
     """Return a budget in its stored form; an empty money amount means no limit."""
     limited = {name: value for name, value in budget.items() if value != ""}
     if group != SEARCHES and limited.keys() & {"searches", budgets.RUN, budgets.MONTH}:
-        raise WrongUseError(Sentence("Only a watch that asks a search has a number of searches or costs money."))
+        raise WrongUseError(
+            Sentence("Only watches that use a search service can have a number of searches or a spending limit.")
+        )
     if group in (SEARCHES, FILES, ARCHIVES) and limited.keys() & budgets.RENDERING.keys():
         raise WrongUseError(Sentence("Only a watch that visits pages can render them."))
     may = budgets.limits(limited)
     if len({limit.currency for limit in may.values()}) > 1:
-        raise WrongUseError(Sentence("Say the money of a run and of a month in one currency."))
+        raise WrongUseError(Sentence("Use the same currency for the spending limits per run and per month."))
     return limited | {name: str(limit) for name, limit in may.items()}
 
 
 def _refuse_known(owner: Owner, name: str) -> None:
     if scoped.watches(owner).filter(name=name).exists():
         raise WrongUseError(
-            Sentence("%(owner)s has a watch %(name)s already.", owner=owner.name, name=f"{name!r}"),
+            Sentence("%(owner)s already has a watch named %(name)s.", owner=owner.name, name=f"{name!r}"),
             hint=Sentence("Choose another name."),
         )
 
@@ -402,8 +406,8 @@ def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
 def _refuse_past(watch: Watch) -> None:
     samples.refuse(watch.owner)
     if revisits.is_past(watch):
-        hint = Sentence("It runs by itself when a new work resembles pictures whose bytes have expired.")
-        raise WrongUseError(Sentence("%(watch)s has no times of its own.", watch=watch.name), hint=hint)
+        hint = Sentence("It starts automatically when a new work is similar to pictures whose bytes have expired.")
+        raise WrongUseError(Sentence("%(watch)s has no schedule.", watch=watch.name), hint=hint)
 
 
 def crawl_under_way(watch: Watch) -> Crawl | None:
@@ -423,13 +427,13 @@ def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
     _refuse_past(watch)
     if looks_by_hand(watch):
         raise WrongUseError(
-            Sentence("%(watch)s visits only what a person names.", watch=watch.name),
+            Sentence("%(watch)s visits only URLs that a person enters.", watch=watch.name),
             hint=Sentence("Visit a page: exhibit api POST looks --field url=URL"),
         )
     if takes_lists(watch) and crawl_under_way(watch) is None:
         raise WrongUseError(
-            Sentence("All that its lists named has been visited."),
-            hint=Sentence("Read another list: exhibit ingest FILE --watch %(name)s", name=watch.name),
+            Sentence("All URLs in its lists have been visited."),
+            hint=Sentence("Import another list: exhibit ingest FILE --watch %(name)s", name=watch.name),
         )
     if started := schedules.start_between(watch.pk, everything=everything):
         return started
@@ -439,7 +443,9 @@ def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
         )
     under_way = crawl_under_way(watch)
     if under_way is None or under_way.reason:
-        raise ConflictError(Sentence("A run is just ending."), hint=Sentence("Try again in a moment."))
+        raise ConflictError(
+            Sentence("A run is ending. Try again in a moment."), hint=Sentence("Try again in a moment.")
+        )
     if everything:
         Watch.objects.filter(pk=watch.pk).update(everything=True)
     return under_way

@@ -31,8 +31,8 @@ SUSPECT_FROM = 2
 ALL: Mapping[str, object] = MappingProxyType({})
 FIRST_PAUSE = timedelta(seconds=5)
 MAX_HOLD = timedelta(minutes=5)
-DIED = Sentence("The worker died on this row.")
-BROKE_OFF = Sentence("The step broke off: %(what)s.")
+DIED = Sentence("The worker process died while processing this task.")
+BROKE_OFF = Sentence("The step was interrupted: %(what)s.")
 
 _ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 
@@ -83,7 +83,7 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
         free = manager.select_for_update(skip_locked=True, no_key=True).filter(due(stale_after), pk__in=list(ids))
         attempts = dict(free.order_by("pk").values_list("pk", "attempts"))
         worn = [pk for pk, count in attempts.items() if count >= MAX_ATTEMPTS]
-        died = Sentence("The worker died %(count)s times on this row.", count=MAX_ATTEMPTS)
+        died = Sentence("The worker process died %(count)s times while processing this task.", count=MAX_ATTEMPTS)
         for row in manager.filter(pk__in=worn).only("error"):
             broke_off = isinstance(row.error, Sentence) and row.error.template == BROKE_OFF
             manager.filter(pk=row.pk).update(state=StepState.FAILED, error=row.error if broke_off else died)

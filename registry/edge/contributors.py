@@ -28,7 +28,7 @@ def invite(name: str, *, by: str) -> tuple[Contributor, str]:
     """Invite a contributor; return the row and the token, which is not stored. Raises ``WrongUseError``."""
     name, secret = one_line(name)[:100], START + secrets.token_urlsafe(_BYTES)
     if not name or Contributor.objects.filter(name=name, revoked_at=None).exists():
-        raise WrongUseError(_("A contributor needs a name that no other has."))
+        raise WrongUseError(_("Enter a name that no other contributor has."))
     with transaction.atomic():
         row = Contributor.objects.create(name=name, digest=Digest.of(secret.encode()), made_at=now())
         audit_log.changed("contributor invited", by=by, about={"contributor": row.pk, "name": name})

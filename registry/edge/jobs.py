@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("results of contributors"), CRAWL, EdgeResult, batch=200)
+@job(gettext_noop("results from contributors"), CRAWL, EdgeResult, batch=200)
 def edge(services: "Services", ids: Sequence[int]) -> None:
     """Process contributors' results."""
     from registry.edge.review import take_results

@@ -39,8 +39,8 @@ MAX_SUSPICION = 8
 CHANCE = SystemRandom()
 MAX_OPEN = 4
 """Number of pending verifications below which a proven contributor gets work; others must wait for all of theirs."""
-FALSE = Sentence("The same bytes measure otherwise than it says.")
-DIFFER = Sentence("Far too often other pictures came than it says.")
+FALSE = Sentence("Measuring the same bytes gives a different result from the one that the contributor reported.")
+DIFFER = Sentence("Retrieved pictures differ far too often from those that the contributor reported.")
 
 
 def lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | None:

@@ -15,18 +15,18 @@ from registry.db.fields import DigestField, SentenceField
 class EventKind(models.TextChoices):
     """Kinds of events. The values are part of the API."""
 
-    CASE_OPENED = "case.opened", _("a case was opened")
-    CASE_DECIDED = "case.decided", _("a case was decided, or opened again")
-    BUNDLE_SEALED = "bundle.sealed", _("evidence was sealed")
-    BUNDLE_WITNESSED = "bundle.witnessed", _("enough witnesses have answered for sealed evidence")
-    CANARY_MISSED = "watch.missed-canary", _("a watch missed a known copy")
-    WORK_HELD = "work.held", _("a work is held back, found on far more sites than ever")
-    REPORT_READY = "report.ready", _("a report is ready")
-    NOTICE_DUE = "notice.due", _("a notice is due to be looked at again")
-    NOTICE_REPLIED = "notice.replied", _("the addressee of a notice answered on its page")
-    NOTICE_VISITED = "notice.visited", _("after an answer that it was taken down, the places of a notice were visited")
-    WEBHOOK_PAUSED = "webhook.paused", _("a webhook didn't answer for days and was paused")
-    TEST = "test", _("a test that a member asked for")
+    CASE_OPENED = "case.opened", _("Case opened")
+    CASE_DECIDED = "case.decided", _("Case decided or reopened")
+    BUNDLE_SEALED = "bundle.sealed", _("Evidence sealed")
+    BUNDLE_WITNESSED = "bundle.witnessed", _("Sealed evidence timestamped by enough services")
+    CANARY_MISSED = "watch.missed-canary", _("Known copy missed by a watch")
+    WORK_HELD = "work.held", _("Work put on hold: found on far more sites than before")
+    REPORT_READY = "report.ready", _("Report ready")
+    NOTICE_DUE = "notice.due", _("Notice due for review")
+    NOTICE_REPLIED = "notice.replied", _("Reply received on the page of a notice")
+    NOTICE_VISITED = "notice.visited", _("Pages of a notice revisited after a reply that reports removal")
+    WEBHOOK_PAUSED = "webhook.paused", _("Webhook paused after days without a response")
+    TEST = "test", _("Test requested by a member")
 
 
 class Event(models.Model):
@@ -88,9 +88,9 @@ class MailChoice(Claimable):
     class HowOften(models.TextChoices):
         """Frequency of mails, if there are events to report."""
 
-        AT_ONCE = "at-once", _("at once")
-        DAILY = "daily", _("once a day")
-        WEEKLY = "weekly", _("once a week")
+        AT_ONCE = "at-once", _("immediately")
+        DAILY = "daily", _("daily")
+        WEEKLY = "weekly", _("weekly")
         NEVER = "never", _("never")
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mail_choices")

@@ -46,27 +46,27 @@ def add_browser(
             or the member has too many browsers.
     """
     if not services.config.push:
-        raise WrongUseError(_("The operator has switched push notifications off."))
+        raise WrongUseError(_("The operator has turned off push notifications."))
     if len(endpoint) > MAX_ENDPOINT or not endpoint.isascii() or not endpoint.lower().startswith("https://"):
-        raise WrongUseError(_("The browser gave an address that can't be used."))
+        raise WrongUseError(_("The browser provided an address that cannot be used."))
     services.guard.check_url(endpoint)
     try:
         point, secret = (base64.urlsafe_b64decode(text[:MAX_KEY] + "==") for text in (public_key, auth))
         web_push.check_keys(point, secret)
     except ValueError:
-        raise WrongUseError(_("The browser gave keys that can't be used.")) from None
+        raise WrongUseError(_("The browser provided keys that cannot be used.")) from None
     newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     with alone_with(user):
         again = _forget(user, endpoint, before)
         if user.push_browsers.count() >= MAX_BROWSERS:
-            sentence = _("You get notifications in %(number)d browsers already.") % {"number": MAX_BROWSERS}
+            sentence = _("You already receive notifications in %(number)d browsers.") % {"number": MAX_BROWSERS}
             raise WrongUseError(sentence, hint=_("Remove one under “Your account”."))
         values = {"user_agent": one_line(user_agent)[:300] or "–", "made_at": now(), "told_until": newest}
         keys = {"public_key": point, "auth": secret}
         row, new = PushBrowser.objects.get_or_create(endpoint=endpoint, defaults={"user": user, **keys, **values})
         if not new:
-            sentence = _("Somebody else gets notifications in this browser.")
-            raise WrongUseError(sentence, hint=_("Sign out there, then try again."))
+            sentence = _("Another user receives notifications in this browser.")
+            raise WrongUseError(sentence, hint=_("Sign that user out in this browser, then try again."))
         if not again:  # the log grows per browser, not per click
             _tell("push browser added", row)
     return row
@@ -95,7 +95,7 @@ def browser_of(user: User, identity: str) -> PushBrowser | None:
 def remove_browser(user: User, number: int) -> None:
     """Stop notifications in a member's browser, given its primary key; raises ``NotFoundError``."""
     with transaction.atomic():
-        row = there(user.push_browsers.filter(pk=number).first(), _("There is no such browser."))
+        row = there(user.push_browsers.filter(pk=number).first(), _("Browser not found."))
         row.delete()
         _tell("push browser removed", row)
 

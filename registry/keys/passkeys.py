@@ -26,7 +26,7 @@ from registry.log.log import submit
 from registry.log.models import LogSubmission
 from registry.members.people import ask_for
 
-_AGAIN = Sentence("Look at it again, and sign it with your passkey anew.")
+_AGAIN = Sentence("Review it again, and sign it again with your passkey.")
 
 
 class Act(StrEnum):
@@ -63,7 +63,9 @@ def question(user: User, challenge: bytes) -> PasskeyQuestion:
     """Return a person's question by its challenge; raises ``WrongUseError`` if unknown, another user's or too old."""
     row = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
     if row is None or now() - row.asked_at > FRESH:
-        raise WrongUseError(Sentence("The passkey's answer is too old, was used, or is somebody else's."), hint=_AGAIN)
+        raise WrongUseError(
+            Sentence("The passkey response is too old, was already used, or belongs to another user."), hint=_AGAIN
+        )
     return row
 
 
@@ -96,13 +98,15 @@ def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | N
     if not Owner.objects.filter(pk=owner.pk, passkeys=True).exists():
         return False
     if given is None:
-        sentence = Sentence("%(owner)s has this signed with a passkey.", owner=owner.name)
-        hint = Sentence("Do it on the site, one at a time: terminals and lists can't ask for a passkey.")
+        sentence = Sentence("%(owner)s requires a passkey signature for this action.", owner=owner.name)
+        hint = Sentence(
+            "Do this on the site, one item at a time. Terminals and batch actions cannot request a passkey."
+        )
         raise WrongUseError(sentence, hint=hint)
     statement = given.assertion.statement
     fits = given.question.owner_id == owner.pk and (statement.act, statement.subject) == (act, dict(subject))
     if not fits or now() - given.question.asked_at > FRESH:
-        raise WrongUseError(Sentence("The passkey signed something else, or too long ago."), hint=_AGAIN)
+        raise WrongUseError(Sentence("The passkey signed something else, or signed too long ago."), hint=_AGAIN)
     return True
 
 
@@ -117,7 +121,7 @@ def take(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | Non
         return None
     columns = {"answer": given.assertion.to_json().decode(), "key_entry": given.key_entry}
     if not PasskeyQuestion.objects.filter(pk=given.question.pk, answer="").update(**columns):
-        raise ConflictError(Sentence("The passkey's answer was used already."), hint=_AGAIN)
+        raise ConflictError(Sentence("The passkey response was already used."), hint=_AGAIN)
     return given.assertion
 
 

@@ -60,7 +60,7 @@ def closed_keys(services: Services) -> str:
     used = SealingKey.objects.filter(revoked_at=None, retired_at=None)
     for key in used.order_by("pk")[:1].union(used.order_by("-pk")[:1]):
         if not secret_path(services.config, MASTER_KEY).exists():
-            return Sentence("The master key isn't here.")
+            return Sentence("The master key is missing.")
         try:
             signer_of(services, key)
         except (IntegrityError, ConfigError) as error:
@@ -75,7 +75,9 @@ def still_counts(key: SealingKey) -> None:
         IntegrityError: The key was revoked after the seal was made.
     """
     if locked(key).revoked_at is not None:
-        raise IntegrityError(Sentence("The sealing key was revoked meanwhile; another one seals."), retry=True)
+        raise IntegrityError(
+            Sentence("The sealing key was revoked in the meantime. Another key will be used to seal."), retry=True
+        )
 
 
 def revoke(key: AnyKey, *, by: str, reason: str, passkey: Answer | None = None) -> datetime:

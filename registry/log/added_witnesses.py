@@ -88,7 +88,7 @@ def add_own(
     given = {key: value for key, value in settings.items() if value}
     for key in given.keys() & {"key_file", "password_file"}:
         if not _FILE.fullmatch(str(given[key])):
-            raise WrongUseError(Sentence("Name a file that lies in %(folder)s, without a path.", folder=CHAIN_KEYS))
+            raise WrongUseError(Sentence("Enter the name of a file in %(folder)s, without a path.", folder=CHAIN_KEYS))
         given[key] = f"{CHAIN_KEYS}/{given[key]}"
     row = AddedWitness(name=name, kind=kind, settings=given, roots=roots, added_by=by, added_at=now())
     try:

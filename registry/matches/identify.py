@@ -130,15 +130,17 @@ def fetch(services: Services, url: str, seconds: float = 30.0) -> bytes:
                 raise RefusedError(f"{host} answers with status {status}.", reason=f"http-{status}")
             return read_limited(response, services.limits.max_bytes, 2 * seconds)
     except (requests.exceptions.MissingSchema, requests.exceptions.InvalidURL) as error:
-        raise RefusedError(Sentence("The address can't be read."), reason="bad-url") from error
+        raise RefusedError(Sentence("The URL is not valid."), reason="bad-url") from error
     except requests.RequestException as error:
-        sentence = Sentence("%(host)s can't be reached.", host=host)
+        sentence = Sentence("%(host)s could not be reached.", host=host)
         raise ServiceMissingError(sentence, hint=Sentence("Try again later.")) from error
 
 
 def _not_denied(url: str) -> None:
     if denied(host := host_of(url)):
-        raise RefusedError(Sentence("The operator's rules name %(host)s.", host=host), reason="denied-host")
+        raise RefusedError(
+            Sentence("The operator's rules do not allow visits to %(host)s.", host=host), reason="denied-host"
+        )
 
 
 class SomeWorks(RegisteredWorks):
@@ -170,7 +172,7 @@ class SomeWorks(RegisteredWorks):
     def features(self, work: int) -> Features | None:
         """Return the features of a registered picture; raises ``ServiceMissingError`` once the time is up."""
         if time.monotonic() > self.until:
-            raise ServiceMissingError(Sentence("The search takes too long."), hint=Sentence("Try again later."))
+            raise ServiceMissingError(Sentence("The search took too long."), hint=Sentence("Try again later."))
         return super().features(work)
 
     def _own(self, index: VectorIndex) -> VectorIndex:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @job(
-    gettext_noop("pictures found, to be compared with the works"),
+    gettext_noop("found pictures to compare with the works"),
     MATCH,
     Picture,
     batch=32,
@@ -28,7 +28,7 @@ def match(services: "Services", ids: Sequence[int]) -> None:
 
 
 @job(
-    gettext_noop("new works, to be compared with what was seen before"),
+    gettext_noop("new works to compare with pictures seen before"),
     PAST,
     WorkPicture,
     owner="work__owner",
@@ -43,7 +43,7 @@ def search(services: "Services", ids: Sequence[int]) -> None:
     search_pictures(services, ids)
 
 
-@job(gettext_noop("networks that come into use"), PAST, DescriptorModel, slow=True)
+@job(gettext_noop("neural networks to activate"), PAST, DescriptorModel, slow=True)
 def refingerprint(services: "Services", ids: Sequence[int]) -> None:
     """Compute descriptors of all pictures with a network that is being activated."""
     from registry.matches.refingerprint import describe_anew

@@ -280,10 +280,10 @@ def dismiss(of: Owner, pictures: Sequence[Digest], *, by: str) -> int:
 
 def _chosen(of: Owner, pictures: Sequence[Digest]) -> list[Proposal]:
     if len(pictures) > MOST:
-        raise WrongUseError(Sentence("At most %(most)s pictures are taken at a time.", most=MOST))
+        raise WrongUseError(Sentence("You can select at most %(most)s pictures at a time.", most=MOST))
     rows = list(waiting(of).filter(picture__digest__in=list(pictures)).order_by("pk"))
     if not rows:
-        raise WrongUseError(Sentence("Choose at least one picture."))
+        raise WrongUseError(Sentence("Select at least one picture."))
     return rows
 
 

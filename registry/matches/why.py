@@ -49,7 +49,7 @@ def keep(
 ) -> None:
     """Store a pair for measurements; raises ``RefusedError`` if it cannot be read or is blocked by the operator."""
     if blocked([Digest.of(copy)]):
-        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
+        raise RefusedError(Sentence("The operator's blocklist contains these bytes."), reason="blocked")
     original, about = _original(services, work, explained), f"{work.owner.slug} work {work.number} / {name}"
     KeptPairs(services.config.data_dir).keep(original, copy, said, explained, about=about, by=by)
 

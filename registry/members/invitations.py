@@ -41,10 +41,10 @@ def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation,
     if role not in Role.values:
         raise WrongUseError(_("Choose a role."))
     if Membership.objects.filter(owner=owner, user__email__iexact=email).exists():
-        raise WrongUseError(_("%(email)s is a member already.") % {"email": email})
+        raise WrongUseError(_("%(email)s is already a member.") % {"email": email})
     with alone_with(owner):
         if open_ones(owner).exclude(email=email).count() >= MAX_OPEN:
-            raise WrongUseError(_("Too many invitations are open. Take some back first."))
+            raise WrongUseError(_("Too many invitations are pending. Revoke some first."))
         row, secret = _made(timedelta(days=DAYS), owner=owner, email=email, role=role, by=by)
         _tell("member invited", row, by=by)
     return row, secret
@@ -55,9 +55,9 @@ def check_email(email: str) -> None:
     try:
         validate_email(email)
     except ValidationError:
-        raise WrongUseError(_("“%(email)s” isn't an e-mail address.") % {"email": email[:200]}) from None
+        raise WrongUseError(_("“%(email)s” is not an email address.") % {"email": email[:200]}) from None
     if len(email) > MAX_EMAIL:
-        raise WrongUseError(_("This address is too long."))
+        raise WrongUseError(_("This email address is too long."))
 
 
 def invite_operator(*, by: str) -> str:
@@ -100,7 +100,7 @@ def accept(invitation: Invitation, user: User) -> Membership | None:
         raise WrongUseError(_("The invitation is for %(email)s.") % {"email": invitation.email})
     with transaction.atomic():
         if not open_ones().filter(pk=invitation.pk).update(accepted_at=now()):
-            raise NotFoundError(_("This invitation isn't open any more. Ask for another."))
+            raise NotFoundError(_("This invitation is no longer valid. Ask for a new one."))
         if invitation.owner is None:
             User.objects.filter(pk=user.pk).update(is_staff=True)
             audit_log.changed("operator added", by=by, about={"user": by})
@@ -118,7 +118,7 @@ def revoke(owner: Owner, number: int, *, by: str) -> None:
     """Revoke one of the owner's open invitations; raises ``NotFoundError`` if there is none with this number."""
     with transaction.atomic():
         row = open_ones(owner).select_for_update().filter(pk=number).first()
-        row = there(row, _("There is no such invitation."))
+        row = there(row, _("Invitation not found."))
         write(row, revoked_at=now())
         _tell("invitation taken back", row, by=by)
 

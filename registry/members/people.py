@@ -86,13 +86,16 @@ def ask_for(owner: Owner, what: str, *, wanted: bool, by: str, **details: object
 def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:
     """Refuse a name that another owner has: names identify pinned keys, so two owners must not share one."""
     if not has_visible_letter(name):
-        raise WrongUseError(_("An owner needs a name."))
+        raise WrongUseError(_("Enter a name for the owner."))
     if len(name) > MAX_NAME:
-        raise WrongUseError(_("A name has at most %(most)s characters.") % {"most": MAX_NAME})
+        raise WrongUseError(_("A name can have at most %(most)s characters.") % {"most": MAX_NAME})
     if knows.filter(name__iexact=name).exists():
-        raise WrongUseError(_("There is an owner named “%(name)s” already.") % {"name": name})
+        raise WrongUseError(_("An owner named “%(name)s” already exists.") % {"name": name})
     if Owner.objects.filter(name__iexact=name).exists():
-        raise WrongUseError(_("This name can't be used here."), hint=_("Add what tells you apart, such as a place."))
+        raise WrongUseError(
+            _("This name cannot be used here."),
+            hint=_("Add something that distinguishes you from others, such as a place."),
+        )
 
 
 def _added(name: str, wanted: str, *, contact: str, by: str) -> Owner:
@@ -114,7 +117,7 @@ def begin(invitation: Invitation, email: str, password: str, owner: str) -> User
     """
     with transaction.atomic():
         if is_user(email):
-            raise WrongUseError(_("Somebody signs in with this address already. Sign in, then follow the link again."))
+            raise WrongUseError(_("An account with this address already exists. Sign in, then open the link again."))
         person = _new_user(email, password)
         invitations.accept(invitation, person)
         person.refresh_from_db()
@@ -191,7 +194,7 @@ def set_password(person: User, password: str) -> None:
     try:
         validate_password(password, person)
     except ValidationError as error:
-        raise WrongUseError(_("The password can't be used."), hint=" ".join(error.messages)) from None
+        raise WrongUseError(_("This password cannot be used."), hint=" ".join(error.messages)) from None
     person.set_password(password)
     person.save()
 
@@ -244,10 +247,12 @@ def remove_member(owner: Owner, person: int, *, by: str) -> Membership:
 def _held(owner: Owner, person: int) -> Membership:
     """Return the membership, and lock the owner's members against other changes until the transaction ends."""
     Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-    return there(members(owner).filter(user_id=person).first(), _("This person is no member."))
+    return there(members(owner).filter(user_id=person).first(), _("This person is not a member."))
 
 
 def _keep_one(owner: Owner, row: Membership, role: str) -> None:
     other_owners = Membership.objects.filter(owner=owner, role=Role.OWNER, user__is_active=True).exclude(pk=row.pk)
     if row.role == Role.OWNER and role != Role.OWNER and not other_owners.exists():
-        raise WrongUseError(_("Somebody has to be left in the role of owner. Give it to another member first."))
+        raise WrongUseError(
+            _("At least one member must have the role of owner. Give the role to another member first.")
+        )

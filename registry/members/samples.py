@@ -27,5 +27,5 @@ def make(person: User) -> Owner:
 def refuse(owner: Owner) -> None:
     """Raise ``WrongUseError`` for a sample owner: the action would have effects outside Exhibit."""
     if owner.sample:
-        sentence = Sentence("This is a sample: nothing of it is real, so nothing of it goes out.")
-        raise WrongUseError(sentence, hint=Sentence("Do it with an owner of your own."))
+        sentence = Sentence("This is a sample with fictitious data, so nothing is sent outside Exhibit.")
+        raise WrongUseError(sentence, hint=Sentence("Use an owner of your own for this."))

@@ -43,13 +43,13 @@ def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: 
     """
     name = one_line(name)[:100]
     if not name:
-        raise WrongUseError(_("A token needs a name."))
+        raise WrongUseError(_("Enter a name for the API token."))
     if not scopes or set(scopes) - set(permitted(owner, user)):
-        raise WrongUseError(_("Choose what the token permits, within your role."))
+        raise WrongUseError(_("Choose the permissions of the API token, within your role."))
     if not 1 <= days <= MAX_DAYS:
-        raise WrongUseError(_("A token is valid for 1 to 366 days."))
+        raise WrongUseError(_("An API token can be valid for 1 to 366 days."))
     if _valid().filter(owner=owner, user=user).count() >= MAX_TOKENS:
-        raise WrongUseError(_("There are %(number)d tokens already. Revoke one first.") % {"number": MAX_TOKENS})
+        raise WrongUseError(_("There are already %(number)d API tokens. Revoke one first.") % {"number": MAX_TOKENS})
     secret = START + secrets.token_urlsafe(_BYTES)
     ordered = [scope.value for scope in Scope if scope in scopes]
     columns = {"name": name, "begins": secret[:_SHOWN], "digest": Digest.of(secret.encode()), "scopes": ordered}
@@ -104,7 +104,7 @@ def revoke(owner: Owner, number: int, *, by: str) -> ApiToken:
     """Revoke one of the owner's tokens, by its primary key; raises ``NotFoundError``."""
     with transaction.atomic():
         token = tokens_of(owner).select_for_update(of=("self",)).filter(pk=number).first()
-        token = there(token, _("There is no such token."))
+        token = there(token, _("API token not found."))
         write(token, revoked_at=now())
         _tell("token revoked", token, by=by)
     return token

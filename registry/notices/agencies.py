@@ -28,13 +28,17 @@ def ask(case: Case, agency: str, *, by: str) -> None:
     """
     agency = " ".join(agency.split())
     if not agency or len(agency) > MAX_NAME:
-        raise WrongUseError(_("Name the agency."), hint=_("At most %(most)d characters.") % {"most": MAX_NAME})
+        raise WrongUseError(
+            _("Enter the name of the agency."), hint=_("At most %(most)d characters.") % {"most": MAX_NAME}
+        )
     with alone_with(case) as row:
         if row.asked_at is not None:
-            raise ConflictError(Sentence("%(agency)s is being asked already.", agency=row.agency))
+            raise ConflictError(Sentence("A question to %(agency)s is already open.", agency=row.agency))
         if row.decision in OVER:
             raise ConflictError(
-                Sentence("Case %(number)s is licensed or cleared: nobody has to be asked.", number=row.number)
+                Sentence(
+                    "Case %(number)s is licensed or dismissed, so no agency needs to be contacted.", number=row.number
+                )
             )
         write(row, agency=agency, asked_at=now())
         history.record(row, "agency", by, ("agency-asked", {"agency": agency}))
@@ -50,10 +54,10 @@ def answered(case: Case, words: str, *, by: str) -> None:
     """
     words = words.strip()[:MAX_WORDS]
     if not words:
-        raise WrongUseError(_("There are no words."), hint=_("Write what it answered, or that it didn't."))
+        raise WrongUseError(_("The text is empty."), hint=_("Record the agency's reply, or that it did not reply."))
     with alone_with(case) as row:
         if row.asked_at is None:
-            raise ConflictError(Sentence("No agency is asked about case %(number)s.", number=row.number))
+            raise ConflictError(Sentence("No question to an agency is open for case %(number)s.", number=row.number))
         write(row, asked_at=None)
         history.record(row, "agency", by, ("agency-answered", {"agency": row.agency}), words=words)
         log_entries.log_note(row, "agency answered", by=by, agency=row.agency, words=words)

@@ -30,28 +30,34 @@ def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
     """Return the items that a draft lacks, each with its field."""
     fields, items_missing = {name: str(notice.fields.get(name, "")).strip() for name in FIELDS}, []
     needed = {
-        "addressee_name": _("Name the addressee."),
-        "sender_name": _("Write the name of the person who signs."),
-        "sender_capacity": _("Write in what capacity that person signs, such as owner or authorised agent."),
-        "sender_email": _("Write an e-mail address at which the signer is reached."),
+        "addressee_name": _("Enter the addressee."),
+        "sender_name": _("Enter the name of the signer."),
+        "sender_capacity": _("Enter the capacity of the signer, for example rights holder or authorised agent."),
+        "sender_email": _("Enter an email address of the signer."),
     }
     if notice.kind == Notice.Kind.CEASE:
-        needed["sender_address"] = _("Write the signer's address.")
-        needed["undertaking"] = _("Say whether an undertaking is asked for, and whether it goes considerably further.")
+        needed["sender_address"] = _("Enter the signer's address.")
+        needed["undertaking"] = _(
+            "State whether you request an undertaking, and whether it goes considerably beyond the alleged "
+            "infringement."
+        )
     if notice.kind in (Notice.Kind.DMCA, Notice.Kind.PRC, *FILINGS):
-        needed["sender_address"] = _("Write the signer's address.")
-        needed["sender_telephone"] = _("Write the signer's telephone number.")
+        needed["sender_address"] = _("Enter the signer's address.")
+        needed["sender_telephone"] = _("Enter the signer's telephone number.")
     if notice.kind in FILINGS:
         needed |= _needed_to_file(notice, fields)
     items_missing += [Gap(name, sentence) for name, sentence in needed.items() if sentence and not fields[name]]
     if fields["sender_code"] and not is_credit_code(fields["sender_code"]):
-        wrong = _("This isn't a unified social credit code: 18 characters, of which the last fits the others.")
+        wrong = _(
+            "This is not a valid unified social credit code. It has 18 characters, and the last one is a "
+            "check character."
+        )
         items_missing.append(Gap("sender_code", wrong))
     if notice.kind == Notice.Kind.CCB and fields["amount"]:
         items_missing += _over_the_cap(fields)
     for name in ("addressee_email", "sender_email"):
         if (address := fields[name]) and not is_address(address):
-            items_missing.append(Gap(name, _("“%(given)s” isn't an e-mail address.") % {"given": address[:100]}))
+            items_missing.append(Gap(name, _("“%(given)s” is not an email address.") % {"given": address[:100]}))
     bundles = enclosures.bundles_of([item.row.case for item in items]) if notice.kind == Notice.Kind.COURT else {}
     for item in items:
         lacks = _of_case(item, notice, sealed=item.row.case_id in bundles)
@@ -62,20 +68,20 @@ def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
 def _needed_to_file(notice: Notice, given: Mapping[str, str]) -> dict[str, str]:
     """Return the additional fields that a board or a court requires."""
     needed = {
-        "respondent_name": _("Name the respondent: a person or an organisation, and not a site."),
-        "respondent_address": _("Write the respondent's address."),
-        "relief": _("Write what you ask for."),
+        "respondent_name": _("Enter the respondent: a person or an organisation, not a website."),
+        "respondent_address": _("Enter the respondent's address."),
+        "relief": _("Enter the relief that you request."),
     }
     if notice.kind == Notice.Kind.CCB:
         needed["addressee_name"] = ""
-        needed["relief"] = _("Write what you ask for, and the harm.")
-        needed["facts"] = _("Write the facts of the use, as far as you know them.")
-        needed["smaller"] = _("Say whether you ask for a smaller claim.")
+        needed["relief"] = _("Enter the relief that you request, and the harm.")
+        needed["facts"] = _("Enter the facts of the use, as far as you know them.")
+        needed["smaller"] = _("State whether you request the smaller-claims procedure.")
     else:
-        needed["addressee_name"] = _("Name the court.")
+        needed["addressee_name"] = _("Enter the name of the court.")
         if given["sender_organisation"]:
-            needed["sender_representative"] = _("Write the organisation's legal representative and the position.")
-            needed["sender_code"] = _("Write the organisation's unified social credit code.")
+            needed["sender_representative"] = _("Enter the organisation's legal representative and the position.")
+            needed["sender_code"] = _("Enter the organisation's unified social credit code.")
     return needed
 
 
@@ -85,7 +91,7 @@ def _over_the_cap(given: Mapping[str, str]) -> list[Gap]:
     digits = given["amount"].replace(",", "").removeprefix("$").strip()
     if digits.isdecimal() and len(digits) < 9 and int(digits) <= most:
         return []
-    said = _("Write the sum in whole US dollars, at most %(most)s in this kind of claim.")
+    said = _("Enter the amount in whole US dollars, at most %(most)s for this kind of claim.")
     return [Gap("amount", said % {"most": f"{most:,}"})]
 
 
@@ -95,31 +101,35 @@ def _of_case(item: NoticeItem, notice: Notice, *, sealed: bool) -> list[str]:
     if notice.kind == Notice.Kind.DMCA:
         sentences += [sentence % case for sentence in _unconsidered(item.row)]
     if notice.kind == Notice.Kind.CCB and not _registered_in_us(item.row.case.work.registrations):
-        said = _("Case %(case)d: enter the registration of the work with the US Copyright Office, or its application.")
+        said = _(
+            "Case %(case)d: enter the work's registration with the US Copyright Office, or the application for it."
+        )
         sentences.append(said % case)
     if notice.kind == Notice.Kind.CCB and not item.row.case.work.author:
         sentences.append(
-            _("Case %(case)d: declare the author of the work; the Board asks for it (37 CFR 222.2).") % case
+            _("Case %(case)d: declare the author of the work. The Board requires it (37 CFR 222.2).") % case
         )
     if notice.kind == Notice.Kind.COURT and not sealed:
-        sentences.append(_("Case %(case)d: no evidence bundle of it is sealed yet.") % case)
+        sentences.append(_("Case %(case)d: no evidence bundle has been sealed yet.") % case)
     if not item.there and item.licences:
         case["licence"] = item.licences[0]
         sentences.append(
-            _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.") % case
+            _("Case %(case)d: licence %(licence)d covers the remaining uses. Review the case again.") % case
         )
     elif not item.there:
-        sentences.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
+        sentences.append(_("Case %(case)d: the picture was absent from every page at the last visits.") % case)
     return sentences
 
 
 def _unconsidered(row: NoticeCase) -> list[str]:
     answers = row.answers
     if any(answers.get(name) not in choices for name, choices in QUESTIONS.items()):
-        return [_("Case %(case)d: answer all four questions about fair use.")]
+        return [_("Case %(case)d: answer all four fair-use questions.")]
     speaks = any((name, answers[name]) in SPEAK_FOR_FAIR_USE for name in QUESTIONS)
     if speaks and not str(answers.get("words", "")).strip():
-        return [_("Case %(case)d: an answer may speak for fair use. Write why you believe that the use isn't one.")]
+        return [
+            _("Case %(case)d: one answer may support fair use. State why you believe that the use is not fair use.")
+        ]
     return []
 
 

@@ -123,8 +123,8 @@ def unanswered(checks: Mapping[int, Check]) -> list[str]:
     open_points = {number: case_check.unanswered for number, case_check in checks.items() if case_check.unanswered}
     return [
         ngettext(
-            "Case %(case)d: %(n)d point of the claim check is unanswered.",
-            "Case %(case)d: %(n)d points of the claim check are unanswered.",
+            "Case %(case)d: %(n)d point of the claim check has not been answered.",
+            "Case %(case)d: %(n)d points of the claim check have not been answered.",
             count,
         )
         % {"case": number, "n": count}
@@ -136,8 +136,8 @@ def unread(checks: Mapping[int, Check]) -> list[str]:
     """Return a sentence for each case with captured pages that are still to be read."""
     return [
         ngettext(
-            "Case %(case)d: %(n)d captured page is still to be read.",
-            "Case %(case)d: %(n)d captured pages are still to be read.",
+            "Case %(case)d: %(n)d captured page has not been analysed yet.",
+            "Case %(case)d: %(n)d captured pages have not been analysed yet.",
             case_check.pending,
         )
         % {"case": number, "n": case_check.pending}
@@ -153,11 +153,13 @@ def answer(case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
         WrongUseError: The answer is empty, or the point changed since it was shown (:attr:`Point.mark`).
     """
     if not words.strip():
-        raise WrongUseError(_("There are no words."), hint=_("Say what you know of it, and from where."))
+        raise WrongUseError(_("The text is empty."), hint=_("State what you know about it, and the source."))
     points = check([case])[case.number].points
     point = next((point for point in points if (point.kind, point.mark) == (kind, mark)), None)
     if point is None:
-        raise WrongUseError(_("The point has changed since it was shown."), hint=_("Read it again, then answer."))
+        raise WrongUseError(
+            _("The point has changed since it was displayed."), hint=_("Read it again, then answer it.")
+        )
     grounds, words = dict(point.grounds), words.strip()[:MAX_WORDS]
     with transaction.atomic():
         values = {"grounds": grounds, "words": words, "by": by, "at": now()}

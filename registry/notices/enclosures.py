@@ -96,7 +96,7 @@ def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
         return ""
     row = packages(notice).filter(number=int(number[:9])).first()
     if row is None or not services.config.public_url:
-        raise WrongUseError(_("The package of bundles isn't there any more."), hint=_("Choose another one, or none."))
+        raise WrongUseError(_("The package of bundles no longer exists."), hint=_("Choose another package, or none."))
     download_link, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_note(notice))
     where = f"{services.config.public_url}/d/{token}"
     return words.say("bundles", day=words.day(download_link.expires_at), link=where)

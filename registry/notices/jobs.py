@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("notices to be sent"), ASKED, NoticeMail, owner="notice__owner", settled={"begun_at__isnull": False})
+@job(gettext_noop("notices to send"), ASKED, NoticeMail, owner="notice__owner", settled={"begun_at__isnull": False})
 def notice(services: "Services", ids: Sequence[int]) -> None:
     """Send notices by email."""
     from registry.notices.send_notice import send_notices

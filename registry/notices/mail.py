@@ -51,9 +51,9 @@ def stop(held: Notice) -> None:
     if mail is None:
         return
     if may_have_left(mail):
-        raise WrongUseError(_("It may have left by mail."), hint=_("Say first whether it has."))
+        raise WrongUseError(_("The notice may have been sent by email."), hint=_("First record whether it was sent."))
     if mail.state == StepState.DOING:
-        raise WrongUseError(_("It is leaving by mail at this moment."), hint=_("Look again in some minutes."))
+        raise WrongUseError(_("The notice is being sent by email."), hint=_("Try again in a few minutes."))
     mail.delete()
 
 
@@ -116,5 +116,7 @@ def has_left(held: Notice) -> NoticeMail:
 def _doubted(row: Notice) -> NoticeMail:
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=row).first()
     if mail is None or not may_have_left(mail):
-        raise WrongUseError(_("Nothing has to be said of a mail of notice %(number)d.") % {"number": row.number})
+        raise WrongUseError(
+            _("Notice %(number)d has no email that is waiting for confirmation.") % {"number": row.number}
+        )
     return mail

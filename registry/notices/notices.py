@@ -93,7 +93,7 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
     """
     samples.refuse(owner)
     if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
-        raise WrongUseError(_("There is no such notice."))
+        raise WrongUseError(_("The notice does not exist."))
     cases = list(Case.objects.filter(owner=owner, number__in=numbers).order_by("number"))
     _check(cases)
     with alone_with(owner):
@@ -115,21 +115,21 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
 
 def _check(cases: Sequence[Case]) -> None:
     if not cases:
-        raise WrongUseError(_("No case is chosen."), hint=_("Choose at least one."))
+        raise WrongUseError(_("No cases selected."), hint=_("Select at least one case."))
     if len(cases) > MAX_CASES:
-        raise WrongUseError(_("A notice takes %(n)d cases at most.") % {"n": MAX_CASES})
+        raise WrongUseError(_("A notice covers at most %(n)d cases.") % {"n": MAX_CASES})
     if len({case.party for case in cases}) > 1:
-        raise WrongUseError(_("A notice goes to one party."), hint=_("Choose cases of one party."))
+        raise WrongUseError(_("A notice is addressed to one site."), hint=_("Select cases of one site."))
     for case in cases:
         if case.decision != Case.Decision.CONFIRMED:
-            said = _("Case %(number)d isn't decided: not licensed.") % {"number": case.number}
-            raise WrongUseError(said, hint=_("A person decides a case before anything is sent about it."))
+            said = _("Case %(number)d has not been decided as not licensed.") % {"number": case.number}
+            raise WrongUseError(said, hint=_("A member has to decide a case before a notice about it is sent."))
     check_rest(cases)
     paused = NoticeCase.objects.filter(case__in=cases, notice__state=State.COUNTERED).select_related("case", "notice")
     for row in paused[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
-        said = _("Case %(case)d is paused: a counter-notice came to notice %(notice)d.") % numbers
-        raise WrongUseError(said, hint=_("Say on that notice how it was resolved first."))
+        said = _("Case %(case)d is paused: notice %(notice)d received a counter-notice.") % numbers
+        raise WrongUseError(said, hint=_("First record on that notice how it was resolved."))
 
 
 def check_rest(cases: Iterable[Case]) -> None:
@@ -144,15 +144,15 @@ def check_rest(cases: Iterable[Case]) -> None:
         if case.asked_at is not None:
             about = {"case": case.number, "agency": case.agency}
             raise WrongUseError(
-                Sentence("Case %(case)s rests: %(agency)s is being asked whether it sold a licence.", **about),
-                hint=Sentence("Write on the case what it answered first."),
+                Sentence("Case %(case)s is postponed until %(agency)s has replied whether it sold a licence.", **about),
+                hint=Sentence("First record the agency's reply on the page of the case."),
             )
     unread = NoticeCase.objects.filter(case__in=cases, notice__replies__seen_at=None, notice__replies__isnull=False)
     for row in unread.select_related("case", "notice")[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
         raise WrongUseError(
-            Sentence("Case %(case)s rests: an answer to notice %(notice)s hasn't been read.", **numbers),
-            hint=Sentence("Read the answer on that notice first."),
+            Sentence("Case %(case)s is postponed until the reply to notice %(notice)s has been read.", **numbers),
+            hint=Sentence("First read the reply on the page of that notice."),
         )
 
 
@@ -178,7 +178,7 @@ def speak(row: Notice, language: str) -> None:
     with transaction.atomic():
         held = _hold_draft(row)
         if language not in LANGUAGES[Notice.Kind(held.kind)]:
-            raise WrongUseError(_("There is no such notice."))
+            raise WrongUseError(_("The notice does not exist."))
         write(held, language=language)
 
 
@@ -271,7 +271,9 @@ def held_signed(row: Notice) -> Notice:
     """
     held = locked(row)
     if held.state != State.SIGNED:
-        raise WrongUseError(_("Notice %(number)d isn't signed, or has been sent.") % {"number": held.number})
+        raise WrongUseError(
+            _("Notice %(number)d has not been signed, or has already been sent.") % {"number": held.number}
+        )
     return held
 
 
@@ -328,12 +330,12 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
         WrongUseError: The outcome is not possible for this notice, or the day is out of range.
     """
     if what not in HAPPENED or (row.kind in FILINGS and what == State.COUNTERED):
-        raise WrongUseError(_("Choose what has happened."))
+        raise WrongUseError(_("Select what happened."))
     with alone_with(row) as held:
         if held.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or held.sent_at is None:
-            raise WrongUseError(_("Notice %(number)d hasn't been sent.") % {"number": held.number})
+            raise WrongUseError(_("Notice %(number)d has not been sent.") % {"number": held.number})
         if not localdate(held.sent_at) - timedelta(days=1) <= day <= localdate() + timedelta(days=1):
-            raise WrongUseError(_("The day lies before the notice was sent, or in the future."))
+            raise WrongUseError(_("The day is before the notice was sent, or in the future."))
         if held.state != State.COUNTERED or what in (State.COUNTERED, State.RESOLVED):
             runs_on = what == State.ONLINE and held.due_what == "dsa-complaint"  # The deadline for a complaint.
             write(held, state=State(what), **({} if runs_on else _columns(due_after(held.kind, what, day))))
@@ -346,8 +348,8 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
 def _hold_draft(row: Notice) -> Notice:
     held = locked(row)
     if held.state != State.DRAFT:
-        said = _("Notice %(number)d is signed or discarded, and can't be changed.") % {"number": held.number}
-        raise WrongUseError(said, hint=_("Take the signature back first, as long as it hasn't been sent."))
+        said = _("Notice %(number)d has been signed or discarded and cannot be changed.") % {"number": held.number}
+        raise WrongUseError(said, hint=_("Withdraw the signature first. This is possible until the notice is sent."))
     return held
 
 

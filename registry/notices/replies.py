@@ -74,14 +74,16 @@ def check_sizes(files: "Sequence[File[bytes]]") -> None:
     """
     if len(files) > MAX_FILES:
         values = {"count": number_format(len(files)), "most": number_format(MAX_FILES)}
-        raise RefusedError(_("There are %(count)s files; up to %(most)s are taken.") % values, reason="too-many")
+        raise RefusedError(_("You added %(count)s files. The maximum is %(most)s.") % values, reason="too-many")
     for file in files:
         if file.size > MAX_FILE:
             values = {"size": filesizeformat(file.size), "most": filesizeformat(MAX_FILE)}
-            raise RefusedError(_("The file has %(size)s; up to %(most)s are taken.") % values, reason="too-many-bytes")
+            raise RefusedError(
+                _("The file size is %(size)s. The maximum is %(most)s.") % values, reason="too-many-bytes"
+            )
     if (size := sum(file.size for file in files)) > MAX_REPLY:
         values = {"size": filesizeformat(size), "most": filesizeformat(MAX_REPLY)}
-        said = _("The files together have %(size)s; up to %(most)s are taken.") % values
+        said = _("The total file size is %(size)s. The maximum is %(most)s.") % values
         raise RefusedError(said, reason="too-many-bytes")
 
 
@@ -101,8 +103,12 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
         count = held.replies.count()
         lately = Q(seen_at=None) | Q(withdrawn_at__gt=now() - DAY)
         if count >= MAX_REPLIES or held.replies.filter(lately).count() >= MAX_UNSEEN:
-            hint = _("Write to the address in the letter.")
-            raise RefusedError(_("So many answers came that no more are taken for now."), reason="too-many", hint=hint)
+            hint = _("Write to the address in the notice.")
+            raise RefusedError(
+                _("The maximum number of replies has been reached. No more replies are accepted at the moment."),
+                reason="too-many",
+                hint=hint,
+            )
         looked = held.replies.filter(kind=NoticeReply.Kind.REMOVED).aggregate(at=Max("at"))["at"]
         new_reply = NoticeReply.objects.create(
             notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now()
@@ -125,32 +131,32 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
 
 def _check(kind: str, words: str, files: "Sequence[File[bytes]]") -> None:
     if kind not in NoticeReply.Kind.values:
-        raise RefusedError(_("Choose what you would like to say."), reason="kind")
+        raise RefusedError(_("Select your reply."), reason="kind")
     if len(words) > MAX_WORDS:
         values = {"count": number_format(len(words), force_grouping=True)}
         values["most"] = number_format(MAX_WORDS, force_grouping=True)
-        said = _("The words have %(count)s characters; up to %(most)s are taken.") % values
+        said = _("The text has %(count)s characters. The maximum is %(most)s.") % values
         raise RefusedError(said, reason="too-many-bytes")
     check_sizes(files)
     if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or files):
-        raise RefusedError(_("Write some words, or add a file."), reason="empty")
+        raise RefusedError(_("Enter a text or add a file."), reason="empty")
 
 
 def _check_holds(held: Notice, row: Notice) -> None:
     if held.reply_token is None or held.reply_token != row.reply_token:
-        raise NotFoundError(_("This link leads nowhere."))
+        raise NotFoundError(_("This link is invalid."))
 
 
 def _keep_files(notice: Notice, reply: NoticeReply, files: "Sequence[File[bytes]]") -> None:
     there = NoticeReplyFile.objects.filter(reply__notice=notice).aggregate(bytes=Sum("size"))["bytes"] or 0
     if files and there + sum(file.size for file in files) > MAX_NOTICE:
-        said = _("The files of all answers to this letter would have more than %(most)s.")
-        hint = _("Write to the address in the letter.")
+        said = _("The files of all replies to this notice would exceed %(most)s.")
+        hint = _("Write to the address in the notice.")
         raise RefusedError(said % {"most": filesizeformat(MAX_NOTICE)}, reason="too-many-bytes", hint=hint)
     for number, file in enumerate(files, 1):
         data, name = file.read(), one_line(file.name or "")[-200:] or "file"
         if not _readable(data):
-            refused = _("The file is neither a PDF, a JPEG, a PNG nor plain text.")
+            refused = _("The file is not a PDF, JPEG, PNG or plain-text file.")
             raise RefusedError(refused, reason="file")
         reply.files.create(number=number, name=name, digest=Digest.of(data), size=len(data), data=data)
 
@@ -170,7 +176,9 @@ def withdraw(row: Notice, number: int) -> None:
         _check_holds(held, row)
         fresh = held.replies.filter(number=number, seen_at=None)
         if not fresh.update(seen_at=now(), withdrawn_at=now()):
-            raise NotFoundError(_("It has been read, and stays. You can send another answer."))
+            raise NotFoundError(
+                _("The reply has been read and can no longer be withdrawn. You can send another reply.")
+            )
         keep_event(held, "withdrawn", by="")
         for case in cases_of(held):
             log_entries.log_note(

@@ -53,17 +53,20 @@ def keep(
     values = {field: one_line(given.get(field, "")).strip()[:most] for field, most in FIELDS.items()}
     values["code"] = values["code"].replace(" ", "").upper()
     if not values["name"]:
-        raise WrongUseError(_("Write the name of the person who signs."))
+        raise WrongUseError(_("Enter the name of the signer."))
     if values["code"] and not is_credit_code(values["code"]):
         raise WrongUseError(
-            _("This isn't a unified social credit code: 18 characters, of which the last fits the others.")
+            _(
+                "This is not a valid unified social credit code. It has 18 characters, and the last one is a "
+                "check character."
+            )
         )
     if len(file) > MAX_FILE or (file and not file.startswith(tuple(TYPES))):
-        raise WrongUseError(_("The file is larger than 2 MB, or neither a PDF, a JPEG nor a PNG."))
+        raise WrongUseError(_("The file is larger than 2 MB, or is not a PDF, JPEG or PNG file."))
     with alone_with(of):
         rows = Sender.objects.filter(owner=of)
         if number is None and rows.count() >= MAX_SENDERS:
-            raise WrongUseError(_("There are %(n)d senders already.") % {"n": MAX_SENDERS})
+            raise WrongUseError(_("The maximum of %(n)d senders has been reached.") % {"n": MAX_SENDERS})
         new = next_number(rows)
         added = {"file": file, "file_name": one_line(name)[-200:]} if file else {}
         held = Sender(owner=of, number=new) if number is None else sender(of, number)

@@ -26,7 +26,9 @@ from registry.services.mail import message_id
 from registry.services.services import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
-_UNSIGN = Sentence("As long as it hasn't been sent: take the signature back, and sign the notice without the picture.")
+_UNSIGN = Sentence(
+    "If the notice has not been sent, withdraw the signature and sign the notice again without the picture."
+)
 
 
 def read_mark(made: Letter) -> str:
@@ -54,13 +56,15 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         checks = check([item.row.case for item in items])
         missing = [*gaps(held, items), *unanswered(checks), *unread(checks)]
         if missing:
-            raise WrongUseError(missing[0], hint=_("Nothing was signed."))
+            raise WrongUseError(missing[0], hint=_("The notice was not signed."))
         draft = letter(held, items)
         if read != read_mark(draft):
-            raise WrongUseError(_("The notice has changed since it was shown."), hint=_("Read it again, then sign."))
+            raise WrongUseError(
+                _("The notice has changed since it was displayed."), hint=_("Read it again, then sign it.")
+            )
         if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
-            said = _("The typed name isn't %(name)s.") % {"name": held.fields["sender_name"]}
-            raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
+            said = _("The typed name is not %(name)s.") % {"name": held.fields["sender_name"]}
+            raise WrongUseError(said, hint=_("Type the signer's name exactly as it appears in the notice."))
         details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
         signed, link = replace(draft, text=draft.signed), ""
         words = wording(held.owner, held.kind, held.language)
@@ -98,29 +102,37 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             a claim-check point is unanswered.
     """
     if notice.kind in notices.FILINGS:
-        raise WrongUseError(_("It is filed by a person, and goes by no mail."))
+        raise WrongUseError(_("A person files this document. It is not sent by email."))
     if not services.config.mail_url:
-        said = _("No mail server is set, so nothing can be sent from here.")
-        raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))
+        said = _("The notice cannot be sent from here because no mail server is configured.")
+        raise WrongUseError(
+            said, hint=_("Download the PDF or the text, send it yourself, and record here that you sent it.")
+        )
     with transaction.atomic():
         held = notices.held_signed(notice)
         cases = notices.held_cases(held)
         notices.check_rest(cases)
         if held.fields.get("undertaking") in ("within", "beyond"):
-            said = _("The letter says that an undertaking is enclosed, and mail from here takes none along.")
-            hint = _("Take the PDF or the text, send it yourself, and say here that you did.")
+            said = _(
+                "The notice states that an undertaking is enclosed, but emails sent from here have no attachments."
+            )
+            hint = _("Download the PDF or the text, send it yourself, and record here that you sent it.")
             raise WrongUseError(said, hint=hint)
         to = str(held.fields.get("addressee_email", ""))
         if not to:
-            said = _("The addressee has no e-mail address.")
-            hint = _("Take the PDF or the text, send it yourself, and say here that you did.")
+            said = _("The addressee has no email address.")
+            hint = _("Download the PDF or the text, send it yourself, and record here that you sent it.")
             raise WrongUseError(said, hint=hint)
         checks = check(cases)
         if pending := unread(checks):
             raise WrongUseError(pending[0], hint=_("Try again in a minute."))
         if open_points := unanswered(checks):
             raise WrongUseError(
-                open_points[0], hint=_("Something speaks against it since it was signed. Answer it first.")
+                open_points[0],
+                hint=_(
+                    "Since the notice was signed, new facts that may weaken the claim have been found. Answer them "
+                    "first."
+                ),
             )
         name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
         queued = mail.ask(held, to, name, by=by)

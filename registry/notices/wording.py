@@ -142,16 +142,20 @@ def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
     Raises:
         WrongUseError: The wording cannot be filled in, or lacks a placeholder that the law requires.
     """
-    for text, what in ((subject, _("the subject")), (body, _("the letter")), (item, _("the part for each work"))):
+    for text, what in (
+        (subject, _("the subject")),
+        (body, _("the notice text")),
+        (item, _("the section for each work")),
+    ):
         if not text.strip() or len(text) > MAX_WORDING:
             raise WrongUseError(_("%(what)s is empty or too long.") % {"what": what.capitalize()})
     if "\n" in subject.strip():
         raise WrongUseError(_("The subject has more than one line."))
     _check_names(subject, names_for(kind, language), _("the subject"))
-    _check_names(body, names_for(kind, language), _("the letter"))
-    _check_names(item, ITEM, _("the part for each work"))
-    _check_needed(body, NEEDED[Notice.Kind(kind)], _("the letter"))
-    _check_needed(item, NEEDED_OF_ITEM[Notice.Kind(kind)], _("the part for each work"))
+    _check_names(body, names_for(kind, language), _("the notice text"))
+    _check_names(item, ITEM, _("the section for each work"))
+    _check_needed(body, NEEDED[Notice.Kind(kind)], _("the notice text"))
+    _check_needed(item, NEEDED_OF_ITEM[Notice.Kind(kind)], _("the section for each work"))
 
 
 def keep(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
@@ -177,12 +181,16 @@ def _check_names(text: str, known: tuple[str, ...], where: str) -> None:
     for name in _NAME.findall(text):
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            said = _("There is no {%(name)s} in %(where)s.") % {"name": name[:40], "where": where}
-            hint = _("Did you mean {%(name)s}?") % {"name": close[0]} if close else _("The names are listed beside it.")
+            said = _("The placeholder {%(name)s} does not exist in %(where)s.") % {"name": name[:40], "where": where}
+            hint = (
+                _("Did you mean {%(name)s}?") % {"name": close[0]}
+                if close
+                else _("The available placeholders are listed next to the text.")
+            )
             raise WrongUseError(said, hint=hint)
     if "{" in _NAME.sub("", text) or "}" in _NAME.sub("", text):
-        said = _("A brace in %(where)s has no partner.") % {"where": where}
-        raise WrongUseError(said, hint=_("Names stand in braces, such as {owner}."))
+        said = _("A brace in %(where)s is not closed or not opened.") % {"where": where}
+        raise WrongUseError(said, hint=_("Placeholders are written in braces, for example {owner}."))
 
 
 def _check_needed(text: str, needed: tuple[str, ...], where: str) -> None:
@@ -190,5 +198,5 @@ def _check_needed(text: str, needed: tuple[str, ...], where: str) -> None:
     missing = [name for name in needed if name not in there]
     if missing:
         listed = ", ".join(f"{{{name}}}" for name in missing)
-        said = _("%(names)s is missing in %(where)s.") % {"names": listed, "where": where}
-        raise WrongUseError(said, hint=_("Without it the letter lacks what it is for."))
+        said = _("%(where)s lacks %(names)s.") % {"names": listed, "where": where}
+        raise WrongUseError(said, hint=_("A notice without it would lack required content."))

@@ -162,34 +162,45 @@ def _sentence(event: Event) -> str:
         return _("The watch %(name)s missed a known copy: %(page)s") % {"name": about["name"], "page": about["page"]}
     if event.kind == EventKind.WORK_HELD:
         values = {"work": about["work"], "sites": about["sites"]}
-        return _("Work %(work)d was found on %(sites)d new sites in one day. It is held back until you look.") % values
+        return (
+            _("Work %(work)d was found on %(sites)d new sites in one day. It is on hold until you review it.") % values
+        )
     if event.kind == EventKind.REPORT_READY:
         title = title_in_words(about["title"], about["report"], event.owner.name)
         return _("The report “%(title)s” is ready.") % {"title": title}
     if event.kind in (EventKind.NOTICE_DUE, EventKind.NOTICE_REPLIED, EventKind.NOTICE_VISITED):
         return _of_notice(event)
     if event.kind == EventKind.WEBHOOK_PAUSED:
-        return _("The webhook %(address)s took no message for days and is paused.") % {"address": about["address"]}
+        return _("The webhook %(address)s accepted no messages for days and was paused.") % {
+            "address": about["address"]
+        }
     return ""
 
 
 def _of_notice(event: Event) -> str:
     values = {"number": event.about["notice"], "party": event.about["party"]}
     if event.kind == EventKind.NOTICE_REPLIED:
-        return _("Notice %(number)d about %(party)s: an answer came on its page. It rests until you look.") % values
+        return (
+            _(
+                "Notice %(number)d about %(party)s: a reply was received on its page. The notice is postponed "
+                "until you review the reply."
+            )
+            % values
+        )
     if event.kind == EventKind.NOTICE_VISITED:
         places = event.about["places"]
         values |= {"removed": places.get("removed", 0), "places": sum(places.values())}
         values["before"] = event.about.get("removed_before", 0)
         return (
             _(
-                "Notice %(number)d about %(party)s: somebody said that it was taken down. Places visited since: "
-                "%(places)d, of them found removed: %(removed)d. Found removed before: %(before)d."
+                "Notice %(number)d about %(party)s: a reply states that the material was taken down. Pages "
+                "visited since: %(places)d, of which found removed: %(removed)d. Already found removed before: "
+                "%(before)d."
             )
             % values
         )
     values["day"] = formats.date_format(date.fromisoformat(event.about["due"]), "DATE_FORMAT")
-    return _("Notice %(number)d about %(party)s: look again by %(day)s.") % values
+    return _("Notice %(number)d about %(party)s: review it by %(day)s.") % values
 
 
 def _subject(owner: Owner, cases: int, answers: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> str:

@@ -32,9 +32,9 @@ def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> s
         with translation.override(people.language_of(row.email, by) or translation.get_language()):
             subject = _("%(by)s invites you to %(owner)s") % {"by": by, "owner": owner.name}
             text = _(
-                "%(by)s invites you to look after the works of %(owner)s with Exhibit.\n\n"
-                "This link lets you in, once, until %(until)s UTC:\n%(link)s\n\n"
-                "If you don't know what this is about, do nothing."
+                "%(by)s invites you to manage the works of %(owner)s in Exhibit.\n\nTo join, open this link. It "
+                "can be used once, until %(until)s UTC:\n%(link)s\n\nIf you did not expect this invitation, ignore "
+                "this email."
             ) % {"by": by, "owner": owner.name, "until": f"{row.expires_at:%Y-%m-%d %H:%M}", "link": link}
         send_mail(" ".join(subject.split()), text, None, [row.email])
     return "" if config.mail_url else link

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("mails to members"), MAIL, MailChoice, owner="owner", batch=10)
+@job(gettext_noop("emails to members"), MAIL, MailChoice, owner="owner", batch=10)
 def mail(services: "Services", ids: Sequence[int]) -> None:
     """Email members about news."""
     from registry.notifications.send_mail import send_digests

@@ -17,11 +17,11 @@ def tell_of_address(address: str, *, by: str) -> None:
     """
     for person in User.objects.filter(is_staff=True, is_active=True).exclude(email="").order_by("pk"):
         with translation.override(people.language_of(person.email, by) or translation.get_language()):
-            subject = _("The public address of this site was changed")
+            subject = _("The public address of this installation was changed")
             text = _(
-                "%(by)s changed the public address under Settings of this site. After the next restart the links of "
-                "all mails and documents begin with:\n\n%(address)s\n\n"
-                "If nobody of you meant this, change it back before a restart, and have that person change the "
-                "password."
+                "%(by)s changed the public address in the settings of this installation. After the next "
+                "restart, the links in all emails and documents start with:\n\n%(address)s\n\nIf none of the "
+                "operators intended this change, reverse it before a restart, and ask that person to change "
+                "their password."
             ) % {"by": by, "address": address or "–"}
         send_mail(subject, text, None, [person.email])

@@ -18,7 +18,7 @@ from registry.services.mail import REFUSALS, is_final, words_of
 from registry.services.services import Services
 
 log = logging.getLogger(__name__)
-NOT_TAKEN = Sentence("The mail server didn't take it.")
+NOT_TAKEN = Sentence("The mail server did not accept the email.")
 
 AGAIN, MUCH_LATER = timedelta(minutes=10), timedelta(days=1)
 """Retry interval after a temporary refusal, and after a permanent one."""

@@ -133,8 +133,9 @@ def _words(user: User, new: int, waiting: int, page: str) -> bytes:
     """Return the notification's payload in the person's language."""
     with translation.override(user.reads or settings.LANGUAGE_CODE):
         payload = {
-            "title": ngettext("%(number)d new find", "%(number)d new finds", new) % {"number": new},
-            "body": ngettext("%(number)d to decide", "%(number)d to decide", waiting) % {"number": waiting},
+            "title": ngettext("%(number)d new match", "%(number)d new matches", new) % {"number": new},
+            "body": ngettext("%(number)d waiting for a decision", "%(number)d waiting for a decision", waiting)
+            % {"number": waiting},
             "lang": translation.get_language(),
             "page": page,
         }

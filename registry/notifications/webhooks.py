@@ -38,7 +38,7 @@ PREFIX = "whsec_"
 SECONDS = 10.0  # Timeout for each part of a request, after which the webhook counts as unresponsive.
 MAX_WEBHOOKS = 20  # Maximum number of webhooks per owner.
 AT_FIRST = 50  # Messages sent at once when a webhook is resumed. The tick sends the others.
-BY_A_MEMBER, BY_A_PROGRAM = Sentence("A member paused it."), Sentence("A program paused it.")
+BY_A_MEMBER, BY_A_PROGRAM = Sentence("Paused by a member."), Sentence("Paused by a program.")
 """Reasons for a paused webhook, as stored in its row."""
 
 MAX_URL = 2_000
@@ -87,15 +87,15 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
         WrongUseError: A kind is unknown, the URL is too long, or the owner has too many webhooks.
     """
     if len(url) > MAX_URL:
-        raise WrongUseError(_("The address is too long."))
+        raise WrongUseError(_("The URL is too long."))
     services.guard.check_url(url)
     if set(kinds) - set(OFFERED):
-        raise WrongUseError(_("There is no such kind of event."))
+        raise WrongUseError(_("Unknown event type."))
     secret = secrets.token_bytes(32)
     with alone_with(owner):
         if owner.webhooks.filter(removed_at=None).count() >= MAX_WEBHOOKS:
-            sentence = _("There are %(number)d webhooks already.") % {"number": MAX_WEBHOOKS}
-            raise WrongUseError(sentence, hint=_("Remove one."))
+            sentence = _("There are already %(number)d webhooks.") % {"number": MAX_WEBHOOKS}
+            raise WrongUseError(sentence, hint=_("Remove one first."))
         hold(Lock.KEYS)  # The master key is rotated either before or after this.
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
         row.kinds = [kind.value for kind in OFFERED if kind in kinds]
@@ -181,15 +181,15 @@ def post(services: Services, url: str, body: bytes, headers: Mapping[str, str]) 
             answer.close()
         status, after = answer.status_code, _retry_after(answer.headers.get("Retry-After", ""), begun)
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            sentence = Sentence("It answered with status %(status)s.", status=status)
+            sentence = Sentence("The server returned status %(status)s.", status=status)
     except RefusedError as error:
         sentence = error.message
     except requests.Timeout:
-        sentence = Sentence("It didn't answer in time.")
+        sentence = Sentence("The server did not respond in time.")
     except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
         if machine_fault(error):
             raise
-        sentence = Sentence("It can't be reached.")
+        sentence = Sentence("The server could not be reached.")
     return Reply(begun, status, int((time.monotonic() - clock) * 1000), sentence, after)
 
 

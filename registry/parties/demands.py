@@ -120,7 +120,9 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
     amount = new.amount if new.amount is not None or fee is None else fee.amount
     currency = currency_named(new.currency or (fee.table.currency if fee else ""))
     if not basis or amount is None:
-        raise WrongUseError(_("No basis is given."), hint=_("Write on what the amount rests, or choose a fee."))
+        raise WrongUseError(
+            _("The basis of the amount is missing."), hint=_("Enter the basis of the amount, or choose a fee.")
+        )
     if fee and fee.table.currency != currency:
         raise WrongUseError(_("The fee is in %(currency)s.") % {"currency": fee.table.currency})
     about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
@@ -142,8 +144,8 @@ def askable(of: Owner, party: str, cases: Sequence[int]) -> list[Case]:
     rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=numbers)
     confirmed = list(rows.order_by("number")) if 0 < len(numbers) <= MAX_CASES else []
     if not numbers or len(confirmed) < len(numbers):
-        hint = _("Choose cases of one party that a person has called not licensed.")
-        raise WrongUseError(_("Money is asked for cases of one party, at least one."), hint=hint)
+        hint = _("Select cases of one site that a member has decided as not licensed.")
+        raise WrongUseError(_("A payment demand covers at least one case, and cases of one site only."), hint=hint)
     return confirmed
 
 
@@ -154,18 +156,18 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
         WrongUseError: The kind or amount is invalid, the day is in the future, or the correction is not possible.
     """
     if new.kind not in Kind.values:
-        raise WrongUseError(_("Choose what has happened."))
+        raise WrongUseError(_("Select what happened."))
     checked_amount(new.amount)
     with alone_with(row) as held:
         wrong = None
         if new.corrects is not None:
             wrong = held.entries.filter(number=new.corrects, kind=new.kind, correction=None).first()
             if wrong is None or not new.words.strip():
-                hint = _("Name an entry of the same kind that isn't corrected yet, and say why.")
-                raise WrongUseError(_("This corrects nothing."), hint=hint)
+                hint = _("Enter an entry of the same kind that has not been corrected yet, and the reason.")
+                raise WrongUseError(_("The entry to correct is missing."), hint=hint)
         day = new.day or (localdate() if wrong is None else wrong.day)
         if day > now().date() + timedelta(days=1):
-            raise WrongUseError(_("The day lies in the future."))
+            raise WrongUseError(_("The day is in the future."))
         said = asdict(new) | {"day": day, "corrects": wrong, "words": new.words.strip(), "by": by, "at": now()}
         return DemandEntry.objects.create(demand=held, number=next_number(held.entries), **said)
 
@@ -237,7 +239,7 @@ def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[Fee], *, b
     """
     rows = list(lines)
     if not name.strip() or not 1 <= len(rows) <= MAX_FEES:
-        most = _("A table of fees has a name, and up to %(n)d lines.") % {"n": MAX_FEES}
+        most = _("A fee table needs a name and at most %(n)d rows.") % {"n": MAX_FEES}
         raise WrongUseError(most)
     with alone_with(owner):
         number, code = next_number(owner.fee_tables), currency_named(currency)
@@ -257,8 +259,8 @@ def currency_named(text: str) -> str:
     """
     code = text.strip().upper()
     if len(code) != 3 or not code.isalpha() or code not in _CODES:
-        said = Sentence("“%(given)s” isn't a currency.", given=text.strip()[:40])
-        raise WrongUseError(said, hint=Sentence("Write its three letters, such as EUR or CNY."))
+        said = Sentence("“%(given)s” is not a currency code.", given=text.strip()[:40])
+        raise WrongUseError(said, hint=Sentence("Enter its three-letter code, for example EUR or CNY."))
     return code
 
 
@@ -270,8 +272,12 @@ def read_amount(text: str, currency: str) -> int:
     """
     digits, digits_match = _digits(currency), _AMOUNT.fullmatch(text.strip())
     if digits_match is None or len(digits_match[2] or "") > digits:
-        said = Sentence("“%(given)s” isn't an amount of %(currency)s.", given=text.strip()[:40], currency=currency)
-        raise WrongUseError(said, hint=Sentence("Write digits and a point, such as 1200.50, without the currency."))
+        said = Sentence(
+            "“%(given)s” is not a valid amount in %(currency)s.", given=text.strip()[:40], currency=currency
+        )
+        raise WrongUseError(
+            said, hint=Sentence("Enter digits and a decimal point without the currency, for example 1200.50.")
+        )
     return checked_amount(int(digits_match[1] + (digits_match[2] or "").ljust(digits, "0")))
 
 
@@ -282,7 +288,7 @@ def checked_amount(amount: int) -> int:
         WrongUseError: The amount is negative or exceeds ``MAX_AMOUNT``.
     """
     if not 0 <= amount <= MAX_AMOUNT:
-        raise WrongUseError(Sentence("The amount is too large, or below nothing."))
+        raise WrongUseError(Sentence("The amount is too large or negative."))
     return amount
 
 

@@ -121,8 +121,8 @@ def _instalment(line: str, currency: str) -> Due:
     try:
         return Due(date.fromisoformat(as_date(day)), read_amount(amount, currency))
     except ValueError as error:
-        said = _("“%(given)s” is no day with an amount.") % {"given": line.strip()[:40]}
-        hint = _("Write each instalment in a line of its own, such as 2026-12-15 250.00.")
+        said = _("“%(given)s” is not a date with an amount.") % {"given": line.strip()[:40]}
+        hint = _("Enter each instalment on its own line, for example 2026-12-15 250.00.")
         raise WrongUseError(said, hint=hint) from error
 
 
@@ -137,12 +137,12 @@ def issue(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
     with alone_with(demand.owner) as owner, alone_with(demand) as held:
         agreed = agreed_entry(held)
         if agreed is None or not agreed.amount:
-            raise WrongUseError(_("No amount is agreed."), hint=_("Write down first what was agreed."))
+            raise WrongUseError(_("No amount has been agreed."), hint=_("Record the agreed amount first."))
         if held.invoices.filter(cancels=None, cancellation=None).exists():
-            raise WrongUseError(_("There is an invoice already."), hint=_("Cancel it before you make another."))
+            raise WrongUseError(_("An invoice already exists."), hint=_("Cancel it before you create another one."))
         said = {name: value.strip() for name, value in asdict(new).items() if isinstance(value, str)}
         if not (said["issuer"] and said["payer"] and said["subject"]):
-            raise WrongUseError(_("Say who issues the invoice, who pays, and what for."))
+            raise WrongUseError(_("Enter the issuer, the payer and the subject of the invoice."))
         _check(new.instalments, agreed.amount)
         about = said | {"agreed_on": agreed.day, "currency": held.currency, "amount": agreed.amount}
         row = _numbered(owner, held, by, **about)
@@ -161,11 +161,11 @@ def cancel(row: Invoice, why: str, *, by: str) -> Invoice:
         WrongUseError: No reason is given, or the invoice was cancelled or is a cancellation itself.
     """
     if not why.strip():
-        raise WrongUseError(_("Say why it is cancelled."))
+        raise WrongUseError(_("Enter the reason for the cancellation."))
     with alone_with(row.owner) as owner:
         if row.cancels_id is not None or Invoice.objects.filter(cancels=row).exists():
-            hint = _("It is cancelled already, or cancels another one.")
-            raise WrongUseError(_("This invoice can't be cancelled."), hint=hint)
+            hint = _("It has already been cancelled, or is itself a cancellation.")
+            raise WrongUseError(_("This invoice cannot be cancelled."), hint=hint)
         about = columns(row, *_KEPT) | {"amount": -row.amount, "cancels": row, "words": why.strip()}
         cancellation = _numbered(owner, row.demand, by, **about)
     return invoice(owner, cancellation.name)
@@ -192,12 +192,12 @@ def invoice_pdf(row: Invoice) -> bytes:
 def _check(instalments: Sequence[Due], amount: int) -> None:
     if not 1 <= len(instalments) <= MAX_INSTALMENTS:
         most = _("An invoice has 1 to %(n)d instalments.") % {"n": MAX_INSTALMENTS}
-        raise WrongUseError(most, hint=_("One that is paid at once has a single one."))
+        raise WrongUseError(most, hint=_("A single payment is one instalment."))
     days = [one.day for one in instalments]
     if days != sorted(set(days)) or not all(checked_amount(one.amount) for one in instalments):
-        raise WrongUseError(_("Each instalment has an amount, and a day after the one before."))
+        raise WrongUseError(_("Each instalment needs an amount and a date after the previous instalment."))
     if sum(one.amount for one in instalments) != amount:
-        raise WrongUseError(_("The instalments don't add up to the amount that was agreed."))
+        raise WrongUseError(_("The instalments do not add up to the agreed amount."))
 
 
 def _numbered(owner: Owner, demand: Demand, by: str, **about: object) -> Invoice:

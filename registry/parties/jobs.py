@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("registries to be asked for parties"), ASKED, PartyLookup, owner="owner")
+@job(gettext_noop("registry queries for sites"), ASKED, PartyLookup, owner="owner")
 def lookup(services: "Services", ids: Sequence[int]) -> None:
     """Query RDAP registries about parties."""
     from registry.parties.lookup import look_up

@@ -46,8 +46,8 @@ def period_named(text: str) -> Period:
     """
     name_match = _NAME.fullmatch(text)
     if name_match is None:
-        said = Sentence("“%(given)s” is no month, quarter or year.", given=text[:40])
-        raise WrongUseError(said, hint=Sentence("Write 2026, 2026-Q3 or 2026-07."))
+        said = Sentence("“%(given)s” is not a month, quarter or year.", given=text[:40])
+        raise WrongUseError(said, hint=Sentence("Enter 2026, 2026-Q3 or 2026-07."))
     year, quarter, month = int(name_match[1]), name_match[2], name_match[3]
     first, last = (int(month), int(month)) if month else (1, 12)
     if quarter:

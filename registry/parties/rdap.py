@@ -48,7 +48,9 @@ def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> Part
     """
     samples.refuse(owner)
     if not services.config.rdap_url:
-        raise WrongUseError(_("Registries are asked for nobody here."), hint=_("The operator sets rdap_url."))
+        raise WrongUseError(
+            _("Registry queries are disabled on this installation."), hint=_("Ask the operator to set rdap_url.")
+        )
     row = parties.look_up(owner, party, by=by)
     services.enqueue(PartyLookup, [row.pk])
     return row

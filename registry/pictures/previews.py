@@ -71,7 +71,7 @@ def check_kept(*pictures: "Picture") -> None:
     """Raise ``NotFoundError`` for a purged picture; caches on this machine may still have it."""
     for picture in pictures:
         if picture.bytes_state == "purged":
-            raise NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=picture.digest))
+            raise NotFoundError(Sentence("The bytes of %(digest)s are not stored here.", digest=picture.digest))
 
 
 def drop_kept(services: "Services", digests: AbstractSet[Digest]) -> None:

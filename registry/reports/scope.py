@@ -46,14 +46,17 @@ def check(owner: Owner, wanted: Wanted) -> None:
     """
     scope = wanted.scope
     if not scope.decisions or not set(scope.decisions) <= set(CaseDecision):
-        raise WrongUseError(_("A report needs a decision whose cases it lists."), hint=_("Choose one at least."))
+        raise WrongUseError(
+            _("No decision was selected. A report lists the cases with the selected decisions."),
+            hint=_("Select at least one."),
+        )
     if not wanted.formats or not set(wanted.formats) <= set(FORMATS):
-        raise WrongUseError(_("A report needs a format."), hint=_("Choose one at least."))
+        raise WrongUseError(_("No format was selected."), hint=_("Select at least one."))
     if not set(wanted.languages) <= set(LANGUAGES):
-        raise WrongUseError(_("No PDF is made in this language."), hint=_("Choose English or Chinese."))
+        raise WrongUseError(_("No PDF is available in this language."), hint=_("Select English or Chinese."))
     days = [_day(day) for day in (scope.first, scope.last) if day]
     if days != sorted(days):
-        raise WrongUseError(_("The last day is before the first one."), hint=_("Exchange them."))
+        raise WrongUseError(_("The last day is before the first day."), hint=_("Swap the two dates."))
     if len(scope.works) > MAX_WORKS:
         raise _too_many_works()
     if scope.watch:
@@ -61,7 +64,7 @@ def check(owner: Owner, wanted: Wanted) -> None:
     numbers = set(works(owner).filter(number__in=scope.works).values_list("number", flat=True))
     if missing := sorted(set(scope.works) - numbers):
         sentence = _("%(owner)s has no work %(number)s.") % {"owner": owner.name, "number": missing[0]}
-        raise WrongUseError(sentence, hint=_("The number of a work stands on its page."))
+        raise WrongUseError(sentence, hint=_("The number of a work is shown on its page."))
 
 
 def wanted_of(parameters: Mapping[str, Any]) -> Wanted:
@@ -134,8 +137,8 @@ def numbers_of(text: str) -> tuple[int, ...]:
     for part in filter(None, (word.strip() for word in text.replace("、", ",").replace("，", ",").split(","))):
         first, dash, last = (word.strip() for word in part.replace("–", "-").partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_NUMBER:
-            sentence = _("“%(text)s” is no number of a work.") % {"text": part[:40]}
-            raise WrongUseError(sentence, hint=_("Write them like this: 3, 7-9."))
+            sentence = _("“%(text)s” is not a work number.") % {"text": part[:40]}
+            raise WrongUseError(sentence, hint=_("Enter numbers such as 3, 7-9."))
         if int(last or first) - int(first) >= MAX_WORKS:
             raise _too_many_works()
         numbers.update(range(int(first), int(last or first) + 1))
@@ -146,8 +149,8 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        sentence = _("“%(text)s” is no day.") % {"text": text[:40]}
-        raise WrongUseError(sentence, hint=_("Write it like this: 2026-11-30.")) from None
+        sentence = _("“%(text)s” is not a date.") % {"text": text[:40]}
+        raise WrongUseError(sentence, hint=_("Enter a date such as 2026-11-30.")) from None
 
 
 def _begin_of(day: str, zone: str) -> datetime:
@@ -159,5 +162,5 @@ def _end_of(day: str, zone: str) -> datetime:
 
 
 def _too_many_works() -> WrongUseError:
-    sentence = _("A report names %(most)s works at most.") % {"most": MAX_WORKS}
-    return WrongUseError(sentence, hint=_("Leave the works empty for all of them."))
+    sentence = _("A report covers at most %(most)s works.") % {"most": MAX_WORKS}
+    return WrongUseError(sentence, hint=_("Leave the field empty to include all works."))

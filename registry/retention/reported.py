@@ -48,8 +48,8 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
     """
     samples.refuse(case.owner)
     if not reason:
-        hint = Sentence("Say what the picture shows, without describing it in detail.")
-        raise WrongUseError(Sentence("There are no words."), hint=hint)
+        hint = Sentence("Describe what the picture shows, without details.")
+        raise WrongUseError(Sentence("The text is empty."), hint=hint)
     if case.shown is None:
         raise WrongUseError(Sentence("Case %(number)s shows no picture.", number=case.number))
     picture = case.shown.match.found

@@ -11,7 +11,7 @@ from exhibit.sentences import Sentence
 from registry.services.services import Services
 from registry.services.stores import folder_of
 
-NEARLY_FULL = Sentence("The disk is nearly full. It goes on when there is room.")
+NEARLY_FULL = Sentence("The disk is almost full. Work continues when there is enough space.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ def _check_folder(config: Config, url: str, place: Path) -> None:
         raise _gone(place) from None
     if owner != installation(config):
         hint = "Name another folder in EXHIBIT_BLOBS_URL."
-        raise StorageError(Sentence("%(place)s belongs to another installation of Exhibit.", place=place), hint=hint)
+        raise StorageError(Sentence("%(place)s belongs to another Exhibit installation.", place=place), hint=hint)
 
 
 def _made_of(config: Config, url: str) -> Path:
@@ -170,8 +170,10 @@ def _made_of(config: Config, url: str) -> Path:
 
 
 def _gone(place: Path) -> StorageError:
-    hint = Sentence("Mount its disk, or put the folder back where it was.")
-    return StorageError(Sentence("%(place)s isn't there, or isn't what it was.", place=place), hint=hint)
+    hint = Sentence("Mount its disk, or move the folder back to where it was.")
+    return StorageError(
+        Sentence("%(place)s does not exist, or is not the same folder as before.", place=place), hint=hint
+    )
 
 
 def _bucket(config: Config, url: str, owner: str) -> "Bucket":
@@ -179,7 +181,9 @@ def _bucket(config: Config, url: str, owner: str) -> "Bucket":
         from exhibit.files.bucket import Bucket, open_store
     except ImportError as error:
         hint = "Install it: python3 tools/bootstrap.py runtime bucket"
-        raise StorageError(Sentence("Bytes in a bucket need the optional part “bucket”."), hint=hint) from error
+        raise StorageError(
+            Sentence("Storing bytes in a bucket requires the optional component “bucket”."), hint=hint
+        ) from error
     keys = secret_path(config, BUCKET)
     return Bucket(partial(open_store, url, keys), owner, config.data_dir / f"bucket-{_key(url)}.made")
 

@@ -67,15 +67,15 @@ def edit_many(
         value = make_collection(owner, value, by=by).name
     elif what == TAKE:
         if (row := named(owner, value)) is None:
-            raise WrongUseError(_("There is no collection “%(name)s”.") % {"name": value})
+            raise WrongUseError(_("There is no collection named “%(name)s”.") % {"name": value})
         value = row.name
     elif what in FIELDS:
         fields: dict[str, Any] = {"title": "–", what: value}
         value = getattr(checked(DeclaredWork(**fields)), what)
         if len(value) > MAX_LENGTHS.get(what, 1_000):
-            raise WrongUseError(_("That is too long."))
+            raise WrongUseError(_("The text is too long."))
     else:
-        raise WrongUseError(_("That can't be chosen."))
+        raise WrongUseError(_("This option cannot be chosen."))
     return _begun(services, owner, chosen, by=by, reason=reason, what=what, value=value)
 
 
@@ -86,8 +86,8 @@ def undo(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
         ConflictError: The edit is not finished, was undone already, or is itself an undo.
     """
     if not BulkEdit.objects.get(pk=bulk.pk).may_be_undone:
-        hint = _("It is under way, was undone already, or undoes another change.")
-        raise ConflictError(_("This can't be undone."), hint=hint)
+        hint = _("It is in progress, was already undone, or itself undoes another change.")
+        raise ConflictError(_("This change cannot be undone."), hint=hint)
     changed = Work.objects.filter(changes__bulk=bulk, removed_at=None)
     return _begun(services, bulk.owner, changed, by=by, reason="", what=bulk.what, value=bulk.value, undoes=bulk)
 
@@ -117,7 +117,7 @@ def _begun(services: Services, owner: Owner, chosen: QuerySet[Work], **about: ob
         BulkEdit.objects.filter(pk=edit.pk).update(works=ArraySubquery(keys))
         edit.refresh_from_db()
         if not edit.works:
-            raise WrongUseError(_("No work is chosen."))
+            raise WrongUseError(_("No works are selected."))
         if len(edit.works) <= PORTION:
             change_portion(edit.pk)
         else:

@@ -44,7 +44,7 @@ def make_collection(owner: Owner, name: str, *, by: str) -> Collection:
         if (existing_collection := named(owner, name)) is not None:
             return existing_collection
         if owner.collections.count() >= MAX_COLLECTIONS:
-            raise WrongUseError(_("There may be %(most)d collections.") % {"most": MAX_COLLECTIONS})
+            raise WrongUseError(_("There can be at most %(most)d collections.") % {"most": MAX_COLLECTIONS})
         number = next_number(owner.collections)
         collection = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
         changed("collection made", by=by, owner=owner, about={"collection": number, "name": name})
@@ -60,7 +60,7 @@ def rename_collection(row: Collection, name: str, *, by: str) -> None:
             about = {"before": row.name, "collection": row.number, "name": name}
             changed("collection renamed", by=by, owner=row.owner, about=about)
     except IntegrityError as error:
-        sentence = _("There is a collection “%(name)s” already.") % {"name": name}
+        sentence = _("A collection named “%(name)s” already exists.") % {"name": name}
         raise ConflictError(sentence, hint=_("Choose another name.")) from error
     row.name = name
 
@@ -76,5 +76,5 @@ def remove_collection(row: Collection, *, by: str) -> None:
 def _checked(name: str) -> str:
     name = one_line(name).strip()
     if not name or len(name) > MAX_NAME:
-        raise WrongUseError(_("A collection needs a name of at most %(most)d characters.") % {"most": MAX_NAME})
+        raise WrongUseError(_("Enter a name of at most %(most)d characters for the collection.") % {"most": MAX_NAME})
     return name

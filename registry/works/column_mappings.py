@@ -67,8 +67,8 @@ class Columns:
         columns = _COLUMNS[self._kind]
         for column in named.values():
             if column not in columns:
-                hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
-                raise WrongUseError(_("There is no column “%(column)s”.") % {"column": column[:100]}, hint=hint)
+                hint = _("The first row can contain these column names: %(columns)s") % {"columns": ", ".join(columns)}
+                raise WrongUseError(_("There is no column named “%(column)s”.") % {"column": column[:100]}, hint=hint)
         self._named = {heading.strip(): column for heading, column in named.items()}
 
     @contextmanager
@@ -115,9 +115,9 @@ def choose(owner: Owner, kind: ColumnMapping.Kind, pairs: Sequence[tuple[str, st
     headings, columns = [heading.strip() for heading, _column in pairs], [column for _heading, column in pairs]
     named, available, needed = list(filter(None, columns)), _COLUMNS[kind], _NEEDED[kind]
     if not available.keys() >= set(named) or needed not in named or len(set(named)) < len(named):
-        hint = _("Name %(needed)s, and each of the others once at most: %(columns)s.")
+        hint = _("Include %(needed)s, and each of the other columns at most once: %(columns)s.")
         values = {"needed": needed, "columns": ", ".join(name for name in available if name != needed)}
-        raise WrongUseError(_("A table with these columns couldn't be read."), hint=hint % values)
+        raise WrongUseError(_("A table with these columns cannot be read."), hint=hint % values)
     mapping = Columns(owner, kind, columns, mark(headings))
     mapping(headings)
     mapping.remember(by=by)

@@ -44,8 +44,8 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
     with alone_with(work.owner):
         row = Work.objects.select_related("owner").get(pk=work.pk)
         if version is not None and version != row.changes.count():
-            sentence = _("Somebody else has changed this work meanwhile; nothing was saved.")
-            raise ConflictError(sentence, hint=_("Look at it, and change it again."))
+            sentence = _("Another member changed this work in the meantime. Nothing was saved.")
+            raise ConflictError(sentence, hint=_("Review the work, then change it again."))
         before, after = row.declared.columns(), new.columns()
         changed_names = [name for name in after if before[name] != after[name]]
         different = {name: {"before": before[name], "after": after[name]} for name in changed_names}
@@ -73,17 +73,21 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
     """Store a document with a work, byte for byte, with its digest in the log; raises ``RefusedError``."""
     digest = Digest.of(data)
     if not data or len(data) > MAX_ATTACHMENT:
-        sentence = _("A document may have %(most)d MiB, and not be empty.") % {"most": MAX_ATTACHMENT // 2**20}
+        sentence = _("A document can have at most %(most)d MiB and must not be empty.") % {
+            "most": MAX_ATTACHMENT // 2**20
+        }
         raise RefusedError(sentence, reason="too-many-bytes")
     if blocked([digest]):
-        raise RefusedError(_("The operator doesn't allow these bytes here."), reason="blocked")
+        raise RefusedError(_("The operator does not allow this file here."), reason="blocked")
     if len(data) > room_left(services, work.owner):
-        raise RefusedError(_("There is no room left."), reason="quota", hint=_("Ask the operator for more."))
+        raise RefusedError(_("No storage space is left."), reason="quota", hint=_("Ask the operator for more storage."))
     services.blobs.put(data)
     with alone_with(work.owner) as owner:
         take_room(services, owner, len(data))
         if work.attachments.filter(removed_at=None).count() >= MAX_ATTACHMENTS:
-            raise RefusedError(_("A work may have %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many")
+            raise RefusedError(
+                _("A work can have at most %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many"
+            )
         hold(Lock.FILES)
         if digest not in services.blobs:  # the bytes may also have belonged to a report that was removed meanwhile
             services.blobs.put(data)
@@ -116,10 +120,10 @@ def checked(new: DeclaredWork) -> DeclaredWork:
     lines: dict[str, Any] = {name: one_line(getattr(new, name)) for name in ("title", "author", "holder", "credit")}
     new = replace(new, **lines, rights_statement=plain(new.rights_statement))
     if not new.title:
-        raise WrongUseError(_("A work needs a title."))
+        raise WrongUseError(_("Enter a title for the work."))
     created, published = checked_date(new.created), checked_date(new.first_publication)
     if new.author_died is not None and not 1 <= new.author_died <= now().year:
-        raise WrongUseError(_("“%(given)s” isn't a year in the past.") % {"given": new.author_died})
+        raise WrongUseError(_("“%(given)s” is not a year in the past.") % {"given": new.author_died})
     if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
-        raise WrongUseError(_("That can't be chosen."))
+        raise WrongUseError(_("This option cannot be chosen."))
     return replace(new, created=created, first_publication=published)

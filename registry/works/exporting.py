@@ -61,7 +61,7 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
     samples.refuse(work.owner)
     licensor = wanted.licensor
     if licensor and (not licensor.startswith(("https://", "http://")) or len(licensor) > MAX_ADDRESS):
-        raise WrongUseError(Sentence("The address of licences begins with https:// or http://."))
+        raise WrongUseError(Sentence("The licensing URL does not start with https:// or http://."))
     statement = RightsStatement(
         title=work.title,
         creator=work.author,
@@ -74,7 +74,7 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
     for place, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1):
         picture = row.picture
         if picture.digest not in services.blobs:
-            raise NotFoundError(Sentence("The bytes of work %(number)s aren't stored any more.", number=work.number))
+            raise NotFoundError(Sentence("The bytes of work %(number)s are no longer stored.", number=work.number))
         data, seed = services.blobs.get(picture.digest), secrets.token_bytes(32)
         data = with_rights(_marked(services, data, seed) if wanted.recipient else data, statement)
         if wanted.signed:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 
-@job(gettext_noop("files brought, to be registered"), IMPORTS, UploadFile, owner="upload__owner", batch=8)
+@job(gettext_noop("uploaded files to register"), IMPORTS, UploadFile, owner="upload__owner", batch=8)
 def register(services: "Services", ids: Sequence[int]) -> None:
     """Register files as works."""
     from registry.works.register import import_uploads
@@ -19,7 +19,7 @@ def register(services: "Services", ids: Sequence[int]) -> None:
     import_uploads(services, ids)
 
 
-@job(gettext_noop("changes of many works at once"), ASKED, BulkEdit, owner="owner")
+@job(gettext_noop("bulk changes of works"), ASKED, BulkEdit, owner="owner")
 def bulk(services: "Services", ids: Sequence[int]) -> None:
     """Change many works."""
     from registry.services.portions import in_portions

@@ -130,12 +130,15 @@ def _in_folders(owner: Owner, names: Mapping[str, str]) -> dict[str, list[Work]]
 def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Work]]) -> tuple[Work, ...]:
     for name in names:
         if len(by_name[name]) != 1:
-            none, several = _("No work of %(name)s: “%(given)s”."), _("Several works of %(name)s: “%(given)s”.")
+            none, several = (
+                _("No work of %(name)s corresponds to “%(given)s”."),
+                _("Several works of %(name)s correspond to “%(given)s”."),
+            )
             sentence = (several if by_name[name] else none) % {"name": owner.name, "given": name}
-            hint = _("Write the numbers of works or the names of their files.")
+            hint = _("Enter the numbers of the works or their file names.")
             if by_name[name]:
                 sentence = f"{sentence} {_candidates(by_name[name])}"
-                hint = _("Write the number of the work, or the name of its file with its folder.")
+                hint = _("Enter the number of the work, or its file name with the folder.")
             raise WrongUseError(sentence, hint=hint)
     return tuple(by_name[name][0] for name in names)
 
@@ -144,7 +147,7 @@ def _candidates(works: Sequence[Work]) -> str:
     """Return a sentence that lists the works that a name may mean, by file and number."""
     rows = sorted(works, key=lambda work: work.number)
     files = [f"{work.source_name} ({work.number})" for work in rows[:MAX_CANDIDATES]]
-    text = _("It may be %(files)s.") % {"files": ", ".join(files)}
+    text = _("Possible works: %(files)s.") % {"files": ", ".join(files)}
     more = len(rows) - MAX_CANDIDATES
     return text if more <= 0 else f"{text} {_('And %(count)d more.') % {'count': more}}"
 
@@ -152,8 +155,8 @@ def _candidates(works: Sequence[Work]) -> str:
 def _licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLicence]:
     """Return the numbers or file names of a row's works (empty for all works), and the licence without them."""
     if not (row["domain"] or row["url_pattern"]):
-        text = _("neither a domain nor a url_pattern is given.")
-        raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
+        text = _("neither domain nor url_pattern is filled in.")
+        raise WrongUseError(text, hint=_("A licence must state where the use is permitted."))
     first, last = (day(row[column], order) for column in ("valid_from", "valid_until"))
     if first and last and last < first:
         raise WrongUseError(_("valid_until is before valid_from."))

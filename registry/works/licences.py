@@ -55,14 +55,14 @@ def checked(new: NewLicence) -> NewLicence:
     """
     domain = _domain(new.domain)
     if not new.licensee.strip():
-        raise WrongUseError(_("The licence names no licensee."), hint=_("Write who may use the works."))
+        raise WrongUseError(_("The licence does not name a licensee."), hint=_("Enter who may use the works."))
     if new.account and not domain:
-        raise WrongUseError(_("An account needs the platform that it is on."), hint=_("Write the platform's domain."))
+        raise WrongUseError(_("The platform of the account is missing."), hint=_("Enter the domain of the platform."))
     if not domain and not _SCHEME.sub("", new.url_pattern.strip()).strip("*:/. "):
-        hint = _("A permission for everybody is no licence: give a domain or addresses.")
-        raise WrongUseError(_("The licence names no place."), hint=hint)
+        hint = _("A permission for everyone is not a licence. Enter a domain or a URL pattern.")
+        raise WrongUseError(_("The licence does not state where the use is permitted."), hint=hint)
     if new.valid_from and new.valid_until and new.valid_until < new.valid_from:
-        raise WrongUseError(_("The licence ends before it begins."))
+        raise WrongUseError(_("The licence ends before it starts."))
     sold = (new.reseller, 200), (new.invoice, 100)
     for text, most in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200), *sold):
         if len(text.strip()) > most:
@@ -149,12 +149,14 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
         WrongUseError: The licence ends by then already, or the reason is missing.
     """
     if not reason.strip():
-        raise WrongUseError(_("No reason is given."), hint=_("Write why the licence ends; it is kept with it."))
+        raise WrongUseError(
+            _("The reason is missing."), hint=_("Enter why the licence ends. The reason is stored with the licence.")
+        )
     with alone_with(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         if row.valid_until is not None and row.valid_until <= last_day:
             values = {"number": row.number, "day": row.valid_until.isoformat()}
-            raise WrongUseError(_("Licence %(number)d ends on %(day)s already.") % values)
+            raise WrongUseError(_("Licence %(number)d already ends on %(day)s.") % values)
         before = words_of(row)
         first = row.valid_from
         if first is not None and last_day < first:
@@ -218,14 +220,14 @@ def _domain(given: str) -> str:
     name = "" if read is None else read.hostname.removeprefix("*.").strip("[].")
     is_number = passes(IPv4Address, name) and name not in text  # browsers accept 3 and 12.5 as addresses, too
     if read is None or is_number or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
-        message = _("“%(given)s” isn't a domain.") % {"given": text[:100]}
-        raise WrongUseError(message, hint=_("Write shop.example, without a path."))
+        message = _("“%(given)s” is not a domain.") % {"given": text[:100]}
+        raise WrongUseError(message, hint=_("Enter a domain without a path, for example shop.example."))
     if read.href != f"{read.protocol}//{read.hostname}/" or read.hostname.startswith("*"):
-        message = _("“%(given)s” says more than a domain.") % {"given": text[:100]}
+        message = _("“%(given)s” contains more than a domain.") % {"given": text[:100]}
         pattern = f"{read.host.removeprefix('*.')}{read.pathname.rstrip('/*')}/*"
         hint = _(
-            "Write %(name)s for the whole site with the hosts below it. For a part of it leave the domain empty and "
-            "write a url_pattern, such as %(pattern)s."
+            "For the whole site and its subdomains, enter %(name)s. For a part of it, leave the domain "
+            "empty and enter a url_pattern, such as %(pattern)s."
         )
         raise WrongUseError(message, hint=hint % {"name": name, "pattern": pattern[:200]})
     return name
@@ -235,6 +237,6 @@ def _territories(given: Sequence[str]) -> tuple[str, ...]:
     countries = sorted({word.strip().upper() for word in given if word.strip()})
     for country in countries:
         if not _COUNTRY.fullmatch(country):
-            message = _("“%(given)s” isn't a country.") % {"given": country[:40]}
-            raise WrongUseError(message, hint=_("Write two letters for each, such as DE, AT, CN."))
+            message = _("“%(given)s” is not a country code.") % {"given": country[:40]}
+            raise WrongUseError(message, hint=_("Enter two letters for each country, for example DE, AT, CN."))
     return tuple(countries)

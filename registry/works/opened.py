@@ -48,7 +48,7 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.removed_at is not None:
-            raise RefusedError(Sentence("The work is removed."), reason="removed")
+            raise RefusedError(Sentence("The work was removed."), reason="removed")
         if row.opened_at is not None and row.licence_contact == contact:
             return row
         name = row.public_name or secrets.token_hex(8)
@@ -144,7 +144,7 @@ def checked_contact(contact: str) -> str:
     forms = (URLValidator(schemes=list(ADDRESS)), EmailValidator())
     fits = any(passes(form, contact, ValidationError) for form in forms)
     if contact and (len(contact) > MAX_CONTACT or not fits):
-        sentence = Sentence("The contact is neither a web address nor an e-mail address.")
+        sentence = Sentence("The contact is neither a web address nor an email address.")
         raise RefusedError(sentence, reason="contact")
     return contact
 

@@ -79,8 +79,8 @@ def note(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRem
 def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
     """Record why a remark does not invalidate the claim; raises ``WrongUseError`` without a reason."""
     if not reason:
-        hint = _("Say what you know: a contract, a date, a mix-up of names.")
-        raise WrongUseError(_("A reason is needed."), hint=hint)
+        hint = _("Explain what you know, for example a contract, a date or a confusion of names.")
+        raise WrongUseError(_("Enter a reason."), hint=hint)
     with alone_with(remark.work.owner):
         remarks = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)
         remarks.update(reason=reason, answered_by=by, answered_at=now())

@@ -45,8 +45,8 @@ def _take_in(services: Services, row: UploadFile) -> None:
     try:
         data = services.uploads.room(row.upload_id).get(row.digest)
     except NotFoundError as error:
-        message = Sentence("Its bytes aren't here any more.")
-        raise RefusedError(message, reason="missing", hint=Sentence("Send it again.")) from error
+        message = Sentence("The bytes of the file are no longer stored.")
+        raise RefusedError(message, reason="missing", hint=Sentence("Upload the file again.")) from error
     # In the registration's transaction: a killed worker leaves both or neither.
     with_it = partial(_end, row, UploadFile.Outcome.REGISTERED)
     registered = register_work(services, owner, data, _new_work(row), with_it)

@@ -83,7 +83,7 @@ def register_work(
     new = replace(new, declared=replace(new.declared, created=created, first_publication=published))
     digest = Digest.of(data)
     if blocked([digest]):
-        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
+        raise RefusedError(Sentence("The operator's blocklist contains these bytes."), reason="blocked")
     if (earlier := work_of(owner, digest)) is not None:
         return known_result(earlier)
     if len(data) > room_left(services, owner):  # fail early, before measuring; checked again below
@@ -212,7 +212,7 @@ def no_room(services: Services, owner: Owner) -> RefusedError:
     quota = owner.quota_bytes or services.config.owner_quota_bytes
     used = {"owner": owner.name, "used": owner.used_bytes, "quota": quota}
     sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **used)
-    return RefusedError(sentence, reason="quota", hint=Sentence("Remove works, or ask the operator for more room."))
+    return RefusedError(sentence, reason="quota", hint=Sentence("Remove works, or ask the operator for more storage."))
 
 
 def _picture(features: Features, size: int) -> tuple[int, bool]:

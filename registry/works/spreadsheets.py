@@ -76,10 +76,10 @@ class WrongRowsError(WrongUseError):
     """Some rows of a table are invalid; the others can be used if a person agrees."""
 
     def __init__(self, name: str, rows: Sequence[tuple[int, WrongUseError]], sound: int) -> None:
-        text = _("%(name)s, line %(line)d: %(problem)s")
+        text = _("%(name)s, row %(line)d: %(problem)s")
         lines = [text % {"name": name, "line": line, "problem": error.message} for line, error in rows[:SHOWN]]
         if more := rows[SHOWN:]:
-            text = ngettext("%(count)d more line can't be used.", "%(count)d more lines can't be used.", len(more))
+            text = ngettext("%(count)d more row cannot be used.", "%(count)d more rows cannot be used.", len(more))
             numbers = ", ".join(str(line) for line, _error in more[:MAX_NUMBERS])
             beyond = ", …" if len(more) > MAX_NUMBERS else ""
             lines.append(f"{text % {'count': len(more)}} ({numbers}{beyond})")
@@ -134,8 +134,8 @@ class ReadTable(Generic[Row]):
         if wrong and not (skips and self.rows):
             raise WrongRowsError(self.name, wrong, len(self.rows))
         if not self.rows:
-            sentence = _("%(name)s has no rows below its headings.") % {"name": self.name}
-            hint = _("Look whether the table was saved whole, and whether its rows are in the first sheet.")
+            sentence = _("%(name)s has no rows below the headings.") % {"name": self.name}
+            hint = _("Check that the table was saved completely and that its rows are in the first sheet.")
             raise WrongUseError(sentence, hint=hint)
         return replace(self.understood, skipped=tuple((line, error.message) for line, error in wrong))
 
@@ -252,7 +252,7 @@ def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], need
     if isinstance(cells, WrongUseError):
         raise cells
     if len(cells) != len(given):
-        raise WrongUseError(_("it doesn't have %(count)d fields.") % {"count": len(given)})
+        raise WrongUseError(_("the row does not have %(count)d fields.") % {"count": len(given)})
     filled = dict.fromkeys(columns, "")
     filled |= {column: cell for column, cell in zip(given, cells, strict=True) if column}
     if not filled[needed]:
@@ -263,26 +263,26 @@ def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], need
             raise WrongUseError(_("%(column)s has more than %(most)d characters.") % values)
         filled[column] = plain(text)
         if _UNREADABLE in text:
-            sentence = _("%(column)s has characters that an earlier program could not read: “%(given)s”.")
-            hint = _("Correct the text in the program it comes from, and save the table again as CSV UTF-8 or XLSX.")
+            sentence = _("%(column)s contains characters that another program could not read: “%(given)s”.")
+            hint = _("Correct the text in the original program, and save the table again as CSV UTF-8 or XLSX.")
             raise WrongUseError(sentence % {"column": column, "given": filled[column][:MAX_SAMPLE]}, hint=hint)
         if _FAILED.fullmatch(text):
-            sentence = _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text}
-            raise WrongUseError(sentence, hint=_("Mend the formula, or write its result in its place."))
+            sentence = _("%(column)s contains “%(given)s”: its formula failed.") % {"column": column, "given": text}
+            raise WrongUseError(sentence, hint=_("Correct the formula, or replace it with its result."))
     return filled
 
 
 _PROBLEMS: Mapping[Problem, Callable[[], str]] = {
-    Problem.QUOTES: lambda: _("the quotation marks around a field don't fit together."),
-    Problem.ENCODING: lambda: _("it isn't in the encoding of the other lines."),
-    Problem.NOT_TEXT: lambda: _("it has zero bytes, which no text has."),
-    Problem.TOO_LONG: lambda: _("it is too long."),
+    Problem.QUOTES: lambda: _("the quotation marks around a field are unbalanced."),
+    Problem.ENCODING: lambda: _("the row has a different encoding from the other rows."),
+    Problem.NOT_TEXT: lambda: _("the row contains zero bytes, which are not valid in text."),
+    Problem.TOO_LONG: lambda: _("the row is too long."),
 }
 
 
 def _too_long(name: str) -> WrongUseError:
-    sentence = _("%(name)s has more than %(most)d lines.") % {"name": name, "most": MAX_LINES}
-    return WrongUseError(sentence, hint=_("Divide it."))
+    sentence = _("%(name)s has more than %(most)d rows.") % {"name": name, "most": MAX_LINES}
+    return WrongUseError(sentence, hint=_("Split the table."))
 
 
 def _heads(
@@ -300,7 +300,7 @@ def _heads(
     by_person = None if is_clear else chosen(cells)
     names = names if by_person is None else list(by_person)
     assigned_columns = ["" if left_out(cell) else column for cell, column in zip(cells, names, strict=True)]
-    hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
+    hint = _("The first row can contain these column names: %(columns)s") % {"columns": ", ".join(columns)}
     unknown = [
         cell
         for cell, column in zip(cells, assigned_columns, strict=True)
@@ -308,7 +308,7 @@ def _heads(
     ]
     assigned_columns = [column if column in columns else "" for column in assigned_columns]
     if unknown:
-        text = _("%(name)s has a column “%(column)s” that isn't known.")
+        text = _("%(name)s has an unknown column “%(column)s”.")
         raise WrongUseError(text % {"name": name, "column": unknown[0][:100]}, hint=hint)
     if needed not in assigned_columns:
         text = _("%(name)s has no column “%(column)s”.")
@@ -364,15 +364,15 @@ def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str
 
 def _check_format(name: str, data: bytes) -> None:
     """Raise ``WrongUseError`` for other programs' file formats."""
-    hint = _("Save it as XLSX, or as CSV UTF-8.")
+    hint = _("Save it as XLSX or CSV UTF-8.")
     if data.startswith(workbooks.OLE):
-        text = _("%(name)s is a workbook of an old Excel.")
+        text = _("%(name)s is a workbook from an old version of Excel.")
         if "EncryptedPackage".encode("utf-16-le") in data:
-            text, hint = _("%(name)s is protected by a password."), _("Save it without one.")
+            text, hint = _("%(name)s is protected by a password."), _("Save it without a password.")
         raise WrongUseError(text % {"name": name}, hint=hint)
     begin = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if other := next((format_name for sign, format_name in _TEXT_OF_OTHERS if begin.startswith(sign)), ""):
-        text = _("%(name)s is a file in the format %(format)s, which isn't read.")
+        text = _("%(name)s is in the format %(format)s, which is not supported.")
         raise WrongUseError(text % {"name": name, "format": other}, hint=hint)
 
 
@@ -388,9 +388,9 @@ def _of_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
 
 def unknown_encoding(name: str, data: bytes) -> EncodingError:
     """Return the error for a table whose encoding cannot be determined, with the possible encodings."""
-    text = _("The encoding of %(name)s can't be told for sure: it is none of UTF-8, UTF-16 and GBK.")
+    text = _("The encoding of %(name)s cannot be determined with certainty: it is not UTF-8, UTF-16 or GBK.")
     candidates = candidates_of(data)
-    hint = _("Save it as CSV UTF-8, or as XLSX.")
+    hint = _("Save it as CSV UTF-8 or XLSX.")
     if candidates:
         names = ", ".join(candidate.encoding for candidate in candidates)
         hint = _("Choose its encoding (%(names)s), or save it as CSV UTF-8.") % {"names": names}

@@ -53,7 +53,7 @@ def register_stated(
     """
     digest, declared = Digest.from_hex(told.digest), declared or DeclaredWork()
     if blocked([digest]):
-        raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
+        raise RefusedError(Sentence("The operator's blocklist contains these bytes."), reason="blocked")
     title = declared.title or one_line(PurePosixPath(told.file).stem) or "–"
     with alone_with(owner) as alone:
         row = stated_by(alone, digest)

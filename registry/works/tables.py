@@ -45,7 +45,7 @@ def table_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        text = _("%(name)s can't be read: %(problem)s.")
+        text = _("%(name)s cannot be read: %(problem)s.")
         raise WrongUseError(text % {"name": path, "problem": error.strerror}) from error
 
 
@@ -79,7 +79,7 @@ def read_works(
     def read(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
         file = plain_name(row["file"])
         if (earlier := lines.setdefault(file, line)) != line:
-            raise WrongUseError(_("%(file)s stands in line %(line)d already.") % {"file": file, "line": earlier})
+            raise WrongUseError(_("%(file)s is already in row %(line)d.") % {"file": file, "line": earlier})
         dates = {column: checked_date(row[column]) for column in ("first_publication", "created")}
         return file, declared_in({**row, **dates, "registrations": _registrations(row["registrations"])})
 
@@ -176,9 +176,9 @@ def _check_order(text: str) -> None:
     if len(readings) > 1 and not as_date(text):
         first, second = sorted(readings, reverse=True)
         values = {"given": text, "first": first, "second": second}
-        sentence = _("“%(given)s” may be %(first)s or %(second)s.") % values
+        sentence = _("“%(given)s” could be %(first)s or %(second)s.") % values
         raise WrongUseError(
-            sentence, hint=_("Write %(first)s, or say which comes first, the day or the month.") % values
+            sentence, hint=_("Write %(first)s, or specify whether the day or the month comes first.") % values
         )
 
 
@@ -190,7 +190,9 @@ def checked_date(text: str) -> str:
     iso = as_date(text)
     if text and not iso and not _UNKNOWN.fullmatch(text):
         _check_order(text)
-        raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": text}, hint=_("Write 2024-05-31 or 2024."))
+        raise WrongUseError(
+            _("“%(given)s” is not a date.") % {"given": text}, hint=_("Use the format 2024-05-31 or 2024.")
+        )
     return iso
 
 
@@ -203,8 +205,8 @@ def _registrations(text: str) -> Iterator[dict[str, str]]:
     for part in parts_of(text):
         parsed = registration(part)
         if parsed is None:
-            message = _("“%(given)s” isn't a registration.") % {"given": part[:100]}
-            raise WrongUseError(message, hint=_("Write office|number|date."))
+            message = _("“%(given)s” is not a valid registration.") % {"given": part[:100]}
+            raise WrongUseError(message, hint=_("Use the format office|number|date."))
         yield parsed
 
 
@@ -214,5 +216,7 @@ def day(text: str, order: str = "") -> date | None:
     if text and len(iso) != len("2024-05-31"):
         if not order:
             _check_order(text)
-        raise WrongUseError(_("“%(given)s” isn't a day.") % {"given": text[:40]}, hint=_("Write 2024-05-31."))
+        raise WrongUseError(
+            _("“%(given)s” is not a date.") % {"given": text[:40]}, hint=_("Use the format 2024-05-31.")
+        )
     return date.fromisoformat(iso) if iso else None

@@ -169,8 +169,8 @@ def receive(services: Services, upload: Upload, files: Sequence[Sent], left_out:
 def check_disk(services: Services) -> None:
     """Raise ``RefusedError`` if the disk is too full for uploads; trying again later may help."""
     if disk_is_full(services):
-        hint = _("Ask the operator, and send the rest later.")
-        raise RefusedError(_("There is no room left on the disk."), reason="disk", hint=hint)
+        hint = _("Contact the operator, and upload the remaining files later.")
+        raise RefusedError(_("No space is left on the disk."), reason="disk", hint=hint)
 
 
 def close(upload: Upload) -> None:
@@ -298,5 +298,5 @@ def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
 
 
 def _too_many() -> WrongUseError:
-    text = _("An upload may have %(most)d files.") % {"most": MAX_FILES}
-    return WrongUseError(text, hint=_("Begin another one for the rest."))
+    text = _("An upload can have at most %(most)d files.") % {"most": MAX_FILES}
+    return WrongUseError(text, hint=_("Start another upload for the remaining files."))

@@ -98,8 +98,10 @@ def open_sheet(name: str, data: bytes) -> OpenedSheet:
 
 def too_long(name: str) -> WrongUseError:
     """Return the error for a workbook with too many lines."""
-    sentence = _("%(name)s has more than %(most)d lines.") % {"name": name, "most": MAX_LINES}
-    return WrongUseError(sentence, hint=_("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % _CSV)
+    sentence = _("%(name)s has more than %(most)d rows.") % {"name": name, "most": MAX_LINES}
+    return WrongUseError(
+        sentence, hint=_("Save it as CSV UTF-8, which can have up to %(most)d rows, or split it.") % _CSV
+    )
 
 
 _CSV = {"most": 100_000}
@@ -140,7 +142,7 @@ def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
         pairs = enumerate(zip(values, formulas, strict=False), 1)
         if any(pair[0] is None and pair[1] is not None and (number, place) not in empty for place, pair in pairs):
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
-            yield Line(number, WrongUseError(_("a formula's result isn't in the file."), hint=hint))
+            yield Line(number, WrongUseError(_("the file does not contain the result of a formula."), hint=hint))
             continue
         if values.count(None) == len(values):
             continue
@@ -148,14 +150,14 @@ def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
         if not width:  # a table may start in any column
             start = next((place for place, cell in enumerate(cells) if cell), 0)
         if any(cells[:start]):
-            yield Line(number, WrongUseError(_("it has a field to the left of the first heading.")))
+            yield Line(number, WrongUseError(_("the row has a field to the left of the first heading.")))
             continue
         cells = cells[start:]
         filled = max((place for place, cell in enumerate(cells, 1) if cell), default=0)
         width = width or filled
         if filled > MAX_COLUMNS:
-            sentence = _("it has more than %(most)d columns.") % {"most": MAX_COLUMNS}
-            yield Line(number, WrongUseError(sentence, hint=_("Remove the columns that aren't needed.")))
+            sentence = _("the row has more than %(most)d columns.") % {"most": MAX_COLUMNS}
+            yield Line(number, WrongUseError(sentence, hint=_("Remove columns that are not needed.")))
         else:
             yield Line(number, cells[: max(width, filled)])
 
@@ -205,7 +207,7 @@ def _check_order(name: str, text: bytes) -> None:
         if (number_match := _ROW_NUMBER.search(row[1])) is None:
             last += 1
         elif (number := int(number_match[1][:12])) <= last:
-            sentence = _("The rows of %(name)s aren't in their order: row %(number)d comes after row %(last)d.")
+            sentence = _("The rows of %(name)s are not in order: row %(number)d comes after row %(last)d.")
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
             raise WrongUseError(sentence % {"name": name, "number": number, "last": last}, hint=hint)
         else:
@@ -287,8 +289,8 @@ def _guarded(name: str, read: Callable[[], T]) -> T:
     except WrongUseError:
         raise
     except Exception as error:  # a reader of hostile bytes may raise anything
-        text = _("%(name)s can't be read as a workbook.")
-        raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX again, or as CSV UTF-8.")) from error
+        text = _("%(name)s cannot be read as a workbook.")
+        raise WrongUseError(text % {"name": name}, hint=_("Save it again as XLSX, or as CSV UTF-8.")) from error
 
 
 def _guard(name: str, lines: Iterator[Line]) -> Iterator[Line]:
@@ -310,8 +312,8 @@ def _check_package(name: str, data: bytes) -> None:
         other = next((format_name for member, format_name in _OTHERS.items() if member in names), "")
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")
         if other:
-            text = _("%(name)s is a file in the format %(format)s, which isn't read.")
-        raise WrongUseError(text % {"name": name, "format": other}, hint=_("Save it as XLSX, or as CSV UTF-8."))
+            text = _("%(name)s is in the format %(format)s, which is not supported.")
+        raise WrongUseError(text % {"name": name, "format": other}, hint=_("Save it as XLSX or CSV UTF-8."))
 
 
 def _cell(value: object) -> str:

@@ -95,7 +95,7 @@ class Scene:
         demand.cases.add(self.case)
         add_entry(demand, NewEntry("asked", 5000), by="Ann")
         add_entry(demand, NewEntry("agreed", 4000), by="Ann")
-        wanted = NewInvoice("The Studio", "A Shop", "A licence", [Due(now().date(), 4000)])
+        wanted = NewInvoice("The Studio", "A Shop", "New licence", [Due(now().date(), 4000)])
         self.invoice = issue(demand, wanted, by="Ann").name
         package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
         package.bundles.add(self.bundle)

@@ -145,7 +145,7 @@ def test_who_has_the_link_of_a_notice_brings_more_than_who_made_one_up(ann: User
         ("/sign-in/", "the site"),
         ("/o/studio/works/add", "the site"),
         ("/api/v1/owners/studio/works", "the API"),
-        ("/api/v1/edge/leases", "results of contributors"),
+        ("/api/v1/edge/leases", "results from contributors"),
         ("/api/v1/id", "whose a picture is"),
         ("/api/v1/identify", "the API"),
         ("/id/", "whose a picture is"),

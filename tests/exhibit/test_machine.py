@@ -125,7 +125,7 @@ def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
         monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen, **__: seen.append((model, said)))
         with pytest.raises(OperationalError):
             inline._work(replace(job, work=gone), [1])
-        assert seen == [(job.rows, "The database doesn't answer.")]
+        assert seen == [(job.rows, "The database is not responding.")]
 
 
 @pytest.mark.long

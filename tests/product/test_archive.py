@@ -89,7 +89,7 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
     assert "A web archive couldn't be read whole" in run
     assert "a.warc can't be read further from byte" in run
     assert "Neither a picture nor a page." in run
-    assert "There is nothing at this address." in run
+    assert "There is nothing at this URL." in run
 
     for case in Case.objects.all():
         confirm(inline.services, case, by="Ann", reason="A copy without a licence.")

@@ -173,7 +173,7 @@ def test_a_frozen_database_is_told_within_seconds_and_thaws(stack: Stack) -> Non
         status, found = health(stack)
         assert time.monotonic() - begun < 3.5  # on a busy machine
         assert (status, found["database"], found["broker"]) == (503, False, True)
-        assert "The database doesn't answer" in told(stack, "status")
+        assert "The database is not responding" in told(stack, "status")
         assert "doesn't answer" in told(stack, "doctor")
         begun = time.monotonic()
         page = requests.get(f"http://127.0.0.1:{stack.config.web_port}/log/checkpoint", timeout=60)

@@ -23,7 +23,7 @@ def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRun
     capture = Capture.objects.get()
     assert capture.outcome == "image-changed"
     assert capture.sentence.endswith(
-        "The operator's blocklist names bytes of this page; what carries or shows it wasn't kept."
+        "A file of this page is on the operator's blocklist. Files that contain or show it were not stored."
     )
     assert {file["role"] for file in capture.kept} == {"network", "page"}
     assert not any(bad in path.read_bytes() for path in services.services.config.data_dir.rglob("*") if path.is_file())

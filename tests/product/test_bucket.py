@@ -46,7 +46,7 @@ def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away:
     keys = away.services.config.data_dir / "secrets" / "bucket.toml"
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
     matches_jobs.match(Services(away.services.config), waiting)
-    assert held_up() == {"match": "The bucket doesn't answer."}
+    assert held_up() == {"match": "The bucket is not responding."}
     assert set(Picture.objects.filter(pk__in=waiting).values_list("state", "attempts")) == {("todo", 0)}
     keys.write_text(s3.settings())
     Picture.objects.update(not_before=None)

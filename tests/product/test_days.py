@@ -99,7 +99,7 @@ def look_on(site: Site, of: Owner, ways: Ways, address: str, decided_by: str) ->
     viewer.check()
     elsewhere = site.member(owner("elsewhere"), name="eve", **ways.look)
     elsewhere.page.goto(site.base + address)
-    expect(elsewhere.page.locator("h1")).to_have_text(ways.word("There is nothing here"))
+    expect(elsewhere.page.locator("h1")).to_have_text(ways.word("Page not found"))
     assert of.name not in elsewhere.page.content()
     elsewhere.errors.clear()  # the console reports the status 404
     elsewhere.check()
@@ -129,9 +129,9 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     ann.check()
     page.locator("input[type=range]").press("ArrowRight")
     ways.press(page.locator("details.confirm summary"))
-    expect(page.locator("details.confirm")).to_contain_text(ways.word("This is kept as evidence:"))
+    expect(page.locator("details.confirm")).to_contain_text(ways.word("The following is sealed as evidence:"))
     ann.check()
-    ways.press(page.get_by_role("button", name=ways.word("Not licensed: keep the evidence")))
+    ways.press(page.get_by_role("button", name=ways.word("Not licensed: seal the evidence")))
     assert len(ways.presses) <= 2  # and one in the mail
     expect(page.locator("#decision strong").first).to_have_text(ways.word("not licensed", "decision"))
     Bundle.objects.update(not_before=now())  # twenty seconds to undo a slip
@@ -218,7 +218,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     assert len(ways.presses) == 2  # from the party's name
     page.locator("[hx-trigger]").wait_for()
     make_packages(site.services, [Package.objects.get().pk])
-    there = page.get_by_role("link", name=ways.word("Download the ZIP"))
+    there = page.get_by_role("link", name=ways.word("Download ZIP"))
     there.wait_for()  # without reloading
     with page.expect_download() as download:
         ways.press(there)
@@ -230,9 +230,9 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
         page.pdf(path=tmp_path / "sheet.pdf", format="A4")
         assert len(pypdf.PdfReader(tmp_path / "sheet.pdf").pages) == 1
         page.emulate_media(media="screen")
-    link = page.locator("details", has_text=ways.word("Link for somebody outside"))
+    link = page.locator("details", has_text=ways.word("Create a download link"))
     ways.press(link.locator("summary"))
-    ways.press(link.get_by_role("button", name=ways.word("Make the link")))
+    ways.press(link.get_by_role("button", name=ways.word("Create link")))
     given = urlsplit(page.locator("#address").input_value()).path
     ann.check()
     outside = site.nobody(**ways.look)
@@ -247,5 +247,7 @@ def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: Ways) -> No
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
     one: Visitor = site.signed_in(boss, **ways.look)
     page = one.open("/operator/")
-    expect(page.locator("main")).to_contain_text(ways.word("No worker runs: nothing is crawled, compared or sealed."))
+    expect(page.locator("main")).to_contain_text(
+        ways.word("No worker is running: nothing is crawled, compared or sealed.")
+    )
     one.check()

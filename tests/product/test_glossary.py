@@ -13,14 +13,14 @@ from tests import CHECKOUT
 from tests.assets.chinese import half_width_in
 from tools import messages
 
-TERMS, NEVER = (CHECKOUT / "docs/glossary.md").read_text(encoding="utf-8").split("## Never")
+TERMS, NEVER = (CHECKOUT / "docs/glossary.md").read_text(encoding="utf-8").split("## Terms that are not used")
 CELLS = re.compile(r"^\| ([^|]+) \| ([^|]+) \|", re.MULTILINE)
 HEADS = ("English", "not")
 CODE = re.compile(r"`[^`]*`|%\(\w+\)[ds]|\{\w*\}|\bexhibit [a-z].*|--decision \w+|--\w+|docs/\S+|\b[a-z]+_[a-z]+\b")
 """Names of values, commands and columns, which are the same in every language."""
 VALUE, DATE = re.compile(r"%\(\w+\)[ds]|\{\w*\}|<[^>]+>"), re.compile(r"\d+年\d+月\d+日")
 OTHERWISE = (
-    "Its proponent", "written notice", "of the machine", "Milvus refuses the token", "notices and renewals",
+    "Its proponent", "written notice", "of the machine", "Milvus rejected the token", "notices and renewals",
     "the Board's system",
 )  # fmt: skip
 """Places where a statute or another program uses a word with another meaning."""

@@ -46,7 +46,7 @@ def outsider_asks(a: Installation, address: str) -> None:
     assert (told["verdict"], [claim["address"] for claim in told["claims"]]) == ("part", [address])
     with requests.Session() as browser:
         page = submit(browser, f"{a.url}/id/", file=("seen.jpg", part))
-    assert "A part of the registered picture" in page
+    assert "Part of the registered picture" in page
     assert f'href="{address}"' in page
 
 
@@ -173,13 +173,15 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         assert answer.status_code == requests.codes.ok  # b has not seen c's log yet
         for one in (a, b):
             faults = one.run.api("POST", "/operator/partners/compare")["faults"]
-            assert faults == {"c": "Its log has signed two histories."}
+            assert faults == {"c": "The partner's log has signed two conflicting histories."}
             (fork,) = one.run.api("GET", "/operator/forks")["forks"]
             assert lie.note in (fork["known"], fork["other"])
         again = requests.post(f"{b.url}/witness/add-checkpoint", body.replace(b"old 0", b"old 1"), timeout=10)
         assert again.status_code == requests.codes.forbidden
         assert base64.b64encode(b"\x01" * 32).decode() in lie.note
-        b.run.api("POST", "/operator/partners/c/revoke", reason="Its log has signed two histories.")
+        b.run.api(
+            "POST", "/operator/partners/c/revoke", reason="The partner's log has signed two conflicting histories."
+        )
         assert requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10).status_code == 404
     wait_until(lambda: not processes_of(open_folder))
 

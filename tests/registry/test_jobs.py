@@ -35,7 +35,7 @@ def test_rows_go_out_in_messages_of_a_batch_in_their_order() -> None:
 
 
 def test_a_job_is_named_in_words_and_an_unknown_one_refused() -> None:
-    assert jobs.in_words("seal") == "bundles to be sealed"
+    assert jobs.in_words("seal") == "bundles to seal"
     assert jobs.in_words("tick") == "schedules"
     assert jobs.in_words("unknown") == "unknown"
     for name in ("unknown", "plan"):  # no rows wait for a plan

@@ -35,12 +35,12 @@ SHOWING = {"success", "error", "warning", "info"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}|<[^>]+>")
 
 OTHER_NAMES = re.compile(
-    r"\bconfirm(?:s|ed|ing)\b|confirm the case|\b(?:none is (?:licensed|a copy)|all are licensed)|^not a copy"
+    r"\bconfirm(?:s|ed|ing)\b|confirm the case|\b(?:none is (?:licensed|a copy)|all are licensed)"
     r"|covered by a licence"
     r"|已确认|确认案件|确认该案件|由(?:人|演示(?:用)?开关)确认|均未获许可|全部已获许可|都不是复制|属许可范围",
     re.IGNORECASE,
 )
-"""Former names of decisions besides Not licensed, Licensed and Cleared, or 未获许可, 已获许可 and 已排除."""
+"""Former names of decisions besides Not licensed, Licensed and Dismissed, or 未获许可, 已获许可 and 已排除."""
 
 
 class _Reader(HTMLParser):
@@ -128,8 +128,8 @@ def test_translations_keep_what_they_are_filled_with(language: str, folder: Path
 def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str, folder: Path) -> None:
     written = polib.pofile(str(messages.catalogue(language, folder)))
     compiled = polib.mofile(str(messages.compiled(language, folder)))
-    assert {one.msgid: one.msgstr for one in compiled} == {
-        one.msgid: one.msgstr for one in written.translated_entries()
+    assert {(one.msgctxt, one.msgid): one.msgstr for one in compiled} == {
+        (one.msgctxt, one.msgid): one.msgstr for one in written.translated_entries()
     }
 
 

@@ -121,7 +121,7 @@ def _copy(old: BlobStore, new: BlobStore, scratch: Path, digest: Digest) -> Copi
             return digest, None
         new.put_file(path)
         if not new.is_whole(digest):
-            raise StorageError(Sentence("What was written of %(digest)s reads otherwise.", digest=digest))
+            raise StorageError(Sentence("The content of %(digest)s differs from what was written.", digest=digest))
         return digest, path.stat().st_size
     except NotFoundError:  # It has expired in the meantime.
         return None

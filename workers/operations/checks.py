@@ -35,13 +35,13 @@ def room(found: Room) -> Check:
     bytes_missing, files_missing = found.missing(1)
     if files_missing > 0:
         values = {"free": f"{found.files:,}", "floor": f"{found.files_floor:,}"}
-        sentence = _("%(free)s more files fit on the disk (inodes); crawling stops below %(floor)s.") % values
+        sentence = _("%(free)s more files (inodes) fit on the disk; crawling stops below %(floor)s.") % values
         return Check(
-            "disk", ok=False, sentence=sentence, remedy=_("Remove files, or use a file system for more of them.")
+            "disk", ok=False, sentence=sentence, remedy=_("Delete files, or use a file system with more inodes.")
         )
     values = {"free": f"{found.free / GIB:,.1f}", "floor": f"{found.floor / GIB:,.1f}"}
     sentence = _("%(free)s GiB are free; crawling stops below %(floor)s GiB.") % values
-    remedy = _("Make room, or lower EXHIBIT_DISK_FLOOR_BYTES.") if bytes_missing > 0 else ""
+    remedy = _("Free disk space, or lower EXHIBIT_DISK_FLOOR_BYTES.") if bytes_missing > 0 else ""
     return Check("disk", ok=not remedy, sentence=sentence, remedy=remedy)
 
 
@@ -63,25 +63,26 @@ def damage_check(config: Config) -> Check:
     try:
         digests = damaged(config)
     except (OSError, ValueError):
-        sentence = _("The list of stored bytes that have changed can't be read.")
-        return Check("stored bytes", ok=False, sentence=sentence, remedy=_("Look at the disk."))
+        sentence = _("The list of changed stored files cannot be read.")
+        return Check("stored bytes", ok=False, sentence=sentence, remedy=_("Check the disk."))
     if digests:
         values = {"count": f"{len(digests):,}", "first": digests[0].hex}
-        sentence = _("Stored bytes have changed: %(count)s files, %(first)s the first.") % values
-        remedy = _("Look at the disk. Bring the same pictures again, or put the files back from a backup.")
+        sentence = _("Stored files have changed: %(count)s files, the first is %(first)s.") % values
+        remedy = _("Check the disk. Upload the same pictures again, or restore the files from a backup.")
         return Check("stored bytes", ok=False, sentence=sentence, remedy=remedy)
-    return Check("stored bytes", ok=True, sentence=_("No stored bytes were found changed."))
+    return Check("stored bytes", ok=True, sentence=_("No changes to stored files were found."))
 
 
 def witnesses_check(config: Config, added: int = 0) -> Check:
     """Check that there are enough timestamp services: those configured plus ``added``."""
     there, needed = len(config.anchors) + added, config.witnesses_needed
-    sentence = _("No outside witness is configured: only this installation's own log knows the time.")
+    sentence = _("No timestamp service is configured. Only this installation's own log records the time.")
     if there:
         values = {"needed": needed, "there": there}
-        sentence = _("Outside witnesses: %(needed)s needed, %(there)s there.") % values
+        sentence = _("External timestamp services: %(needed)s required, %(there)s configured.") % values
     remedy = _(
-        "Add one on the operator's page under Witnesses, or: exhibit api POST /operator/witnesses --field name=NAME"
+        "Add one on the operator's page under Timestamp services, or run: exhibit api POST "
+        "/operator/witnesses --field name=NAME"
     )
     return Check("witnesses", there >= needed, sentence, remedy if there < needed else "", needed=False)
 
@@ -93,10 +94,10 @@ def archive_checks(config: Config, said: Callable[[str], str] = str) -> Iterator
             from registry.fingerprints.milvus import milvus_of  # noqa: PLC0415 - loads FAISS
 
             milvus_of(config).ask("get_server_version", timeout=3.0)
-            yield Check("archive", ok=True, sentence=_("Milvus, in which pictures seen are searched, answers."))
+            yield Check("archive", ok=True, sentence=_("Milvus, which searches seen pictures, responds."))
     except StorageError as error:
-        sentence = _("Milvus, in which pictures seen are searched, fails. %(why)s") % {"why": said(error.message)}
-        remedy = _("Start it, or correct EXHIBIT_MILVUS_URL. What waits for it goes on by itself.")
+        sentence = _("Milvus, which searches seen pictures, has failed. %(why)s") % {"why": said(error.message)}
+        remedy = _("Start Milvus, or correct EXHIBIT_MILVUS_URL. Waiting tasks continue automatically.")
         yield Check("archive", ok=False, sentence=sentence, remedy=remedy)
 
 
@@ -106,9 +107,11 @@ def search_check(config: Config) -> Check:
 
     wrong = [f"{FOLDER}/{name}: {why}" for name, why in broken(config).items()]
     if wrong:
-        sentence = _("Searches that can't be read aren't offered. %(files)s") % {"files": " ".join(wrong)}
-        remedy = _("Correct them as docs/searches.md says.")
+        sentence = _("Searches that cannot be read are not offered. %(files)s") % {"files": " ".join(wrong)}
+        remedy = _("Correct them as described in docs/searches.md.")
         return Check("searches", ok=False, sentence=sentence, remedy=remedy, needed=False)
     count = len(services(config))
-    sentence = ngettext("A watch can ask %(count)s search.", "A watch can ask %(count)s searches.", count)
+    sentence = ngettext(
+        "Watches can use %(count)s search service.", "Watches can use %(count)s search services.", count
+    )
     return Check("searches", ok=True, sentence=sentence % {"count": count}, needed=False)

@@ -64,8 +64,12 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
 
 def _keys(found: Status, said: Saying) -> Iterator[Check]:
     if found.closed_keys:
-        sentence = _("No seal can be made: owners' keys don't open. %(why)s") % {"why": said(found.closed_keys)}
-        remedy = _("Put secrets/ back from your backup. If the master key is lost, use other keys: exhibit key rotate")
+        sentence = _("Nothing can be sealed: the owners' keys cannot be decrypted. %(why)s") % {
+            "why": said(found.closed_keys)
+        }
+        remedy = _(
+            "Restore secrets/ from your backup. If the master key is lost, switch to other keys: exhibit key rotate"
+        )
         yield Check("keys", ok=False, sentence=sentence, remedy=remedy)
 
 
@@ -75,25 +79,30 @@ def _workers(found: Status) -> Iterator[Check]:
     missing = sorted(all_queues() - taken)
     processes = [process for process in living if process.name != TICK]
     if not living:
-        sentence = _("No worker runs: nothing is crawled, compared or sealed.")
-        yield Check("workers", ok=False, sentence=sentence, remedy=_("Start them: exhibit up"))
+        sentence = _("No worker is running: nothing is crawled, compared or sealed.")
+        yield Check("workers", ok=False, sentence=sentence, remedy=_("Start workers: exhibit up"))
         return
     if missing:
-        sentence = _("No worker takes the queue: %(queues)s.") % {"queues": ", ".join(missing)}
-        remedy = _("Start one that does, as docs/operator.md says, and read its log to see why it ended.")
+        sentence = _("No worker processes these queues: %(queues)s.") % {"queues": ", ".join(missing)}
+        remedy = _(
+            "Start a worker for them as described in docs/operator.md, and read the log of the previous one "
+            "to see why it ended."
+        )
         yield Check("workers", ok=False, sentence=sentence, remedy=remedy)
     if all(process.name != TICK for process in living):
-        sentence = _("The scheduler doesn't run: nothing is started at its time.")
-        yield Check("tick", ok=False, sentence=sentence, remedy=_("Start the process beat."))
+        sentence = _("The scheduler is not running: scheduled tasks do not start.")
+        yield Check("tick", ok=False, sentence=sentence, remedy=_("Start the beat process."))
     silent = [process for process in found.heartbeats if found.at - process.seen_at >= SILENT and process.name != TICK]
     for process in silent:
         values = {"name": process.name, "ago": _ago(process.seen_at, found.at)}
-        sentence = _("The worker %(name)s was last heard of %(ago)s ago and didn't end cleanly.") % values
-        remedy = _("Look at its machine. If it was taken away for good, it is forgotten after a day.")
+        sentence = _("The worker %(name)s was last seen %(ago)s ago and did not shut down cleanly.") % values
+        remedy = _(
+            "Check the worker's machine. If it was permanently removed, it disappears from this list after a day."
+        )
         yield Check("worker", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not missing and not silent:
         count = len(processes)
-        sentence = ngettext("%(count)s worker lives.", "%(count)s workers live.", count) % {"count": count}
+        sentence = ngettext("%(count)s worker is running.", "%(count)s workers are running.", count) % {"count": count}
         yield Check("workers", ok=True, sentence=sentence)
 
 
@@ -102,14 +111,16 @@ def _replaced(found: Status, config: Config) -> Iterator[Check]:
     last = {one.name: one for one in liveness.replacements(config)}
     for name, one in last.items():
         values = {"name": name, "ago": _ago(one.at, found.at), "seconds": one.seconds}
-        sentence = _("The process %(name)s was replaced %(ago)s ago: it gave no sign of life for %(seconds)s seconds.")
+        sentence = _(
+            "The process %(name)s was replaced %(ago)s ago because it did not respond for %(seconds)s seconds."
+        )
         remedy = _("Work continues. If this happens again, read the process's log and check memory and disk load.")
         yield Check("replaced process", ok=False, sentence=sentence % values, remedy=remedy, needed=False)
 
 
 def _reported(found: Status) -> Iterator[Check]:
     for digest in found.reported:
-        sentence = _("A member reported a picture as illegal: %(digest)s. Others have to do with it, so you decide.")
+        sentence = _("A member reported a picture as illegal: %(digest)s. Other owners are affected, so you decide.")
         remedy = _(
             "Remove it permanently: exhibit api POST /operator/pictures/%(digest)s/purge --field reason=… "
             "Or show it again: exhibit api POST /operator/pictures/%(digest)s/keep --field reason=…"
@@ -120,8 +131,10 @@ def _reported(found: Status) -> Iterator[Check]:
 
 def _held_up(found: Status, said: Saying) -> Iterator[Check]:
     for step, why in found.held_up.items():
-        sentence = _("Held up: %(what)s. %(why)s") % {"what": jobs.in_words(step), "why": said(why)}
-        yield Check("held up", ok=False, sentence=sentence, remedy=_("Mend that; they go on by themselves."))
+        sentence = _("Blocked: %(what)s. %(why)s") % {"what": jobs.in_words(step), "why": said(why)}
+        yield Check(
+            "held up", ok=False, sentence=sentence, remedy=_("Fix the cause. The tasks then continue automatically.")
+        )
 
 
 def _late(found: Status) -> Iterator[Check]:
@@ -129,47 +142,47 @@ def _late(found: Status) -> Iterator[Check]:
     for row in late:
         assert row.oldest is not None
         values = {"what": jobs.in_words(row.step), "age": _ago(row.oldest, found.at), "count": row.in_all}
-        sentence = _("Waiting for %(age)s: %(what)s (%(count)s in all).") % values
+        sentence = _("Waiting for %(age)s: %(what)s (%(count)s in total).") % values
         remedy = _("Raise EXHIBIT_WORKERS or add a machine, unless a worker is missing.")
         yield Check("late", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not late:
-        yield Check("queues", ok=True, sentence=_("Nothing has waited for more than an hour."))
+        yield Check("queues", ok=True, sentence=_("No task has waited for more than an hour."))
 
 
 def _given_up(found: Status) -> Iterator[Check]:
     for step in found.steps:
         if step.failed:
             values = {"what": jobs.in_words(step.step), "count": f"{step.failed:,}"}
-            sentence = _("Given up: %(count)s (%(what)s).") % values
+            sentence = _("Failed: %(count)s (%(what)s).") % values
             remedy = _(
                 "Reasons: exhibit api GET /operator/failures. "
                 "After fixing them: exhibit api POST /operator/failures/%(step)s/retry"
             ) % {"step": step.step}
             yield Check("given up", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not any(step.failed for step in found.steps):
-        yield Check("given up", ok=True, sentence=_("Nothing was given up."))
+        yield Check("given up", ok=True, sentence=_("No tasks have failed."))
 
 
 def _crawls(found: Status) -> Iterator[Check]:
     if found.crawls.late:
         count = found.crawls.late
         sentence = ngettext(
-            "%(count)s watch should have run and hasn't begun.",
-            "%(count)s watches should have run and haven't begun.",
+            "%(count)s watch is overdue and has not started.",
+            "%(count)s watches are overdue and have not started.",
             count,
         ) % {"count": count}
-        remedy = _("They start when there is room on the disk and the scheduler runs.")
+        remedy = _("They start when the disk has enough free space and the scheduler is running.")
         yield Check("crawls", ok=False, sentence=sentence, remedy=remedy)
         return
-    yield Check("crawls", ok=True, sentence=_("All watches run at their times."))
+    yield Check("crawls", ok=True, sentence=_("All watches run on schedule."))
 
 
 def _canaries(found: Status) -> Iterator[Check]:
     for canary in found.missed:
         values = {"watch": canary.watch.name, "owner": canary.watch.owner.name, "number": canary.number}
-        sentence = _("The watch %(watch)s of %(owner)s has missed its known copy %(number)s.") % values
+        sentence = _("The watch %(watch)s of %(owner)s missed its known copy %(number)s.") % values
         path = f"{canary.watch.number}/crawls --owner {canary.watch.owner.slug}"
-        remedy = _("Its crawls: exhibit api GET watches/%(watch)s") % {"watch": path}
+        remedy = _("Crawls of this watch: exhibit api GET watches/%(watch)s") % {"watch": path}
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
         yield Check("canaries", ok=True, sentence=_("No known copy was missed."), needed=False)
@@ -178,8 +191,8 @@ def _canaries(found: Status) -> Iterator[Check]:
 def _floods(found: Status) -> Iterator[Check]:
     for owner, number, sites in found.floods:
         values = {"number": number, "owner": owner, "sites": f"{sites:,}"}
-        sentence = _("Work %(number)s of %(owner)s is held back: it was found on %(sites)s new sites in one day.")
-        remedy = _("Its owner decides: exhibit api GET works/%(number)s --owner %(owner)s")
+        sentence = _("Work %(number)s of %(owner)s is on hold: it was found on %(sites)s new sites in one day.")
+        remedy = _("The owner decides: exhibit api GET works/%(number)s --owner %(owner)s")
         yield Check("held work", ok=False, sentence=sentence % values, remedy=remedy % values, needed=False)
 
 
@@ -188,14 +201,14 @@ def _indexes(found: Status) -> Iterator[Check]:
         values = {"index": f"{index.collection} {index.space}", "behind": f"{index.behind:,}"}
         if index.problems:
             sentence = _("The index %(index)s is damaged.") % values
-            yield Check("index", ok=False, sentence=sentence, remedy=_("Make it again: exhibit index rebuild"))
+            yield Check("index", ok=False, sentence=sentence, remedy=_("Rebuild it: exhibit index rebuild"))
         elif _is_behind(index):
-            sentence = _("The index %(index)s is %(behind)s changes behind: each process reads them by itself.")
-            remedy = _("Make it again: exhibit index rebuild")
+            sentence = _("The index %(index)s is %(behind)s changes behind: each process applies them by itself.")
+            remedy = _("Rebuild it: exhibit index rebuild")
             yield Check("index", ok=False, sentence=sentence % values, remedy=remedy, needed=False)
     if not any(index.problems or _is_behind(index) for index in found.indexes):
         behind = f"{max((index.behind for index in found.indexes), default=0):,}"
-        sentence = _("All indexes are whole. Changes not yet in an index: %(behind)s at most.") % {"behind": behind}
+        sentence = _("All indexes are intact. Changes not yet indexed: at most %(behind)s.") % {"behind": behind}
         yield Check("indexes", ok=True, sentence=sentence)
 
 
@@ -210,17 +223,20 @@ def _large_archive(found: Status, config: Config) -> Iterator[Check]:
     seen = sum(index.vectors + index.behind for index in of_pictures)
     is_shared = bool(config.blobs_url) and not config.blobs_url.startswith("file:")
     if is_shared and not config.milvus_url and seen > FOR_MILVUS:
-        sentence = _("Each machine keeps %(count)s pictures seen of its own; Milvus would keep them once for all.")
-        remedy = _("docs/machines.md says how: exhibit index rebuild --to milvus")
+        sentence = _(
+            "Each machine stores its own copy of %(count)s seen pictures; Milvus would store them once for "
+            "all machines."
+        )
+        remedy = _("docs/machines.md describes the change: exhibit index rebuild --to milvus")
         yield Check("archive", ok=False, sentence=sentence % {"count": f"{seen:,}"}, remedy=remedy, needed=False)
 
 
 def _log(found: Status, said: Saying) -> Check:
     if found.log.stopped:
-        sentence = _("The log's head isn't signed any more. %(why)s") % {"why": said(found.log.stopped)}
-        remedy = _("docs/log.md says what to do. State of the log: exhibit api GET /operator/log")
+        sentence = _("The log's checkpoint is no longer signed. %(why)s") % {"why": said(found.log.stopped)}
+        remedy = _("docs/log.md describes the next steps. State of the log: exhibit api GET /operator/log")
         return Check("log", ok=False, sentence=sentence, remedy=remedy)
-    sentence = _("%(size)s entries are under a signed head.") % {"size": f"{found.log.size:,}"}
+    sentence = _("The signed checkpoint covers %(size)s entries.") % {"size": f"{found.log.size:,}"}
     return Check("log", ok=True, sentence=sentence)
 
 
@@ -235,8 +251,8 @@ def _witnesses(found: Status, config: Config, said: Saying) -> Iterator[Check]:
     if not amiss and count.ok:
         answer = sum(witness.health is not None and not witness.health.silent_since for witness in found.witnesses)
         sentence = ngettext(
-            "%(count)s of %(there)s outside witness has answered, when it was asked last.",
-            "%(count)s of %(there)s outside witnesses have answered, when they were asked last.",
+            "%(count)s of %(there)s external timestamp service responded to the last request.",
+            "%(count)s of %(there)s external timestamp services responded to the last request.",
             there,
         )
         yield Check("witnesses", ok=True, sentence=sentence % {"count": answer, "there": there}, needed=False)
@@ -248,14 +264,15 @@ def _witness(witness: Witness, at: datetime, said: Saying) -> Iterator[Check]:
     silent, name = witness.health.silent_since, f"witness {witness.name}"
     if silent is not None and at - silent > SILENT_WITNESS:
         values = {"name": witness.name, "age": _ago(silent, at), "why": said(witness.health.error)}
-        sentence = _("The witness %(name)s has been silent for %(age)s: %(why)s") % values
+        sentence = _("The timestamp service %(name)s has not responded for %(age)s: %(why)s") % values
     elif silent is None and witness.health.error:
         values, name = {"name": witness.name, "why": said(witness.health.error)}, f"receipts of {witness.name}"
-        sentence = _("The witness %(name)s answered, and it was of no use: %(why)s") % values
+        sentence = _("The timestamp service %(name)s returned an unusable response: %(why)s") % values
     else:
         return
     remedy = _(
-        "Sealing goes on without it, and it is asked again. Check its settings: exhibit api GET /operator/witnesses"
+        "Sealing continues without this service, and Exhibit queries it again. Check its settings: "
+        "exhibit api GET /operator/witnesses"
     )
     yield Check(name, ok=False, sentence=sentence, remedy=remedy, needed=False)
 
@@ -264,14 +281,14 @@ def _partners(found: Status, said: Saying) -> Iterator[Check]:
     """Report faults in the logs of partners, or a single line if there are none."""
     amiss = [(name, fault) for name, fault in found.partners if fault]
     for name, fault in amiss:
-        sentence = _("The partner %(name)s: %(why)s") % {"name": name, "why": said(fault)}
-        remedy = _("Ask its operator. docs/alliance.md says what it means, and what to do.")
+        sentence = _("Partner %(name)s: %(why)s") % {"name": name, "why": said(fault)}
+        remedy = _("Contact the operator of the partner. docs/alliance.md explains the problem and the next steps.")
         yield Check(f"partner {name}", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if found.partners and not amiss:
         there = len(found.partners)
         sentence = ngettext(
-            "Nothing is known against the log of %(there)s partner.",
-            "Nothing is known against the logs of %(there)s partners.",
+            "No problems are known in the log of %(there)s partner.",
+            "No problems are known in the logs of %(there)s partners.",
             there,
         )
         yield Check("partners", ok=True, sentence=sentence % {"there": there}, needed=False)
@@ -280,11 +297,11 @@ def _partners(found: Status, said: Saying) -> Iterator[Check]:
 def _settings(found: Status, config: Config) -> Iterator[Check]:
     """Check that visited sites have a contact, and that all changed settings are in effect."""
     if found.crawls.anonymous:
-        sentence = _("The crawler names no contact: who runs a site that it visits can't complain or opt out.")
-        remedy = _("Name one on the operator's page under Settings, or set EXHIBIT_CONTACT.")
+        sentence = _("The crawler sends no contact: operators of visited sites cannot complain or opt out.")
+        remedy = _("Enter one on the operator's page under Settings, or set EXHIBIT_CONTACT.")
         yield Check("contact", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if names := waiting(config):
-        sentence = _("Settings were changed that take effect after a restart: %(names)s.") % {"names": ", ".join(names)}
+        sentence = _("Changed settings that take effect after a restart: %(names)s.") % {"names": ", ".join(names)}
         remedy = _("Restart: exhibit down, exhibit up; with containers: docker compose restart")
         yield Check("settings", ok=False, sentence=sentence, remedy=remedy, needed=False)
 
@@ -293,15 +310,20 @@ def version_check(config: Config) -> Check:
     """Report the running version, and a newer one if the configured URL has named it."""
     values, newest_version = {"version": __version__}, updates.newest(config)
     if newest_version is None:
-        asked_for = _("Version %(version)s runs. The newest is asked for once a day, and wasn't named yet.")
-        sentence = _("Version %(version)s runs. Nobody is asked whether there is a newer one.")
+        asked_for = _(
+            "The current version is %(version)s. Exhibit checks for updates once a day and has not received "
+            "a result yet."
+        )
+        sentence = _("The current version is %(version)s. Exhibit does not check for updates.")
         return Check("version", ok=True, sentence=(asked_for if config.update_url else sentence) % values, needed=False)
     values |= {"newest": newest_version[0], "ago": _ago(newest_version[1], now())}
     if updates.is_newer(newest_version[0]):
-        sentence = _("Version %(newest)s is out; this is %(version)s.") % values
-        remedy = _("Read its changes, make a backup, then upgrade as docs/operator.md says.")
+        sentence = _("Version %(newest)s is available; the current version is %(version)s.") % values
+        remedy = _("Read the release notes, make a backup, then upgrade as described in docs/operator.md.")
         return Check("version", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    sentence = _("Version %(version)s runs; the newest named was %(newest)s, asked for %(ago)s ago.") % values
+    sentence = (
+        _("The current version is %(version)s; the newest known version is %(newest)s, checked %(ago)s ago.") % values
+    )
     return Check("version", ok=True, sentence=sentence, needed=False)
 
 

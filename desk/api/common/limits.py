@@ -53,14 +53,16 @@ def _check_minute(ident: str) -> None:
     used, left = _used(ident)
     if used > (limit := settings.CONFIG.identifications_a_minute):
         counts = {"limit": limit, "left": left}
-        said = Sentence("At most %(limit)s pictures a minute are identified; go on in %(left)s seconds.", **counts)
+        said = Sentence(
+            "The limit is %(limit)s picture identifications per minute. Try again in %(left)s seconds.", **counts
+        )
         raise _too_many(said, left)
 
 
 @contextmanager
 def _alone(searching: threading.BoundedSemaphore) -> Iterator[None]:
     if not searching.acquire(timeout=PATIENCE):
-        raise _too_many(Sentence("Other pictures are being identified; try again in 5 seconds."), 5)
+        raise _too_many(Sentence("Another picture is being identified. Try again in 5 seconds."), 5)
     try:
         yield
     finally:

@@ -47,11 +47,11 @@ def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     except ExhibitError as error:
         messages.error(request, in_words(error))
     except (OSError, SMTPException):
-        messages.error(request, _("The mail couldn't be sent, so nobody was invited. Tell the operator."))
+        messages.error(request, _("The email could not be sent, so no one was invited. Contact the operator."))
     else:
         if link:
             return _members(request, owner, link)
-        messages.success(request, _("%(email)s has been sent an invitation.") % {"email": email.strip()})
+        messages.success(request, _("An invitation was sent to %(email)s.") % {"email": email.strip()})
     return redirect("members", slug=owner.slug)
 
 
@@ -59,7 +59,7 @@ def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> str:
     """Revoke an open invitation."""
     invitations.revoke(owner, invitation, by=request.user.get_username())
-    return _("The invitation was taken back.")
+    return _("The invitation was revoked.")
 
 
 @manager_post(back="members")
@@ -110,7 +110,7 @@ def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse
     if not manages(owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
         return forbidden(request)
     tokens.revoke(owner, token, by=request.user.get_username())
-    return _("The token was revoked.")
+    return _("The API token was revoked.")
 
 
 def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse:

@@ -17,7 +17,7 @@ from registry.models import Owner
 USES = {
     Use.SEALING: gettext_lazy("seals bundles"),
     Use.DOCUMENTS: gettext_lazy("signs documents"),
-    Use.DEVICE: gettext_lazy("on a device of the owner's own: counter-signs"),
+    Use.DEVICE: gettext_lazy("on the owner's own device: countersigns"),
 }
 
 
@@ -59,4 +59,4 @@ def revoke_key(request: HttpRequest, owner: Owner) -> None:
         row, reason = key_named(owner, request.POST.get("key", "")), said(request.POST.get("reason", ""))
         passkey_answer = answer_of(person_of(request), request.POST.get("passkey"))
         signing_keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=passkey_answer)
-        messages.success(request, _("The key is revoked. Tell those who check bundles."))
+        messages.success(request, _("The key was revoked. Inform everyone who verifies your bundles."))

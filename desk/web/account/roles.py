@@ -11,7 +11,7 @@ NAMES: dict[str, Promise] = {
     Role.VIEWER: pgettext_lazy("role", "viewer"),
 }
 MEANS: dict[str, Promise] = {
-    Role.OWNER: pgettext_lazy("role", "Everything, members and settings too."),
-    Role.REVIEWER: pgettext_lazy("role", "Decides cases, registers works, runs watches, sends notices."),
-    Role.VIEWER: pgettext_lazy("role", "Looks, and changes nothing."),
+    Role.OWNER: pgettext_lazy("role", "Full access, including members and settings."),
+    Role.REVIEWER: pgettext_lazy("role", "Can decide cases, register works, run watches and send notices."),
+    Role.VIEWER: pgettext_lazy("role", "Read-only access."),
 }

@@ -50,7 +50,7 @@ class CodeAgain(_Once, ReauthenticateForm):
 class _Named(Form):
     def __init__(self, *args: Untyped, **kwargs: Untyped) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["name"].label = _("A name to know it by")
+        self.fields["name"].label = _("Name (for your reference)")
 
 
 class NewKey(_Named, AddWebAuthnForm):

@@ -54,7 +54,7 @@ class Accounts(DefaultAccountAdapter):
         if invitation is not None and email.lower() != invitation.email.lower():
             raise ValidationError(_("The invitation is for %(email)s."), params={"email": invitation.email})
         if len(email) > invitations.MAX_EMAIL:
-            raise ValidationError(_("This address is too long."))
+            raise ValidationError(_("This email address is too long."))
         return email
 
     def populate_username(self, request: HttpRequest, user: User) -> None:  # noqa: ARG002 - allauth's signature
@@ -78,7 +78,7 @@ class Accounts(DefaultAccountAdapter):
                 super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException):
             _log.exception("a mail couldn't be sent")
-            messages.error(self.request, _("The mail couldn't be sent. Try again later, or tell the operator."))
+            messages.error(self.request, _("The email could not be sent. Try again later, or contact the operator."))
 
 
 class Sessions(DefaultUserSessionsAdapter):
@@ -109,8 +109,8 @@ class Authenticators(DefaultMFAAdapter):
         try:
             return AESGCM(_key()).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], None).decode()
         except InvalidTag:
-            hint = _("Put secrets/secret_key back from your backup, or remove the person's authenticators.")
-            raise IntegrityError(_("The authenticator's secret can't be unlocked."), hint=hint) from None
+            hint = _("Restore secrets/secret_key from your backup, or remove this person's authenticators.")
+            raise IntegrityError(_("The authenticator's secret cannot be decrypted."), hint=hint) from None
 
 
 def invited(request: HttpRequest) -> Invitation | None:

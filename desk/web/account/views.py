@@ -38,7 +38,7 @@ class Beginning(forms.Form):
     """Form of the first operator: account and rights holder."""
 
     email = forms.EmailField(
-        label=gettext_lazy("E-mail address"),
+        label=gettext_lazy("Email address"),
         max_length=invitations.MAX_EMAIL,
         widget=forms.EmailInput(attrs={"autocomplete": "username"}),
     )
@@ -53,7 +53,7 @@ class Beginning(forms.Form):
         label=gettext_lazy("Name of the rights holder"),
         max_length=people.MAX_NAME,
         required=False,
-        help_text=gettext_lazy("Yours or your organisation's, as documents show it. You can add it later."),
+        help_text=gettext_lazy("Your name or your organisation's name, as shown in documents. You can add it later."),
     )
 
 
@@ -73,7 +73,7 @@ def owners(request: HttpRequest) -> HttpResponseBase:
     values = _own(request)
     if request.method == "POST":
         if not values["may_add"]:
-            messages.error(request, _("Only the operator adds owners here."))
+            messages.error(request, _("Only the operator can add owners."))
             return redirect("owners")
         name, contact = said(request.POST.get("name", "")), said(request.POST.get("contact", ""))
         with Telling(request):
@@ -97,7 +97,7 @@ def add_sample(request: HttpRequest) -> HttpResponse:
 def remove_sample(request: HttpRequest, owner: Owner) -> str:
     """Remove a sample owner with all its data."""
     sample_removal.remove_sample(owner, by=request.user.get_username())
-    return _("The sample is gone, with all that was done in it.")
+    return _("The sample was removed, including all actions in it.")
 
 
 @require_http_methods(FORM)
@@ -168,9 +168,9 @@ def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:
     with Telling(request):
         joined = invitations.accept(found, person)
         if joined is None:
-            messages.success(request, _("You run this installation now."))
+            messages.success(request, _("You are now the operator of this installation."))
         else:
-            messages.success(request, _("You are a member of %(owner)s now.") % {"owner": joined.owner.name})
+            messages.success(request, _("You are now a member of %(owner)s.") % {"owner": joined.owner.name})
         return True
     return False
 
@@ -183,7 +183,7 @@ def _begun(request: HttpRequest, found: Invitation, form: Beginning) -> HttpResp
     except ExhibitError as error:
         form.add_error(None, in_words(error))
         return None
-    messages.success(request, _("You run this installation now."))
+    messages.success(request, _("You are now the operator of this installation."))
     first = person.memberships.select_related("owner").filter(role=Role.OWNER).first()
     onward = reverse("owners") if first is None else reverse("works", args=[first.owner.slug])
     entered: HttpResponseBase = perform_login(request, person, redirect_url=onward)

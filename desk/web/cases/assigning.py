@@ -38,10 +38,10 @@ def filters_of(request: HttpRequest, owner: Owner, state: State, chosen: str) ->
         return []
     members, me = dict(_members(owner)), str(person_of(request).pk)
     others = sorted((members[str(key)], str(key)) for key in counted if str(key) in members and str(key) != me)
-    names = [(me, _("Mine")), (NOBODY, _("Nobody's")), *((key, name) for name, key in others)]
+    names = [(me, _("Assigned to me")), (NOBODY, _("Unassigned")), *((key, name) for name, key in others)]
     by_key = {NOBODY if key is None else str(key): count for key, count in counted.items()}
     options = [(key, f"{name} ({grouped(by_key.get(key, 0))})") for key, name in names]
-    return [("", _("Anybody's")), *options]
+    return [("", _("All assignees")), *options]
 
 
 def shared(owner: Owner) -> bool:
@@ -55,7 +55,7 @@ def whom(owner: Owner, row: Case) -> Told:
     has = row.assigned_to_id
     if has is None and len(members) < 2:
         return []
-    return [*members, *([(NOBODY, _("Nobody"))] if has else [])]
+    return [*members, *([(NOBODY, _("Unassigned"))] if has else [])]
 
 
 def whose(query: QueryDict) -> str:
@@ -76,7 +76,7 @@ def choose(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the chosen cases and the members they can be assigned to."""
     numbers = _numbers(request.GET.getlist("case"))[:MAX_CASES]
     rows = scoped.cases(owner).filter(number__in=numbers).select_related("assigned_to")
-    return {"rows": rows, "whom": [*_members(owner), (NOBODY, _("Nobody"))], "me": str(person_of(request).pk)}
+    return {"rows": rows, "whom": [*_members(owner), (NOBODY, _("Unassigned"))], "me": str(person_of(request).pk)}
 
 
 @decider_post()
@@ -99,7 +99,7 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
     if "undo" in request.POST:
         request.session[LAST] = last
         if changes:
-            messages.success(request, _("They are assigned as before."))
+            messages.success(request, _("The previous assignment was restored."))
     elif changes:
         request.session[LAST] = {**last, owner.slug: (_written(changes), now().timestamp())}
     if (only := number_in(request.POST.get("back"))) is not None:
@@ -145,6 +145,6 @@ def _read(text: str) -> list[Change]:
     for one in text.split()[: MAX_CASES + 1]:
         number, *who = one.split(":")
         if len(who) != 2 or number_in(number) is None or any(key and number_in(key) is None for key in who):
-            raise WrongUseError(_("No case is named."))
+            raise WrongUseError(_("No case was specified."))
         changes.append(Change(int(number), number_in(who[0]), number_in(who[1])))
     return changes

@@ -91,7 +91,7 @@ def manifest(_request: HttpRequest) -> JsonResponse:
     names = {
         "name": "Exhibit",
         "short_name": "Exhibit",
-        "description": _("Finds of your pictures, to look at and decide."),
+        "description": _("Matches of your pictures to review and decide."),
     }
     colours = {"theme_color": PAPER, "background_color": "#ffffff"}
     said = {**names, **about, **colours, "lang": get_language(), "icons": icons}

@@ -38,13 +38,13 @@ LAST = "decided-last"
 """Session key. By owner slug: the numbers of the cases decided last."""
 
 STATES = (
-    (State.WAITING, gettext_lazy("To decide")),
+    (State.WAITING, gettext_lazy("Awaiting decision")),
     (State.CONFIRMED, case_words.OFFERED[CaseDecision.CONFIRMED]),
     (State.LICENSED, case_words.OFFERED[CaseDecision.LICENSED]),
     (State.CLEARED, case_words.OFFERED[CaseDecision.CLEARED]),
     (State.DISPUTED, gettext_lazy("Disputed")),
-    (State.ASKED, gettext_lazy("At an agency")),
-    (State.RESEMBLES, gettext_lazy("Resembling")),
+    (State.ASKED, gettext_lazy("Awaiting agency reply")),
+    (State.RESEMBLES, gettext_lazy("Related")),
     (State.LOOK_ALIKES, gettext_lazy("Look-alikes")),
     (State.ALL, gettext_lazy("All")),
 )
@@ -52,16 +52,16 @@ RARE = (State.DISPUTED, State.ASKED, State.RESEMBLES, State.LOOK_ALIKES)
 """States that are offered only if some case is in them."""
 SORTS = (
     (Sort.LIKELY, gettext_lazy("Most likely copies first")),
-    (Sort.REACH, gettext_lazy("Most places first")),
+    (Sort.REACH, gettext_lazy("Most pages first")),
     (Sort.NEWEST, gettext_lazy("Newest first")),
     (Sort.OLDEST, gettext_lazy("Oldest first")),
 )
-GROUPS = ((Group.PARTY, gettext_lazy("By party")), (Group.WORK, gettext_lazy("By work")))
+GROUPS = ((Group.PARTY, gettext_lazy("By site")), (Group.WORK, gettext_lazy("By work")))
 SURES = (
     (Sure.ANY, gettext_lazy("Any")),
     (Sure.CERTAIN, gettext_lazy("Very likely")),
-    (Sure.REVIEW, gettext_lazy("To look at closely")),
-    (Sure.RESEMBLES, gettext_lazy("Resembling")),
+    (Sure.REVIEW, gettext_lazy("Review needed")),
+    (Sure.RESEMBLES, gettext_lazy("Related")),
 )
 STANDINGS = ((None, gettext_lazy("Any")), *case_words.STANDINGS.items())
 One = TypeVar("One", State, Sort, Group, Sure, Standing)
@@ -146,7 +146,7 @@ def decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
     word, _colon, licence = deed.partition(":")
     numbers = [number for number in map(number_in, numbers_given) if number]
     if not numbers or len(numbers) != len(numbers_given):
-        raise WrongUseError(gettext("No case is named."))
+        raise WrongUseError(gettext("No case was specified."))
     if word not in set(Choice):
         raise WrongUseError(f"{word!r} is no decision.")
     granted = scoped.licence(owner, number_in(licence) or 0) if word == Choice.LICENSE else None
@@ -161,7 +161,7 @@ def decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
 
 def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
     if done := sum(1 for outcome in outcomes if outcome.done):
-        undone = ngettext("%(n)s case is open again.", "%(n)s cases are open again.", done)
+        undone = ngettext("%(n)s case was reopened.", "%(n)s cases were reopened.", done)
         decided = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done)
         messages.success(request, (undone if choice == Choice.UNDO else decided) % {"n": grouped(done)})
     for outcome in outcomes:
@@ -264,4 +264,4 @@ def undo_group(request: HttpRequest, owner: Owner, group: int) -> str:
     """Reopen the cases that were cleared as a group."""
     row = get_object_or_404(owner.group_decisions, pk=group)
     decisions.undo_group(wiring.services(), row, by=request.user.get_username())
-    return _("They are opened again, one after the other.")
+    return _("The cases are being reopened one by one.")

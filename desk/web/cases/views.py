@@ -44,10 +44,10 @@ from registry.retention.reported import goes_along, report_picture
 from workers import wiring
 
 PAPERS = (
-    ("cover", _("Cover page for a printed sheet, with the bundle's seal digest")),
+    ("cover", _("Cover page for a printed exhibit sheet, with the bundle's seal digest")),
     ("us-902", _("United States: certification, FRE 902(13) and (14)")),
     ("cn-evidence-list", _("China: list of evidence (证据目录)")),
-    ("cn-environment", _("China: record of the capturing environment (清洁性检查)")),
+    ("cn-environment", _("China: record of the capture environment (清洁性检查)")),
     ("personal-data", _("Note on personal data in the bundle")),
 )
 """Names of draft papers, by kind."""
@@ -58,14 +58,14 @@ THINGS = {
 """Kinds of objects that files belong to, by the words of :func:`registry.retention.reported.goes_along`."""
 
 DEEDS = {
-    "note": _("The note is kept."),
+    "note": _("The note was saved."),
     "dispute": _("The decision is disputed."),
-    "settle": _("The decision stands."),
-    "take-out": _("The case waits for a decision."),
-    "ask-archive": _("The archive is being asked; its answer comes to this page."),
-    "ask-agency": _("No notice about this case goes out until the agency has answered."),
-    "agency-answered": _("What the agency answered is kept."),
-    "report": _("The picture has been reported and is no longer shown to anybody here."),
+    "settle": _("The decision was upheld."),
+    "take-out": _("The case is awaiting a decision."),
+    "ask-archive": _("The archive is being queried. Its response will appear on this page."),
+    "ask-agency": _("No notice about this case is sent until the agency has replied."),
+    "agency-answered": _("The agency's reply was saved."),
+    "report": _("The picture was reported and is no longer shown to anyone here."),
 }
 """Messages shown after an action, by its name."""
 
@@ -191,8 +191,12 @@ def _along(row: Case) -> list[str]:
     lines = []
     for what, kept, files in goes_along(wiring.services(), row):
         kind, _space, number = what.partition(" ")
-        removed = ngettext("%(what)s: %(count)d file is removed", "%(what)s: %(count)d files are removed", files)
-        hidden = ngettext("%(what)s: %(count)d file is set aside", "%(what)s: %(count)d files are set aside", files)
+        removed = ngettext(
+            "%(what)s: %(count)d file will be removed", "%(what)s: %(count)d files will be removed", files
+        )
+        hidden = ngettext(
+            "%(what)s: %(count)d file will be quarantined", "%(what)s: %(count)d files will be quarantined", files
+        )
         lines.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
     return lines
 
@@ -270,7 +274,7 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         if not outcome.done:
             messages.error(request, cases.taken(outcome.case))
         elif outcome.case.decision == Case.Decision.OPEN:
-            messages.success(request, gettext("Case %(n)s is open again.") % {"n": number})
+            messages.success(request, gettext("Case %(n)s was reopened.") % {"n": number})
         else:
             return redirect(f"{reverse('case', args=[owner.slug, number])}?decided")
     return redirect("case", slug=owner.slug, number=number)
@@ -312,7 +316,7 @@ def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
         point, mark = request.POST.get("point", ""), request.POST.get("mark", "")
         words = said(request.POST.get("words", ""))
         answer(row, point, mark, words, by=request.user.get_username())
-        messages.success(request, gettext("Your answer is kept, with your name and the time."))
+        messages.success(request, gettext("Your answer was saved with your name and the time."))
     name, shown = ("case", number) if notice is None else ("notice", notice)
     return redirect(f"{reverse(name, args=[owner.slug, shown])}#claims")
 

@@ -100,6 +100,6 @@ def by_whom(columns: Columns) -> str:
     if used is None:
         return ""
     day = formats.date_format(timezone.localtime(used.at), "DATE_FORMAT")
-    said = _("The table’s columns are those that %(who)s chose on %(day)s.") % {"who": used.by, "day": day}
+    said = _("The table's columns are assigned as %(who)s chose on %(day)s.") % {"who": used.by, "day": day}
     headings = _(", ").join(heading for heading, column in used.columns if not column)
-    return joined([said, _("Not used: %(headings)s.") % {"headings": headings} if headings else ""])
+    return joined([said, _("Columns not used: %(headings)s.") % {"headings": headings} if headings else ""])

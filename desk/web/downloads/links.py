@@ -142,4 +142,4 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
 def revoke_link(request: HttpRequest, owner: Owner, number: int) -> str:
     """Revoke a link."""
     outside_links.revoke_link(owner, number, by=request.user.get_username())
-    return _("The link no longer works.")
+    return _("This download link is no longer valid.")

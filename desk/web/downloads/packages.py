@@ -128,7 +128,7 @@ def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 def remove_package(request: HttpRequest, owner: Owner, number: int) -> str:
     """Remove a package with its files."""
     remove_row(wiring.services(), scoped.package(owner, number), by=request.user.get_username())
-    return _("Removed. The bundles themselves stay, and can be put together again.")
+    return _("The package was removed. The bundles are kept and can be packaged again.")
 
 
 @member_page()
@@ -168,11 +168,11 @@ def said_by(answer: Answer, moment: datetime) -> str:
     if answer.silent_since is not None:
         since, again = _moment(answer.silent_since), _moment(answer.asked_again_at or moment)
         values = {"name": name, "since": since, "again": again}
-        return _("%(name)s: hasn't answered since %(since)s; asked again %(again)s") % values
+        return _("%(name)s: no response since %(since)s; next request %(again)s") % values
     if expected is None:
-        return _("%(name)s: asked") % {"name": name}
+        return _("%(name)s: requested") % {"name": name}
     if expected <= moment:
-        return _("%(name)s: was expected by %(time)s; it is asked again") % {"name": name, "time": _moment(expected)}
+        return _("%(name)s: was expected by %(time)s; requested again") % {"name": name, "time": _moment(expected)}
     return _expected(name, expected, moment)
 
 

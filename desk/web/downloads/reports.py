@@ -29,10 +29,10 @@ from registry.reports.scope import EVERYTHING, Wanted, numbers_of, wanted_of
 from workers import wiring
 
 FORMATS = {
-    "pdf": gettext_lazy("PDF, to read and to print"),
-    "xlsx": gettext_lazy("XLSX, for a spreadsheet"),
-    "csv": gettext_lazy("CSV, for a spreadsheet or a program"),
-    "json": gettext_lazy("JSON, everything, for a program"),
+    "pdf": gettext_lazy("PDF, for reading and printing"),
+    "xlsx": gettext_lazy("XLSX, for spreadsheets"),
+    "csv": gettext_lazy("CSV, for spreadsheets and programs"),
+    "json": gettext_lazy("JSON, complete data for programs"),
 }
 LANGUAGES = {"en": gettext_lazy("English"), "zh-Hans": gettext_lazy("Chinese")}
 
@@ -120,7 +120,7 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     try:
         stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))
     except NotFoundError:
-        said = _("%(name)s showed a picture that was removed for good. Ask for another report.") % {"name": name}
+        said = _("%(name)s contained a picture that was permanently removed. Request a new report.") % {"name": name}
         messages.error(request, said)
         return redirect("downloads", slug=owner.slug)
     takes(request, Evidence.REPORT, owner, report=number, file=name)
@@ -136,7 +136,7 @@ def heading_of(report: Report) -> str:
     """Return a report's heading: its title, if a person gave one, and its date. Reports cover all parties."""
     title = making.title_given(report.parameters["title"], report.number, report.owner.name)
     values = {"title": title, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
-    return (_("%(title)s: all parties, %(day)s") if title else _("All parties, %(day)s")) % values
+    return (_("%(title)s: all sites, %(day)s") if title else _("All sites, %(day)s")) % values
 
 
 def files_of(report: Report) -> list[tuple[KeptFile, str]]:
@@ -146,7 +146,7 @@ def files_of(report: Report) -> list[tuple[KeptFile, str]]:
 
 def _parts_of(name: str) -> Iterator[str]:
     stem, _dot, form = name.rpartition(".")
-    yield _("CSV, a line for each work") if stem.endswith("-works") and form == "csv" else form.upper()
+    yield _("CSV, one row per work") if stem.endswith("-works") and form == "csv" else form.upper()
     if volume := _VOLUME.search(stem):
         yield _("volume %(n)s") % {"n": int(volume[1])}
     if words := LANGUAGES.get(stem.rpartition(".")[2]):
@@ -162,11 +162,11 @@ def limits_of(report: Report) -> Iterator[str]:
         shown = _(", ").join(map(str, scope.works[:MAX_SHOWN])) + (" …" if len(scope.works) > MAX_SHOWN else "")
         yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": shown}
     if scope.every_work:
-        yield _("every work, with or without finds")
+        yield _("every work, with or without matches")
     if scope.first:
-        yield _("seen on %(day)s or later") % {"day": day_in_words(scope.first)}
+        yield _("seen on or after %(day)s") % {"day": day_in_words(scope.first)}
     if scope.last:
-        yield _("first seen on %(day)s or earlier") % {"day": day_in_words(scope.last)}
+        yield _("first seen on or before %(day)s") % {"day": day_in_words(scope.last)}
     if scope.decisions != EVERYTHING.decisions:
         yield _(", ").join(str(OFFERED[CaseDecision(decision)]) for decision in scope.decisions)
 

@@ -26,9 +26,9 @@ FIELDS = (
 )  # fmt: skip
 DAYS = ("valid_from", "valid_until")
 ORDERS = {
-    "": gettext_lazy("refuse the table"),
-    "day-month": gettext_lazy("the day comes first"),
-    "month-day": gettext_lazy("the month comes first"),
+    "": gettext_lazy("reject the table"),
+    "day-month": gettext_lazy("day first"),
+    "month-day": gettext_lazy("month first"),
 }
 """Meanings of ambiguous dates such as 01/02/2026 in a table."""
 HOUR = 3600
@@ -48,7 +48,7 @@ def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
         WrongUseError: A field is invalid or too long.
     """
     if len(values["works"]) > MAX_OF_WORKS or any(len(values[name]) > MAX_FIELD for name in FIELDS if name != "works"):
-        raise WrongUseError(_("A field is too long."), hint=_("Nothing is cut off, so write less."))
+        raise WrongUseError(_("A field is too long."), hint=_("Shorten the text; Exhibit does not truncate it."))
     said: dict[str, Any] = {**values, "works": works_named(owner, values["works"])}
     said |= {name: day(values[name]) for name in DAYS}
     territories = tuple(values["territories"].replace(",", " ").replace(";", " ").split())

@@ -30,12 +30,12 @@ from workers import wiring
 MOMENT = 0.15
 """Seconds per request spent on a trial. The page then shows the progress and continues."""
 
-STANDINGS = {"now": gettext_lazy("in force or to come"), "over": gettext_lazy("over"), "all": gettext_lazy("all")}
+STANDINGS = {"now": gettext_lazy("current or upcoming"), "over": gettext_lazy("expired"), "all": gettext_lazy("all")}
 EFFECTS = {
     "licensed": gettext_lazy("licensed"),
-    "reopened": gettext_lazy("open again"),
-    "partly": gettext_lazy("open, covered in part"),
-    "decided": gettext_lazy("as decided"),
+    "reopened": gettext_lazy("reopened"),
+    "partly": gettext_lazy("open, partly covered"),
+    "decided": gettext_lazy("decision unchanged"),
 }
 
 
@@ -102,10 +102,10 @@ def write(request: HttpRequest, owner: Owner, number: int | None = None) -> Http
     by, why = request.user.get_username(), said(request.POST.get("why", ""))
     if row is None:
         (saved,), fresh = keep_licences(owner, [new], by=by)
-        text = _("Licence %(number)d is saved.") if fresh else _("Licence %(number)d says this already.")
+        text = _("Licence %(number)d was saved.") if fresh else _("Licence %(number)d already has these values.")
     else:
         saved, done = row, change_licence(row, new, by=by, reason=why)
-        text = _("Licence %(number)d is changed.") if done else _("Licence %(number)d says this already.")
+        text = _("Licence %(number)d was changed.") if done else _("Licence %(number)d already has these values.")
     _look(owner)
     messages.success(request, text % {"number": saved.number})
     return redirect("licence", slug=owner.slug, number=saved.number)
@@ -125,7 +125,7 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
         again = {**context, "day": last_day, "reason": reason, "problem": in_words(error)}
         return show(request, owner, "web/licence-end.html", again)
     _look(owner)
-    return _("Licence %(number)d ends.") % {"number": number}
+    return _("The end date of licence %(number)d was saved.") % {"number": number}
 
 
 @decider_form()
@@ -156,7 +156,7 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
                 context |= {"read_as": read_as(understood), "skipped": understood.skipped}
                 context |= {"headings": understood.headings, "understood": forms.understood_packed(understood)}
     except signing.BadSignature:
-        context["problem"] = _("What was read has come back changed. Choose the table again.")
+        context["problem"] = _("The table was modified after it was read. Choose it again.")
     except WrongUseError as error:
         context |= questions(error, _brought(request), request)
         if not isinstance(error, HeadingsError) or "column" in request.POST:
@@ -187,8 +187,8 @@ def _table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]:
     """Parse the uploaded table, and describe whose column choice was used."""
     order, table = request.POST.get("order", ""), _brought(request)
     if table is None:
-        problem = _("No table arrived, or it is too large.")
-        raise WrongUseError(problem, hint=_("Split it into several tables."))
+        problem = _("No table was received, or the table is too large.")
+        raise WrongUseError(problem, hint=_("Split the table into several tables."))
     known = order if order in forms.ORDERS else ""
     columns = columns_in(request, owner, ColumnMapping.Kind.LICENCES)
     answers = answers_in(request, table)
@@ -210,7 +210,9 @@ def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
     licences_given = forms.unpacked(owner, request.POST.get("table", ""))
     saved, new = keep_licences(owner, licences_given, by=request.user.get_username())
     _look(owner)
-    text = ngettext("%(n)s licence is new; %(of)s were read.", "%(n)s licences are new; %(of)s were read.", new)
+    text = ngettext(
+        "%(n)s new licence was added; %(of)s were read.", "%(n)s new licences were added; %(of)s were read.", new
+    )
     messages.success(request, text % {"n": grouped(new), "of": grouped(len(saved))})
     return redirect("licences", slug=owner.slug)
 

@@ -124,11 +124,11 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "chinese": chinese,
         "undertakings": (
             (None, _("Choose")),
-            ("none", _("None is asked for")),
-            ("within", _("Enclosed; it doesn't go considerably beyond the uses described")),
-            ("beyond", _("Enclosed; it goes considerably beyond them")),
+            ("none", _("Not requested")),
+            ("within", _("Enclosed; not considerably broader than the uses described")),
+            ("beyond", _("Enclosed; considerably broader than the uses described")),
         ),
-        "smaller": ((None, "–"), ("yes", _("Yes, a smaller claim")), ("no", _("No"))),
+        "smaller": ((None, "–"), ("yes", _("Yes, as a smaller claim")), ("no", _("No"))),
         **words.spoken_in(row),
         **_enclosed(row, items),
         **(_priced(row, items) if row.kind == Notice.Kind.OFFER else {}),
@@ -141,12 +141,12 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
     """Return the possible enclosures: deposit records, and packages if links can be created."""
     count = len(deposits_of([item.row.case for item in items]))
-    deposits = ngettext("Enclose %(n)d record", "Enclose %(n)d records", count) % {"n": count}
+    deposits = ngettext("Enclose %(n)d deposit record", "Enclose %(n)d deposit records", count) % {"n": count}
     offered_packages = packages(row)[:20] if wiring.services().config.public_url else ()
     listed = [(str(one.number), _("Package %(n)d") % {"n": one.number}) for one in offered_packages]
     return {
         "deposits": [(None, _("Enclose none")), ("1", deposits)] if count else [],
-        "packages": [(None, _("No link")), *listed] if listed else [],
+        "packages": [(None, _("No download link")), *listed] if listed else [],
     }
 
 
@@ -160,7 +160,7 @@ def _priced(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
         return {}
     if proposal is None:
         return {"fee_reasons": f"?{query}"}
-    said = _("Your tables of fees propose %(amount)s.") % {"amount": amount(proposal.amount, proposal.currency)}
+    said = _("Your fee tables propose %(amount)s.") % {"amount": amount(proposal.amount, proposal.currency)}
     return {"fee_reasons": f"?{query}", "fee_help": said}
 
 
@@ -226,12 +226,12 @@ def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResp
         try:
             if row is not None and "remove" in request.POST:
                 senders.remove(owner, row.number, by=by)
-                messages.success(request, _("The sender is removed. What was signed stays as it is."))
+                messages.success(request, _("The sender was removed. Signed notices are not changed."))
             else:
                 data = b"" if file is None else file.read(senders.MAX_FILE + 1)
                 name = "" if file is None else file.name or ""
                 senders.keep(owner, row.number if row else None, values, by=by, file=data, name=name)
-                messages.success(request, _("Saved. Drafts can take this sender."))
+                messages.success(request, _("The sender was saved. You can select it in drafts."))
             return redirect("senders", slug=owner.slug)
         except WrongUseError as error:
             problem = in_words(error)

@@ -36,7 +36,7 @@ from workers import wiring
 
 NAMED = {
     "begun": (gettext_lazy("not sent yet"), notices.BEGUN),
-    "open": (gettext_lazy("waiting for something"), notices.OPEN_STATES),
+    "open": (gettext_lazy("pending"), notices.OPEN_STATES),
     "done": (gettext_lazy("done"), (Notice.State.REMOVED, Notice.State.RESOLVED)),
 }
 """List filters: label, and the included states."""
@@ -77,7 +77,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "state": state if state in NAMED or state == UNREAD else "",
         "states": [
             (None, _("all")),
-            (UNREAD, _("answered, not read")),
+            (UNREAD, _("replied, unread")),
             *((name, label) for name, (label, _wanted) in NAMED.items()),
         ],
         "q": party,
@@ -134,7 +134,7 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
     row = notices.notice(owner, number)
     with Telling(request):
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
-            raise WrongUseError(_("Confirm that you have read it and may sign it."))
+            raise WrongUseError(_("Confirm that you have read the notice and are authorised to sign it."))
         typed, mark = said(request.POST.get("name", "")), request.POST.get("read", "")
         passkey = answer_of(person_of(request), request.POST.get("passkey"))
         sign(wiring.services(), row, typed=typed, read=mark, by=request.user.get_username(), passkey=passkey)
@@ -148,12 +148,12 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     how = request.POST.get("how", "")
     if how == "mail":
         send_by_mail(wiring.services(), row, by=by)
-        messages.success(request, _("It is on its way."))
+        messages.success(request, _("The notice is being sent."))
     elif how in SAID:
         SAID[how](row, by=by)
     elif how == "discard":
         notices.discard(row, by=by)
-        messages.success(request, _("The draft is discarded."))
+        messages.success(request, _("The draft was discarded."))
         return redirect("notices", slug=owner.slug)
     return None
 
@@ -224,12 +224,12 @@ def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -
         by = request.user.get_username()
         if "restore" in request.POST:
             wording.restore(owner, kind, language, by=by)
-            messages.success(request, _("The shipped wording is in place again."))
+            messages.success(request, _("The default template was restored."))
             return redirect("wordings", slug=owner.slug)
         texts = {name: request.POST.get(name, "") for name in texts}
         try:
             wording.keep(owner, kind, language, texts, by=by)
-            messages.success(request, _("The wording is saved. Drafts use it from now on."))
+            messages.success(request, _("The template was saved. Drafts use it from now on."))
             return redirect("wordings", slug=owner.slug)
         except WrongUseError as error:
             problem = in_words(error)

@@ -20,13 +20,13 @@ from registry.notices.notices import LANGUAGES as LANGUAGES_OF_KINDS
 from registry.notices.senders import FIELDS
 
 KINDS = {
-    Notice.Kind.DMCA: _("DMCA takedown notice to a US provider's agent, 17 U.S.C. § 512(c)(3)"),
+    Notice.Kind.DMCA: _("DMCA takedown notice to the designated agent of a US provider, 17 U.S.C. § 512(c)(3)"),
     Notice.Kind.DSA: _("Notice to a hosting service, Digital Services Act, Art. 16"),
     Notice.Kind.PRC: _("Notice to a network service provider, PRC Civil Code, Art. 1195"),
-    Notice.Kind.OFFER: _("Offer of a licence"),
-    Notice.Kind.CEASE: _("Formal demand to the party"),
-    Notice.Kind.CCB: _("Claim for the Copyright Claims Board, 17 U.S.C. § 1506"),
-    Notice.Kind.COURT: _("Complaint for a Chinese basic court, with parties and list of evidence"),
+    Notice.Kind.OFFER: _("Licence offer"),
+    Notice.Kind.CEASE: _("Formal demand to the site"),
+    Notice.Kind.CCB: _("Claim before the US Copyright Claims Board, 17 U.S.C. § 1506"),
+    Notice.Kind.COURT: _("Complaint to a basic people's court in China, with parties and list of evidence"),
 }
 DEMANDS_BY_LANGUAGE = {
     "de": _("Formal demand: Abmahnung (§ 97a UrhG)"),
@@ -35,22 +35,28 @@ DEMANDS_BY_LANGUAGE = {
 """Name of a formal demand in the law of its language."""
 FOR_WHOM = {
     Notice.Kind.DMCA: _(
-        "In English, to providers in the United States; six elements, and four questions about fair use for each case."
+        "In English, to service providers in the United States: six statutory elements, and four "
+        "questions about fair use for each case."
     ),
-    Notice.Kind.DSA: _("To a host in the European Union; with the reasons, exact addresses and the licence check."),
-    Notice.Kind.PRC: _("In Chinese, to a provider in mainland China; with identity and preliminary evidence."),
-    Notice.Kind.OFFER: _("A friendly letter to the party itself."),
+    Notice.Kind.DSA: _(
+        "To a hosting service in the European Union, with the reasons, the exact URLs and the licence check."
+    ),
+    Notice.Kind.PRC: _(
+        "In Chinese, to a service provider in mainland China, with proof of identity and preliminary evidence."
+    ),
+    Notice.Kind.OFFER: _("A friendly letter to the site itself."),
     Notice.Kind.CEASE: _(
-        "In German or French, to the party itself, with the fields that the law names and no threat. Counsel reads it "
-        "before it is signed: one that lacks something, or isn't justified, may cost whoever sends it."
+        "In German or French, to the site itself, with the fields required by law and no threats. Have "
+        "a lawyer review it before you sign: the sender of an incomplete or unjustified demand may have "
+        "to pay costs."
     ),
     Notice.Kind.CCB: _(
-        "What you enter in the Board's system: for registered works, or works whose registration is applied for, and a "
-        "respondent in the United States; sums up to $30,000."
+        "The content for the Board's filing system. For works that are registered or whose registration "
+        "has been applied for, a respondent in the United States, and amounts up to $30,000."
     ),
     Notice.Kind.COURT: _(
-        "In Chinese, to be signed, or stamped, by hand and filed; since November 2025 such cases go to ordinary basic "
-        "courts (Fa Shi [2025] No. 14)."
+        "In Chinese. Sign or stamp it by hand, then file it. Since November 2025 ordinary basic courts "
+        "hear such cases (Fa Shi [2025] No. 14)."
     ),
 }
 LANGUAGES = {"en": _("English"), "de": _("German"), "fr": _("French"), "zh-Hans": _("Chinese")}
@@ -63,29 +69,29 @@ SPOKEN = {
 """Official languages of the EU member states (ISO 639-1), by ISO 3166-1 code."""
 
 _PURPOSES = (
-    ("commercial", _("To sell or to advertise something")),
-    ("plain", _("To be looked at or to decorate; nothing is said about it")),
-    ("comment", _("To comment, criticise, report, teach, or as a parody")),
+    ("commercial", _("Selling or advertising something")),
+    ("plain", _("Illustration or decoration, without comment on the work")),
+    ("comment", _("Comment, criticism, news reporting, teaching or parody")),
 )
 _NATURES = (
-    ("creative", _("Creative: composed, lit, invented")),
+    ("creative", _("Creative: composed, lit or invented")),
     ("factual", _("Mostly factual: it records something")),
 )
 _AMOUNTS = (
-    ("whole", _("All or nearly all of it")),
-    ("part", _("A part, and the heart of it")),
-    ("little", _("A small part, or too small to replace it")),
+    ("whole", _("All or nearly all of the work")),
+    ("part", _("A part that is the heart of the work")),
+    ("little", _("A small part, or a copy too small to replace the work")),
 )
 _MARKETS = (
-    ("replaces", _("It stands in the place of a licence that could be had")),
-    ("none", _("No effect that can be seen")),
-    ("unclear", _("That can't be told from here")),
+    ("replaces", _("Replaces a licence that could have been obtained")),
+    ("none", _("No visible effect")),
+    ("unclear", _("Cannot be determined from the case")),
 )
 QUESTIONS = (
-    ("purpose", _("What is the picture used for there?"), _PURPOSES),
+    ("purpose", _("For what purpose is the picture used?"), _PURPOSES),
     ("nature", _("What kind of work is it?"), _NATURES),
     ("amount", _("How much of the work is used?"), _AMOUNTS),
-    ("market", _("What does the use do to the market for the work?"), _MARKETS),
+    ("market", _("How does the use affect the market for the work?"), _MARKETS),
 )
 """Questions under 17 U.S.C. 107 in plain language. Nothing is preselected."""
 
@@ -94,87 +100,90 @@ STATES = {
     Notice.State.SIGNED: _("signed, not sent"),
     Notice.State.SENT: _("sent"),
     Notice.State.ANSWERED: _("answered"),
-    Notice.State.COUNTERED: _("counter-notice came, cases paused"),
+    Notice.State.COUNTERED: _("counter-notice received, cases paused"),
     Notice.State.REMOVED: _("removed"),
     Notice.State.ONLINE: _("still online"),
     Notice.State.RESOLVED: _("resolved"),
     Notice.State.DISCARDED: _("discarded"),
 }
-ARRIVED = _("signed and answered; nobody has said that it was sent")
+ARRIVED = _("signed and answered; sending was not recorded")
 """State of a notice that was signed and answered: it has arrived, even if its sending was not recorded."""
 HAPPENED = {
-    Notice.State.ANSWERED: _("They answered"),
-    Notice.State.COUNTERED: _("A counter-notice or a statement that nothing is wrong came"),
-    Notice.State.REMOVED: _("They removed it"),
-    Notice.State.ONLINE: _("It is still online"),
-    Notice.State.RESOLVED: _("It is resolved"),
+    Notice.State.ANSWERED: _("Reply received"),
+    Notice.State.COUNTERED: _("Counter-notice or statement of non-infringement received"),
+    Notice.State.REMOVED: _("Removed by the site"),
+    Notice.State.ONLINE: _("Still online"),
+    Notice.State.RESOLVED: _("Resolved"),
 }
 FILED = {
-    Notice.State.ANSWERED: _("The board or the court answered: it may go on"),
+    Notice.State.ANSWERED: _("The board or the court responded: the proceedings may continue"),
     Notice.State.REMOVED: HAPPENED[Notice.State.REMOVED],
     Notice.State.ONLINE: HAPPENED[Notice.State.ONLINE],
-    Notice.State.RESOLVED: _("It is over: decided, settled, withdrawn, or the respondent opted out"),
+    Notice.State.RESOLVED: _("Closed: decided, settled, withdrawn, or the respondent opted out"),
 }
 """Outcomes of filings with a board or a court."""
 REPLIES = {
-    NoticeReply.Kind.REMOVED: _("I have taken it down"),
+    NoticeReply.Kind.REMOVED: _("I have removed it"),
     NoticeReply.Kind.LICENCE: _("I have a licence"),
     NoticeReply.Kind.OFFER: _("I want to license it"),
     NoticeReply.Kind.CREDIT: _("The credit has been corrected"),
-    NoticeReply.Kind.DISPUTE: _("I see it differently"),
+    NoticeReply.Kind.DISPUTE: _("I disagree"),
 }
 PLAIN_REPLIES = (NoticeReply.Kind.REMOVED, NoticeReply.Kind.LICENCE, NoticeReply.Kind.OFFER)
 """The most common replies. The others are shown below."""
 NEXT = {
-    NoticeReply.Kind.REMOVED: _("The pages will be visited again. What is seen there is told here and to {owner}."),
-    NoticeReply.Kind.LICENCE: _("{owner} reads it and compares it with its own records."),
+    NoticeReply.Kind.REMOVED: _("Exhibit will visit the pages again. The results are shown here and sent to {owner}."),
+    NoticeReply.Kind.LICENCE: _("{owner} will read your reply and compare it with its own records."),
     NoticeReply.Kind.OFFER: _(
-        "{owner} reads it and writes to you: where you said that you can be reached, or where the letter went."
+        "{owner} will read your reply and contact you at the contact you gave, or at the address to "
+        "which the notice was sent."
     ),
-    NoticeReply.Kind.CREDIT: _("{owner} reads it and looks at the page."),
-    NoticeReply.Kind.DISPUTE: _("{owner} reads it. Nobody has decided anything by it."),
+    NoticeReply.Kind.CREDIT: _("{owner} will read your reply and check the page."),
+    NoticeReply.Kind.DISPUTE: _("{owner} will read your reply. No decision has been made."),
 }
 """What happens after each reply, as shown to its sender."""
 EVENTS = {
-    "reply": _("an answer came on its page"),
-    "withdrawn": _("an answer was taken back on its page before it was read"),
-    "reply seen": _("the answers were read"),
+    "reply": _("reply received on the notice's web page"),
+    "withdrawn": _("reply on the web page withdrawn before it was read"),
+    "reply seen": _("replies read"),
     "drafted": _("drafted"),
     "signed": _("signed"),
-    "taken back": _("signature taken back"),
+    "taken back": _("signature withdrawn"),
     "discarded": _("discarded"),
-    "not left": _("the mail hasn't left, a person says"),
+    "not left": _("recorded by a member: the email was not sent"),
     **{str(state): words for state, words in STATES.items() if state not in ("draft", "signed", "discarded")},
 }
-WAYS = {"mail": _("by mail"), "by hand": _("by a person, outside of Exhibit")}
+WAYS = {"mail": _("by email"), "by hand": _("sent by a person outside Exhibit")}
 DUE = {
-    "reminder": _("Look whether something has happened: a reminder of ours, no term of law."),
+    "reminder": _("Check for a response. This date is a reminder set by Exhibit, not a legal deadline."),
     "dmca-counter": _(
-        "Tenth business day after the counter-notice: the material may be put back unless the provider is told before "
-        "that you have sued (17 U.S.C. § 512(g)(2)(C)). Holidays aren't counted here."
+        "Tenth business day after the counter-notice: the provider may restore the material unless you "
+        "have informed it by then that you have sued (17 U.S.C. § 512(g)(2)(C)). Public holidays are "
+        "not taken into account."
     ),
     "prc-statement": _(
-        "Fifteen days after the statement arrived: on an e-commerce platform measures end unless a complaint or a suit "
-        "is reported by then (E-Commerce Law, Art. 43); elsewhere within a reasonable time (Civil Code, Art. 1196)."
+        "Fifteen days after the statement arrived: an e-commerce platform ends its measures unless it "
+        "has been informed of a complaint or lawsuit by then (E-Commerce Law, Art. 43). Other providers "
+        "end them after a reasonable time (Civil Code, Art. 1196)."
     ),
     "court-filing": _(
-        "Seven days after it was filed: by then a court registers a complaint that meets the conditions, or rules that "
-        "it doesn't (Civil Procedure Law, Art. 126)."
+        "Seven days after filing: by then the court registers a complaint that meets the conditions, or "
+        "rules that it does not (Civil Procedure Law, Art. 126)."
     ),
     "ccb-service": _(
-        "Ninety days after the Board said that the claim may be served: by then the proof of service is filed "
-        "(17 U.S.C. § 1506(g)). After service the respondent has sixty days to opt out."
+        "Ninety days after the Board approved the claim for service: the proof of service must be filed "
+        "by then (17 U.S.C. § 1506(g)). After service the respondent has sixty days to opt out."
     ),
     "dsa-complaint": _(
-        "Six months after the decision: until then you may complain to the platform (DSA, Art. 20; not to micro and "
-        "small ones)."
+        "Six months after the decision: until then you may complain to the platform (DSA, Art. 20; does "
+        "not apply to micro and small platforms)."
     ),
 }
 STANDINGS = {
     Standing.ONLINE: _("%(n)s still online"),
-    Standing.HIDDEN: _("%(n)s still there as a file, which the page doesn't show"),
+    Standing.HIDDEN: _("%(n)s no longer shown on the page, file still online"),
     Standing.CHANGED: _("%(n)s changed"),
-    Standing.UNSEEN: _("%(n)s couldn't be seen"),
+    Standing.UNSEEN: _("%(n)s could not be visited"),
     None: _("%(n)s not visited yet"),
     Standing.REMOVED: _("%(n)s removed"),
 }
@@ -190,18 +199,19 @@ def asks(row: Notice, cases: int) -> str:
     """Summarise a notice's request in one sentence. Ownership is presented as the owner's claim."""
     if row.kind == Notice.Kind.OFFER:
         sentence = ngettext(
-            "%(party)s shows a picture in which %(owner)s claims rights. %(owner)s knows of no licence for it, and "
-            "asks you to name one, to take one, or to take the picture down.",
-            "%(party)s shows %(n)s pictures in which %(owner)s claims rights. %(owner)s knows of no licence for them, "
-            "and asks you to name one, to take one, or to take the pictures down.",
+            "%(party)s shows a picture in which %(owner)s claims rights. %(owner)s knows of no licence for "
+            "this use and asks you to name your licence, to obtain a licence, or to remove the picture.",
+            "%(party)s shows %(n)s pictures in which %(owner)s claims rights. %(owner)s knows of no licence "
+            "for these uses and asks you to name your licence, to obtain a licence, or to remove the "
+            "pictures.",
             cases,
         )
     else:
         sentence = ngettext(
-            "%(owner)s claims rights in a picture that %(party)s shows, states that it has not permitted this, and "
-            "asks you to take the picture down or to say what permits it.",
-            "%(owner)s claims rights in %(n)s pictures that %(party)s shows, states that it has not permitted this, "
-            "and asks you to take the pictures down or to say what permits them.",
+            "%(owner)s claims rights in a picture that %(party)s shows, states that it has not permitted "
+            "this use, and asks you to remove the picture or to state what permits the use.",
+            "%(owner)s claims rights in %(n)s pictures that %(party)s shows, states that it has not "
+            "permitted these uses, and asks you to remove the pictures or to state what permits the uses.",
             cases,
         )
     return sentence % {"owner": row.owner.name, "party": with_letters(row.party), "n": grouped(cases)}
@@ -210,7 +220,7 @@ def asks(row: Notice, cases: int) -> str:
 def state_of(row: Notice) -> str:
     """Return the state of a notice annotated by :func:`registry.notices.notices.with_answers`."""
     state = str(ARRIVED if row.state == Notice.State.SIGNED and row.answered else STATES[Notice.State(row.state)])
-    refuted = gettext("%(state)s; said to be taken down, still online at the last visit")
+    refuted = gettext("%(state)s; reported as removed, still online at the last visit")
     return refuted % {"state": state} if row.refuted else state
 
 
@@ -227,11 +237,11 @@ def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
 
 
 SENDER = (
-    ("name", _("Who signs"), None, "name"),
-    ("capacity", _("In what capacity"), None, None),
+    ("name", _("Signer"), None, "name"),
+    ("capacity", _("Capacity"), None, None),
     ("address", _("Address"), None, "street-address"),
     ("telephone", _("Telephone"), "tel", "tel"),
-    ("email", _("E-mail"), "email", "email"),
+    ("email", _("Email"), "email", "email"),
     ("organisation", _("Organisation"), None, "organization"),
     ("representative", _("Legal representative and position"), None, None),
     ("code", _("Unified social credit code"), None, None),
@@ -270,14 +280,17 @@ def found_at(one: Proposal) -> str:
     values = {"source": one.source, "day": one.day and date_format(one.day, "DATE_FORMAT")}
     if one.kind == "table":
         own = gettext(
-            "From the platform's own page %(source)s, written down on %(day)s. Look whether it still says so."
+            "From the platform's own page %(source)s, recorded on %(day)s. Check that the page still states it."
         )
-        others = gettext("From what others write at %(source)s, written down on %(day)s. Check it first.")
+        others = gettext("From a third-party page, %(source)s, recorded on %(day)s. Verify it before you send.")
         return (own if one.first_hand else others) % values
     if one.kind == "rdap":
-        return gettext("For complaints, as the registry %(source)s said on %(day)s (RDAP). Check it first.") % values
+        return (
+            gettext("Abuse contact returned by the registry %(source)s on %(day)s (RDAP). Check it before you send.")
+            % values
+        )
     if one.kind == "page":
-        return gettext("A guess: it stands on the captured page {source}.").format(**values)
+        return gettext("A guess: the address appears on the captured page {source}.").format(**values)
     if one.kind == "link":
-        return gettext("A guess: the address of a page that a crawl met and that may say whom to write to.")
-    return gettext("The Copyright Office's directory of designated agents. Look the provider up there.")
+        return gettext("A guess: a page found by the crawler that may state a contact.")
+    return gettext("The US Copyright Office's directory of designated agents. Look up the provider there.")

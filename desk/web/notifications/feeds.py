@@ -48,8 +48,8 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
         )
         for case in scoped.cases(row.owner).filter(resembles=False).order_by("-opened_at", "-pk")[:MAX_CASES]:
             words = ngettext(
-                "%(party)s shows what may be a copy of “%(title)s” at %(number)s place.",
-                "%(party)s shows what may be a copy of “%(title)s” at %(number)s places.",
+                "%(party)s shows a possible copy of “%(title)s” on %(number)s page.",
+                "%(party)s shows a possible copy of “%(title)s” on %(number)s pages.",
                 case.places,
             ) % {"party": case.party, "title": case.work.title, "number": grouped(case.places)}
             atom_feed.add_item(

@@ -66,7 +66,7 @@ def add_browser(request: HttpRequest) -> HttpResponse:
             COOKIE, str(row.identity), max_age=YEAR, httponly=True, samesite="Lax",
             secure=settings.SESSION_COOKIE_SECURE,
         )  # fmt: skip
-        messages.success(request, _("This browser notifies you of new finds."))
+        messages.success(request, _("This browser receives notifications of new matches."))
     return answer
 
 
@@ -78,7 +78,7 @@ def remove_browser(request: HttpRequest, number: int) -> HttpResponse:
         push_browsers.remove_browser(person_of(request), number)
     except NotFoundError as error:
         raise Http404(error.message) from error
-    messages.success(request, _("That browser notifies you no more."))
+    messages.success(request, _("That browser no longer receives notifications."))
     return back(request)
 
 

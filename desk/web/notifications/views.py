@@ -46,7 +46,7 @@ def choose_mail(request: HttpRequest, owner: Owner) -> None:
         chosen, by = MailChoice.HowOften(frequency), request.user.get_username()
         at_once = "answers-at-once" in request.POST
         mail_choices.choose(owner, person_of(request), chosen, by=by, answers_at_once=at_once)
-        messages.success(request, _("Your choice is kept."))
+        messages.success(request, _("Your choice was saved."))
 
 
 @member_post(back="told")
@@ -94,7 +94,7 @@ def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
     do = request.POST.get("do", "")
     if do == "remove":
         webhooks.remove_webhook(row, by=by)
-        messages.success(request, _("The webhook is removed."))
+        messages.success(request, _("The webhook was removed."))
         return redirect("told", slug=owner.slug)
     if do == "pause":
         webhooks.pause(row, webhooks.BY_A_MEMBER, by=by)
@@ -102,7 +102,7 @@ def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
         webhooks.resume(wiring.services(), row, by=by)
     elif do == "test":
         wiring.services().enqueue(Delivery, [events.record_test(row).pk])
-        messages.success(request, _("A test is on its way; what comes of it stands below within some seconds."))
+        messages.success(request, _("A test message is being sent. The result appears below within a few seconds."))
     elif do == "again":
         webhooks.send_again(wiring.services(), scoped.message(row, request.POST.get("delivery", "")))
     return redirect("webhook", slug=owner.slug, number=number)

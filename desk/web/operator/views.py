@@ -34,34 +34,37 @@ from workers.operations.status import Status, status_of
 
 COLLECTIONS = {
     "works": gettext_lazy("Registered works"),
-    "pictures": gettext_lazy("Pictures seen"),
-    "prints": gettext_lazy("Stated fingerprints"),
+    "pictures": gettext_lazy("Seen pictures"),
+    "prints": gettext_lazy("Declared fingerprints"),
 }
 """Names of index contents."""
 SETTINGS = {
     "public_url": (
-        gettext_lazy("Public address"),
+        gettext_lazy("Public URL"),
         gettext_lazy(
-            "Under which people reach this site, such as https://exhibit.example.org. It stands in mails, letters and "
-            "documents, and whoever gets one reads it. Have a proxy with TLS answer there first."
+            "URL of this site, for example https://exhibit.example.org. It appears in emails, notices and "
+            "documents, and all their recipients can see it. Set up a proxy with TLS at this URL first."
         ),
     ),
     "contact": (
-        gettext_lazy("Contact of the crawler"),
+        gettext_lazy("Crawler contact"),
         gettext_lazy(
-            "An e-mail address or a web page that somebody reads. Every site that is visited is told of it, and "
-            "whoever runs it can complain there or opt out."
+            "An email address or web page that you monitor. The crawler sends it to every site it visits, "
+            "so that site operators can complain or opt out."
         ),
     ),
     "operator_name": (
-        gettext_lazy("Who runs this installation"),
-        gettext_lazy("It stands in sealed documents as who sealed; earlier ones keep what they say."),
+        gettext_lazy("Operator name"),
+        gettext_lazy(
+            "Sealed documents name this person or organisation as the sealer. Earlier documents are not changed."
+        ),
     ),
     "update_url": (
-        gettext_lazy("Where the newest version is named"),
+        gettext_lazy("Update check URL"),
         gettext_lazy(
-            "Empty: nobody is asked. Else this address is asked once a day, without version, contact or cookie; it "
-            "learns this machine's address. A forge's releases/latest of its API will do, or a line of text."
+            "If empty, Exhibit sends no update requests. Otherwise it requests this URL once a day, without "
+            "version, contact or cookie; the server learns this machine's address. Use the releases/latest "
+            "endpoint of a code hosting API, or a URL that returns one line of text."
         ),
     ),
 }
@@ -144,7 +147,9 @@ def add_witness(request: HttpRequest, name: str) -> HttpResponse:
     """Add an offered timestamp service after a test request."""
     with Telling(request):
         added_witnesses.add_witness(wiring.services(), name, by=request.user.get_username())
-        messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
+        messages.success(
+            request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
+        )
     return redirect("witnesses")
 
 
@@ -156,15 +161,17 @@ def add_own_witness(request: HttpRequest) -> HttpResponse:
     fields, root = request.POST, request.FILES.get("roots")
     with Telling(request):
         if root is not None and (root.size or 0) > MAX_ROOTS:
-            raise WrongUseError(_("The file of roots is too large."))
+            raise WrongUseError(_("The root certificate file is too large."))
         if root is None and fields.get("kind") == "rfc3161":
-            raise WrongUseError(_("Choose the file with its root certificates."))
+            raise WrongUseError(_("Choose the file with the root certificates of the service."))
         settings: dict[str, object] = {name: said(fields.get(name, "")) for name in OWN_SETTINGS}
         settings["urls"] = fields.get("urls", "").split()
         pem = root.read().decode("ascii", "replace") if root is not None else ""
         kind, name, by = said(fields.get("kind", "")), said(fields.get("name", "")), request.user.get_username()
         added_witnesses.add_own(wiring.services(), kind, name, settings, roots=pem, by=by)
-        messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
+        messages.success(
+            request, _("The service responded and is used from now on, starting with the next checkpoint of the log.")
+        )
         return redirect("witnesses")
     typed = {name: fields.get(name, "") for name in ("name", "urls", *OWN_SETTINGS)}
     return _witnesses(request, {said(fields.get("kind", "")): typed})
@@ -188,8 +195,8 @@ def _write_settings(request: HttpRequest) -> HttpResponse:
     unfit = [SETTINGS[name][0] for name in WRITABLE if not passes(partial(checked, name), given[name], WrongUseError)]
     if unfit:
         words = _(
-            "This can’t be used: %(names)s. A web address begins with https:// or http://; the contact may be an "
-            "e-mail address, too."
+            "These values are not valid: %(names)s. A URL starts with https:// or http://; the contact may "
+            "also be an email address."
         )
         return _settings(request, given, words % {"names": _(", ").join(map(str, unfit))})
     try:
@@ -199,12 +206,12 @@ def _write_settings(request: HttpRequest) -> HttpResponse:
     if not changed:
         messages.info(request, _("Nothing was changed."))
         return redirect("operator-settings")
-    messages.success(request, _("Saved. It takes effect after a restart."))
+    messages.success(request, _("Saved. The change takes effect after a restart."))
     if "public_url" in changed:
         try:
             tell_of_address(changed["public_url"], by=by)
         except (OSError, SMTPException):
-            messages.warning(request, _("The mail that tells the operators of it couldn't be sent."))
+            messages.warning(request, _("The email that informs the operators could not be sent."))
     return redirect("operator-settings")
 
 
@@ -234,7 +241,7 @@ def remove_witness(request: HttpRequest, name: str) -> HttpResponse:
     """Remove a timestamp service that was added on the site."""
     with Telling(request):
         added_witnesses.remove_witness(name, by=request.user.get_username())
-        messages.success(request, _("It won't be asked any more. What it has given stays."))
+        messages.success(request, _("The service is no longer queried. Its existing timestamp receipts are kept."))
     return redirect("witnesses")
 
 
@@ -250,11 +257,11 @@ def retry(request: HttpRequest) -> HttpResponse:
     """Retry failed rows of a step, for one reason or all."""
     with Telling(request):
         count = try_again(wiring.services().enqueue, *_given_up(request))
-        text = ngettext("%(count)s is tried again.", "%(count)s are tried again.", count)
+        text = ngettext("%(count)s failed task is being retried.", "%(count)s failed tasks are being retried.", count)
         if count:
             messages.success(request, text % {"count": grouped(count)})
         else:
-            messages.info(request, _("Nothing was left to try again."))
+            messages.info(request, _("There was nothing to retry."))
     return redirect("operator")
 
 
@@ -264,7 +271,7 @@ def leave(request: HttpRequest) -> HttpResponse:
     """Dismiss failures that cannot be fixed, so that they are no longer reported."""
     with Telling(request):
         count = dismiss(*_given_up(request), by=request.user.get_username())
-        text = ngettext("%(count)s is left as it is.", "%(count)s are left as they are.", count)
+        text = ngettext("%(count)s failed task is now ignored.", "%(count)s failed tasks are now ignored.", count)
         messages.success(request, text % {"count": grouped(count)})
     return redirect("operator")
 

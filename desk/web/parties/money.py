@@ -147,7 +147,7 @@ def issue_invoice(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
     with Telling(request):
         new = NewInvoice(**fields, instalments=read_instalments(lines, row.currency))
         new_invoice = invoices.issue(row, new, by=request.user.get_username())
-        messages.success(request, _("Invoice %(name)s is made. Nothing was sent.") % {"name": new_invoice.name})
+        messages.success(request, _("Invoice %(name)s was created. Nothing was sent.") % {"name": new_invoice.name})
         return redirect("demand", slug=owner.slug, number=number)
     values = _values(owner, number) | {"proposed": fields | {"instalments": lines}, "refused": True}
     return show(request, owner, "web/demand.html", values, status=422)
@@ -167,7 +167,9 @@ def cancel_invoice(request: HttpRequest, owner: Owner, name: str) -> HttpRespons
     with Telling(request):
         why = said(request.POST.get("words", ""))
         cancellation = invoices.cancel(row, why, by=request.user.get_username())
-        messages.success(request, _("Cancellation %(name)s is made. Nothing was sent.") % {"name": cancellation.name})
+        messages.success(
+            request, _("Cancellation %(name)s was created. Nothing was sent.") % {"name": cancellation.name}
+        )
     return redirect("demand", slug=owner.slug, number=row.demand.number)
 
 
@@ -188,11 +190,11 @@ def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
         with Telling(request):
             file, name = request.FILES.get("file"), said(request.POST.get("name", ""))
             if file is None or (file.size or 0) > MAX_TABLE:
-                raise WrongUseError(_("Choose a table of 2 MB at most."))
+                raise WrongUseError(_("Choose a table of at most 2 MB."))
             currency = said(request.POST.get("currency", ""))
             lines = fees_in_table(file.name or "", file.read(), currency)
             demands.keep_fees(owner, name, currency, lines, by=request.user.get_username())
-            messages.success(request, _("The table is kept. Its fees are offered from now on."))
+            messages.success(request, _("The table was saved. Its fees can be selected from now on."))
         return redirect("fees", slug=owner.slug)
     values = {"page": page_of(request, demands.fee_tables(owner).prefetch_related("fees"), size=10)}
     return show(request, owner, "web/fees.html", values)

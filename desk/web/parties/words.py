@@ -11,28 +11,30 @@ from registry.parties.periods import period_named
 from registry.parties.proposed_fees import KnownUse, ProposedFee, Together
 
 ENTRIES = {
-    DemandEntry.Kind.ASKED: pgettext_lazy("money", "asked"),
+    DemandEntry.Kind.ASKED: pgettext_lazy("money", "demanded"),
     DemandEntry.Kind.AGREED: pgettext_lazy("money", "agreed"),
     DemandEntry.Kind.RECEIVED: pgettext_lazy("money", "received"),
 }
 PURPOSES = {
     "commercial": pgettext_lazy("use", "commercial"),
-    "plain": pgettext_lazy("use", "to look at"),
+    "plain": pgettext_lazy("use", "decorative"),
     "comment": pgettext_lazy("use", "editorial"),
 }
 COLUMNS = {"use": gettext_lazy("use"), "size": gettext_lazy("size"), "duration": gettext_lazy("duration")}
 HELP = {
-    "size": gettext_lazy("A size in pixels can be compared, such as “up to 1200 px”."),
-    "duration": gettext_lazy("A duration in days, weeks, months or years can be compared, such as “up to 1 year”."),
+    "size": gettext_lazy("To be comparable, a size has to be in pixels, for example “up to 1200 px”."),
+    "duration": gettext_lazy(
+        "To be comparable, a duration has to be in days, weeks, months or years, for example “up to 1 year”."
+    ),
 }
 MAX_PARTS = 8
 """Maximum number of fee-table parts listed in a sentence."""
 MAX_BASIS = 1_000
 MISSING = {
-    "nobody": gettext_lazy("No registry is known that answers for it."),
-    "not-found": gettext_lazy("The registry doesn't know it."),
-    "no-answer": gettext_lazy("The registry didn't answer."),
-    "nonsense": gettext_lazy("The registry's answer couldn't be read."),
+    "nobody": gettext_lazy("No responsible registry was found."),
+    "not-found": gettext_lazy("The registry has no record of it."),
+    "no-answer": gettext_lazy("The registry did not respond."),
+    "nonsense": gettext_lazy("The registry's response could not be read."),
 }
 
 
@@ -51,7 +53,7 @@ def fee(row: Fee) -> str:
 def fees(offered: Iterable[Fee]) -> list[tuple[str, str]]:
     """Return form options for fees, including "none"; empty if there are no fees."""
     options = [(f"{one.table.number}.{one.number}", fee(one)) for one in offered]
-    return [("", _("None of a table: an amount of your own")), *options] if options else []
+    return [("", _("No fee from a table: enter your own amount")), *options] if options else []
 
 
 def purpose(use: KnownUse) -> str:
@@ -71,23 +73,23 @@ def doubts(found: Iterable[ProposedFee]) -> list[str]:
         more = _("…") if len(listed) > MAX_PARTS else ""
         said = {"parts": _(", ").join(listed[:MAX_PARTS]) + more}
         sentences.append(
-            _("These parts of your fees can’t be compared with what was seen. Judge them yourself: %(parts)s.") % said
+            _("These parts of your fee table cannot be compared with the uses. Review them yourself: %(parts)s.") % said
         )
         sentences += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
     if any(part.kind == "purpose" for part in parts.values()):
         sentences.append(
             _(
-                "Some fees depend on what the picture is used for. That is known once a notice answers it for the case "
-                "itself, or where the answers for the party’s other cases agree."
+                "Some fees depend on the purpose of the use. The purpose is known if a notice states it for "
+                "this case, or if all notices about the site's other cases state the same one."
             )
         )
     if any(part.kind and part.kind != "purpose" for part in parts.values()):
-        sentences.append(_("Some fees depend on a size or a time that isn’t known."))
+        sentences.append(_("Some fees depend on a size or duration that is not known."))
     if without := [str(one.use.case) for one in found if not one.fitting and not one.unknown]:
         more = _("…") if len(without) > MAX_PARTS else ""
         sentence = ngettext(
-            "No fee fits case %(cases)s: each says something other than what is known.",
-            "No fee fits cases %(cases)s: each says something other than what is known.",
+            "No fee fits case %(cases)s: every fee contradicts the known use.",
+            "No fee fits cases %(cases)s: every fee contradicts the known use.",
             len(without),
         )
         sentences.append(sentence % {"cases": _(", ").join(without[:MAX_PARTS]) + more})
@@ -104,8 +106,8 @@ def period(name: str) -> str:
     """Return the title of a month, quarter or year by its name, such as ``2026-Q3``."""
     period_found = period_named(name)
     if name.isdecimal():
-        return _("%(year)s, the whole year") % {"year": name}
+        return _("%(year)s, full year") % {"year": name}
     year, _dash, part = name.partition("-")
     if part.startswith("Q"):
-        return _("%(year)s, quarter %(n)s") % {"year": year, "n": part[1:]}
+        return _("Q%(n)s %(year)s") % {"year": year, "n": part[1:]}
     return date_format(period_found.first, "YEAR_MONTH_FORMAT")

@@ -72,9 +72,9 @@ def _script(facts: dict[str, Untyped]) -> str:
 ROBOTS = "User-agent: *\nAllow: /id/\nAllow: /static/\nDisallow: /\n"
 SAID = {
     Verdict.SAME: gettext_lazy("The registered file, byte for byte"),
-    Verdict.CHANGED: gettext_lazy("The registered picture in another file"),
-    Verdict.PART: gettext_lazy("A part of the registered picture"),
-    Verdict.PERHAPS: gettext_lazy("Perhaps this picture: the comparison isn't sure"),
+    Verdict.CHANGED: gettext_lazy("The registered picture in a different file"),
+    Verdict.PART: gettext_lazy("Part of the registered picture"),
+    Verdict.PERHAPS: gettext_lazy("Possibly this picture: the comparison is inconclusive"),
 }
 
 

@@ -53,7 +53,7 @@ def accuracy(request: HttpRequest) -> HttpResponse:
 
 def _interval(rate: Rate) -> str:
     if not (rate.decided or rate.unknown):
-        return _("nothing decided yet")
+        return _("no decisions yet")
     return " – ".join(f"{end:.2%}" for end in rate.interval)
 
 
@@ -66,7 +66,7 @@ def _bounds() -> list[tuple[str, int, list[int]]]:
     versions = {(source.stated.pipeline, source.stated.network) for source in joined.sources} if joined else ()
     if joined and versions == {(own.pipeline, own.network)}:
         for whose, part in (
-            (_("Several installations together"), joined),
+            (_("Several installations combined"), joined),
             (_("… without the largest of them"), joined.without_largest),
         ):
             most = [part.bounds[kind].per_million_at_any_time for kind in CLASSES]

@@ -34,20 +34,20 @@ _MARKS = re.compile(r"(?<!`)`++([^`]++)`++|\[(\w+)\]\(#(\w+)\)")
 
 PAGES = {
     "cases": _("Cases"),
-    "parties": _("Parties"),
+    "parties": _("Sites"),
     "works": _("Works"),
     "watches": _("Watches"),
     "licences": _("Licences"),
     "notices": _("Notices"),
     "downloads": _("Downloads"),
-    "told": _("Being told"),
+    "told": _("Notifications"),
     "members": _("Members"),
-    "tokens": _("Tokens for programs"),
+    "tokens": _("API tokens"),
     "security": _("Keys and passkeys"),
     "account": _("Your account"),
-    "account_email": _("E-mail address"),
+    "account_email": _("Email address"),
     "account_change_password": _("Password"),
-    "mfa_index": _("Second factor and passkeys"),
+    "mfa_index": _("Two-factor authentication and passkeys"),
     "usersessions_list": _("Sessions"),
 }
 """Pages in the navigation, by URL name."""

@@ -62,7 +62,7 @@ def grouped_or_more(count: int) -> str:
 @register.filter
 def parties_in_words(parties: Iterable[str]) -> str:
     """Format the parties of a package; state it if no case names one."""
-    return gettext(", ").join(filter(None, parties)) or gettext("no party named")
+    return gettext(", ").join(filter(None, parties)) or gettext("no site named")
 
 
 @register.filter
@@ -114,7 +114,7 @@ def search_title(service: str) -> str:
 def source_title(source: Mapping[str, Any]) -> str:
     """Return the label of a watch's source: a URL or folder, or the name of a search service or archive."""
     if source["kind"] == HAND:
-        return gettext("Pages that somebody asked for")
+        return gettext("Pages requested individually")
     return search_title(source["url"]) if source["kind"] in (SEARCH, ARCHIVE) else str(source["url"])
 
 
@@ -138,16 +138,16 @@ def paging_of(context: Context, page: Page[Any], name: str = "page", label: str 
 
 
 KINDS: dict[str, Promise] = {
-    "site": _("site, followed from here"),
+    "site": _("site, links followed from here"),
     "sitemap": _("sitemap"),
     "feed": _("feed"),
     "list": _("page"),
     "folder": _("folder"),
     "warc": _("web archive"),
-    "search": _("image search or marketplace, asked with your own key"),
-    "archive": _("web archive, asked what it holds of domains"),
-    "bulk": _("lists of addresses in bulk"),
-    "hand": _("each once"),
+    "search": _("image search or marketplace, queried with your own key"),
+    "archive": _("web archive, queried for domains"),
+    "bulk": _("bulk URL lists"),
+    "hand": _("one visit each"),
 }
 
 

@@ -38,18 +38,18 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         return {}
     steps = [
         (works, _("Add works"), reverse("add-works", args=[owner.slug])),
-        (watch, _("Where would my pictures be?"), reverse("where", args=[owner.slug])),
-        (found, _("Wait for the first find"), ""),
+        (watch, _("Find your pictures on the web"), reverse("where", args=[owner.slug])),
+        (found, _("Wait for the first match"), ""),
         (decided, _("Decide the first case"), reverse("cases", args=[owner.slug])),
     ]
     following, url = steps[-1][1:] if found else next((words, url) for done, words, url in steps if not done)
     hints = [
-        _("“Not licensed” and the other buttons can be taken back: Undo stands beside the count of what is left."),
+        _("You can undo “Not licensed” and the other decisions: Undo is next to the number of remaining cases."),
         _(
-            "“Cleared: not a copy” is remembered: the same look-alike goes to a drawer of its own and won't come up "
-            "again."
+            "Exhibit remembers “Dismiss: not a copy”: the same look-alike is listed separately and does not "
+            "return to the queue."
         ),
-        _("Found pictures can be blurred until you ask for them: in the menu Account."),
+        _("You can blur found pictures until you choose to view them, in the Account menu."),
     ]
     asked = "HX-Request" in request.headers
     waits = watch and not found

@@ -137,4 +137,4 @@ def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> 
     """Stop a crawl, keeping its results."""
     row = scoped.crawl(owner, watch_number, number)
     if plan.stop(wiring.services(), row, by=request.user.get_username()):
-        messages.success(request, _("The run ends with what it has."))
+        messages.success(request, _("The run ends with the results so far."))

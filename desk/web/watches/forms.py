@@ -68,36 +68,43 @@ class WatchForm(forms.Form):
     """
 
     name = forms.CharField(label=_("Name"), max_length=200)
-    words = forms.CharField(label=_("What to search for, one search a line"), widget=forms.Textarea, max_length=20_000)
+    words = forms.CharField(label=_("Search terms, one search per line"), widget=forms.Textarea, max_length=20_000)
     archive = forms.ChoiceField(
         label=_("Archive"),
         choices=lambda: tuple(starting.archives(wiring.services()).items()),
         initial=lambda: next(iter(starting.archives(wiring.services())), ""),
-        help_text=_("The first holds many pictures of many sites, the second few of very many."),
+        help_text=_(
+            "The first archive contains many pictures of many sites, the second contains few pictures of "
+            "very many sites."
+        ),
     )
     domains = forms.CharField(
-        label=_("Domains, one a line"),
+        label=_("Domains, one per line"),
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "example.com"}),
         max_length=20_000,
-        help_text=_("With all hosts below them: example.com means www.example.com, too."),
+        help_text=_("Includes all subdomains: example.com also covers www.example.com."),
     )
     since = forms.CharField(
         label=_("Archived from"),
         required=False,
         max_length=10,
-        help_text=_("2019, 2019-03 or 2019-03-31; empty for all."),
+        help_text=_("2019, 2019-03 or 2019-03-31. Leave empty for all."),
     )
     until = forms.CharField(label=_("Archived until"), required=False, max_length=10)
     every = forms.ChoiceField(
-        label=_("How often"), help_text=_("A time that falls into a run is passed over: a watch runs once at a time.")
+        label=_("Frequency"),
+        help_text=_("A start time that falls into a run is skipped: a watch runs only once at a time."),
     )
-    weekday = forms.TypedChoiceField(label=_("On"), coerce=int, choices=tuple(WEEKDAYS.items()))
-    at = forms.TimeField(label=_("At"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
-    zone = forms.ChoiceField(label=_("Where it is that time"), required=False)
+    weekday = forms.TypedChoiceField(label=_("Weekday"), coerce=int, choices=tuple(WEEKDAYS.items()))
+    at = forms.TimeField(label=_("Time"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    zone = forms.ChoiceField(label=_("Time zone"), required=False)
     own = forms.BooleanField(
-        label=_("These places are my own"),
+        label=_("These are my own sites"),
         required=False,
-        help_text=_("Pictures there that show none of your works are proposed as works. What lies there is no find."),
+        help_text=_(
+            "Pictures on these sites that show none of your works are proposed as works. Nothing on these "
+            "sites counts as a match."
+        ),
     )
     pages = forms.IntegerField(label=_("Pages"), min_value=1, max_value=1_000_000)
     images = forms.IntegerField(label=_("Pictures"), min_value=1, max_value=10_000_000)
@@ -107,50 +114,55 @@ class WatchForm(forms.Form):
         label=_("Searches"),
         min_value=1,
         max_value=100_000,
-        help_text=_("Each may cost money or count against a quota."),
+        help_text=_("Each search may cost money or count against a quota."),
     )
     works = forms.CharField(
-        label=_("Works to ask for"),
+        label=_("Works to search for"),
         required=False,
         max_length=20_000,
-        help_text=_("Numbers or file names with ; between; empty for all."),
+        help_text=_("Numbers or file names, separated by semicolons (;). Leave empty for all."),
     )
-    newest = forms.BooleanField(label=_("Begin each run with the newest work"), required=False)
+    newest = forms.BooleanField(label=_("Start each run with the newest work"), required=False)
     money = forms.CharField(
-        label=_("Money for the searches of a run"),
+        label=_("Spending limit for searches per run"),
         required=False,
         max_length=20,
-        help_text=_("With its currency, such as 5 USD; empty for no limit."),
+        help_text=_("Include the currency, for example 5 USD. Leave empty for no limit."),
     )
-    money_month = forms.CharField(label=_("Money for the searches of a month"), required=False, max_length=20)
+    money_month = forms.CharField(label=_("Spending limit for searches per month"), required=False, max_length=20)
     depth = forms.IntegerField(
-        label=_("Links followed from the start"), min_value=0, max_value=50, help_text=_("0 visits the sources alone.")
+        label=_("Link depth from the start"), min_value=0, max_value=50, help_text=_("0 visits only the sources.")
     )
     rendering = forms.ChoiceField(
         label=_("Pages rendered in a browser"),
         required=False,
-        choices=(("auto", _("Where it helps")), ("always", _("All")), ("never", _("No pages"))),
-        help_text=_("A browser runs the scripts of a page, which may show more pictures. It asks each site for more."),
+        choices=(("auto", _("When useful")), ("always", _("All")), ("never", _("No pages"))),
+        help_text=_(
+            "A browser runs the scripts of a page, which may show more pictures but sends more requests to each site."
+        ),
     )
     render_pages = forms.IntegerField(
-        label=_("Rendered pages at most"), min_value=0, max_value=1_000_000, required=False
+        label=_("Maximum rendered pages"), min_value=0, max_value=1_000_000, required=False
     )
     render_minutes = forms.IntegerField(
-        label=_("Minutes for rendering"), min_value=0, max_value=30 * 24 * 60, required=False
+        label=_("Rendering time in minutes"), min_value=0, max_value=30 * 24 * 60, required=False
     )
     visits = forms.IntegerField(
-        label=_("Visits for evidence a day"),
+        label=_("Captures per day"),
         min_value=0,
         max_value=1_000_000,
         required=False,
-        help_text=_("Of what it finds by itself. What you confirm is visited at once."),
+        help_text=_(
+            "Applies to matches that the watch finds by itself. Cases that you mark as not licensed are "
+            "captured immediately."
+        ),
     )
     delay = forms.FloatField(
-        label=_("Seconds between two requests to a host"),
+        label=_("Seconds between requests to the same host"),
         min_value=MIN_DELAY,
         max_value=60,
         widget=forms.NumberInput(attrs={"step": "any"}),
-        help_text=_("At least half a second. Where robots.txt asks for more, we wait longer."),
+        help_text=_("At least half a second. The crawler waits longer if robots.txt requires it."),
     )
 
     def __init__(

@@ -41,16 +41,16 @@ def keep(request: HttpRequest, owner: Owner, service: str) -> None:
     try:
         keep_key(wiring.services(), owner, service, request.POST.get("key", ""), by=request.user.get_username())
     except WrongUseError:
-        messages.error(request, _("This can't be a key. Paste it as the service shows it, in one line."))
+        messages.error(request, _("This is not a valid key. Paste it as the service shows it, on one line."))
     else:
-        messages.success(request, _("The key is kept, encrypted. It won't be shown again."))
+        messages.success(request, _("The key was saved in encrypted form. It will not be shown again."))
 
 
 @manager_post(back="searches")
 def drop(request: HttpRequest, owner: Owner, service: str) -> str:
     """Delete the owner's key for a search service."""
     search_keys.drop_key(owner, service, by=request.user.get_username())
-    return _("The key is removed.")
+    return _("The key was removed.")
 
 
 @manager_post(back="searches")
@@ -71,7 +71,7 @@ def price(request: HttpRequest, owner: Owner, service: str) -> str:
     said = {name: request.POST.get(name, "").strip() for name in ("amount", "requests", "free")}
     count, free = number_in(said["requests"] or "1"), number_in(said["free"] or "0")
     if count is None or free is None:
-        raise WrongUseError(Sentence("Write the numbers of requests in digits."))
+        raise WrongUseError(Sentence("Enter the numbers of requests in digits."))
     new = Price(amount=said["amount"], requests=count, free=free) if said["amount"] else None
     set_price(wiring.services(), owner, service, new, by=request.user.get_username())
     return _("Saved.")

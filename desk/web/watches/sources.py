@@ -86,19 +86,21 @@ def looked_at(request: HttpRequest) -> dict[str, object]:
 
 def _robots_in_words(look: Look) -> list[str]:
     told = {
-        Robots.NONE: _("The site has no robots.txt: nothing is forbidden."),
-        Robots.ALLOWS: _("The site's robots.txt allows it."),
-        Robots.FORBIDS: _("The site's robots.txt forbids it to us, so a watch would see nothing there."),
-        Robots.UNREADABLE: _("The site's robots.txt couldn't be read, so nothing is visited there for now."),
+        Robots.NONE: _("The site has no robots.txt: nothing is disallowed."),
+        Robots.ALLOWS: _("The site's robots.txt allows visits."),
+        Robots.FORBIDS: _("The site's robots.txt disallows the crawler, so a watch would see nothing there."),
+        Robots.UNREADABLE: _(
+            "The site's robots.txt could not be read, so the crawler does not visit the site for now."
+        ),
     }
     sentences = [told[look.robots]]
     if look.crawl_delay:
         sentences.append(
-            _("It asks for %(n)s s between two requests; we wait as long.") % {"n": f"{look.crawl_delay:g}"}
+            _("It requires %(n)s s between requests; the crawler waits that long.") % {"n": f"{look.crawl_delay:g}"}
         )
     if look.reserved:
         sentences.append(
-            _("The site reserves its contents against text and data mining; we leave alone what is reserved.")
+            _("The site reserves its content against text and data mining; the crawler skips reserved content.")
         )
     return sentences
 
@@ -142,9 +144,9 @@ def add(request: HttpRequest, owner: Owner, number: int) -> None:
         messages.error(request, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))
     else:
         if chosen:
-            messages.success(request, _("Added. It is looked at from the next run on."))
+            messages.success(request, _("The source was added. The watch visits it from its next run on."))
         else:
-            messages.error(request, _("Choose at least one place to look at."))
+            messages.error(request, _("Choose at least one source."))
 
 
 @decider_post(back="watch-sources")
@@ -153,7 +155,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     row = _watch_of_sites(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")
     watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
-    return _("It is no longer looked at. What was seen there stays.")
+    return _("The source is no longer visited. What was seen there is kept.")
 
 
 def _watch_of_sites(owner: Owner, number: int) -> Watch:

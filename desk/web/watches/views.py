@@ -126,7 +126,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     if request.method != "POST":
         return show(request, owner, "web/watch-remove.html", {"watch": row})
     plan.remove_watch(wiring.services(), row, by=request.user.get_username())
-    messages.success(request, _("%(watch)s is deleted. What it saw stays.") % {"watch": row.name})
+    messages.success(request, _("%(watch)s was deleted. Its results are kept.") % {"watch": row.name})
     return redirect("watches", slug=owner.slug)
 
 
@@ -139,13 +139,13 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> None:
         shown = scoped.work(owner, number_in(work) or 0)
         arranging.plant(wiring.services(), shown, watch, url, by=request.user.get_username())
     except NotFoundError:
-        messages.error(request, _("There is no work with this number."))
+        messages.error(request, _("No work has this number."))
     except RefusedError:
-        messages.error(request, _("This isn't the address of a page: give it as http:// or https://."))
+        messages.error(request, _("This is not the URL of a page. Enter a URL that starts with http:// or https://."))
     except WrongUseError:
-        messages.error(request, _("This watch visits no pages, so it can't find one."))
+        messages.error(request, _("This watch does not visit pages, so it cannot find a known copy."))
     else:
-        messages.success(request, _("From its next run on, this watch has to find it."))
+        messages.success(request, _("From its next run on, this watch is expected to find the known copy."))
 
 
 @decider_post(back="watch")
@@ -153,4 +153,4 @@ def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> st
     """Withdraw a canary."""
     row = scoped.canary(owner, canary)
     canaries.withdraw(row, by=request.user.get_username())
-    return _("It is no longer expected. What earlier runs made of it stays.")
+    return _("The known copy is no longer expected. Results of earlier runs are kept.")

@@ -71,7 +71,7 @@ def _sites(request: HttpRequest, owner: Owner) -> dict[str, object]:
         for address, why in refusals:
             messages.warning(request, _("%(address)s: %(why)s") % {"address": address, "why": why})
     elif not refusals:
-        return {"site_problem": _("Write the address of a site into the box.")}
+        return {"site_problem": _("Enter the URL of a site.")}
     return {"begun": begun, "refused": refusals, "addresses": "\n".join(address for address, _why in refusals)}
 
 

@@ -21,4 +21,4 @@ def list_columns(request: HttpRequest, owner: Owner) -> dict[str, object]:
 def forget(request: HttpRequest, owner: Owner, mapping: int) -> str:
     """Forget a column mapping, so that the next table with these headings is asked about again."""
     column_mappings.forget(owner, mapping)
-    return _("Forgotten. You will be asked about the next table with these headings.")
+    return _("The column mapping was removed. You will be asked about the next table with these headings.")

@@ -65,7 +65,7 @@ def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
     if row is None:
         raise Http404
     answer_remark(row, by=request.user.get_username(), reason=said(request.POST.get("reason", "")))
-    return _("Your reason is kept, with your name and the time.")
+    return _("Your reason was saved with your name and the time.")
 
 
 @decider_post(back="work")
@@ -79,7 +79,7 @@ def attach(request: HttpRequest, owner: Owner, number: int) -> str:
         raise WrongUseError(_("The document is too large."))
     about, by = said(request.POST.get("about", "")), request.user.get_username()
     declaring.attach(wiring.services(), row, str(file.name), file.read(), about=about, by=by)
-    return _("The document is kept byte for byte; its digest is in the log.")
+    return _("The document was saved byte for byte; its digest is in the log.")
 
 
 @member_page()
@@ -90,7 +90,7 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
     try:
         stream = wiring.services().blobs.open(row.digest)
     except NotFoundError:
-        messages.error(request, _("This document was removed for good."))
+        messages.error(request, _("This document was permanently removed."))
         return redirect("work", slug=owner.slug, number=number)
     takes(request, Evidence.ATTACHMENT, owner, number=attachment, work=number)
     return FileResponse(stream, as_attachment=True, filename=row.name, content_type="application/octet-stream")
@@ -107,7 +107,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Stop searching for copies of a work."""
     row = scoped.work(owner, number)
     remove_work(row, by=request.user.get_username())
-    text = _("Copies of “%(title)s” are no longer searched for. Its cases and evidence stay.")
+    text = _("Exhibit no longer searches for copies of “%(title)s”. Its cases and evidence are kept.")
     return text % {"title": row.title}
 
 
@@ -116,14 +116,14 @@ def open_to_all(request: HttpRequest, owner: Owner, number: int) -> str:
     """Publish a page about a work, or change its contact."""
     row, contact = scoped.work(owner, number), said(request.POST.get("contact", ""))
     open_work(wiring.services(), row, contact=contact, by=request.user.get_username())
-    return _("Everybody may see the public page of this work now.")
+    return _("Anyone can now view the public page of this work.")
 
 
 @decider_post(back="work")
 def close(request: HttpRequest, owner: Owner, number: int) -> str:
     """Close a work's public page. Its URL then responds as if it had never existed."""
     close_work(scoped.work(owner, number), by=request.user.get_username())
-    return _("The public page is closed.")
+    return _("The public page was closed.")
 
 
 def _present(row: Work, *, fill: bool) -> dict[str, Any]:
@@ -146,12 +146,12 @@ def _declared(request: HttpRequest) -> DeclaredWork:
     typed: dict[str, Any] = {name: said(text) for name, text in _typed(request).items()}
     died = typed["author_died"]
     if died and not (died.isascii() and died.isdecimal() and len(died) <= 4):
-        raise WrongUseError(_("“%(given)s” isn't a year.") % {"given": died})
+        raise WrongUseError(_("“%(given)s” is not a year.") % {"given": died})
     lines = [line.strip() for line in request.POST.get("registrations", "").splitlines()]
     registrations = [(line, registration(line)) for line in lines[:50] if line]
     wrong = next((line for line, found in registrations if found is None), None)
     if wrong is not None:
-        text = _("“%(given)s” isn't a registration. Write office | number | date, the date may be left out.")
+        text = _("“%(given)s” is not a registration. Use the format office | number | date; the date is optional.")
         raise WrongUseError(text % {"given": wrong[:100]})
     return DeclaredWork(
         **typed

@@ -25,12 +25,12 @@ from workers import wiring
 
 ONLY = (
     ("", _("All")),
-    (searching.Only.DOUBTFUL, _("Something speaks against them")),
-    (searching.Only.UNSAFE, _("Never matched for certain")),
-    (searching.Only.SEEN, _("Seen somewhere")),
-    (searching.Only.AUTHORLESS, _("Without an author")),
-    (searching.Only.HELD, _("Held back")),
-    (searching.Only.RELATED, _("Belong together")),
+    (searching.Only.DOUBTFUL, _("With ownership warnings")),
+    (searching.Only.UNSAFE, _("Never a certain match")),
+    (searching.Only.SEEN, _("Seen on the web")),
+    (searching.Only.AUTHORLESS, _("No author")),
+    (searching.Only.HELD, _("On hold")),
+    (searching.Only.RELATED, _("Related works")),
 )
 SORTS = (
     (searching.Sort.NEWEST, _("newest first")),
@@ -39,8 +39,8 @@ SORTS = (
     (searching.Sort.AUTHOR, _("by author")),
 )
 WHATS = (
-    (PUT, _("Put into the collection")),
-    (TAKE, _("Take out of the collection")),
+    (PUT, _("Add to collection")),
+    (TAKE, _("Remove from collection")),
     *((name, ownership.FIELDS[name]) for name in bulk.FIELDS if name not in ("medium", "author_kind")),
 )
 """Bulk edits that the list offers. Further ones are available through the API."""
@@ -170,7 +170,7 @@ def change_collection(request: HttpRequest, owner: Owner, number: int) -> HttpRe
     row, by = collection_of(owner, number), request.user.get_username()
     if request.POST.get("do") == "remove":
         remove_collection(row, by=by)
-        messages.success(request, _("The collection is removed; its works stay."))
+        messages.success(request, _("The collection was removed; its works are kept."))
         return redirect("works", slug=owner.slug)
     with Telling(request):
         rename_collection(row, said(request.POST.get("name", "")), by=by)

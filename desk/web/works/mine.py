@@ -62,7 +62,7 @@ def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 def _look(request: HttpRequest, owner: Owner, page: str, url: str) -> HttpResponseBase:
     """Visit a page once, with the image it is reported to show, and redirect to the crawl."""
     crawl = looks.look(wiring.services(), owner, page or url, image=url, by=request.user.get_username())
-    messages.success(request, _("The page is visited now. What it shows of yours appears under Cases."))
+    messages.success(request, _("The page is being visited. Your pictures that it shows will appear under Cases."))
     return redirect("crawl", slug=owner.slug, watch_number=crawl.watch.number, number=crawl.number)
 
 

@@ -230,7 +230,7 @@ def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpRes
 
 def _lines(row: Upload) -> Iterator[str]:
     yield "\ufeff"
-    yield csv_text([[_("File"), _("Result"), _("Work"), _("Why"), _("What to do"), _("Metadata problems")]])
+    yield csv_text([[_("File"), _("Result"), _("Work"), _("Reason"), _("Next step"), _("Metadata problems")]])
     for one in _by_parts(row.files.select_related("work", "line").order_by("name", "pk")):
         told = (
             upload_words.result(one),
@@ -242,8 +242,8 @@ def _lines(row: Upload) -> Iterator[str]:
         yield csv_text([[one.name, *told]])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
     for file in _by_parts(missing.order_by("file", "pk").values_list("file", flat=True)):
-        why, what = _("No such file arrived."), _("Send it, or mend its name in the table.")
-        yield csv_text([[file, _("stands in the table only"), "", why, what, ""]])
+        why, what = _("This file was not received."), _("Upload the file, or correct its name in the table.")
+        yield csv_text([[file, _("only in the table"), "", why, what, ""]])
 
 
 def _by_parts(rows: "QuerySet[Any, T]", size: int = 2_000) -> Iterator[T]:

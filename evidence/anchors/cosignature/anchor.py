@@ -73,7 +73,9 @@ class WitnessAnchor:
         else:
             raise ServiceMissingError(f"The witness {self.name} cosigns other heads of this log meanwhile.")
         if status != requests.codes.ok:
-            refused = Sentence("The witness %(name)s refused with status %(status)s.", name=self.name, status=status)
+            refused = Sentence(
+                "The log witness %(name)s refused the request with status %(status)s.", name=self.name, status=status
+            )
             busy = status >= requests.codes.server_error or status == requests.codes.too_many_requests
             raise (ServiceMissingError if busy else IntegrityError)(refused)
         cosigned, time = self._checked(text, answer)
@@ -115,6 +117,10 @@ class WitnessAnchor:
                 with suppress(UnknownWitnessError):  # another key of this name, such as during a key change
                     time = cosigned_at(parse_note(cosigned), self.vkey)
                     if time > now() + AHEAD:
-                        raise IntegrityError(Sentence("The clock of the witness %(name)s is ahead.", name=self.name))
+                        raise IntegrityError(
+                            Sentence("The clock of the log witness %(name)s is ahead.", name=self.name)
+                        )
                     return cosigned.encode(), time
-        raise IntegrityError(Sentence("The witness %(name)s answered without its cosignature.", name=self.name))
+        raise IntegrityError(
+            Sentence("The response from the log witness %(name)s does not contain its cosignature.", name=self.name)
+        )

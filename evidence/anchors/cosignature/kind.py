@@ -93,7 +93,7 @@ def vouch(
 
 KIND = AnchorKind(
     name="cosignature",
-    words=gettext_noop("witness of the log (C2SP)"),
+    words=gettext_noop("log witness (C2SP)"),
     config=CosignatureConfig,
     build=build,
     pins="cosigners",

@@ -88,7 +88,7 @@ class EvmAnchor:
             return receipt
         pending = read_pending(receipt.proof)
         if pending.digest != digest:
-            raise IntegrityError(Sentence("The receipt is about another digest."))
+            raise IntegrityError(Sentence("The timestamp receipt is for another digest."))
         self._check_contract()
         time = self._node.anchored_at(self.contract, digest)
         if not time:
@@ -117,8 +117,10 @@ class EvmAnchor:
             return f"The contract is there, and transactions of {who} cost nothing."
         left = self._node.number("eth_getBalance", "0x" + self.account.address.hex(), "latest") // (GAS * price)
         if left < FEW:
-            few = Sentence("The account %(account)s can pay for %(count)s more checkpoints.", account=who, count=left)
-            raise ServiceMissingError(few, hint=Sentence("Send it what the chain asks for gas."))
+            few = Sentence(
+                "The account %(account)s can pay for only %(count)s more checkpoints.", account=who, count=left
+            )
+            raise ServiceMissingError(few, hint=Sentence("Transfer funds to it for the chain's gas fees."))
         return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
 
     def deploy(self) -> str:
@@ -213,7 +215,7 @@ class EvmAnchor:
                 "price": f"{suggested:,}",
                 "limit": f"max_gas_price is {self.max_gas_price:,}",
             }
-            dear = Sentence("%(name)s waits: a unit of gas costs %(price)s wei, and %(limit)s.", **details)
+            dear = Sentence("%(name)s is waiting: the gas price is %(price)s wei, and %(limit)s.", **details)
             raise ServiceMissingError(dear)
         return suggested
 
@@ -235,7 +237,9 @@ class EvmAnchor:
         node_chain = self._node.number("eth_chainId")
         if node_chain != self.chain:
             details = {"name": self.name, "found": node_chain, "chain": self.chain}
-            raise ConfigError(Sentence("The node of %(name)s is of the chain %(found)s, not %(chain)s.", **details))
+            raise ConfigError(
+                Sentence("The node of %(name)s belongs to chain %(found)s instead of %(chain)s.", **details)
+            )
 
 
 @cache

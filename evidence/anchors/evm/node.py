@@ -70,7 +70,7 @@ class EvmNode:
             return answer["result"]
         except _UNREADABLE as error:
             details = {"method": method, "status": status}
-            sentence = Sentence("The node answered %(method)s with status %(status)s, not as a node.", **details)
+            sentence = Sentence("The node's response to %(method)s is not valid (status %(status)s).", **details)
             raise ServiceMissingError(sentence) from error
 
     def number(self, method: str, *parameters: object) -> int:

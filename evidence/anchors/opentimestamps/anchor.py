@@ -77,7 +77,7 @@ class OpenTimestampsAnchor:
             except ExhibitError as error:
                 failures.append(error.message)
         if not proof:
-            silent = Sentence("No calendar of %(name)s took the digest:", name=self.name)
+            silent = Sentence("No calendar of %(name)s accepted the digest:", name=self.name)
             raise ServiceMissingError(following(silent, *failures))
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, proof)
 
@@ -94,7 +94,7 @@ class OpenTimestampsAnchor:
             return receipt
         stamp = proofs.read_proof(receipt.proof)
         if stamp.msg != digest.raw:
-            raise IntegrityError(Sentence("The receipt is about another digest."))
+            raise IntegrityError(Sentence("The timestamp receipt is for another digest."))
         grown = receipt.proof
         for part, calendar in proofs.pending_stamps(stamp):
             if self._is_known(calendar):
@@ -161,7 +161,7 @@ class OpenTimestampsAnchor:
     def _from_calendar(self, url: str, commitment: bytes, posted: bytes | None = None) -> Timestamp:
         calendar = origin_of(url).partition("//")[2]
         if time.monotonic() < self._silent_until.get(calendar, 0.0):
-            raise ServiceMissingError(Sentence("%(place)s didn't answer a moment ago.", place=calendar))
+            raise ServiceMissingError(Sentence("%(place)s did not respond to a recent request.", place=calendar))
         try:
             status, answer = ask(self.session, url, posted, _HEADERS, limit=MAX_ANSWER)
         except ServiceMissingError:
@@ -169,7 +169,7 @@ class OpenTimestampsAnchor:
             raise
         if status != 200:
             details = {"place": calendar, "status": status}
-            raise ServiceMissingError(Sentence("%(place)s answered with status %(status)s.", **details))
+            raise ServiceMissingError(Sentence("%(place)s returned status %(status)s.", **details))
         return proofs.read_stamp(answer, commitment)
 
     def _is_known(self, calendar: str) -> bool:

@@ -80,14 +80,18 @@ class Rfc3161Anchor:
         status, reply = ask(self.session, self.url, stamp_request(digest, nonce), _HEADERS)
         if status != 200:
             about = {"name": self.name, "status": status}
-            problem = Sentence("The timestamp authority %(name)s answered with status %(status)s.", **about)
+            problem = Sentence("The timestamp authority %(name)s returned status %(status)s.", **about)
             raise ServiceMissingError(problem)
         if (reason := refusal(reply)) is not None:
-            refused = Sentence("The timestamp authority %(name)s refused: %(why)s.", name=self.name, why=reason)
+            refused = Sentence(
+                "The timestamp authority %(name)s refused the request: %(why)s.", name=self.name, why=reason
+            )
             raise ServiceMissingError(refused)
         stamp = read_reply(reply)
         if stamp.nonce != nonce:
-            raise IntegrityError(Sentence("The timestamp authority %(name)s answered another request.", name=self.name))
+            raise IntegrityError(
+                Sentence("The timestamp authority %(name)s responded to a different request.", name=self.name)
+            )
         stamped = verify_reply(reply, digest, self.roots_pem)
         material = tuple(self._material(stamp))
         self._check_revocation(stamp, material)

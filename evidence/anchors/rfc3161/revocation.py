@@ -89,7 +89,7 @@ def check_revocation(
     if stamp.signer in void or (void and chain_fault(stamp.signer, roots, valid, stamp.time)):
         named = stamp.signer if stamp.signer in void else next(iter(void))
         why = f"{name_of(named)} was revoked on {void[named]}"
-        raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
+        raise IntegrityError(Sentence("The certificate chain of the timestamp is not valid: %(why)s.", why=why))
     chain = [stamp.signer] if stamp.signer in judged else []
     for one in chain:
         chain += [each for each in judged[one].issuers if each in valid and each in judged and each not in chain]

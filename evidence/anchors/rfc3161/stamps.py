@@ -105,7 +105,7 @@ def check_stamp(
         raise UnknownWitnessError(f"The timestamp is signed by {name}, which no pinned root vouches for.")
     why = chain_fault(stamp.signer, roots, pool, stamp.time)
     if why:
-        raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
+        raise IntegrityError(Sentence("The certificate chain of the timestamp is not valid: %(why)s.", why=why))
     return stamp.latest
 
 
@@ -122,7 +122,7 @@ def read_reply(reply: bytes) -> Stamp:
     try:
         return _read(reply)
     except UNREADABLE as error:
-        raise IntegrityError(Sentence("The timestamp reply can't be read.")) from error
+        raise IntegrityError(Sentence("The timestamp response cannot be read.")) from error
 
 
 def refusal(reply: bytes) -> str | None:
@@ -353,7 +353,7 @@ def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes)
         raise IntegrityError("The timestamp names two certificates as the signer's.")
     # The signature covers the attributes as a SET, while the reply has them under another tag (RFC 5652, 5.4).
     if not _signature_holds(read_certificate(signer_der), signer, b"\x31" + attributes.dump()[1:], digest):
-        raise IntegrityError(Sentence("The timestamp's signature doesn't hold, or is of a kind that isn't accepted."))
+        raise IntegrityError(Sentence("The signature of the timestamp is not valid, or its type is not accepted."))
     return signer_der
 
 

@@ -107,7 +107,7 @@ class BrowserCapturer:
                 if machine_fault(error):
                     raise
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
-                trouble = Sentence("this program failed at the page.")
+                trouble = Sentence("Exhibit failed to process the page.")
                 break
             else:
                 return
@@ -132,7 +132,7 @@ class BrowserCapturer:
                     async with asyncio.timeout(self.browser_limits.seconds):
                         await self._look(page, photographer, seen, page_url, images)
                 except TimeoutError:
-                    seen.shots.missing["rest"] = Sentence("The time for this visit was over.")
+                    seen.shots.missing["rest"] = Sentence("The time limit for this visit was reached.")
                 if traffic.lack is not None:
                     raise traffic.lack
                 seen.page = traffic.page_visit(page_url)
@@ -270,7 +270,7 @@ class RunningBrowser:
             except TimeoutError as error:
                 future.cancel()
                 self._browser.kill()
-                raise BrowserLostError(Sentence("The browser didn't come to an end.")) from error
+                raise BrowserLostError(Sentence("The browser did not exit.")) from error
 
     def close(self) -> None:
         """Stop browser, driver and thread."""

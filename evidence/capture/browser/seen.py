@@ -12,27 +12,32 @@ from exhibit.digests import Digest
 from exhibit.sentences import Sentence, following
 
 USES = {
-    "shown": Sentence("shows it"),
-    "background": Sentence("shows it"),
-    "offered": Sentence("offers it in another size"),
-    "linked": Sentence("links to it"),
+    "shown": Sentence("shows the image"),
+    "background": Sentence("shows the image"),
+    "offered": Sentence("offers the image in another size"),
+    "linked": Sentence("links to the image"),
 }
 """What a page does with the image, by the way in which it uses its URL."""
-USED = Sentence("uses its address")  # used if the browser got other bytes there
+USED = Sentence("uses the image URL")  # used if the browser got other bytes there
 
 BOXED, PDF = "screenshot-boxed", "page-pdf"
 INSTEAD = {
-    frozenset({BOXED}): Sentence("There is no screenshot of the whole page, but one of the part around the image:"),
-    frozenset({PDF}): Sentence("There is no screenshot of the whole page, but the page as PDF:"),
+    frozenset({BOXED}): Sentence(
+        "There is no screenshot of the whole page, only one of the area around the image. Reason:"
+    ),
+    frozenset({PDF}): Sentence("There is no screenshot of the whole page, only a PDF of the page. Reason:"),
     frozenset({BOXED, PDF}): (
-        Sentence("There is no screenshot of the whole page, but one of the part around the image, and the page as PDF:")
+        Sentence(
+            "There is no screenshot of the whole page, only one of the area around the image and a PDF of "
+            "the page. Reason:"
+        )
     ),
 }
 """Sentences on files that show the page if there is no screenshot of the whole page."""
 
-NO_PICTURE = Sentence("The browser shows no picture of the page:")
-UNKNOWN = Sentence("Whether the rendered page shows it couldn't be found out.")
-NOT_SHOWN = Sentence("The rendered page doesn't show it.")
+NO_PICTURE = Sentence("The browser did not provide a screenshot of the page. Reason:")
+UNKNOWN = Sentence("It could not be determined whether the rendered page shows the image.")
+NOT_SHOWN = Sentence("The rendered page does not show the image.")
 
 WIDTH, HEIGHT = 1280, 900  # of the window, pixels
 
@@ -68,18 +73,18 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
         times = len(seen.shots.places)
         is_it = outcome == "captured" or seen.traffic.addresses_of(expected)
         does = USES[seen.shots.places[0].how] if is_it else USED
-        told = Sentence("The rendered page %(does)s at %(times)s places.", does=does, times=times)
+        told = Sentence("The rendered page %(does)s in %(times)s places.", does=does, times=times)
         if times == 1:
-            told = Sentence("The rendered page %(does)s at one place.", does=does)
+            told = Sentence("The rendered page %(does)s in one place.", does=does)
         return outcome, following(sentence, told)
     if "place" in seen.shots.missing:
         return outcome, following(sentence, UNKNOWN)
     named = names_image(seen.page, image_url)
     if seen.signs and not named:
         told = Sentence(
-            "The page shows %(signs)s, and %(does)s the image; others may see another page.",
+            "The page contains %(signs)s and %(does)s the image. Other visitors may see a different page.",
             signs=seen.signs[0] if len(seen.signs) == 1 else BOTH_SIGNS,
-            does=Sentence("neither names nor shows") if named is False else Sentence("doesn't show"),
+            does=Sentence("neither references nor shows") if named is False else Sentence("does not show"),
         )
         return "unreachable", following(told, sentence)
     return "not-shown" if outcome == "captured" else outcome, following(sentence, NOT_SHOWN)

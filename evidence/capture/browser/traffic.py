@@ -36,7 +36,7 @@ CONNECTION = {"connection", "keep-alive", "proxy-connection", "trailer", "transf
 NOT_PASSED_ON = CONNECTION | {"alt-svc", "content-encoding", "content-length", "strict-transport-security"}
 """Headers of the connection; the last one would redirect later requests inside the browser, past the recorder."""
 TOO_SLOW = "The server gave no whole answer in time."
-NOT_ASKED = Sentence("The page couldn't be asked for.")
+NOT_ASKED = Sentence("The page could not be requested.")
 MAX_MOVES = 5  # limit of successive documents in the page's main frame
 
 

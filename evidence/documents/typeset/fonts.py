@@ -18,8 +18,10 @@ from exhibit.sentences import Sentence
 _FAMILIES = tomllib.loads(Path(__file__).with_name("fonts.toml").read_text("utf-8"))
 TEXT, MONO = str(_FAMILIES["text"]), str(_FAMILIES["mono"])
 CHINESE, OTHER_SCRIPTS = tuple(_FAMILIES["chinese"]), tuple(_FAMILIES["other_scripts"])
-_NO_CHINESE = Sentence("No font with Chinese characters was found, so the document can't be made in Chinese.")
-_INSTALL = Sentence("Install one, for example with `apt-get install fonts-noto-cjk`, or ask for the English document.")
+_NO_CHINESE = Sentence("The document cannot be generated in Chinese because no font with Chinese characters was found.")
+_INSTALL = Sentence(
+    "Install a font, for example with `apt-get install fonts-noto-cjk`, or request the English document."
+)
 
 
 @dataclass(frozen=True, slots=True)

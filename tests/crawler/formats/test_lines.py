@@ -92,7 +92,9 @@ def test_what_is_no_line_is_refused(text: bytes) -> None:
 
 
 def test_a_refusals_sentence_keeps_its_template_and_values_and_takes_no_others() -> None:
-    said = Sentence("%(file)s is damaged at byte %(place)s; what lies behind was read.", file="a.warc", place="7")
+    said = Sentence(
+        "%(file)s is damaged at byte %(place)s. The content after the damage was read.", file="a.warc", place="7"
+    )
     line = RefusalLine(url="file:///a.warc", reason="unreadable", sentence=said)
     back = from_json(to_json(line))
     assert isinstance(back, RefusalLine)

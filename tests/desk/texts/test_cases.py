@@ -35,7 +35,7 @@ def test_what_people_read_of_a_page_holds_no_user_name() -> None:
 
 def test_lines_of_a_history_are_said_in_the_readers_language_and_a_persons_words_stay() -> None:
     disputed = CaseEvent(kind="disputed", said=[["disputed", {}]], sentence="Licensed.")
-    again = CaseEvent(kind="captured", said=[["again-removed", {}]], sentence=Sentence("The page is there."))
+    again = CaseEvent(kind="captured", said=[["again-removed", {}]], sentence=Sentence("The page is available."))
     note = CaseEvent(kind="note", sentence="Undone.")
     with translation.override("zh-hans"):
         assert cases.line(disputed) == "已提出争议。Licensed."

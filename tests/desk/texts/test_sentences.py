@@ -49,7 +49,7 @@ NOT_ON_PAGES = (
     "isn't a network that could be allowed.",
     "Write it like 127.0.0.0/8 or fd00::/8.",
     "has no times of its own.",
-    "It runs by itself when a new work resembles pictures whose bytes have expired.",
+    "It starts automatically when a new work is similar to pictures whose bytes have expired.",
     "has no case ",
     "No member reported that picture, or it was removed.",
     "exhibit doctor lists them.",
@@ -76,8 +76,10 @@ def test_every_error_that_reaches_a_page_is_a_sentence_of_the_catalogue(module: 
 
 
 def test_an_error_is_said_by_its_template_and_values() -> None:
-    hint = Sentence("Decide at most %(most)s at once.", most=200)
-    error = WrongUseError(Sentence("%(owner)s has a watch %(name)s already.", owner="A. B.", name="Shop"), hint=hint)
+    hint = Sentence("You can decide at most %(most)s cases at once.", most=200)
+    error = WrongUseError(
+        Sentence("%(owner)s already has a watch named %(name)s.", owner="A. B.", name="Shop"), hint=hint
+    )
     assert str(pickle.loads(pickle.dumps(error.message))) == "A. B. has a watch Shop already."  # noqa: S301 - made here
     with translation.override("zh-hans"):
         assert in_words(error) == "A. B. 已有名为 Shop 的监测。一次最多决定 200 个。"
@@ -86,16 +88,16 @@ def test_an_error_is_said_by_its_template_and_values() -> None:
 
 def test_a_piece_of_a_sentence_is_translated_in_it_and_never_alone() -> None:
     with translation.override("zh-hans"):
-        assert in_words(Sentence("Case %(number)s is decided: %(decision)s.", number=3, decision="licensed")) == (
-            "案件 3 已决定：已获许可。"
-        )
+        assert in_words(
+            Sentence("Case %(number)s has already been decided: %(decision)s.", number=3, decision="licensed")
+        ) == ("案件 3 已决定：已获许可。")
         assert in_words("licensed") == "licensed"
 
 
 def test_a_sentence_within_a_sentence_is_said_with_its_own_values() -> None:
     needed = Sentence("at most %(limit)s", limit="6")
     short = Sentence(
-        "%(what)s: %(figure)s; needed: %(limit)s.", what=Sentence("Place by votes"), figure=7, limit=needed
+        "%(what)s: %(figure)s; required: %(limit)s.", what=Sentence("Rank by votes"), figure=7, limit=needed
     )
     assert short == "Place by votes: 7; needed: at most 6."
     with translation.override("zh-hans"):
@@ -103,8 +105,8 @@ def test_a_sentence_within_a_sentence_is_said_with_its_own_values() -> None:
 
 
 def test_every_obstacle_of_a_visit_is_said_in_the_readers_language() -> None:
-    shows = "The page shows %(signs)s, and %(does)s the image; others may see another page."
-    does = Sentence("doesn't show")
+    shows = "The page contains %(signs)s and %(does)s the image. Other visitors may see a different page."
+    does = Sentence("does not show")
     said: list[str] = [Sentence(shows, signs=one, does=does) for one in (*SIGNS, BOTH_SIGNS)]
     facts = ConnectionFacts("a.example", (), "203.0.113.5", 443)
     for status in WALLS:
@@ -115,7 +117,7 @@ def test_every_obstacle_of_a_visit_is_said_in_the_readers_language() -> None:
 
 
 def test_an_error_with_its_hint_is_said_in_the_readers_language() -> None:
-    error = WrongUseError(Sentence("There are no words."), hint=Sentence("Say why the decision stands."))
+    error = WrongUseError(Sentence("The text is empty."), hint=Sentence("Explain why the decision is upheld."))
     assert str(error) == "There are no words. Say why the decision stands."
     with translation.override("zh-hans"):
         assert in_words(error) == in_words(error.sentence) == "没有填写内容。请说明为何维持原决定。"
@@ -134,8 +136,8 @@ def test_every_standing_and_decision_has_its_phrase() -> None:
 
 @pytest.mark.django_db
 def test_a_row_keeps_a_sentence_for_any_reader_and_a_quote_as_it_is() -> None:
-    site = Sentence("Not visited: the operator's rules name %(host)s.", host=Sentence("a password field"))
-    both = following(Sentence("The page is there."), '{"text": "Licensed.", "values": {}}', site)
+    site = Sentence("Not visited: the operator's rules exclude %(host)s.", host=Sentence("a password field"))
+    both = following(Sentence("The page is available."), '{"text": "Licensed.", "values": {}}', site)
     for said in (both, '{"text": "Licensed.", "values": {}}', "[1", '"', "", "Licensed."):
         pk = Picture.objects.create(digest=Digest.of(said.encode()), size=1, first_seen=now(), error=said).pk
         read = Picture.objects.get(pk=pk).error

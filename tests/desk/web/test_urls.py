@@ -68,7 +68,7 @@ def test_no_form_is_taken_from_another_site(ann: User) -> None:
         answer = client.post(address, {"decision": "confirmed"})
         assert answer.status_code == 403, (name, answer.status_code)
     page = answer.content.decode()
-    assert "This form wasn't sent" in page
+    assert "The form was not sent" in page
     assert "Sign out" in page  # the reader is still signed in
 
 

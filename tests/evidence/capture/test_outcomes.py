@@ -54,5 +54,5 @@ def visit_of(path: str, status: int, body: bytes) -> Visit:
 def test_a_sentence_says_what_a_server_said_besides(page: tuple[int, bytes], image: int, told: tuple[str, str]) -> None:
     outcome, sentence = judge(visit_of("", *page), visit_of("a.jpg", image, b"picture"), Digest.of(b"picture"))
     assert outcome == "captured"
-    same = "The image was served with exactly the bytes that were seen before."
+    same = "The image URL returned exactly the bytes that were seen before."
     assert sentence == f"The page is there.{told[0]} {same}{told[1]}"

@@ -101,7 +101,7 @@ def test_what_another_key_seals_under_the_same_names_contradicts_nobody(scene: S
 def test_two_bundles_of_one_number_contradict_each_other_and_the_command_says_so(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = resealed(scene, replace(scene.facts, not_checked=("Nothing.",)))
+    other = resealed(scene, replace(scene.facts, not_checked=("None.",)))
     paths = [str(scene.write(tmp_path / "A.zip")), str(other.write(tmp_path / "B.zip"))]
     trust = tmp_path / "trust.json"
     trust.write_bytes(scene.trust.to_json())

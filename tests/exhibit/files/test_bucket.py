@@ -111,8 +111,8 @@ def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: 
         ({"secret_access_key": "wrong"}, "The bucket refuses these keys: SignatureDoesNotMatch."),
         ({"access_key_id": "nobody"}, "The bucket refuses these keys: "),
         ({"access_key_id": "test:guest", "secret_access_key": "guest"}, "The bucket refuses these keys: AccessDenied."),
-        ({"endpoint": "http://127.0.0.1:9"}, "The bucket doesn't answer."),
-        ({"no_such_setting": "1"}, "The bucket can't be used as it is configured."),
+        ({"endpoint": "http://127.0.0.1:9"}, "The bucket is not responding."),
+        ({"no_such_setting": "1"}, "The bucket cannot be used with the current configuration."),
     ],
 )
 def test_keys_and_places_that_are_wrong_are_told_in_a_sentence(
@@ -165,7 +165,7 @@ def test_a_server_that_never_answers_is_waited_for_so_long_and_no_longer(s3: S3,
             retry_config={"max_retries": 1},
         )
         store = BlobStore(Bucket(lambda: objects, "us", tmp_path / "made"), "blobs")
-        assert said(partial(store.get, ABSENT)) == "The bucket doesn't answer."
+        assert said(partial(store.get, ABSENT)) == "The bucket is not responding."
 
 
 def test_a_file_that_is_changed_while_it_is_read_is_not_kept() -> None:

@@ -142,7 +142,7 @@ def test_a_name_on_an_odd_port_must_lie_in_an_allowed_network(monkeypatch: pytes
 
 def test_a_name_without_an_address_is_unresolvable(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "not known")
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(RefusedError) as refused:
@@ -161,7 +161,7 @@ def _failing_with(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     ("error", "said"),
     [
         (OSError(errno.EMFILE, "too many"), "Too many files are open."),
-        (socket.gaierror(socket.EAI_AGAIN, "no name server answers"), "This machine reaches no network."),
+        (socket.gaierror(socket.EAI_AGAIN, "no name server answers"), "This machine has no network connection."),
     ],
     ids=["descriptors", "name servers"],
 )

@@ -67,7 +67,7 @@ def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: 
     for name in ("related", "exposure"):
         odds, *terms = gate(explained, name).figures
         assert odds.figure == pytest.approx(sum(one.adds or 0 for one in terms)), "the sum can be done by hand"
-    assert explained.sentences == ("It is found.",)
+    assert explained.sentences == ("The copy is found.",)
 
 
 @pytest.mark.long

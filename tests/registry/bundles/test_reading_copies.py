@@ -183,7 +183,7 @@ def test_a_volume_that_cant_be_set_takes_only_its_language_and_a_passing_fault_t
 ) -> None:
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     monkeypatch.setattr("registry.bundles.reading_copies.IN_A_VOLUME", 1)
-    passing = iter([StorageError("The bucket doesn't answer.")])
+    passing = iter([StorageError("The bucket is not responding.")])
 
     def failing(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
         if language == "zh-Hans" and (error := next(passing, None)):
@@ -194,7 +194,7 @@ def test_a_volume_that_cant_be_set_takes_only_its_language_and_a_passing_fault_t
 
     monkeypatch.setattr(RENDER, failing)
     package = made(inline, asked())
-    assert (package.state, package.error) == ("todo", "The bucket doesn't answer.")
+    assert (package.state, package.error) == ("todo", "The bucket is not responding.")
     Package.objects.update(not_before=None)
     package = made(inline, package)
     assert (package.state, languages_without(package)) == ("done", ["en"])

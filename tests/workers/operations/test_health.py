@@ -73,7 +73,7 @@ def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: 
     ]
     told = amiss(replace(well, steps=rows, held_up={"seal": "The disk is full."}), inline)
     assert "(1,200 in all)" in told["late"].sentence
-    assert told["given up"].remedy.endswith("/operator/failures/match/retry")
+    assert told["failed"].remedy.endswith("/operator/failures/match/retry")
     assert jobs.label("seal") in told["held up"].sentence
     assert told["held up"].sentence.endswith("The disk is full.")
     assert not told["late"].needed
@@ -94,9 +94,9 @@ def test_a_log_that_stopped_and_a_witness_that_is_silent_are_said(inline: SyncRu
 
 
 def test_keys_that_do_not_open_are_said(inline: SyncRunner, well: Status) -> None:
-    told = amiss(replace(well, closed_keys="The key can't be unlocked."), inline)["keys"]
+    told = amiss(replace(well, closed_keys="The key cannot be decrypted."), inline)["keys"]
     assert told.needed
-    assert told.sentence.endswith("The key can't be unlocked.")
+    assert told.sentence.endswith("The key cannot be decrypted.")
     assert "exhibit key rotate" in told.remedy
 
 

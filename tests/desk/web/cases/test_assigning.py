@@ -71,7 +71,7 @@ def test_a_case_is_assigned_on_its_own_page_on_a_phone_without_a_script(site: Si
     expect(page.locator("#assigned strong")).to_have_text("bob")
     expect(page.locator("#history")).to_contain_text("Assigned to bob.")
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#assigned strong")).to_have_text("Nobody")
+    expect(page.locator("#assigned strong")).to_have_text("Unassigned")
 
 
 @pytest.mark.long
@@ -86,10 +86,10 @@ def test_a_queue_offers_only_what_there_is_to_choose_from(inline: SyncRunner, mo
 
     rare = [f"?state={state}" for state in ("disputed", "asked", "resembles", "look-alikes")]
     alone = shown()
-    assert not any(words in alone for words in ('id="assign"', "Take it", "?for=", *rare))
+    assert not any(words in alone for words in ('id="assign"', "Assign to me", "?for=", *rare))
     assert rare[0] in shown(rare[0])
     member(studio, "bob")
-    assert "Take it" in shown()
+    assert "Assign to me" in shown()
     assert "?for=" not in shown()
     Case.objects.update(assigned_to=ann, disputed_at=now())
     both = shown()

@@ -26,7 +26,7 @@ SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, input:n
 @pytest.mark.parametrize(
     ("width", "language", "words"),
     [
-        (360, "en", ("Not licensed", "Undo", "Cleared: not a copy")),
+        (360, "en", ("Not licensed", "Undo", "Dismiss: not a copy")),
         (390, "zh-CN", ("未获许可", "撤销", "已排除：不是复制件")),
     ],
 )

@@ -253,7 +253,7 @@ def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
     edges = page.evaluate(EDGES)
     assert edges == pytest.approx([60 / 320, 0, 1, 200 / 240], abs=0.02)
     before = scale_of(page)
-    page.get_by_role("button", name="Larger").click()
+    page.get_by_role("button", name="Zoom in").click()
     assert scale_of(page) == pytest.approx(before * 1.25, rel=0.01)
     assert page.evaluate(EDGES) == pytest.approx(edges, abs=0.01)
     page.keyboard.press("s")

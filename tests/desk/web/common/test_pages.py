@@ -80,7 +80,7 @@ def test_a_refusal_is_told_on_the_next_page_and_a_mistake_of_ours_is_none() -> N
 
     asked = request()
     with Telling(asked):
-        raise WrongUseError("No case is named.")
-    assert [(one.level_tag, str(one)) for one in get_messages(asked)] == [("error", "No case is named.")]
+        raise WrongUseError("No case was specified.")
+    assert [(one.level_tag, str(one)) for one in get_messages(asked)] == [("error", "No case was specified.")]
     with pytest.raises(ZeroDivisionError), Telling(request()):
         raise ZeroDivisionError

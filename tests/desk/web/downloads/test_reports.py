@@ -308,5 +308,5 @@ def test_each_limit_is_a_phrase_and_a_report_of_everything_has_none() -> None:
 def test_files_are_told_by_what_they_are() -> None:
     names = ("s-report-1.csv", "s-report-1-works.csv", "s-report-1-volume-02.pdf", "s-report-1-volume-02.zh-Hans.pdf")
     row = Report(files=[{"name": name, "media_type": "", "digest": "00", "size": 1} for name in names])
-    words = ["CSV", "CSV, a line for each work", "PDF, volume 2", "PDF, volume 2, Chinese"]
+    words = ["CSV", "CSV, one row per work", "PDF, volume 2", "PDF, volume 2, Chinese"]
     assert [said for _file, said in files_of(row)] == words

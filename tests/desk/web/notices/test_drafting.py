@@ -122,7 +122,7 @@ def test_a_paper_for_a_court_names_the_court_and_says_nothing_of_mail(ann: Clien
         case=Case.objects.get(number=1), number=1, defaults={"seal_digest": Digest.of(b"1"), "sealed_at": now()}
     )
     read = flat(ann.get(f"{PAGE}1/").content.decode())
-    for words in ("addressee_email", "To whom", "names anybody to write to", "the addressee", "would be sent"):
+    for words in ("addressee_email", "Addressee", "names anybody to write to", "the addressee", "would be sent"):
         assert words not in form + read, words
 
 

@@ -96,15 +96,15 @@ def mark(page: str) -> str:
 
 SENDER = {
     "Name": "Copyright Agent",
-    "Who signs": "Ann Example",
-    "In what capacity": "Owner",
+    "Signer": "Ann Example",
+    "Capacity": "Owner",
     "Address": "1 Harbour Road, Kiel",
     "Telephone": "+49 431 0000",
-    "E-mail": "ann@example.org",
+    "Email": "ann@example.org",
 }
 
 CHOSEN = {
-    "What is the picture used for there?": "commercial",
+    "For what purpose is the picture used?": "commercial",
     "What kind of work is it?": "creative",
     "How much of the work is used?": "whole",
     "What does the use do to the market": "replaces",

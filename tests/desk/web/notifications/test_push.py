@@ -173,7 +173,7 @@ def test_a_member_sees_and_removes_browsers_and_nobody_else_does(ann: User) -> N
     row = added(client)
     page = client.get("/account/").content.decode()
     assert "Firefox · Android" in page
-    assert "this one" in page
+    assert "this browser" in page
     stranger = User.objects.create_user("bea@example.org", "bea@example.org", "not used at all")
     bea.force_login(stranger)
     bea.cookies["push"] = str(row.identity)
@@ -226,7 +226,7 @@ def test_a_lost_phone_whose_session_has_run_out_is_told_nothing_once_other_sessi
     added(phone)
     phone.session.flush()
     try_in(desk, ann.email)
-    assert "End all others" in desk.get("/account/sessions/").content.decode()
+    assert "Sign out all other sessions" in desk.get("/account/sessions/").content.decode()
     desk.post("/account/sessions/")
     assert not PushBrowser.objects.exists()
 
@@ -235,7 +235,7 @@ def test_one_to_which_nothing_is_sent_any_more_says_why_and_what_to_do(ann: User
     client = Client()
     client.force_login(ann)
     added(client)
-    PushBrowser.objects.update(state="done", error=Sentence("It answered with status %(status)s.", status=413))
+    PushBrowser.objects.update(state="done", error=Sentence("The server returned status %(status)s.", status=413))
     page = client.get("/account/").content.decode()
     assert "413" in page
     assert has_test_id(page, "ended")

@@ -183,7 +183,7 @@ def test_each_thing_that_is_amiss_is_one_sentence(own: Services) -> None:
     crawls = f"watches/{planned.crawl.watch.number}/crawls --owner studio"
     assert any(one.remedy.endswith(crawls) for one in checks)
     assert sorted(one.name for one in checks) == sorted(
-        ["disk", "late", "given up", "crawls", "canary", "log", "witnesses", "witness bitcoin"]
+        ["disk", "late", "failed", "crawls", "canary", "log", "witnesses", "witness bitcoin"]
     )
     assert any("No route." in one.sentence and "bitcoin" in one.sentence for one in checks)
 
@@ -267,7 +267,7 @@ def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: Services) -
     )
     sent = {"step": "match", "key": "Line one.\r\nLine two."}
     assert message_levels(client.post("/operator/leave", sent, follow=True)) == ["success"]
-    assert numbers_in(sentence_of(own, "given up")) == ["1"]
+    assert numbers_in(sentence_of(own, "failed")) == ["1"]
     lost.refresh_from_db()
     assert (lost.state, lost.error) == ("failed", "Line one.\nLine two.")
     Picture.objects.filter(pk=lost.pk).update(error="Another reason.")
@@ -359,8 +359,8 @@ def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None
 def test_reasons_are_said_in_the_operators_language(own: Services) -> None:
     make_well()
     moment = now() - timedelta(days=1)
-    silent = [Sentence("https://%(place)s doesn't answer.", place=place) for place in ("a.example", "b.example")]
-    why = following(Sentence("No calendar of %(name)s took the digest:", name="bitcoin"), *silent)
+    silent = [Sentence("https://%(place)s did not respond.", place=place) for place in ("a.example", "b.example")]
+    why = following(Sentence("No calendar of %(name)s accepted the digest:", name="bitcoin"), *silent)
     WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error=why)
     (own.config.data_dir / "log.head").write_bytes(b"\xff")
     client = person(staff=True)

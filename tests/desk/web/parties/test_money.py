@@ -145,10 +145,10 @@ def test_what_cant_be_asked_is_refused_with_a_sentence(studio: Owner, ann: Clien
         ({"currency": "EUX"}, "“EUX” isn&#x27;t a currency."),
         ({"amount": "1.234"}, "isn&#x27;t an amount of EUR."),
         ({"amount": "1,5"}, "isn&#x27;t an amount of EUR."),
-        ({"amount": "9" * 16}, "The amount is too large, or below nothing."),
-        ({"basis": ""}, "No basis is given."),
-        ({"case": ["1", "2"]}, "Money is asked for cases of one party, at least one."),
-        ({"case": []}, "Money is asked for cases of one party, at least one."),
+        ({"amount": "9" * 16}, "The amount is too large or negative."),
+        ({"basis": ""}, "The basis of the amount is missing."),
+        ({"case": ["1", "2"]}, "A payment demand covers at least one case, and cases of one site only."),
+        ({"case": []}, "A payment demand covers at least one case, and cases of one site only."),
     ):
         assert said in flat(ann.post("/o/studio/demands/new", ASK | change, follow=True).content.decode()), change
     refused = ann.post("/o/studio/demands/new", ASK | {"amount": "1,5", "due_on": "2026-12-31"})
@@ -216,7 +216,7 @@ def test_an_invoice_is_made_of_what_was_agreed_and_cancelled_by_another(studio: 
     assert not Invoice.objects.exists()
     ann.post("/o/studio/demands/1/entries", {"kind": "agreed", "amount": "250", "day": "2026-11-20"})
     title = Case.objects.get(number=1).work.title
-    assert title in words(ann, page).split("What for")[1]
+    assert title in words(ann, page).split("Items")[1]
     for change, told in (
         ({"instalments": "2026-12-01 249.99"}, "add up"),
         ({"instalments": "soon 250"}, "is no day with an amount"),

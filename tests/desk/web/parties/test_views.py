@@ -67,7 +67,7 @@ def test_a_party_has_its_cases_works_places_notices_and_answers_on_one_page(stud
         '<a class="url" href="http://shop.example/page-1" rel="noreferrer noopener nofollow">',
         "Notice 1</a>",
         "agent@shop.example",
-        "I see it differently",
+        "I disagree",
         "2 cases are sealed or being sealed.",
     ):
         assert said in page, said
@@ -88,7 +88,7 @@ def test_a_partys_page_offers_what_comes_next_first(studio: Owner, ann: Client) 
     begun(studio)
     assert offered() == "Bundle for the court"
     Case.objects.filter(number=2).update(decision="open", waits=True)
-    assert offered() == "Decide its cases"
+    assert offered() == "Review its cases"
 
 
 def test_of_another_party_nothing_is_there(studio: Owner, ann: Client) -> None:
@@ -180,9 +180,9 @@ def test_registries_are_asked_when_a_member_presses_the_button_and_not_before(
 
 
 def test_where_no_register_is_set_nobody_can_ask(studio: Owner, ann: Client, inline: SyncRunner) -> None:
-    assert "Ask the registries" in words(ann, PAGE)
+    assert "Query registries" in words(ann, PAGE)
     inline.services.config = replace(inline.services.config, rdap_url="")
-    assert "Ask the registries" not in words(ann, PAGE)
+    assert "Query registries" not in words(ann, PAGE)
     assert ann.post("/o/studio/parties/look-up", {"party": "shop.example"}).status_code == 302
     assert not PartyLookup.objects.exists()
 

@@ -35,11 +35,11 @@ def test_people_ask_in_a_browser_with_and_without_scripts(
         (photograph(1), "byte for byte"),
         (copy_of(photograph(1)), "another file"),
         (CROPPED, "A part of"),
-        (photograph(77), "Not known here"),
+        (photograph(77), "No work found"),
     ):
         person.open(reverse("ask"))
         file: FilePayload = {"name": "seen.jpg", "mimeType": "image/jpeg", "buffer": data}
         person.page.get_by_label("Picture", exact=True).set_input_files(file)
-        person.page.get_by_role("button", name="Ask").click()
+        person.page.get_by_role("button", name="Look up").click()
         person.page.get_by_role("heading", name=said).wait_for()
         person.check() if scripts else person.fits()

@@ -293,7 +293,7 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
     page = Client().get(path).content.decode()
     assert not has_test_id(page, "to-be-visited")
     seen = page[page.index("Received:") : page.index('id="answer"')]
-    assert [word in seen for word in ("removed", "not seen")] == [True, True]
+    assert [word in seen for word in ("removed", "could not be visited")] == [True, True]
     user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
     choice = MailChoice(owner=studio, user=user)
     mail = digest_mail(inline.services, choice, [event])

@@ -29,7 +29,7 @@ from tests.assets.site_browser import use_house
 def test_each_list_of_a_page_has_a_way_of_its_own_through_it() -> None:
     context = RequestContext(RequestFactory().get("/", {"visits": "2", "q": "a b"}))
     pages = Paginator(range(10), 4)
-    middle = paging_of(context, pages.page(2), "history", "Pages of the history")
+    middle = paging_of(context, pages.page(2), "history", "Pagination of the history")
     assert middle["before"] == "?visits=2&q=a+b&history=1#history"
     assert middle["after"] == "?visits=2&q=a+b&history=3#history"
     assert paging_of(context, pages.page(1), "history", "")["before"] == ""

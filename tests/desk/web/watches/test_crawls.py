@@ -121,8 +121,8 @@ def test_what_was_refused_is_told_in_words_and_by_reason(ann: Client, shop: Watc
     assert "shop.example/0" not in only
 
 
-ALL = "Everything that was found was fetched and kept."
-ASKED = "Nothing that was asked for was refused."
+ALL = "Everything that was found was fetched and stored."
+ASKED = "No requests were refused."
 
 
 def ended(watch: Watch, *counts: dict[str, object], reason: str = "finished") -> Crawl:

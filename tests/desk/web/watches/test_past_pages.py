@@ -83,12 +83,12 @@ def test_a_copy_with_nothing_wrong_is_cleared_without_being_counted_as_an_error(
 
 @pytest.mark.parametrize(
     ("reasons", "said"),
-    [(["page"], "never matched for certain"), (["flat"], "can't be matched safely"), ([], "")],
+    [(["page"], "never a certain match"), (["flat"], "cannot be matched reliably"), ([], "")],
 )
 def test_works_that_are_held_back_say_so(studio: Owner, reasons: list[str], said: str) -> None:
     Work.objects.update(low_information=reasons)
     shown = page(studio, "works/").replace("&#x27;", "'")
-    told = [one for one in ("never matched for certain", "can't be matched safely") if one in shown]
+    told = [one for one in ("never a certain match", "cannot be matched reliably") if one in shown]
     assert "".join(told) == said
 
 

@@ -79,8 +79,8 @@ def test_open_collections_are_asked_for_the_words_of_works_and_a_copy_becomes_a_
 
 def test_what_lacks_words_or_places_says_so_and_keeps_what_was_chosen(ann: Client, web: Site) -> None:
     for given, said in (
-        ({"words": "wave"}, "Choose at least one place to look at."),
-        ({"words": " \n", "collection": "openverse"}, "Say what to search for."),
+        ({"words": "wave"}, "Select at least one source."),
+        ({"words": " \n", "collection": "openverse"}, "Enter what to search for."),
     ):
         refused = ann.post(WHERE, {"do": "collections", **given})
         assert refused.status_code == 422
@@ -156,7 +156,7 @@ def test_archives_are_asked_what_they_hold_of_domains(ann: Client, web: Site) ->
         "since": "2019",
     }
     for wrong, said in (
-        ({"domains": " "}, "Say of which domain."),
+        ({"domains": " "}, "Enter a domain."),
         ({"domains": "co.uk"}, "is no domain of a site"),
         ({"since": "then"}, "is no year, month or day"),
         ({"archive": []}, "Choose at least one place"),

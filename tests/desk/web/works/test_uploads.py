@@ -229,10 +229,10 @@ def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
     page = ann.open(at("add-works"))
     page.locator("#files").set_input_files(sorted(tmp_path.glob("*.jpg")))
     (tmp_path / "1.jpg").unlink()  # moved before it was sent
-    refused = {"sentence": "There is no room left on the disk."}
+    refused = {"sentence": "No space is left on the disk."}
     page.route("**/files", lambda route: route.fulfill(status=507, json=refused))
     page.locator("main form button:not([type=button])").last.click()
-    expect(page.get_by_role("status")).to_contain_text("There is no room left on the disk.")
+    expect(page.get_by_role("status")).to_contain_text("No space is left on the disk.")
     assert page.url.endswith(at("upload", 1))  # reloading finds the upload in progress
     assert ["status of 507" in one for one in ann.errors] == [True]
     ann.errors.clear()

@@ -29,9 +29,9 @@ def test_wrong_settings_are_named_and_the_key_is_read_when_it_is_needed() -> Non
 
 @pytest.mark.long
 def test_a_log_counts_in_a_pinned_block_only(kept: Receipt) -> None:
-    [ledger] = vouch((), [(DIGEST, kept)], "vouched for", "for trials")
+    [ledger] = vouch((), [(DIGEST, kept)], "vouched for", "for testing")
     attested = verify(DIGEST, kept.proof, {}, (ledger,), "checkpoint")
-    assert (attested.time, attested.label) == (kept.time, "for trials")
+    assert (attested.time, attested.label) == (kept.time, "for testing")
     assert "checkpoint" in attested.sentence
     for ledgers in ((), (replace(ledger, chain=5),), (replace(ledger, blocks=(Digest.of(b"x"),)),)):
         with pytest.raises(UnknownWitnessError, match="isn't pinned"):

@@ -77,7 +77,7 @@ def test_an_installation_vouches_for_the_validators_of_its_settings() -> None:
         validators=ADDRESSES, quorum=3,
     )  # fmt: skip
     assert not any(given.faults.values())
-    [told] = vouch([given], [], "our word", "for trials")
+    [told] = vouch([given], [], "our word", "for testing")
     assert (told.chain, told.blocks, told.validators, told.quorum) == (7, (), ADDRESSES, 3)
     [fault] = [said for said, is_so in replace(given, quorum=2).faults.items() if is_so]
     assert "two thirds of 4" in fault

@@ -32,7 +32,7 @@ def test_wrong_settings_are_named(config: Rfc3161Config) -> None:
 
 
 def test_an_authority_that_was_asked_goes_to_another_process(config: Rfc3161Config, receipt: Receipt) -> None:
-    [ours] = vouch((config,), (), "for trials", "")
+    [ours] = vouch((config,), (), "for testing", "")
     verify(DIGEST, receipt.proof, dict(receipt.material), (ours,), "seal")
     assert pickle.loads(pickle.dumps(ours)) == ours  # noqa: S301 - made here
 
@@ -40,10 +40,10 @@ def test_an_authority_that_was_asked_goes_to_another_process(config: Rfc3161Conf
 def test_a_stamp_leads_to_the_authority_that_is_vouched_for(config: Rfc3161Config, receipt: Receipt) -> None:
     anchor = build(config, SESSION)
     assert (anchor.name, anchor.verify(DIGEST, receipt)) == ("Ann", receipt.time)
-    [ours] = vouch((config, replace(config, roots=None)), (), "for trials", "")
+    [ours] = vouch((config, replace(config, roots=None)), (), "for testing", "")
     stranger = TrustedAuthority("Bob", (), development=False, label="")
     attested = verify(DIGEST, receipt.proof, dict(receipt.material), (stranger, ours), "seal")
-    assert (attested.time, attested.by, attested.label) == (receipt.time, "Ann", "for trials")
+    assert (attested.time, attested.by, attested.label) == (receipt.time, "Ann", "for testing")
     assert attested.sentence.startswith("Ann (RFC 3161)")
     with pytest.raises(UnknownWitnessError):
         verify(DIGEST, receipt.proof, dict(receipt.material), (stranger,), "seal")
@@ -62,7 +62,7 @@ def test_roots_that_are_none_are_named(config: Rfc3161Config, tmp_path: Path) ->
 def test_a_stamp_is_qualified_by_what_the_list_names_alone(
     config: Rfc3161Config, authority: Authority, receipt: Receipt, tmp_path: Path
 ) -> None:
-    [ours], hierarchy = vouch((config,), (), "for trials", ""), authority.hierarchy
+    [ours], hierarchy = vouch((config,), (), "for testing", ""), authority.hierarchy
     stranger = Authority(tmp_path, "http://127.0.0.1:9").hierarchy
     assert ours.qualified is None
 

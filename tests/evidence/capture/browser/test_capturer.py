@@ -186,7 +186,7 @@ again = partial(pytest.param, marks=pytest.mark.long)
         again(Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
         (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "aren't programs"),
         (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),
-        again(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a check of visitors"),
+        again(Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a robot check"),
         again(Answer(b"<script>location='/login'</script>"), None, "unreachable", "leads to a login"),
         (Answer(b"<input type=password><img src=photo.jpg>"), None, "captured", "at one place"),
     ],

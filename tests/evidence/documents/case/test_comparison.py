@@ -123,7 +123,7 @@ def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> Non
     text = text_of(render_exhibit_sheet(replace(case, matches=(noted,)), sample_pictures(), "en"))
     assert "Remarks the two files have the same bytes" in text
     assert "same-bytes" not in text
-    assert "Held back" not in text
+    assert "On hold" not in text
 
 
 @pytest.mark.long

@@ -106,7 +106,7 @@ def test_what_a_visit_met_is_told_in_the_words_of_its_record() -> None:
 @pytest.mark.long
 def test_the_report_names_each_witness_with_its_state_and_weight(report: str) -> None:
     assert "Example Time Authority" in report
-    assert "development, without legal weight" in report
+    assert "for development, without legal effect" in report
     assert "pending" in report
     assert "existed no later than" in report
 

@@ -35,7 +35,7 @@ CHINESE = load_phrases("zh-Hans")
 WORDS = {
     "obstacle": WALLS[403],
     "signs": BOTH_SIGNS,
-    "does": "doesn't show",
+    "does": "does not show",
 }
 pytestmark = pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
 REASONS = tuple(
