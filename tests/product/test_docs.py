@@ -291,7 +291,7 @@ def find(module: str) -> bool:
 
 
 def test_every_port_is_described_with_its_name() -> None:
-    named = set(SPAN.findall(prose_of(CHECKOUT / "docs" / "architecture.md")))
+    named = set(SPAN.findall(prose_of(DOCS / "contributing" / "architecture.md")))
     own = {name for name, value in vars(ports).items() if getattr(value, "__module__", "") == ports.__name__}
     assert own - {"ReportT_contra"} <= named
 
