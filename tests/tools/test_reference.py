@@ -37,7 +37,7 @@ def test_links_of_its_pages_lead_somewhere(written: dict[str, str]) -> None:
 
 
 def test_the_page_of_the_command_line_has_the_keys_of_every_command_that_prints_json() -> None:
-    page = (CHECKOUT / "docs" / "commands.md").read_text("utf-8")
+    page = (CHECKOUT / "docs" / "reference" / "command-output.md").read_text("utf-8")
     told = set(re.findall(r"^\| `exhibit (.+?)` \| .*\w.* \|$", page, re.MULTILINE))
     printing = {
         name

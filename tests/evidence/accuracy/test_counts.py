@@ -143,7 +143,7 @@ def test_a_joined_file_is_no_counts(log: Log) -> None:
 
 
 def run_lines_of_the_page(number: int, file: Path) -> list[str]:
-    page = (CHECKOUT / "docs" / "verify-by-hand.md").read_text("utf-8").partition("## The joined bound")[2]
+    page = (CHECKOUT / "docs" / "reference" / "verify-by-hand.md").read_text("utf-8").partition("## The joined bound")[2]
     lines = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[number]
     script = file.with_name("script.py")
     script.write_text(lines, "utf-8")
