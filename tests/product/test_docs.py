@@ -291,7 +291,7 @@ def find(module: str) -> bool:
 
 
 def test_every_port_is_described_with_its_name() -> None:
-    named = set(SPAN.findall(prose_of(CHECKOUT / "docs" / "architecture.md")))
+    named = set(SPAN.findall(prose_of(DOCS / "contributing" / "architecture.md")))
     own = {name for name, value in vars(ports).items() if getattr(value, "__module__", "") == ports.__name__}
     assert own - {"ReportT_contra"} <= named
 
@@ -312,7 +312,7 @@ def test_every_reason_that_holds_a_decision_back_is_explained() -> None:
 def test_every_field_of_a_job_of_a_line_and_of_a_match_is_described() -> None:
     from indexer.compare.wording import as_plain
 
-    named = set(SPAN.findall(prose_of(CHECKOUT / "docs" / "stand-alone.md")))
+    named = set(SPAN.findall(prose_of(CHECKOUT / "docs" / "reference" / "stand-alone.md")))
     match = as_plain(Verification(Decision.NONE, 256, 0, 0.0, None, False, 0, 0.0, 0.0, None, ""))  # noqa: FBT003 - in order
     for cls in (Job, Limits, Politeness, UserAgent):
         assert {field.name for field in fields(cls)} <= named, cls.__name__
@@ -323,7 +323,7 @@ def test_every_field_of_a_job_of_a_line_and_of_a_match_is_described() -> None:
 
 
 def test_the_documented_job_is_one() -> None:
-    (block,) = blocks_of(CHECKOUT / "docs" / "stand-alone.md", "json")
+    (block,) = blocks_of(CHECKOUT / "docs" / "reference" / "stand-alone.md", "json")
     job = Job.from_json(block)
     assert set(json.loads(block)) <= {field.name for field in fields(job)}
 
@@ -353,6 +353,6 @@ def test_the_change_log_knows_this_version() -> None:
 @pytest.mark.long
 def test_the_examples_of_the_rooms_by_themselves_do_what_they_say() -> None:
     """Test in a separate process, since a crawl runs only once in a process."""
-    command = [sys.executable, "-m", "doctest", "docs/stand-alone.md"]
+    command = [sys.executable, "-m", "doctest", "docs/reference/stand-alone.md"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

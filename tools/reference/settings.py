@@ -35,7 +35,7 @@ The environment takes the same as text: lists with commas between
 (`EXHIBIT_ALLOWED_HOSTS=a.example,b.example`), `true` or `false`, whole numbers. An empty variable counts as
 not set.
 
-Outside witnesses are tables of the file, a table `[[anchors]]` for each: [anchors.md](../anchors.md) says
+Outside witnesses are tables of the file, a table `[[anchors]]` for each: [anchors.md](anchors.md) says
 which to choose, with an example of each kind. A path is relative to the data folder. The files that
 `key_file`, `password_file` and `bitcoin_credentials` name are yours to make and to keep; only the user that
 runs Exhibit should be able to read them. No key and no password is ever shown, logged or put into a bundle.
