@@ -8,11 +8,11 @@ INTRODUCTION = """\
 # The HTTP API, operation by operation
 
 Made from the code by `make reference`. Your installation serves the same with examples, as OpenAPI 3.1:
-`/api/v1/openapi.json`. [The HTTP API](../api.md) says what holds for all operations (tokens and scopes,
+`/api/v1/openapi.json`. [The HTTP API](http-api.md) says what holds for all operations (tokens and scopes,
 lists, limits, errors), and shows the day's work with `curl`.
 
 Addresses stand below `/api/v1`. Every operation may answer 400, 401, 403, 404, 422, 429 and 503. A piece of a
-list has `items`, `next` and `last` ([Long lists](../api.md#long-lists)). Names in capitals lead to [What
+list has `items`, `next` and `last` ([Long lists](http-api.md#long-lists)). Names in capitals lead to [What
 travels](#what-travels).
 """
 

@@ -30,8 +30,8 @@ INTRODUCTION = """\
 # The fields of a bundle's JSON
 
 Made by `make reference` from the code that reads the formats. The rules for all JSON are in [The
-bundle](../bundle-format.md#json). *May be absent*: left out where it says nothing. A digest, a hash, a key or
-a salt is 64 lower-case hexadecimal digits; a time is written as [Times](../bundle-format.md#times) says.
+bundle](bundle-format.md#json). *May be absent*: left out where it says nothing. A digest, a hash, a key or
+a salt is 64 lower-case hexadecimal digits; a time is written as [Times](bundle-format.md#times) says.
 """
 WHOLE: dict[str, tuple[str, type]] = {
     "manifest": ("data/manifest.json", Manifest),

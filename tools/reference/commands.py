@@ -10,7 +10,7 @@ NAME = "commands.md"
 INTRODUCTION = """\
 # All commands
 
-Made from the commands' own help by `make reference`. [The command line](../commands.md) says what holds for
+Made from the commands' own help by `make reference`. [Command line conventions](command-output.md) says what holds for
 all of them, how they end, and which keys their JSON has.
 """
 
