@@ -297,7 +297,7 @@ def test_every_port_is_described_with_its_name() -> None:
 
 
 def test_the_numbers_of_matching_are_those_of_the_code() -> None:
-    rows = NUMBER.findall(text_of(CHECKOUT / "docs" / "how-matching-works.md"))
+    rows = NUMBER.findall(text_of(DOCS / "explanation" / "how-matching-works.md"))
     assert len(rows) >= 10
     for number, name in rows:
         assert float(number) == pkgutil.resolve_name(name), name
@@ -305,7 +305,7 @@ def test_the_numbers_of_matching_are_those_of_the_code() -> None:
 
 def test_every_reason_that_holds_a_decision_back_is_explained() -> None:
     reasons = {key.removeprefix("remark.") for key in load_phrases("en").sentences if key.startswith("remark.")}
-    page = text_of(CHECKOUT / "docs" / "how-matching-works.md")
+    page = text_of(DOCS / "explanation" / "how-matching-works.md")
     assert {f"`{reason}`" for reason in reasons if reason != "same-bytes"} <= set(re.findall(r"`[\w-]+`", page))
 
 
