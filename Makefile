@@ -63,7 +63,7 @@ up: setup ## the product for daily use, until Ctrl-C
 bench: setup ## the figures of docs/benchmarks.md; BENCH="--photos DIR" takes your own pictures
 	@$(VENV)/python -m bench $(BENCH)
 
-bench-matching: setup ## the figures of docs/accuracy.md; BENCH="--photos DIR" takes your own pictures
+bench-matching: setup ## the figures of docs/explanation/accuracy.md; BENCH="--photos DIR" takes your own pictures
 	@$(VENV)/python -m bench matching $(BENCH)
 
 calibrate-weighing: setup ## measures pairs and fits the weights of the comparison to them, into bench-out/weighing; needs hours, and BENCH="--photos WORKS --unrelated STRANGERS --lookalikes FOLDER"

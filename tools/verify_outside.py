@@ -1,4 +1,4 @@
-"""Verify a bundle with third-party programs only: runs the commands of docs/reference/verify-by-hand.md, section by section.
+"""Verify a bundle with third-party programs only: runs each section of docs/reference/verify-by-hand.md.
 
     python3 tools/verify_outside.py BUNDLE [--roots roots.pem] [--node URL] [--regtest]
 

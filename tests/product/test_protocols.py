@@ -1,4 +1,4 @@
-"""Test that this installation reproduces the examples of docs/protocols.md: signatures, blinding and computations."""
+"""Test that this installation reproduces the examples of docs/reference/protocols.md."""
 
 import json
 import re

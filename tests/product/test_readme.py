@@ -47,7 +47,7 @@ def row_of(text: str, start: str) -> list[str]:
 def test_the_error_rate_that_the_readme_claims_is_that_of_the_accuracy_page_and_of_the_shipped_calibration() -> None:
     claimed = ERROR_RATE.search(page("README.md"))
     assert claimed is not None
-    accuracy = page("docs/accuracy.md")
+    accuracy = page("docs/explanation/accuracy.md")
     asked, bound = (
         row_of(accuracy, "each searched for among all others"),
         row_of(accuracy, "… at most, in a million pictures"),
@@ -63,7 +63,7 @@ def test_the_error_rate_that_the_readme_claims_is_that_of_the_accuracy_page_and_
 
 def test_every_figure_of_the_readme_is_one_of_the_pages_that_measure() -> None:
     text = re.sub(r"```.*?```", "", page("README.md"), flags=re.DOTALL)
-    measured = set(FIGURE.findall(page("docs/accuracy.md"))) | set(FIGURE.findall(page("docs/benchmarks.md")))
+    measured = set(FIGURE.findall(page("docs/explanation/accuracy.md") + page("docs/benchmarks.md")))
     figures = set(FIGURE.findall(text))
     assert figures
     assert figures <= measured
