@@ -12,7 +12,7 @@ Generated from the code by `make reference`. Each installation serves the same w
 scopes, lists, limits and errors.
 
 Paths are below `/api/v1`. Every operation may return 400, 401, 403, 404, 422, 429 and 503. A page of a list has
-`items`, `next` and `last`. Names in capitals link to [Schemas](#schemas).
+`items`, `next` and `last` ([Long lists](http-api.md#long-lists)). Names in capitals link to [Schemas](#schemas).
 """
 
 
