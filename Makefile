@@ -13,7 +13,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all test-root check types collected imports files up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long test-all test-root check types collected imports files up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference docs docs-serve messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ up: setup ## the product for daily use, until Ctrl-C
 bench: setup ## the figures of docs/benchmarks.md; BENCH="--photos DIR" takes your own pictures
 	@$(VENV)/python -m bench $(BENCH)
 
-bench-matching: setup ## the figures of docs/accuracy.md; BENCH="--photos DIR" takes your own pictures
+bench-matching: setup ## the figures of docs/explanation/accuracy.md; BENCH="--photos DIR" takes your own pictures
 	@$(VENV)/python -m bench matching $(BENCH)
 
 calibrate-weighing: setup ## measures pairs and fits the weights of the comparison to them, into bench-out/weighing; needs hours, and BENCH="--photos WORKS --unrelated STRANGERS --lookalikes FOLDER"
@@ -98,6 +98,16 @@ verify-page: setup ## the verifier as one page, with the trust list of this vers
 reference: setup ## pages of all commands, settings, operations of the API and fields of a bundle, into docs/reference
 	@$(VENV)/python -m tools.reference
 
+docs: setup ## the documentation as a site, with the reference, into site/; fails if a link or an anchor leads nowhere
+	@$(PYTHON) tools/bootstrap.py docs
+	@$(MAKE) --no-print-directory reference
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
+
+docs-serve: setup ## the documentation at http://127.0.0.1:8000/, built again after each change, until Ctrl-C
+	@$(PYTHON) tools/bootstrap.py docs
+	@$(MAKE) --no-print-directory reference
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs serve
+
 messages: setup ## brings the catalogues of the site's words up to date, and says what waits for a translator
 	@$(VENV)/python tools/messages.py
 
@@ -117,4 +127,5 @@ release: setup ## the archive of HEAD, the verifier's page, the SBOM and their S
 	@$(VENV)/python tools/release.py
 
 clean: ## removes what these commands made here
-	rm -rf .venv .uv docs/reference demo-out bench-out dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	git clean -fqX docs/reference
+	rm -rf .venv .uv demo-out bench-out dist site var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,7 @@
 """Stand-alone crawler: runs a job, stores the exact bytes of images, and reports where each image was seen.
 
-Public API: ``from crawler import Job, Source, SourceKind, run``, documented in docs/stand-alone.md. Everything else is
-internal to this project.
+Public API: ``from crawler import Job, Source, SourceKind, run``, documented in docs/reference/stand-alone.md.
+Everything else is internal to this project.
 """
 
 from typing import TYPE_CHECKING

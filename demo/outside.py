@@ -8,11 +8,11 @@ from tools.verify_outside import outcomes
 
 Outcome = Literal["passed", "failed", "not checked"]
 _SECTIONS: Final = {
-    "Every byte, and the bag": "sha256sum",
-    "The bag, by the Library of Congress's program": "bagit",
-    "Stamps of time-stamping authorities": "openssl ts",
+    "Every byte": "sha256sum",
+    "BagIt": "bagit",
+    "RFC 3161 timestamps": "openssl ts",
 }
-"""Sections of `docs/verify-by-hand.md` that are run, with the tool names for the result."""
+"""Sections of `docs/reference/verify-by-hand.md` that are run, with the tool names for the result."""
 _STATES: Final[dict[str, Outcome]] = {"passed": "passed", "FAILED": "failed", "not run": "not checked"}
 
 

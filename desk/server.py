@@ -2,7 +2,7 @@
 
 One process serves the site. Its main thread receives requests and sends responses; a request takes one of the other
 threads once all of it has arrived. A client that sends or reads slowly therefore occupies a connection, but no thread.
-On the public internet a reverse proxy belongs in front (docs/operator.md).
+On the public internet a reverse proxy belongs in front (docs/how-to/operate/put-it-behind-a-proxy.md).
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Sealing of facts in a bundle, and verification of bundles.
 
-The public API is ``from evidence import Verifier`` (see docs/stand-alone.md); everything else is internal.
+The public API is ``from evidence import Verifier`` (see docs/reference/stand-alone.md); everything else is internal.
 """
 
 from typing import TYPE_CHECKING

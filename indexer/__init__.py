@@ -1,7 +1,7 @@
 """Image comparison: extracts features from pictures, finds candidate works, and decides which are matches.
 
-Public API: ``from indexer import compare_pictures, match_folders``, documented in docs/stand-alone.md. Everything else
-is internal to this project.
+Public API: ``from indexer import compare_pictures, match_folders``, documented in docs/reference/stand-alone.md.
+Everything else is internal to this project.
 """
 
 from typing import TYPE_CHECKING

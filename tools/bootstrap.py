@@ -3,12 +3,13 @@
 Debian's python3 has neither pip nor venv; the standard library is enough to fetch uv, one file out of a wheel, whose
 hash is pinned here. uv then makes the environment and installs what ``requirements/`` lists, each checked by its hash:
 ``runtime.txt``, ``extras.txt`` with all optional parts besides, of which each is installed alone, ``development.txt``.
-Three files stand apart, since they go elsewhere or have no wheel everywhere: ``redis.txt`` and ``milvus.txt`` are
-servers, each unpacked into a folder of its own without what it depends on, and ``fuzz.txt`` is for ``make fuzz`` alone.
+Four files stand apart: ``redis.txt`` and ``milvus.txt`` are servers, each unpacked into a folder of its own without
+what it depends on; ``docs.txt`` is for ``make docs`` alone, and ``fuzz.txt`` for ``make fuzz``.
 
     python3 tools/bootstrap.py                  makes .venv, or does nothing when it is up to date
     python3 tools/bootstrap.py runtime [EXTRA…] the same without what only development needs; extras by their names
     python3 tools/bootstrap.py lock [--upgrade]  writes requirements/*.txt anew after a change in pyproject.toml
+    python3 tools/bootstrap.py docs             installs MkDocs, which makes a site of the documentation
     python3 tools/bootstrap.py fuzz             installs what leads fuzzing, where there is a wheel of it
     python3 tools/bootstrap.py milvus           installs Milvus's client and, 58 MB, a server for the tests of it
     python3 tools/bootstrap.py audit [--dry-run] asks an advisory service about all pinned packages
@@ -83,9 +84,9 @@ def main(arguments: list[str]) -> int:
             setup(with_extras(arguments[1:]))
         elif arguments[0] == "lock" and set(arguments[1:]) <= {"--upgrade"}:
             lock(arguments[1:])
-        elif arguments == ["fuzz"]:
-            fuzz = ["--python", ".venv", "--require-hashes", "--only-binary", ":all:", "-r", "requirements/fuzz.txt"]
-            call(find_uv(), "pip", "install", "--quiet", *fuzz)
+        elif arguments in (["docs"], ["fuzz"]):
+            strict = ["--quiet", "--python", ".venv", "--require-hashes", "--only-binary", ":all:"]
+            call(find_uv(), "pip", "install", *strict, "-r", f"requirements/{arguments[0]}.txt")
         elif arguments == ["milvus"]:
             strict = ["--quiet", "--python", ".venv", "--require-hashes", "--only-binary", ":all:"]
             install(["pip", "install", *strict, "-r"], with_extras(["milvus"]))
@@ -278,6 +279,8 @@ def lock(options: list[str]) -> None:
     tested = [word for name in extras() if name not in APART for word in ("--extra", name)]
     dev = ["--group", "dev", *tested, "-c", "requirements/extras.txt"]
     call(uv, "pip", "compile", "pyproject.toml", *dev, *shared, "-o", "requirements/development.txt")
+    docs = ["--group", "docs", "-c", "requirements/development.txt"]
+    call(uv, "pip", "compile", *docs, *shared, "-o", "requirements/docs.txt")
     for name in ("redis", "fuzz", "milvus"):
         source = f"requirements/{name}"
         call(uv, "pip", "compile", f"{source}.in", "--no-deps", *shared, "-o", f"{source}.txt")

@@ -1,9 +1,9 @@
-"""Pictures of the site's main pages for the documentation, in every language, of what the demonstration has left.
+"""Take the documentation's screenshots: the site's main pages with the data of the demonstration.
 
     make demo && make screenshots
 
-Needs a Chromium. The demonstration's data are copied first and stay as they are; half a year is written into the copy,
-and the sites have names in the pictures.
+Needs a Chromium. Works on a copy of the demonstration's data, to which two notices are added. The sites have
+names in the screenshots.
 """
 
 import argparse
@@ -14,12 +14,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from datetime import timedelta
 from pathlib import Path
-from secrets import token_bytes
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import django
 from django.conf import settings
@@ -28,7 +25,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from demo.product import Product, free_port
 from demo.run import OWNER
-from demo.serving import serve
 from exhibit.browser.program import find_browser
 from exhibit.clock import now
 from registry.configuration import load_config
@@ -39,24 +35,20 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 PERSON = "ann@studio.example"
-LANGUAGES = {"en": "en-GB", "zh-hans": "zh-CN"}
 UNDECIDED, NOTICED = 30, 3
 """Number of the demonstration's cases that are undecided in the screenshots, and of those that a notice is about."""
 PAGES = {
+    "add-works": "o/{owner}/works/add",
+    "where": "o/{owner}/watches/where/",
     "cases": "o/{owner}/cases/",
     "case": "o/{owner}/cases/{case}/",
     "notice": "o/{owner}/notices/{notice}/edit",
-    "party": "o/{owner}/party/{party}",
-    "works": "o/{owner}/works/",
-    "work": "o/{owner}/works/{work}/",
-    "spread": "o/{owner}/works/{spread}/spread/",
-    "add-works": "o/{owner}/works/add",
-    "new-watch": "o/{owner}/watches/new",
-    "operator": "operator/",
+    "site": "o/{owner}/party/{party}",
 }
-ON_PHONE = ("cases", "case")
+"""Pages by the names of their screenshots."""
+ON_PHONE = ("cases",)
 WIDE, TALL, PHONE = (1280, 860), (1280, 1500), (390, 844)
-SIZES = {"party": (1280, 1800), "spread": TALL, "notice": TALL}
+SIZES = {"notice": TALL}
 SITES = {"127.0.0.2": "harbour-prints.example", "127.0.0.3": "daily-walls.example", "127.0.0.4": "small-notes.example"}
 """Names for the demonstration's sites, by IP address."""
 NAMES = """(names) => {
@@ -65,15 +57,7 @@ NAMES = """(names) => {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) node.data = named(node.data);
   for (const one of document.querySelectorAll("input, textarea")) one.value = named(one.value);
 }"""
-NEWLY = (
-    ((178, 4), (150, 3), (120, 6), (95, 2), (60, 1)),
-    ((140, 2), (112, 5), (71, 3), (30, 1)),
-    ((96, 3), (66, 4), (38, 2), (9, 1)),
-)
-"""For up to three cases of the spreading work: pairs of days ago and number of new pages seen on that day."""
-NOTICE_SENT = 88
-NETWORKS = {"127.0.0.2": ("NL", "203.0.113.80"), "127.0.0.3": ("US", "198.51.100.7")}
-"""Country and IP address of networks for the sample registry data."""
+NOTICE_SENT_DAYS_AGO = 88
 QUALITY = 80
 
 
@@ -81,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Take the screenshots and return an exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=ROOT / "demo-out", help="what `make demo` has left")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "desk")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     asked = parser.parse_args(arguments)
     program, data = find_browser("").path, asked.demo / "data"
     if program is None or not data.is_dir():
@@ -90,24 +74,15 @@ def main(arguments: list[str] | None = None) -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     # The driver keeps an event loop in this thread, and Django would assume that queries run inside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with (
-        _running(data) as (address, cookie, values),
-        serve([asked.demo / "sites" / "walls"], ["127.0.0.3"], int(str(values["port"]))),
-        sync_playwright() as playwright,
-    ):
+    with _running(data) as (address, cookie, values), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for language, locale in LANGUAGES.items():
-            for name, size in [*((one, SIZES.get(one, WIDE)) for one in PAGES), *((one, PHONE) for one in ON_PHONE)]:
-                page = _page(browser, address, cookie, locale, size)
-                page.goto(address + PAGES[name].format(**values), wait_until="networkidle")
-                if name == "new-watch":
-                    page.locator("#address").fill(f"http://127.0.0.3:{values['port']}/")
-                    with page.expect_navigation(wait_until="networkidle"):
-                        page.keyboard.press("Enter")
-                page.evaluate(NAMES, SITES)
-                kind = "-phone" if size is PHONE else ""
-                _save(page.screenshot(), asked.out / f"{name}{kind}-{language}.webp")
-                page.context.close()
+        for name, size in [*((one, SIZES.get(one, WIDE)) for one in PAGES), *((one, PHONE) for one in ON_PHONE)]:
+            page = _page(browser, address, cookie, size)
+            page.goto(address + PAGES[name].format(**values), wait_until="networkidle")
+            page.evaluate(NAMES, SITES)
+            kind = "-phone" if size is PHONE else ""
+            _save(page.screenshot(), asked.out / f"{name}{kind}.webp")
+            page.context.close()
         browser.close()
     return 0
 
@@ -151,14 +126,13 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
 
 def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
-    """Reopen most decided cases, and add half a year of data to the others. Returns the values for page paths."""
-    from registry import models
+    """Reopen most decided cases, and add notices to the others. Returns the values for page paths."""
     from registry.cases import decisions
     from registry.notices import notices
 
     confirmed = list(owner.cases.filter(decision="confirmed").select_related("work").order_by("number"))
     reopened, decided = confirmed[:UNDECIDED], confirmed[UNDECIDED:]
-    first = max(decided, key=lambda case: (case.work.cases.count(), case.party in NETWORKS))
+    first = decided[-1]
     other_numbers = [case.number for case in decided if case.party == first.party and case != first]
     sent = notices.draft(owner, [first.number], "dsa", "en", by=PERSON)
     _written(sent, "Harbour Hosting", "abuse@hosting.example", "what a registry said of the network")
@@ -166,17 +140,8 @@ def _prepared_cases(owner: "models.Owner") -> dict[str, object]:
     _written(draft, "Harbour Hosting", "", "")
     for case in reopened:
         decisions.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
-    _half_a_year(first, sent)
-    _registries_and_money(owner, first)
-    sighting = models.Sighting.objects.filter(page_url__startswith="http://127.0.0.3:")[:1].get()
-    return {
-        "case": reopened[0].number,
-        "party": first.party,
-        "work": reopened[0].work.number,
-        "spread": first.work.number,
-        "notice": draft.number,
-        "port": urlsplit(sighting.page_url).port,
-    }
+    _answered(sent)
+    return {"case": reopened[0].number, "party": first.party, "notice": draft.number}
 
 
 def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
@@ -193,54 +158,19 @@ def _written(row: "models.Notice", to: str, mail: str, source: str) -> None:
     notices.fill(row, values, values)
 
 
-def _half_a_year(first: "models.Case", sent: "models.Notice") -> None:
-    """Distribute the sightings of a work over six months, with a sent and answered notice among them."""
-    from registry import models
+def _answered(sent: "models.Notice") -> None:
+    """Record that a notice was sent three months ago, and answered."""
     from registry.db import rows
     from registry.notices import notices
 
-    cases = [first, *first.work.cases.exclude(pk=first.pk).order_by("party")]
-    for case, newly in zip(cases, NEWLY, strict=False):
-        like = models.CaseSighting.objects.filter(case=case).select_related("sighting").order_by("pk")[0]
-        start = now() - timedelta(days=newly[0][0])
-        models.Sighting.objects.filter(case_sightings__case=case).update(first_seen=start, last_seen=now())
-        for days, count in newly:
-            since, until = (now() - timedelta(days=one) for one in (days, days // 2))
-            for _ in range(count):
-                row = copy(like.sighting)
-                row.pk, row.page_key, row.first_seen, row.last_seen = None, token_bytes(16), since, until
-                row.save()
-                models.CaseSighting.objects.create(case=case, match=like.match, sighting=row)
-        models.Case.objects.filter(pk=case.pk).update(places=case.case_sightings.count())
-    when = now() - timedelta(days=NOTICE_SENT)
+    when = now() - timedelta(days=NOTICE_SENT_DAYS_AGO)
     rows.write(sent, state="sent", created_at=when, signed_at=when, signed_by=PERSON, sent_at=when)
     notices.happened(sent, "answered", when.date() + timedelta(days=6), "They ask for a licence.", by=PERSON)
 
 
-def _registries_and_money(owner: "models.Owner", case: "models.Case") -> None:
-    """Add registry data for two sites, and a claim against one of them with its payment."""
-    from registry import models
-    from registry.parties import demands
-
-    at = now()
-    for party, (country, address) in NETWORKS.items():
-        blank = dict.fromkeys(("missing", "registrant", "registrar", "network", "country"), "")
-        blank |= {"url": "https://rdap.example/", "at": at.isoformat(), "since": "2019-03-14"}
-        domain = {"about": "domain", "query": SITES[party], "registrar": "Example Registrar", "abuse": []}
-        network = {"about": "ip", "query": address, "network": "EXAMPLE-HOSTING", "country": country}
-        answers = [blank | domain, blank | network | {"abuse": ["abuse@hosting.example"]}]
-        about = {"asked_by": PERSON, "asked_at": at, "state": "done", "answers": answers}
-        models.PartyLookup.objects.create(owner=owner, party=party, **about)
-    basis = "Own price list: a picture on a commercial page, one year"
-    terms = demands.NewDemand(case.party, [case.number], None, "EUR", 42_000, basis, at.date() + timedelta(days=21))
-    demand = demands.begin(owner, terms, by=PERSON)
-    for kind, amount in ((models.DemandEntry.Kind.AGREED, 36_000), (models.DemandEntry.Kind.RECEIVED, 18_000)):
-        demands.add_entry(demand, demands.NewEntry(kind, amount), by=PERSON)
-
-
-def _page(browser: Browser, address: str, cookie: dict[str, str], locale: str, size: tuple[int, int]) -> Page:
+def _page(browser: Browser, address: str, cookie: dict[str, str], size: tuple[int, int]) -> Page:
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, locale=locale, timezone_id="Europe/Berlin"
+        viewport={"width": size[0], "height": size[1]}, locale="en-GB", timezone_id="Europe/Berlin"
     )
     context.add_cookies([{"name": cookie["name"], "value": cookie["value"], "url": address}])
     return context.new_page()

@@ -1,4 +1,4 @@
-"""Verify a bundle with third-party programs only: runs the commands of docs/verify-by-hand.md, section by section.
+"""Verify a bundle with third-party programs only: runs each section of docs/reference/verify-by-hand.md.
 
     python3 tools/verify_outside.py BUNDLE [--roots roots.pem] [--node URL] [--regtest]
 
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "verify-by-hand.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "verify-by-hand.md"
 _SECTION = re.compile(r"^## (?P<title>.+?)\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 MINIMUM_DIFFICULTY = 5e13
 """Difficulty of main chain blocks since 2024. Without a node, easier headers are not passed to ``ots``."""

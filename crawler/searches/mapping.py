@@ -1,6 +1,7 @@
 """Mappings that describe the JSON interfaces of image searches and marketplaces.
 
-A mapping is a small TOML file, documented in docs/searches.md and used by :mod:`crawler.searches.client`.
+A mapping is a small TOML file, documented in docs/reference/search-mappings.md and used by
+:mod:`crawler.searches.client`.
 """
 
 import re

@@ -76,7 +76,7 @@ Examples:
 \b
 Exit codes: 0 success, 1 failed check, 2 usage error, 3 service unavailable,
 4 incomplete result, 130 interrupted, 141 output closed by its reader.
-docs/commands.md describes the JSON output.
+docs/reference/command-output.md describes the JSON output.
 """
 
 

@@ -40,7 +40,7 @@ model_command = click.Group("model", help="Networks that describe images, so tha
     ),
 )
 @click.argument("file", type=FILE)
-@click.option("--card", type=FILE, help="Description of an ONNX file, in TOML; docs/descriptor.md shows one.")
+@click.option("--card", type=FILE, help="Description of an ONNX file, in TOML (docs/reference/descriptors.md).")
 @click.option("--key", default="", metavar="HEX", help="First digits of the author's key, as the author told you.")
 @click.option("--anyway", is_flag=True, help="Although a newer card of this network is installed.")
 @click.option("--photos", type=FOLDER, help="Photographs to measure it with; your registered works by default.")

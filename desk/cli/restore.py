@@ -25,7 +25,7 @@ sign different entries under the same numbers. Only you can know whether that ha
   3. If something was signed, or you cannot know:
        exhibit api POST /operator/log/new-origin --field reason="restored the backup of …"
        exhibit trust our-keys.json
-docs/log.md explains why. The original installation must not run any more."""
+docs/reference/log.md explains why. The original installation must not run any more."""
 
 
 @click.command("restore", epilog=examples("exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar"))

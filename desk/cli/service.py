@@ -98,7 +98,9 @@ def _unit(run_as: str | None) -> str:
     if run_as is not None and not root:
         raise WrongUseError("Only root can choose another user.", hint="Leave out --run-as, or use sudo.")
     return UNIT.format(
-        documentation=_escaped(str(CHECKOUT / "docs" / "operator.md")).replace(" ", "%%20"),
+        documentation=_escaped(str(CHECKOUT / "docs" / "how-to" / "operate" / "run-as-a-service.md")).replace(
+            " ", "%%20"
+        ),
         command=_quoted(str(CHECKOUT / "bin" / "exhibit")),
         folder=_escaped(str(CHECKOUT)),
         data=_quoted(f"EXHIBIT_DATA={config.data_dir}"),

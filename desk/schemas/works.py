@@ -469,7 +469,7 @@ class Logged(Answer):
 
 
 class FoundWork(Logged):
-    """A work that a picture shows, with the figures of the comparison, which docs/stand-alone.md explains."""
+    """A work that a picture shows, with the figures of the comparison, which docs/reference/stand-alone.md explains."""
 
     number: int = Field(alias="work.number", examples=[12])
     title: str = Field(alias="work.title", examples=["Harbour at dawn"])

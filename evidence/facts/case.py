@@ -373,7 +373,7 @@ class LeftOutFacts:
     file: str  # path that it would have in the bundle
     role: str  # role that it would have in the manifest
     digest: Digest  # SHA-256 of its bytes
-    why: Absence  # reason, see docs/bundle-format.md
+    why: Absence  # reason, see docs/reference/bundle-format.md
     since: datetime | None  # when it was reported or removed, aware, UTC; ``None`` if unknown
 
 

@@ -1,4 +1,4 @@
-"""Reading of untrusted ZIPs by the strict profile of docs/bundle-format.md.
+"""Reading of untrusted ZIPs by the strict profile of docs/reference/bundle-format.md.
 
 Anything that two programs could read differently is rejected, so that everybody who unpacks the ZIP gets the files that
 were checked here: members lie back to back from the first byte, one directory follows them and one end record ends the

@@ -262,7 +262,7 @@ function isSoundPoint(bytes) {
   return bytes.length === 32 && y < P && !SMALL_ORDER.has(y);
 }
 
-/** Whether a signature holds, strictly (docs/bundle-format.md, Keys and signatures). */
+/** Whether a signature holds, strictly (docs/reference/bundle-format.md, Keys and signatures). */
 async function verifyEd25519(key, signature, message) {
   const [point, factor] = [signature.slice(0, 32), signature.slice(32)];
   if (signature.length !== 64 || ![key, point].every(isSoundPoint) || littleEndian(factor) >= L) return false;

@@ -140,7 +140,7 @@ class Folder:
 
 
 class Zip(Folder):
-    """A zipped bundle, by a profile that no two programs read in different ways (docs/bundle-format.md, "The ZIP")."""
+    """A zipped bundle, read by the strict ZIP profile of docs/reference/bundle-format.md."""
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("rb")
@@ -532,7 +532,7 @@ def anchor_lines(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
         yield "any Ethereum library follows nodes from its root of receipts to the log of " + record["digest"]
     elif record["kind"] == "cosignature":
         yield f"head -n -1 {record['file']} | sha256sum    (it has to be {record['digest']})"
-        yield "its last line is the signature of a witness over the head; docs/verify-by-hand.md has the lines"
+        yield "its last line is a log witness's signature over the checkpoint (docs/reference/verify-by-hand.md)"
     elif record["kind"] == "opentimestamps":
         yield f"ots verify -d {record['digest']} {record['file']}"
     elif record["kind"] == "rfc3161":

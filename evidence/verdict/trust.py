@@ -185,4 +185,4 @@ def load_trust(path: Path = DEFAULT) -> Trust:
         return Trust.from_json(path.read_bytes(), what=path.name)
     except (OSError, FormatError) as error:
         reason = error.message if isinstance(error, FormatError) else f"{path} can't be read."
-        raise WrongUseError(reason, hint="docs/bundle-format.md describes the trust list.") from error
+        raise WrongUseError(reason, hint="docs/reference/trust-list.md describes the trust list.") from error

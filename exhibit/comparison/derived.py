@@ -1,6 +1,6 @@
 """Survival of a work in an image aligned with it, cell by cell, and the grade from 0 to 5. Uses NumPy only.
 
-``docs/match-figures.md`` defines both, beside the similarity. The product and the verifier share this code.
+``docs/reference/match-figures.md`` defines both, beside the similarity. The product and the verifier share this code.
 """
 
 from collections.abc import Sequence

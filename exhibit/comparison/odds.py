@@ -1,4 +1,4 @@
-"""Constants for the terms of the odds (docs/match-figures.md has the formulae).
+"""Constants for the terms of the odds (docs/reference/match-figures.md has the formulae).
 
 The code that weighs a pair and the code that verifies the sums compute the terms independently, with these constants.
 """

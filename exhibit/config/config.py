@@ -25,7 +25,7 @@ FILE_NAME = "exhibit.toml"
 
 _GIB = 1024**3
 _PREFIX = "EXHIBIT_"
-_HINT = "docs/operator.md says how settings are written; `make reference` lists them all."
+_HINT = "docs/how-to/operate/change-settings.md explains settings; `make reference` lists them all."
 _OTHER_NAMES = {"data_dir": "EXHIBIT_DATA", "database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 
 

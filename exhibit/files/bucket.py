@@ -44,7 +44,7 @@ GONE = Sentence("The bucket does not exist, or is not the same bucket as before.
 FULL = Sentence("The bucket is full, or its quota is used up.")
 LONG = 3.0
 """Seconds without a response after which a wait counts as long."""
-_SEE = "See docs/machines.md, bytes in a bucket."
+_SEE = "See docs/how-to/operate/store-files-in-a-bucket.md."
 
 
 class Bucket:

@@ -97,7 +97,7 @@ def space_of(card: Card, digest: Digest) -> Space:
     return Space(card.name, card.version, Metric.COSINE, card.width, tuple(sorted(parameters)))
 
 
-_HINT = "docs/descriptor.md shows a card."
+_HINT = "docs/reference/descriptors.md shows a card."
 _TABLES = {
     "": {"name": "name", "version": "version", "licence": "licence", "source": "source"},
     "input": {

@@ -35,7 +35,7 @@ CONNECTING, ANSWERING, LOADING = 3.0, 20.0, 60.0
 """Timeouts in seconds for a connection, for a response, and for creating or loading a collection."""
 LOOKED_AT = 400  # minimum number of graph nodes visited for a query of descriptors
 SILENT = Sentence("Milvus is not responding.")
-SEE = "See docs/machines.md, the archive in Milvus."
+SEE = "See docs/how-to/operate/use-milvus.md."
 _UNREACHED, _GONE = 2, 100  # codes of Milvus and its client
 _CLIENTS: dict[tuple[str, int], Untyped] = {}
 

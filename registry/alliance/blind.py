@@ -1,7 +1,7 @@
 """Blind search: find out if a partner has seen one's pictures, without either side revealing its pictures.
 
 The searching side sends points that hide digests and parts of hashes; the other side multiplies them by a key of the
-agreement. The results are the only means to open an index of the partner's pictures (docs/protocols.md).
+agreement. The results are the only means to open an index of the partner's pictures (docs/reference/protocols.md).
 """
 
 import hmac

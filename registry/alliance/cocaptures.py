@@ -1,7 +1,7 @@
 """Co-captures: partners visit a page at the same time as this installation, and it visits pages for partners.
 
 The visiting side uses its own network and address guard, and seals its observations into its own log. The requesting
-side names the page, and learns nothing about it but digests and their origin (docs/protocols.md).
+side names the page, and learns nothing about it but digests and their origin (docs/reference/protocols.md).
 """
 
 import secrets

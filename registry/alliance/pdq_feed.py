@@ -42,7 +42,7 @@ HASHED_SIDE = 512
 MAX_FEED, MAX_HASHES = 16 << 20, 100_000
 """Maximum size of a partner's feed, in bytes and in hashes."""
 WITHIN = 31
-"""Maximum distance in bits of 256: ThreatExchange's limit for a match. See docs/accuracy.md for its error rates."""
+"""Maximum distance in bits of 256: ThreatExchange's limit for a match. Error rates: docs/explanation/accuracy.md."""
 READ = "feed of a partner read"
 _HEAD = "hash,quality,page"
 _LINE = re.compile(r"([0-9a-f]{64}),(?:[5-9][0-9]|100),((?:https?://[!-~]{1,400})?)")

@@ -1,8 +1,8 @@
 """Requests between partners: JSON, signed with the requesting installation's log key, for one receiver and one use.
 
 A request contains its sender, receiver, subject, time and nonce. The ``Exhibit-Signature`` header contains the
-signature (Ed25519, hexadecimal) of :data:`HEAD` and the bytes of the body (docs/protocols.md). Cards contain the URL
-and keys by which installations know each other.
+signature (Ed25519, hexadecimal) of :data:`HEAD` and the bytes of the body (docs/reference/protocols.md). Cards contain
+the URL and keys by which installations know each other.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 A lease is a slice with its epoch. It reveals nothing about the watch, works or cases behind it. Results to be verified
 are drawn after a delivery is complete, so nobody can predict them; they are fetched and measured here again,
-independently. docs/edge.md derives the limits below.
+independently. docs/reference/edge.md derives the limits below.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Files that carry networks between installations: a ZIP of the network and its card, signed by its author.
 
-docs/protocols.md describes the format.
+docs/reference/protocols.md describes the format.
 """
 
 import math

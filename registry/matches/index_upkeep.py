@@ -121,7 +121,7 @@ def _seen(services: Services, *, in_milvus: bool) -> Iterator[StoredIndex]:
 
 def _config_of(config: Config, *, to_milvus: bool) -> Config:
     if to_milvus and not config.milvus_url:
-        hint = "Set EXHIBIT_MILVUS_URL for this command; docs/machines.md says how."
+        hint = "Set EXHIBIT_MILVUS_URL for this command; see docs/how-to/operate/use-milvus.md."
         raise WrongUseError("It isn't said where Milvus is.", hint=hint)
     return config if to_milvus else replace(config, milvus_url="")
 

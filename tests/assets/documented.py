@@ -1,10 +1,10 @@
-"""The JSON keys documented in docs/commands.md."""
+"""The JSON keys documented in docs/reference/command-output.md."""
 
 import re
 
 from tests import CHECKOUT
 
-PAGE = CHECKOUT / "docs" / "commands.md"
+PAGE = CHECKOUT / "docs" / "reference" / "command-output.md"
 
 
 def json_keys(of: str) -> set[str]:

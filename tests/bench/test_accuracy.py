@@ -1,6 +1,6 @@
 """Test that a small seeded benchmark finds no fewer copies and raises no more false positives than recorded here.
 
-The images are the demonstration's. ``make bench-matching`` measures many more in the same way (docs/accuracy.md).
+The images are the demonstration's. ``make bench-matching`` measures many more in the same way.
 """
 
 from collections import Counter

@@ -169,8 +169,8 @@ def test_the_rates_of_strangers_are_those_of_the_table_and_each_is_counted() -> 
         assert any(one in code for one in counted), action
 
 
-def test_the_operators_page_tells_every_door() -> None:
-    told = (CHECKOUT / "docs" / "operator.md").read_text("utf-8")
+def test_the_reference_lists_every_door() -> None:
+    told = (CHECKOUT / "docs" / "reference" / "site-limits.md").read_text("utf-8")
     for door in DOORS:
         assert f"| {door.name} |" in told
         row = next(line for line in told.splitlines() if line.startswith(f"| {door.name} |"))

@@ -185,7 +185,9 @@ def test_every_container_is_confined_and_may_take_only_so_much() -> None:
 def test_the_milvus_that_compose_starts_is_the_one_of_the_tests() -> None:
     tested = (CHECKOUT / "requirements" / "milvus.txt").read_text("utf-8").split()[0].removeprefix("milvus==")
     assert COMPOSE["services"]["milvus"]["image"] == f"milvusdb/milvus:v{tested}"
-    assert re.findall(r"Milvus (\d+\.\d+\.\d+)", (CHECKOUT / "docs" / "machines.md").read_text("utf-8")) == [tested]
+    assert re.findall(
+        r"Milvus (\d+\.\d+\.\d+)", (CHECKOUT / "docs" / "how-to" / "operate" / "use-milvus.md").read_text("utf-8")
+    ) == [tested]
 
 
 def test_redis_takes_nobody_without_the_password_that_the_services_have(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from tools.verify_outside import check
 
 pytestmark = pytest.mark.timeout(300)
 CASES = cases()
-BYTES = "Every byte, and the bag"
+BYTES = "Every byte"
 LIGHT = CHECKOUT / "evidence" / "standalone" / "verify.py"
 WORDS = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
 NONE = {f"zips: {name}" for name in NO_BUNDLE}

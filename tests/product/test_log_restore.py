@@ -241,7 +241,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
         assert "is missing. 0 entries" in installation.log(3)[1]
         assert "is missing" in installation.cli.api("GET", "/operator/log")["stopped"]
 
-    begin_anew()  # as docs/operator.md says
+    begin_anew()  # as docs/reference/log.md says
     words = ["--dbname", database_url(load_config({"EXHIBIT_DATA": str(data)})), "--clean", "--if-exists"]
     restore = [str(postgres_programs() / "pg_restore"), *words, "--single-transaction", str(dump)]
     command = [sys.executable, "-m", "workers.servers.keeper", *restore]

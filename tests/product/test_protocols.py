@@ -1,4 +1,4 @@
-"""Test that this installation reproduces the examples of docs/protocols.md: signatures, blinding and computations."""
+"""Test that this installation reproduces the examples of docs/reference/protocols.md."""
 
 import json
 import re
@@ -21,7 +21,7 @@ COUNTED = bytes(range(32))
 
 @pytest.fixture
 def told() -> Any:  # noqa: ANN401 - any JSON
-    page = (CHECKOUT / "docs" / "protocols.md").read_text("utf-8")
+    page = (CHECKOUT / "docs" / "reference" / "protocols.md").read_text("utf-8")
     found = re.search(r"\n## Examples\n.*?\n```json\n(.*?)\n```\n", page, re.DOTALL)
     assert found is not None
     return json.loads(found[1])

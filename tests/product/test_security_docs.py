@@ -1,10 +1,10 @@
-"""Test that every statement of ``docs/security.md`` names existing tests, chapter by chapter."""
+"""Test that every statement of ``docs/reference/asvs.md`` names existing tests, chapter by chapter."""
 
 import re
 
 from tests import CHECKOUT
 
-PAGE = (CHECKOUT / "docs" / "security.md").read_text(encoding="utf-8")
+PAGE = (CHECKOUT / "docs" / "reference" / "asvs.md").read_text(encoding="utf-8")
 NOT_APPLICABLE = {10, 17}
 
 
@@ -15,7 +15,7 @@ def test_every_test_that_it_names_is_there() -> None:
 
 
 def test_every_chapter_of_the_standard_has_a_state_for_each_group() -> None:
-    chapters = re.split(r"^### V(\d+) ", PAGE.split("## What was tried")[0], flags=re.MULTILINE)[1:]
+    chapters = re.split(r"^## V(\d+) ", PAGE, flags=re.MULTILINE)[1:]
     found = {int(number): text for number, text in zip(chapters[::2], chapters[1::2], strict=True)}
     assert list(found) == list(range(1, 18))
     for number, text in found.items():
@@ -27,9 +27,3 @@ def test_every_chapter_of_the_standard_has_a_state_for_each_group() -> None:
             assert "holds" not in state or "holds by" in state or "`tests/" in shown, row
             assert ("gap" in state) == ("*Gap" in shown) or number == 7, row
             assert groups.strip(), row
-
-
-def test_what_was_tried_names_its_test() -> None:
-    rows = [line for line in PAGE.split("## What was tried")[1].splitlines() if line.startswith("| ")][1:]
-    assert len(rows) >= 30
-    assert not [row for row in rows if "`tests/" not in row.rsplit("|", 2)[1]]

@@ -155,7 +155,7 @@ def test_wrong_use_shows_the_usage() -> None:
     assert "bootstrap.py lock" in run.stdout
 
 
-@pytest.mark.parametrize("name", ["runtime", "extras", "development", "redis", "milvus", "fuzz"])
+@pytest.mark.parametrize("name", ["runtime", "extras", "development", "docs", "redis", "milvus", "fuzz"])
 def test_requirement_files_hold_a_hash_for_everything_and_no_address(name: str) -> None:
     text = (CHECKOUT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in text
@@ -174,8 +174,13 @@ def test_requirement_files_name_everything_that_the_project_asks_for() -> None:
     ]
     text = (CHECKOUT / "requirements" / "development.txt").read_text(encoding="utf-8")
     assert "pymilvus" not in text
-    locked = set(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", text, re.MULTILINE))
-    assert {re.split(r"[\[~=<>; ]", one, maxsplit=1)[0].lower().replace(".", "-") for one in asked} <= locked
+    assert plain(asked) <= names(text)
+    assert plain(project["dependency-groups"]["docs"]) <= names(bootstrap.locked("docs"))
+
+
+def plain(specifiers: list[str]) -> set[str]:
+    """Return the normalised package names of requirements."""
+    return {re.split(r"[\[~=<>; ]", one, maxsplit=1)[0].lower().replace(".", "-") for one in specifiers}
 
 
 def test_a_part_is_installed_with_what_it_needs_and_no_other_part() -> None:

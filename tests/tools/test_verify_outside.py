@@ -1,4 +1,4 @@
-"""Test docs/verify-by-hand.md as written: independent programs verify a bundle, and detect changes."""
+"""Test docs/reference/verify-by-hand.md as written: independent programs verify a bundle, and detect changes."""
 
 import re
 import shutil
@@ -26,16 +26,16 @@ from tools import verify_outside
 from tools.verify_outside import Outcome, outcomes, sections
 
 BYTES, BAG, SIGNATURE = (
-    "Every byte, and the bag",
-    "The bag, by the Library of Congress's program",
+    "Every byte",
+    "BagIt",
     "The owner's signature",
 )
-STAMPS, BLOCKS = "Stamps of time-stamping authorities", "Bitcoin blocks"
-LOG, LEDGERS = "The place in the log, by sigstore's verifier", "Receipts of EVM chains"
-COSIGNED = "Witnesses of the log"
-SEEN = "Captures seen by two"
-DECIDED = "Who decided"
-WEB, HELD = "Records of the web", "What captures hold"
+STAMPS, BLOCKS = "RFC 3161 timestamps", "Bitcoin blocks"
+LOG, LEDGERS = "Log inclusion", "Receipts of EVM chains"
+COSIGNED = "Log witnesses"
+SEEN = "Statements of partners"
+DECIDED = "Decision signed with a passkey"
+WEB, HELD = "WARC files", "Images in captures"
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_no_file_of_a_bundle_is_ever_run(whole: Files, roots: Path, tmp_path: Pa
     assert not (tmp_path / "mark").exists()
 
 
-@pytest.mark.parametrize("name", ["docs/verify-by-hand.md", "evidence/standalone/VERIFY.md"])
+@pytest.mark.parametrize("name", ["docs/reference/verify-by-hand.md", "evidence/standalone/VERIFY.md"])
 def test_the_pages_call_python_only_apart_from_the_folder(name: str) -> None:
     calls = re.findall(r"python3 +(-\S*|verify\.py)", (CHECKOUT / name).read_text("utf-8"))
     assert set(calls) == {"-I"}
@@ -207,9 +207,9 @@ def test_a_changed_byte_alone_is_found_by_the_digests(whole: Files, roots: Path,
 def test_what_is_not_given_or_not_installed_is_named(
     whole: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    states = found(written(whole, tmp_path), None, STAMPS, "Web archives")
+    states = found(written(whole, tmp_path), None, STAMPS, "WACZ files")
     assert (states[STAMPS].state, states[STAMPS].words) == ("not run", "ROOTS isn't given")
-    assert "the bundle holds no" in states["Web archives"].words
+    assert "the bundle holds no" in states["WACZ files"].words
     nothing = verify_outside.Section("x", ("no-such-program", "python3:no_such_library"), "true")
     monkeypatch.setattr(verify_outside, "sections", lambda _: [nothing])
     [one] = outcomes(tmp_path, None, "", regtest=True)
@@ -227,7 +227,7 @@ def test_a_stranger_s_authority_fails(whole: Files, tmp_path: Path) -> None:
 
 
 def test_the_page_names_a_program_for_every_section() -> None:
-    named = sections((CHECKOUT / "docs" / "verify-by-hand.md").read_text("utf-8"))
+    named = sections((CHECKOUT / "docs" / "reference" / "verify-by-hand.md").read_text("utf-8"))
     assert len(named) >= 11
     assert all(one.needs for one in named)
 

@@ -1,4 +1,7 @@
-"""Reference documentation generated from the code by ``make reference``, into a folder of docs that git ignores."""
+"""Reference pages generated from the code by ``make reference``.
+
+They are in ``docs/reference/`` beside the pages written by hand; git ignores them, one by one.
+"""
 
 from pathlib import Path
 

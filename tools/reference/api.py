@@ -5,15 +5,14 @@ from desk.api.common.reference import Fields, read
 
 NAME = "api.md"
 INTRODUCTION = """\
-# The HTTP API, operation by operation
+# API operations
 
-Made from the code by `make reference`. Your installation serves the same with examples, as OpenAPI 3.1:
-`/api/v1/openapi.json`. [The HTTP API](../api.md) says what holds for all operations (tokens and scopes,
-lists, limits, errors), and shows the day's work with `curl`.
+Generated from the code by `make reference`. Each installation serves the same with examples, as OpenAPI 3.1:
+`/api/v1/openapi.json`. [HTTP API](http-api.md) describes what all operations have in common: API tokens,
+scopes, lists, limits and errors.
 
-Addresses stand below `/api/v1`. Every operation may answer 400, 401, 403, 404, 422, 429 and 503. A piece of a
-list has `items`, `next` and `last` ([Long lists](../api.md#long-lists)). Names in capitals lead to [What
-travels](#what-travels).
+Paths are below `/api/v1`. Every operation may return 400, 401, 403, 404, 422, 429 and 503. A page of a list has
+`items`, `next` and `last` ([Long lists](http-api.md#long-lists)). Names in capitals link to [Schemas](#schemas).
 """
 
 
@@ -28,11 +27,11 @@ def page() -> str:
         takes = f"\nTakes {one.takes}.\n" if one.takes else ""
         parts.append(f"### {one.name}\n\n`{one.address}`, {one.needs}\n")
         parts.append(f"{one.words}\n{takes}{_table(one.fields)}\n{one.answers}\n")
-    parts.append("## What travels\n")
+    parts.append("## Schemas\n")
     parts += [f"### {one.name}\n\n{one.words}\n{_table(one.fields)}".replace("\n ", "\n") for one in things]
     return "\n".join(parts).rstrip() + "\n"
 
 
 def _table(fields: Fields) -> str:
     rows = "".join(f"| `{name}` | {said.replace('|', ' or ')} |\n" for name, said in fields)
-    return f"\n| field | what |\n|---|---|\n{rows}" if rows else ""
+    return f"\n| Field | Description |\n|---|---|\n{rows}" if rows else ""

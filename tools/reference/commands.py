@@ -8,10 +8,10 @@ from desk.cli.main import SECTIONS, exhibit
 
 NAME = "commands.md"
 INTRODUCTION = """\
-# All commands
+# Commands
 
-Made from the commands' own help by `make reference`. [The command line](../commands.md) says what holds for
-all of them, how they end, and which keys their JSON has.
+Generated from the commands' help by `make reference`. [Command line conventions](command-output.md) describes
+exit codes, conventions and the keys of the JSON output.
 """
 
 

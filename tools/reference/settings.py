@@ -16,12 +16,11 @@ NAME = "settings.md"
 INTRODUCTION = """\
 # Settings
 
-Made from the declarations by `make reference`.
+Generated from the code by `make reference`.
 
-Every setting has a default: Exhibit runs without any. What you set comes from environment variables, or from
-a file `exhibit.toml` in the data folder; where both say something, the environment wins. An unknown name or a
-value that can't be used stops the start with a sentence that names the setting. `exhibit doctor` shows what
-is missing around it.
+Every setting has a default. Set values in environment variables or in the file `exhibit.toml` in the data
+folder; environment variables take precedence. Exhibit does not start with an unknown name or an invalid value,
+and names the setting. `exhibit doctor` checks the environment.
 
 ```toml
 # exhibit.toml
@@ -31,14 +30,13 @@ public_url = "https://exhibit.example.org"
 retention_days = 60
 ```
 
-The environment takes the same as text: lists with commas between
-(`EXHIBIT_ALLOWED_HOSTS=a.example,b.example`), `true` or `false`, whole numbers. An empty variable counts as
-not set.
+Environment variables contain text: lists are separated by commas (`EXHIBIT_ALLOWED_HOSTS=a.example,b.example`),
+booleans are `true` or `false`. An empty variable counts as not set.
 
-Outside witnesses are tables of the file, a table `[[anchors]]` for each: [anchors.md](../anchors.md) says
-which to choose, with an example of each kind. A path is relative to the data folder. The files that
-`key_file`, `password_file` and `bitcoin_credentials` name are yours to make and to keep; only the user that
-runs Exhibit should be able to read them. No key and no password is ever shown, logged or put into a bundle.
+Each timestamp service is a table `[[anchors]]` of the file: [Timestamp services](anchors.md) has an example of
+each kind. Paths are relative to the data folder. You create the files that `key_file`, `password_file` and
+`bitcoin_credentials` name; only the user that runs Exhibit should be able to read them. Keys and passwords are
+never shown, logged or put into a bundle.
 """
 IN_FILE_ONLY = "anchors"
 DEFAULTS = {"data_dir": "`/var/lib/exhibit` for root, else `~/.local/share/exhibit`"}
@@ -50,14 +48,14 @@ def page() -> str:
     words = described(Config)
     text = (
         INTRODUCTION
-        + "\n## Settings\n\n| in the file | in the environment | default | what it does |\n|---|---|---|---|\n"
+        + "\n## Settings\n\n| In the file | In the environment | Default | Description |\n|---|---|---|---|\n"
     )
     for one in fields(Config):
         in_file = f"`{one.name}`" if one.name != "data_dir" else "–"
         variable = f"`{environment_name(one.name)}`" if one.name != IN_FILE_ONLY else "–"
         default = DEFAULTS.get(one.name) or _default(one)
         text += f"| {in_file} | {variable} | {default} | {words.get(one.name, '?')} |\n"
-    text += "\n## Anchors\n\n" + _paragraph(AnchorConfig) + _table(AnchorConfig, set())
+    text += "\n## Timestamp services\n\n" + _paragraph(AnchorConfig) + _table(AnchorConfig, set())
     for kind in KINDS.values():
         text += f"\n### {kind.name}\n\n{kind.words[0].upper()}{kind.words[1:]}. {_paragraph(kind.config)}"
         text += _table(kind.config, {one.name for one in fields(AnchorConfig)})
@@ -75,7 +73,7 @@ def _table(cls: type[AnchorConfig], without: set[str]) -> str:
         for one in fields(cls)
         if one.name not in without
     )
-    return "| key | default | what it does |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    return "| Key | Default | Description |\n|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _default(one: "Field[Any]") -> str:

@@ -206,7 +206,7 @@ def _browser_limits(config: Config) -> Check:
         remedy = "Let the system that runs Exhibit limit it, for example a container."
         sentence = f"Its memory can't be watched on this system, which has no /proc. {sentence}"
     elif os.geteuid() == 0:
-        remedy = "Run Exhibit as a user of its own, as docs/operator.md says."
+        remedy = "Run Exhibit as a separate user: docs/how-to/operate/run-as-a-service.md"
         sentence = f"Its sandbox is off, for this process is root. {sentence}"
     elif room < most:
         remedy = "Add memory, or set EXHIBIT_CAPTURE_BROWSER=none."

@@ -29,7 +29,7 @@ LOG_NAME = "^[!-*,-~]{1,200}$"
 
 
 class PartnerRequest(requests.Given):
-    """Who asks whom for what, and when. The header `Exhibit-Signature` signs the body (docs/protocols.md)."""
+    """Who asks whom for what, and when. The header `Exhibit-Signature` signs the body (docs/reference/protocols.md)."""
 
     sender: str = Field(alias="from", pattern=LOG_NAME, description="The log of who asks.", examples=["b.example/log"])
     to: str = Field(pattern=LOG_NAME, description="The log of who is asked.", examples=["a.example/log"])
@@ -51,7 +51,7 @@ class Signed(Permitted):
         "type": "apiKey",
         "in": "header",
         "name": signed_calls.SIGNATURE,
-        "description": "The partner's signature (Ed25519, hexadecimal), as docs/protocols.md says.",
+        "description": "The partner's signature (Ed25519, hexadecimal), as docs/reference/protocols.md says.",
     }
 
     def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
@@ -143,7 +143,7 @@ class CaptureRequest(PartnerRequest):
 class Seen(Answer):
     """What was seen, as an entry of the log of whoever visited, with its place in a signed head."""
 
-    statement: dict[str, Any] = Field(description="The entry's opening: its fields are in docs/protocols.md.")
+    statement: dict[str, Any] = Field(description="The entry's opening: its fields are in docs/reference/protocols.md.")
     sequence: int
     time: str
     salt: str

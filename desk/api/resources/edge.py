@@ -88,7 +88,7 @@ def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
 
 @router.post("/edge/results", response=schemas.Taken, auth=EDGE)
 def bring_results(request: Call, new: EdgeDelivery) -> schemas.Taken:
-    """Bring the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/edge.md)."""
+    """Bring the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/reference/edge.md)."""
     signature = request.headers.get(SIGNATURE, "")
     taken = taking.take(wiring.services(), request.auth, new.model_dump(), request.body, signature)
     return schemas.Taken(pictures=taken)

@@ -102,7 +102,7 @@ KIND = AnchorKind(
     suffix=".cosigned",
     how_to_check=(
         "head -n -1 {name} | cmp - checkpoint",
-        "(the last line of {name} is the witness's signature over the head, as docs/verify-by-hand.md shows)",
+        "(the last line of {name} is the witness's signature over the head, as docs/reference/verify-by-hand.md shows)",
     ),
     usual=timedelta(minutes=1),
 )

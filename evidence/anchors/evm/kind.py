@@ -196,6 +196,8 @@ KIND = AnchorKind(
     suffix=".json",
     prefix="evm-",
     formats=_formats,
-    how_to_check=("{name} is checked as docs/bundle-format.md says, against a block that you have from the chain",),
+    how_to_check=(
+        "{name} is checked as in docs/reference/trust-list.md, against a block that you have from the chain",
+    ),
     usual=timedelta(minutes=10),
 )

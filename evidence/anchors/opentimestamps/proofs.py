@@ -138,7 +138,7 @@ def verify_proof(
 
 
 def leads_of(proof: bytes) -> Leads:
-    """Read a proof in the form defined by docs/bundle-format.md; raises ``IntegrityError``."""
+    """Read a proof in the form defined by docs/reference/trust-list.md; raises ``IntegrityError``."""
     if len(proof) > MAX_PROOF:
         raise IntegrityError("The OpenTimestamps proof is too long.")
     if not proof.startswith(_START):

@@ -1,8 +1,8 @@
 """Offline verification of RFC 3161 replies: no network, no clock, and no trust in included data.
 
 asn1crypto parses them, and ``cryptography`` builds and judges the chain of certificates (RFC 5280). Certificates
-included with a reply only help to build the chain, which must end in a root that the caller pins. docs/bundle-format.md
-lists further requirements.
+included with a reply only help to build the chain, which must end in a root that the caller pins.
+docs/reference/trust-list.md lists further requirements.
 
 ``rfc3161-client`` does not replace this module, because it rejects valid tokens whose certificates are not in DER order
 (``openssl ts`` writes such tokens) and does not compare the ESSCertID attribute with the signer's certificate.

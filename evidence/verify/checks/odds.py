@@ -99,7 +99,7 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "pieces_firm_clear": lambda of: _pieces_firm(of) * _alone(of, "pieces_another", HALF_ANOTHER),
     }
 )
-"""Terms of a sum as functions of the figures, by name; ``docs/match-figures.md`` has the formulae."""
+"""Terms of a sum as functions of the figures, by name; ``docs/reference/match-figures.md`` has the formulae."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ def test_a_mapping_that_cant_be_used_names_the_field(old: str, new: str, named: 
 
 
 def test_the_example_of_the_documentation_is_a_mapping_and_every_field_is_explained() -> None:
-    text = (CHECKOUT / "docs" / "searches.md").read_text(encoding="utf-8")
+    text = (CHECKOUT / "docs" / "reference" / "search-mappings.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```\n(# searches/market.toml\n.*?)```", text, re.DOTALL)
     assert read_service(example).name == "The market"
     (shop,) = re.findall(r"```\n# searches/poster-shop.toml\n(.*?)```", text, re.DOTALL)

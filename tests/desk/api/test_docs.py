@@ -1,4 +1,4 @@
-"""Test that the commands in docs/api.md do what the page says, with a running server."""
+"""Test that the commands in docs/reference/http-api.md do what the page says, with a running server."""
 
 import os
 import re
@@ -31,7 +31,8 @@ from tests.desk.api.test_api import OPERATIONS
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
-PAGE = CHECKOUT / "docs" / "api.md"
+PAGE = CHECKOUT / "docs" / "reference" / "http-api.md"
+WEBHOOKS = CHECKOUT / "docs" / "reference" / "webhooks.md"
 
 
 @pytest.mark.long
@@ -138,7 +139,7 @@ def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_tw
 
 def test_a_program_may_ask_for_each_event_that_webhooks_are_told_of() -> None:
     assert [kind.value for kind in OfferedKind] == [kind.value for kind in OFFERED]
-    assert set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)) == set(OFFERED)
+    assert set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", WEBHOOKS.read_text("utf-8"), re.MULTILINE)) == set(OFFERED)
 
 
 @pytest.mark.long

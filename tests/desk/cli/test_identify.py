@@ -60,7 +60,7 @@ def test_a_marked_copy_is_told_with_whom_it_was_for_and_what_that_does_not_show(
     assert "Heron Magazine" in cli.run("identify", seen).out
     (image,) = cli.ask("identify", seen)["images"]
     (copy,) = image["copies"]
-    assert set(copy) == json_keys("copy told by `identify`")
+    assert set(copy) == json_keys("copy found by `identify`")
     assert (copy["work"], copy["recipient"], copy["key"], image["marks"]) == (1, "Heron Magazine", "", 1)
     assert "Heron" not in cli.run("identify", _written(folder, photograph(1))).out
     assert cli.ask("identify", _written(folder, photograph(1)))["images"][0]["marks"] == 1

@@ -143,8 +143,9 @@ def test_a_joined_file_is_no_counts(log: Log) -> None:
 
 
 def run_lines_of_the_page(number: int, file: Path) -> list[str]:
-    page = (CHECKOUT / "docs" / "verify-by-hand.md").read_text("utf-8").partition("## The joined bound")[2]
-    lines = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[number]
+    page = (CHECKOUT / "docs" / "reference" / "verify-by-hand.md").read_text("utf-8")
+    section = page.partition("## The joined bound")[2]
+    lines = re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[number]
     script = file.with_name("script.py")
     script.write_text(lines, "utf-8")
     command = [sys.executable, "-I", str(script), str(file)]

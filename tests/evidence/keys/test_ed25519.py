@@ -99,7 +99,7 @@ UNSOUND = [bytes.fromhex(one) for one in (
     "01" + "00" * 30 + "80", "ec" + "ff" * 31, "ed" + "ff" * 30 + "7f", "ed" + "ff" * 31,
     "ee" + "ff" * 30 + "7f", "ee" + "ff" * 31, "f0" + "ff" * 30 + "7f", "ff" * 32,
 )]  # fmt: skip
-"""Points of small order, and points in a non-canonical form; docs/bundle-format.md states the rule."""
+"""Points of small order, and points in a non-canonical form; docs/reference/bundle-format.md states the rule."""
 BASE_POINT = bytes.fromhex("58" + "66" * 31)
 ANY_TEXT = BASE_POINT + (1).to_bytes(32, "little")
 """S = 1 and R = B: valid for every text with the key of order 1."""

@@ -1,7 +1,7 @@
 """Test that sigstore's Merkle verifier, checkpoint reader and keyring accept Exhibit's proofs unchanged.
 
-sigstore is installed in a separate environment, whose Python ``SIGSTORE_PYTHON`` names (see docs/log.md); without it
-the test is skipped. It reads one proof after the other as JSON lines, and reports on each.
+sigstore is installed in a separate environment, whose Python ``SIGSTORE_PYTHON`` names (docs/reference/log.md).
+Without it the test is skipped. It reads one proof after the other as JSON lines, and reports on each.
 """
 
 import json

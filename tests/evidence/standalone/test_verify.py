@@ -52,7 +52,7 @@ def test_the_page_is_written_without_them_too() -> None:
 @pytest.mark.long
 def test_what_it_needs_is_documented() -> None:
     loaded = run("page").stderr.split("loaded ", 1)[1].split()
-    text = (CHECKOUT / "docs" / "stand-alone.md").read_text("utf-8")
+    text = (CHECKOUT / "docs" / "reference" / "stand-alone.md").read_text("utf-8")
     assert set(loaded) <= NEEDED
     for name in NEEDED:
         assert name.lower().replace("_", "-") in text.lower().replace("pillow", "pil"), name

@@ -22,7 +22,7 @@ from tests.assets.judged import NOT_MADE, UNPINNED
 from tests.assets.tampering import files_of, zipped
 from tests.assets.witnesses import LABEL
 
-DOCUMENTED = CHECKOUT / "docs" / "bundle-format.md"
+DOCUMENTED = CHECKOUT / "docs" / "reference" / "bundle-checks.md"
 
 
 @pytest.fixture

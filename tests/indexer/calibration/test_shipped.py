@@ -5,5 +5,5 @@ from indexer.picture.spaces import PIPELINE
 def test_the_shipped_calibration_is_for_this_version_of_the_comparison() -> None:
     made = shipped_calibration()
     assert made is not None
-    assert made.pipeline == PIPELINE, "fit it anew: docs/stand-alone.md says how"
+    assert made.pipeline == PIPELINE, "fit it anew: docs/reference/stand-alone.md says how"
     assert made.photographs >= 100

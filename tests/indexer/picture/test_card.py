@@ -41,6 +41,6 @@ def test_a_card_survives_being_kept_and_names_its_space() -> None:
 
 
 def test_the_cards_that_the_documentation_shows_can_be_read() -> None:
-    page = (CHECKOUT / "docs" / "descriptor.md").read_text("utf-8")
+    page = (CHECKOUT / "docs" / "reference" / "descriptors.md").read_text("utf-8")
     shown = [block for block in re.findall(r"(?:^    .*\n)+", page, re.MULTILINE) if "[input]" in block]
     assert [read_card(dedent(block)).name for block in shown] == ["sscd", "sscd-int8", "dinov2-small"]

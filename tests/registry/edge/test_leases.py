@@ -76,5 +76,5 @@ def test_the_bounds_that_the_docs_tell_are_those_of_the_draw(share: int) -> None
     row = Contributor(checked=1000, suspicion=0)
     count = LEASES * len(leases.draw(row, range(LEASE), share))
     least = math.ceil(100 * (1 - 0.01 ** (1 / count))) / 100
-    text = (Path(__file__).parents[3] / "docs" / "edge.md").read_text("utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "edge.md").read_text("utf-8")
     assert f"| {share} | {count} | {least:.2f} |" in text

@@ -173,7 +173,7 @@ def test_two_pictures_of_one_name_are_written_beside_each_other(asked: Asked, tm
     files = [name for image in images for work in image["works"] for name in work["files"]]
     assert len(set(files)) == len(files) == 16
     unread = images_in(asked(tmp_path, "--json", code=2))
-    assert {*images[0], *unread[0]} == json_keys("answer of `identify`")
+    assert {*images[0], *unread[0]} == json_keys("result of `identify`")
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Test attacks on the site and the API, one attempt each; ``docs/security.md`` lists what was resisted."""
+"""Test attacks on the site and the API, one attempt each; ``docs/reference/asvs.md`` refers to them."""
 
 import json
 import time

@@ -62,7 +62,7 @@ def test_the_documented_commands_check_a_stamp_in_an_unpacked_bundle(tmp_path: P
     scene = make_scene(tmp_path / "scene")
     with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as archive:
         archive.extractall(tmp_path / "bundle")
-    page = (CHECKOUT / "docs" / "anchors.md").read_text("utf-8")
+    page = (CHECKOUT / "docs" / "reference" / "anchors.md").read_text("utf-8")
     [commands] = re.findall(r"```\n(stamp=proofs/anchors.*?)```", page, re.DOTALL)
     (tmp_path / "bundle" / "roots").mkdir()
     roots = "\n".join(text for one in scene.trust.authorities for text in one.certificates)

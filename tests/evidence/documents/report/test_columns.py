@@ -58,7 +58,7 @@ def test_a_case_without_sightings_or_matches_still_has_its_line() -> None:
 
 
 def test_every_column_is_documented() -> None:
-    page = (CHECKOUT / "docs" / "documents.md").read_text(encoding="utf-8")
+    page = (CHECKOUT / "docs" / "reference" / "documents.md").read_text(encoding="utf-8")
     assert [column.name for column in COLUMNS if f"`{column.name}`" not in page] == []
 
 
