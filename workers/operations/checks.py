@@ -108,7 +108,7 @@ def search_check(config: Config) -> Check:
     wrong = [f"{FOLDER}/{name}: {why}" for name, why in broken(config).items()]
     if wrong:
         sentence = _("Searches that cannot be read are not offered. %(files)s") % {"files": " ".join(wrong)}
-        remedy = _("Correct them as described in docs/searches.md.")
+        remedy = _("Correct them as described in docs/reference/search-mappings.md.")
         return Check("searches", ok=False, sentence=sentence, remedy=remedy, needed=False)
     count = len(services(config))
     sentence = ngettext(

@@ -85,8 +85,8 @@ def _workers(found: Status) -> Iterator[Check]:
     if missing:
         sentence = _("No worker processes these queues: %(queues)s.") % {"queues": ", ".join(missing)}
         remedy = _(
-            "Start a worker for them as described in docs/operator.md, and read the log of the previous one "
-            "to see why it ended."
+            "Start a worker for them as described in docs/how-to/operate/run-on-several-machines.md, and "
+            "read the log of the previous one to see why it ended."
         )
         yield Check("workers", ok=False, sentence=sentence, remedy=remedy)
     if all(process.name != TICK for process in living):
@@ -227,14 +227,14 @@ def _large_archive(found: Status, config: Config) -> Iterator[Check]:
             "Each machine stores its own copy of %(count)s seen pictures; Milvus would store them once for "
             "all machines."
         )
-        remedy = _("docs/machines.md describes the change: exhibit index rebuild --to milvus")
+        remedy = _("docs/how-to/operate/use-milvus.md describes the change: exhibit index rebuild --to milvus")
         yield Check("archive", ok=False, sentence=sentence % {"count": f"{seen:,}"}, remedy=remedy, needed=False)
 
 
 def _log(found: Status, said: Saying) -> Check:
     if found.log.stopped:
         sentence = _("The log's checkpoint is no longer signed. %(why)s") % {"why": said(found.log.stopped)}
-        remedy = _("docs/log.md describes the next steps. State of the log: exhibit api GET /operator/log")
+        remedy = _("docs/reference/log.md describes the next steps. State of the log: exhibit api GET /operator/log")
         return Check("log", ok=False, sentence=sentence, remedy=remedy)
     sentence = _("The signed checkpoint covers %(size)s entries.") % {"size": f"{found.log.size:,}"}
     return Check("log", ok=True, sentence=sentence)
@@ -282,7 +282,10 @@ def _partners(found: Status, said: Saying) -> Iterator[Check]:
     amiss = [(name, fault) for name, fault in found.partners if fault]
     for name, fault in amiss:
         sentence = _("Partner %(name)s: %(why)s") % {"name": name, "why": said(fault)}
-        remedy = _("Contact the operator of the partner. docs/alliance.md explains the problem and the next steps.")
+        remedy = _(
+            "Contact the operator of the partner. docs/how-to/integrate/connect-a-partner.md explains the "
+            "problem and the next steps."
+        )
         yield Check(f"partner {name}", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if found.partners and not amiss:
         there = len(found.partners)
@@ -319,7 +322,9 @@ def version_check(config: Config) -> Check:
     values |= {"newest": newest_version[0], "ago": _ago(newest_version[1], now())}
     if updates.is_newer(newest_version[0]):
         sentence = _("Version %(newest)s is available; the current version is %(version)s.") % values
-        remedy = _("Read the release notes, make a backup, then upgrade as described in docs/operator.md.")
+        remedy = _(
+            "Read the release notes, make a backup, then upgrade as described in docs/how-to/operate/upgrade.md."
+        )
         return Check("version", ok=False, sentence=sentence, remedy=remedy, needed=False)
     sentence = (
         _("The current version is %(version)s; the newest known version is %(newest)s, checked %(ago)s ago.") % values
