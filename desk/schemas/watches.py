@@ -1,4 +1,4 @@
-"""Watches, their crawls, searches and canaries, as programs are told of them."""
+"""Responses about watches, crawls, searches and known copies."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,38 +21,44 @@ Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 
 
 class Source(Answer):
-    """Where a watch begins."""
+    """A source of a watch."""
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = Field(examples=["site"])
-    url: str = Field("", exclude_if=lambda url: not url, examples=["https://shop.example/"])
+    kind: str = Field(examples=["site"], description="Type of the source.")
+    url: str = Field(
+        "", exclude_if=lambda url: not url, examples=["https://shop.example/"], description="URL of the source."
+    )
 
 
 class Crawl(Answer):
-    """One run of a watch."""
+    """A crawl of a watch."""
 
-    watch: str = Field(alias="watch.name")
-    watch_number: int = Field(alias="watch.number")
+    watch: str = Field(alias="watch.name", description="Name of the watch.")
+    watch_number: int = Field(alias="watch.number", description="Number of the watch.")
     number: int
-    state: str = Field(examples=["done"])
-    reason: str = Field(description="Why it ended: `finished`, `budget-pages`, …")
+    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
+    reason: str = Field(description="Reason why it ended: `finished`, `budget-pages` and others.")
     started_at: Moment = Field(examples=[NOON])
     finished_at: Moment | None
-    pages: int
-    sightings: int
-    pictures: int
-    waiting: int = Field(description="Pictures that aren't compared yet.")
+    pages: int = Field(description="Number of visited pages.")
+    sightings: int = Field(description="Number of pictures on pages.")
+    pictures: int = Field(description="Number of different pictures.")
+    waiting: int = Field(description="Pictures that are waiting to be matched.")
     scripts_not_run: int | None = Field(
-        description="Pages with scripts, which may add pictures, that no browser rendered; null if that wasn't counted."
+        description="Pages with scripts that may add pictures and that no browser rendered; null if unknown."
     )
-    everything: bool = Field(description="Whether every page was to be asked for anew.")
+    everything: bool = Field(description="Whether unchanged pages were requested too.")
     not_asked: dict[str, int] = Field(
-        description="Known pages left for a later run: `unchanged` at the last visits, or so `stated` by their site.",
+        description=(
+            "Known pages that were skipped: `unchanged` in recent visits, or `stated` as unchanged by the site."
+        ),
         examples=[{"unchanged": 412}],
     )
     waits_for: dict[str, Moment] = Field(
-        description="Hosts that are asked again, and when: they asked for it, or their robots.txt can't be had."
+        description=(
+            "Hosts to request later, with the time: they asked for a pause, or their robots.txt was not available."
+        )
     )
 
     @classmethod
@@ -79,14 +85,16 @@ class Crawl(Answer):
 
 
 class Asked(Answer):
-    """What a run asked a search, and what came."""
+    """Use of a search by a crawl."""
 
     search: str = Field(alias="service", examples=["tineye"])
-    asked: int = Field(description="Requests that were answered.")
-    found: int = Field(description="Addresses that came.")
-    outcome: str = Field(description="Why it wasn't asked to the end, or empty.", examples=["no-consent"])
-    spent: list[str] = Field(examples=[["0.04 USD"]])
-    remaining: int | None = Field(description="Searches that weren't made when money ran out.")
+    asked: int = Field(description="Completed requests.")
+    found: int = Field(description="URLs returned.")
+    outcome: str = Field(
+        description="Reason why the search was not completed; empty if it was.", examples=["no-consent"]
+    )
+    spent: list[str] = Field(examples=[["0.04 USD"]], description="Costs by currency.")
+    remaining: int | None = Field(description="Searches skipped because the budget was used up.")
 
     @staticmethod
     def resolve_spent(row: models.Inquiry) -> list[str]:
@@ -98,20 +106,20 @@ class Asked(Answer):
 
 
 class FullCrawl(Crawl):
-    """A crawl, with how much it refused and passed over, by reason, and what it asked searches."""
+    """A crawl with its refusals by reason, and its searches."""
 
     unrendered: dict[str, int] = Field(
-        description="Pages that were to be rendered and weren't, by reason.", examples=[{"budget": 12}]
+        description="Pages that should have been rendered and were not, by reason.", examples=[{"budget": 12}]
     )
-    refused: dict[str, int]
+    refused: dict[str, int] = Field(description="Refused URLs, by reason.")
     left_out: dict[str, int] = Field(
-        description="What the crawler's limits left out of pages, and list entries it could not read.",
+        description="Content skipped because of the crawler's limits, and unreadable list entries, by type.",
         examples=[{"style-sheets": 3}],
     )
     passed: dict[str, int] = Field(
-        description="Records of web archives that hold no picture.", examples=[{"http-404": 2}]
+        description="Archive records without a picture, by reason.", examples=[{"http-404": 2}]
     )
-    searches: list[Asked]
+    searches: list[Asked] = Field(description="Searches used.")
 
     resolve_unrendered = staticmethod(budgets.unrendered)
     resolve_left_out = staticmethod(crawling.left_out)
@@ -123,48 +131,52 @@ class FullCrawl(Crawl):
 
 
 class Refusal(Answer):
-    """What a crawl didn't fetch or keep, and why."""
+    """A URL that a crawl did not fetch or store."""
 
     url: str
-    page_url: str
-    reason: str = Field(examples=["robots"])
-    sentence: str
+    page_url: str = Field(description="URL of the page that links to it.")
+    reason: str = Field(examples=["robots"], description="Stable identifier of the reason.")
+    sentence: str = Field(description="Description of the reason.")
 
 
 class UnreadableImage(Answer):
-    """A file that a crawl fetched, and that cannot be read as an image."""
+    """A fetched file that cannot be read as a picture."""
 
     url: str = Field(alias="image_url")
     page_url: str
-    reason: str = Field(alias="picture.refusal", examples=["not-a-picture"])
+    reason: str = Field(
+        alias="picture.refusal", examples=["not-a-picture"], description="Stable identifier of the reason."
+    )
 
 
 class RunCrawl(FullCrawl):
-    """A crawl as it was begun by a command, with how many cases came of it."""
+    """A crawl started by a command, with the number of its cases."""
 
-    cases: int
+    cases: int = Field(description="Number of cases with pictures of this crawl.")
 
 
 class Watch(Answer):
-    """A scheduled visit to places where copies may be."""
+    """A scheduled crawl."""
 
     number: int
     name: str = Field(examples=["shop"])
-    sources: list[Source]
-    every_seconds: int = Field(alias="interval_seconds", examples=[86400])
-    budget: dict[str, Number | str]
-    spent_this_month: list[str] = Field(description="By its searches, where prices are known.", examples=[["0.04 USD"]])
-    politeness: dict[str, Any]
-    private: bool
-    own: bool = Field(description="Its places are the owner's own: pictures there are proposed as works, and no finds.")
-    paused: bool
-    next_run_at: Moment | None = Field(examples=[NOON])
-    at: str | None = Field(
-        examples=["02:30"], description="The time of day of its runs, if whole days lie between them."
+    sources: list[Source] = Field(description="Sources of the watch.")
+    every_seconds: int = Field(
+        alias="interval_seconds", examples=[86400], description="Interval between crawls in seconds."
     )
-    weekday: str | None = Field(examples=["monday"], description="Of its runs, if whole weeks lie between them.")
-    time_zone: str = Field(examples=["Europe/Berlin"], description="Where it is that time of day.")
-    last_crawl: Crawl | None
+    budget: dict[str, Number | str] = Field(description="Limits of each crawl.")
+    spent_this_month: list[str] = Field(description="Known costs of its searches this month.", examples=[["0.04 USD"]])
+    politeness: dict[str, Any] = Field(description="Settings for requests to sites.")
+    private: bool = Field(description="Whether it may access private networks.")
+    own: bool = Field(description="Whether its sources are the owner's own sites.")
+    paused: bool = Field(description="Whether the watch is paused.")
+    next_run_at: Moment | None = Field(examples=[NOON])
+    at: str | None = Field(examples=["02:30"], description="Time of day of its crawls, for intervals of whole days.")
+    weekday: str | None = Field(
+        examples=["monday"], description="Day of the week of its crawls, for intervals of whole weeks."
+    )
+    time_zone: str = Field(examples=["Europe/Berlin"], description="Time zone of `at`.")
+    last_crawl: Crawl | None = Field(description="Latest crawl; null if there is none.")
 
     @staticmethod
     def resolve_at(row: models.Watch) -> str | None:
@@ -189,41 +201,45 @@ class Watch(Answer):
 
 
 class OptOut(Answer):
-    """A host that keeps addresses from programs, as the newest runs of a watch were told."""
+    """A host that opted out of automated access, according to the latest crawls."""
 
     host: str = Field(examples=["shop.example"])
     how: dict[str, int] = Field(
-        description="Addresses by `robots`, `tdm-reserved`, `noai` and `denied-host` (the operator's list).",
+        description=(
+            "Number of URLs by reason: `robots`, `tdm-reserved`, `noai` or `denied-host` (the operator's list)."
+        ),
         examples=[{"robots": 12}],
     )
-    cases: list[int] = Field(description="Your cases with finds there that aren't cleared.", examples=[[3, 7]])
+    cases: list[int] = Field(
+        description="Your cases with matches on the host, without dismissed ones.", examples=[[3, 7]]
+    )
 
 
 class OptOuts(Answer):
-    """The same of a watch, those with finds first."""
+    """Hosts that opted out, those with matches first."""
 
     items: list[OptOut]
 
 
 class Price(Answer):
-    """What requests to a search cost."""
+    """Price of a search."""
 
-    amount: str = Field(examples=["3.50 USD"])
-    requests: int = Field(description="So many cost it.", examples=[1000])
-    free: int = Field(description="Requests of a calendar month (UTC) that cost nothing.", examples=[1000])
-    looked_up: str = Field(description="The day when that was so.", examples=["2026-11-23"])
+    amount: str = Field(examples=["3.50 USD"], description="Price of `requests` requests.")
+    requests: int = Field(description="Number of requests for this price.", examples=[1000])
+    free: int = Field(description="Free requests per calendar month (UTC).", examples=[1000])
+    looked_up: str = Field(description="Date of the price information.", examples=["2026-11-23"])
 
     def __str__(self) -> str:
         return f"{self.amount} for {self.requests:,}, {self.free:,} free a month; as of {self.looked_up or 'no day'}"
 
 
 class Estimate(Answer):
-    """What a run of a watch asks a search at most, and what that costs if nothing is free."""
+    """Maximum requests of a search in one crawl, and their cost without free requests."""
 
-    search: str = Field(examples=["tineye"])
-    searches: int = Field(description="Pictures of works, or sets of words.")
-    requests: int = Field(alias="pages", description="For each of them.")
-    cost: str | None = Field(examples=["1.44 USD"])
+    search: str = Field(examples=["tineye"], description="Name of the search.")
+    searches: int = Field(description="Number of pictures of works, or of queries.")
+    requests: int = Field(alias="pages", description="Requests per search.")
+    cost: str | None = Field(examples=["1.44 USD"], description="Maximum cost; null if the price is unknown.")
 
     @staticmethod
     def resolve_cost(row: CostEstimate) -> str | None:
@@ -231,32 +247,32 @@ class Estimate(Answer):
 
 
 class ArchiveEstimate(Answer):
-    """What an archive's index names of a domain on its first page, and what a run would ask."""
+    """Captures in the first page of a web archive's index, and the requests of a crawl."""
 
-    archive: str = Field(examples=["wayback"])
+    archive: str = Field(examples=["wayback"], description="Name of the web archive.")
     domain: str = Field(examples=["shop.example"])
-    pictures: int = Field(description="Different ones on that page.")
-    more: bool = Field(description="Whether the index goes on behind it.")
-    indexes: int = Field(description="That are asked one after the other.")
-    most: int = Field(description="Pictures that a run takes.")
-    seconds: int = Field(description="That a run takes at least, at the archive's pace.")
+    pictures: int = Field(description="Number of different pictures on the page.")
+    more: bool = Field(description="Whether the index has further pages.")
+    indexes: int = Field(description="Number of indexes that are queried in sequence.")
+    most: int = Field(description="Maximum pictures per crawl.")
+    seconds: int = Field(description="Minimum duration of a crawl in seconds, at the archive's rate limit.")
 
 
 class HostEstimate(Answer):
-    """How many pages of a list lie at one host."""
+    """Number of listed pages on one host."""
 
     host: str = Field(examples=["shop.example"])
-    addresses: int
-    seconds: float = Field(description="That they take at least, at the host's pace.")
+    addresses: int = Field(description="Number of URLs.")
+    seconds: float = Field(description="Minimum duration in seconds, at the host's rate limit.")
 
 
 class ListEstimate(Answer):
-    """What the pages of a list would be asked of whom. Links that are followed come on top of it."""
+    """Requests for the pages of a list, without followed links."""
 
-    addresses: int
-    hosts: int
-    seconds: float = Field(description="That a run takes at least: hosts are asked beside one another.")
-    largest: list[HostEstimate] = Field(description="The hosts with most addresses, ten at most.")
+    addresses: int = Field(description="Number of URLs.")
+    hosts: int = Field(description="Number of hosts.")
+    seconds: float = Field(description="Minimum duration of a crawl in seconds. Hosts are requested in parallel.")
+    largest: list[HostEstimate] = Field(description="Up to ten hosts with the most URLs.")
 
     @classmethod
     def from_hosts(cls, hosts: Hosts) -> Self:
@@ -266,30 +282,39 @@ class ListEstimate(Answer):
 
 
 class Estimates(Answer):
-    """What each search of a watch would cost, and what its archives and the hosts of its lists would be asked."""
+    """Estimated requests and costs of a watch."""
 
-    items: list[Estimate]
-    archives: list[ArchiveEstimate]
-    lists: ListEstimate
+    items: list[Estimate] = Field(description="Estimates of searches.")
+    archives: list[ArchiveEstimate] = Field(description="Estimates of web archives.")
+    lists: ListEstimate = Field(description="Estimate of listed pages.")
 
 
 class Search(Answer):
-    """An image search or a marketplace that a watch can ask with the owner's own key."""
+    """An image search or marketplace that a watch can use with the owner's key."""
 
-    search: str = Field(examples=["tineye"])
+    search: str = Field(examples=["tineye"], description="Short name.")
     name: str = Field(examples=["TinEye"])
-    about: str
-    takes: str = Field(description="`pictures` of works, `words`, or `nothing`: it lists all.", examples=["pictures"])
-    costs: str = Field(description="What the vendor asks for it, and when that was looked up.")
-    price: Price | None = Field(description="Of requests: what the owner says, or the vendor; null if not known.")
-    sends: str = Field(description="What is sent out.")
-    terms: str = Field(description="The address of the terms that bind.")
-    key_form: str = Field(description="What a key is: `key`, `id:secret`, or empty without one.", examples=["key"])
-    key_added_at: Moment | None = Field(description="When the key was kept; null without one.")
-    key_added_by: str
-    consent_given_at: Moment | None = Field(description="When it was allowed to be sent copies of works, if it was.")
-    consent_given_by: str
-    lacks: str = Field(description="Why it isn't asked: `no-key`, `no-consent`, or empty.", examples=["no-key"])
+    about: str = Field(description="Description.")
+    takes: str = Field(
+        description="Input: `pictures` of works, `words` (queries), or `nothing` if it lists everything.",
+        examples=["pictures"],
+    )
+    costs: str = Field(description="The vendor's prices, with the date of the information.")
+    price: Price | None = Field(description="Price in use, yours or the vendor's; null if it is unknown.")
+    sends: str = Field(description="Data sent to the vendor.")
+    terms: str = Field(description="URL of the vendor's terms.")
+    key_form: str = Field(
+        description="Form of the key: `key`, `id:secret`, or empty if none is needed.", examples=["key"]
+    )
+    key_added_at: Moment | None = Field(description="Time at which the key was stored; null if there is none.")
+    key_added_by: str = Field(description="Member who stored the key.")
+    consent_given_at: Moment | None = Field(
+        description="Time of the consent to send copies of works; null if there is none."
+    )
+    consent_given_by: str = Field(description="Member who gave the consent.")
+    lacks: str = Field(
+        description="Reason why it cannot be used: `no-key`, `no-consent`, or empty.", examples=["no-key"]
+    )
 
     @classmethod
     def of(cls, services: Services, owner: models.Owner, name: str | None = None) -> list[Self]:
@@ -314,28 +339,28 @@ class Search(Answer):
 
 
 class Searches(Answer):
-    """All searches of this installation: they are few."""
+    """All searches of this installation."""
 
     items: list[Search]
 
 
 class CanaryRun(Answer):
-    """What the last run made of a canary."""
+    """Result of a known copy in the latest crawl."""
 
-    outcome: str = Field(examples=["found"])
-    reason: str
+    outcome: str = Field(examples=["found"], description="Whether it was found.")
+    reason: str = Field(description="Reason why it was not found.")
 
 
 class Canary(Answer):
-    """A known copy on a page of the owner, which a watch has to find."""
+    """A known copy on one of the owner's pages, which a watch must find."""
 
     number: int
-    work: int = Field(alias="work.number")
-    url: str
-    watch: str = Field(alias="watch.name")
+    work: int = Field(alias="work.number", description="Number of the work.")
+    url: str = Field(description="URL of the page.")
+    watch: str = Field(alias="watch.name", description="Name of the watch.")
     added_by: str
     added_at: Moment = Field(examples=[NOON])
-    last_run: CanaryRun | None
+    last_run: CanaryRun | None = Field(description="Result in the latest crawl; null before the first one.")
 
     @classmethod
     def together(cls, rows: Sequence[models.Canary]) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Lists in pieces: each names the cursor that the next one is asked for with."""
+"""Pagination of lists by cursors."""
 
 from typing import Annotated, TypeVar
 
@@ -12,13 +12,13 @@ _WORD = "after-"
 Row = TypeVar("Row", bound=Model)
 A = TypeVar("A", bound=Answer)
 
-Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many at most.")]
-_BEFORE = "The field `next` or `last` of the answer before this one."
+Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="Maximum number of rows.")]
+_BEFORE = "`next` or `last` of the previous response."
 Cursor = Annotated[str, Query(pattern=f"^({_WORD}[0-9]{{1,18}})?$", description=_BEFORE)]
 
 
 def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Piece[A]:
-    """One piece of a list, oldest first: by the numbers that rows are told with, or else by their keys."""
+    """Return one page of a list, oldest first, ordered by the numbers of the rows or else by their keys."""
     number = kind.model_fields.get("number")
     key = "pk" if number is None else number.alias or "number"
     after = {f"{key}__gt": int(cursor.removeprefix(_WORD))} if cursor else {}

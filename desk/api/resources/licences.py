@@ -26,37 +26,37 @@ from workers import wiring
 
 router = Router(tags=["licences"])
 LICENCES = "/owners/{slug:owner}/licences"
-Table = Annotated[UploadedFile, File(description="CSV or XLSX, a licence a line.")]
+Table = Annotated[UploadedFile, File(description="CSV or XLSX table with one licence per row.")]
 MOMENT = 1.0
 """Seconds that a trial looks at cases."""
 
 
 class Importing(requests.Given):
-    """How a table of licences is taken."""
+    """Options of an import."""
 
     days: str = Field(
         "",
         max_length=9,
         pattern=f"^({'|'.join(ORDERS)})?$",
-        description="What comes first in days like 01/02/2026, which are refused else: `day-month` or `month-day`.",
+        description="Order in dates such as 01/02/2026, which are otherwise rejected: `day-month` or `month-day`.",
     )
     encoding: requests.Encoding = ""
-    skip_rows: bool = Field(default=False, description="Skip rows that can't be used, and list them in the answer.")
-    dry_run: bool = Field(default=False, description="Say how the table is understood, and keep nothing.")
+    skip_rows: bool = Field(default=False, description="Skip invalid rows, and list them in the response.")
+    dry_run: bool = Field(default=False, description="Check how the table is read, without importing it.")
 
 
 @router.get(LICENCES, response=Piece[schemas.Licence])
 def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Licence]:
-    """The permitted uses."""
+    """List licences."""
     return page(scoped.licences(of(request)).prefetch_related("works"), schemas.Licence, cursor, limit)
 
 
 @router.post(LICENCES, response={200: schemas.Licence, 201: schemas.Licence}, auth=WRITE)
 @once
 def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[schemas.Licence]:
-    """Add a permitted use; the cases are looked at in the background. One that is there word for word stays alone.
+    """Add a licence. Affected cases are checked in the background. An identical licence is not added twice.
 
-    Where one is there that lacks only the reseller or the invoice, these are filled in instead.
+    If an existing licence differs only by its missing reseller or invoice, these are added to it.
     """
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
@@ -67,9 +67,9 @@ def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[s
 @router.post(LICENCES + "/import", response=schemas.ImportedLicences, auth=WRITE)
 @once
 def import_licences(request: Call, owner: str, how: Form[Importing], table: Table) -> schemas.ImportedLicences:
-    """Add the licences of a table, all or none unless `skip_rows` is set; the cases are looked at in the background.
+    """Import licences from a table: all or none, unless `skip_rows` is set. Cases are checked in the background.
 
-    Headings mean what they say, or else what was chosen for them (`column-mappings`).
+    Unknown headings need a column mapping (`column-mappings`).
     """
     to = of(request)
     if (table.size or 0) > MAX_AT_ONCE:
@@ -101,7 +101,7 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
 @router.post(LICENCES + "/{int:number}/end", response=schemas.Licence, auth=WRITE, operation_id="end_licence")
 @once
 def end(request: Call, owner: str, number: int, last: requests.LastDay) -> schemas.Licence:
-    """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
+    """End a licence on a given day. Uses seen before stay covered; later ones do not."""
     end_licence(scoped.licence(of(request), number), last.day, by=request.auth.by, reason=last.reason)
     wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
@@ -109,15 +109,15 @@ def end(request: Call, owner: str, number: int, last: requests.LastDay) -> schem
 
 @router.get(LICENCES + "/{int:number}", response=schemas.Licence)
 def get_licence(request: Call, owner: str, number: int) -> schemas.Licence:
-    """One permitted use."""
+    """Get a licence."""
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
 @router.put(LICENCES + "/{int:number}", response=schemas.Licence, auth=WRITE, operation_id="change_licence")
 def change(request: Call, owner: str, number: int, new: requests.ChangedLicence) -> schemas.Licence:
-    """Give a licence other words, all of them. The cases that it covered or may cover are looked at in the background.
+    """Replace all terms of a licence. Affected cases are checked in the background.
 
-    What the ledger had licensed by it and it covers no more is open again; what a person decided stays.
+    Cases that the ledger licensed and that are no longer covered are reopened. Decisions by members stay.
     """
     row = scoped.licence(of(request), number)
     change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.why)
@@ -127,9 +127,9 @@ def change(request: Call, owner: str, number: int, new: requests.ChangedLicence)
 
 @router.post(LICENCES + "/trials", response=schemas.TriedLicence, operation_id="try_licences")
 def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> schemas.TriedLicence:
-    """Try licences against the cases before they are added, or before one is changed. Nothing is changed by that.
+    """Preview the effect of new or changed licences on cases. Nothing is changed.
 
-    It looks at cases for a second or so: where there are more, ask again with `next` as `after`, and add the figures.
+    A request checks cases for about one second. If `next` is not null, send it as `after` and add up the numbers.
     """
     to = of(request)
     row = None if trial.instead_of is None else scoped.licence(to, trial.instead_of)

@@ -1,4 +1,4 @@
-"""Works: registering them, what is declared of them and stands behind that, and which of them a picture shows."""
+"""Works: registration, declarations, documents, exports, and identification of pictures."""
 
 from dataclasses import replace
 from enum import IntEnum
@@ -47,51 +47,63 @@ router = Router(tags=["works"])
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
 DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=requests.CLEAN)]
-Only = Annotated[searching.Only | None, QueryValue(description="Only those that need something.")]
-Within = Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those in this collection.")]
-Brought = Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")]
-PictureDigest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Only = Annotated[searching.Only | None, QueryValue(description="Only works that need attention for this reason.")]
+Within = Annotated[
+    int | None, QueryValue(ge=1, le=2_147_483_647, description="Only works of this collection, by its number.")
+]
+Brought = Annotated[
+    int | None, QueryValue(ge=1, le=2_147_483_647, description="Only works of this upload, by its number.")
+]
+PictureDigest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of the picture.")]
 
 
 class Size(IntEnum):
-    """How large a picture is shown."""
+    """Size of a preview in pixels."""
 
     SMALL = SMALL
     LARGE = LARGE
 
 
-Pixels = Annotated[Size, QueryValue(description="Pixels of the longer side.")]
+Pixels = Annotated[Size, QueryValue(description="Length of the longer side in pixels.")]
 
 
 class Declared(requests.Given):
-    """What is declared of a work."""
+    """Declaration of a work."""
 
-    title: requests.Title = Field(examples=["Harbour at dawn"])
-    author: requests.Short = ""
-    rights: requests.Long = ""
-    first_publication: requests.Day = Field("", description="As much of the day as is known.")
+    title: requests.Title = Field(examples=["Harbour at dawn"], description="Title of the work.")
+    author: requests.Short = Field("", description="Author of the work.")
+    rights: requests.Long = Field("", description="Rights statement.")
+    first_publication: requests.Day = Field("", description="Date of first publication: year, month or day.")
 
 
 class Changes(requests.Given):
-    """What is to be declared from now on; what is left out stays as it is."""
+    """Changes to a declaration. Omitted fields are unchanged."""
 
     title: requests.Title | None = Field(None, examples=["Harbour at dawn"])
     author: requests.Short | None = Field(None, examples=["A. Example"])
     author_kind: Work.AuthorKind | None = None
-    author_died: requests.Whole | None = Field(None, ge=0, le=9_999, description="The year; 0 for none.")
-    holder: requests.Short | None = None
-    credit: requests.Short | None = None
+    author_died: requests.Whole | None = Field(
+        None, ge=0, le=9_999, description="Year of the author's death; 0 for none."
+    )
+    holder: requests.Short | None = Field(None, description="Rights holder, if not the owner.")
+    credit: requests.Short | None = Field(None, description="Credit line.")
     rights: requests.Long | None = None
-    created: requests.Day | None = Field(None, examples=["2024-05"])
-    first_publication: requests.Day | None = None
+    created: requests.Day | None = Field(
+        None, examples=["2024-05"], description="Date of creation: year, month or day."
+    )
+    first_publication: requests.Day | None = Field(None, description="Date of first publication: year, month or day.")
     medium: Work.Medium | None = None
-    registrations: Annotated[list[requests.OfficialRegistration], Field(max_length=50)] | None = None
-    reason: requests.Long = Field("", examples=["The name was misspelt."])
+    registrations: Annotated[list[requests.OfficialRegistration], Field(max_length=50)] | None = Field(
+        None, description="Registrations with copyright offices."
+    )
+    reason: requests.Long = Field(
+        "", examples=["The name was misspelt."], description="Reason for the change; kept in the history."
+    )
     version: requests.Whole | None = Field(
         None,
         ge=0,
         le=2_147_483_647,
-        description="That you have seen; when somebody has changed the work since, the answer is 409.",
+        description="Version that you have read. Returns 409 if the work has changed since.",
     )
 
 
@@ -106,7 +118,7 @@ def list_works(  # noqa: PLR0913, PLR0917 - values of a query
     cursor: Cursor = "",
     limit: Limit = 50,
 ) -> Piece[schemas.Work]:
-    """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
+    """List works. `q` searches title, author, holder, file name and number."""
     rows = searching.search(of(request), q, only or "", upload, collection)
     return page(schemas.with_pictures(rows), schemas.Work, cursor, limit)
 
@@ -118,7 +130,7 @@ def list_works(  # noqa: PLR0913, PLR0917 - values of a query
 def add_work(
     request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]
 ) -> Status[schemas.RegisteredWork]:
-    """Register a picture as a work. A picture that is registered already stays the same work."""
+    """Register a picture as a work. A picture that is already registered returns the existing work."""
     services = wiring.services()
     check_disk(services)
     data = picture_in(file, services.limits)
@@ -136,9 +148,9 @@ def add_work(
 @router.post(WORKS + "/fingerprints", response=schemas.StatedWorks, auth=WRITE, operation_id="state_works")
 @once
 def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.StatedWorks:
-    """Register works without their pictures, by a file that `exhibit fingerprint` wrote on the owner's machine.
+    """Register works by fingerprints only, from a file written by `exhibit fingerprint`.
 
-    What is registered already stays the same work. What is found by fingerprints goes to review.
+    Pictures that are already registered return the existing works. Matches by fingerprints alone need review.
     """
     made, failed = [], []
     for name, one in register_all(wiring.services(), of(request), read_prints(file.read(MAX_FILE + 1)), {}):
@@ -157,20 +169,20 @@ CHANGE, COLLECTION = CHANGES + "/{int:number}", COLLECTIONS + "/{int:number}"
 
 @router.get(CHANGES, response=Piece[BulkEdit])
 def list_bulk_edits(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[BulkEdit]:
-    """Changes of many works at once."""
+    """List changes of many works."""
     return page(scoped.bulk_edits(of(request)), BulkEdit, cursor, limit)
 
 
 @router.get(CHANGE, response=BulkEdit)
 def get_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
-    """A change of many works, and how far it is."""
+    """Get a change of many works with its progress."""
     return BulkEdit.from_row(scoped.bulk_edit(of(request), number))
 
 
 @router.post(CHANGES, response={201: BulkEdit}, auth=WRITE)
 @once
 def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdit:
-    """Change many works at once. Each gets its line of history and its entry of the log; many are worked off later."""
+    """Change many works at once. Each change is logged and kept in the work's history. Large changes run later."""
     if (new.works is None) == (new.match is None):
         raise WrongUseError("Say which works: either `works` or `match`.")
     if (match := new.match) is None:
@@ -187,28 +199,28 @@ def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdi
 @router.post(CHANGE + "/undo", response={201: BulkEdit}, auth=WRITE)
 @once
 def undo_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
-    """Undo a change of many works as one; what somebody has changed since stays as it is."""
+    """Undo a change of many works. Fields that were edited since are unchanged."""
     made = bulk.undo(wiring.services(), scoped.bulk_edit(of(request), number), by=request.auth.by)
     return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
 
 
 @router.get(COLLECTIONS, response=Piece[Collection])
 def list_collections(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[Collection]:
-    """The named sets of works. Works are put into them and taken out by `change_works`."""
+    """List collections of works. Use `change_works` to add or remove works."""
     return page(counted(collections.collections_of(of(request))), Collection, cursor, limit)
 
 
 @router.post(COLLECTIONS, response={201: Collection}, auth=WRITE)
 @once
 def make_collection(request: Call, owner: str, new: requests.CollectionName) -> Collection:
-    """Make a collection; where there is one with this name, it is that one."""
+    """Create a collection. An existing one with this name is returned instead."""
     made = collections.make_collection(of(request), new.name, by=request.auth.by)
     return Collection.from_row(collections.collection_of(of(request), made.number))
 
 
 @router.patch(COLLECTION, response=Collection, auth=WRITE)
 def rename_collection(request: Call, owner: str, number: int, new: requests.CollectionName) -> Collection:
-    """Give a collection another name; where another one has it, the answer is 409."""
+    """Rename a collection. Returns 409 if the name is in use."""
     row = collections.collection_of(of(request), number)
     collections.rename_collection(row, new.name, by=request.auth.by)
     return Collection.from_row(row)
@@ -216,19 +228,19 @@ def rename_collection(request: Call, owner: str, number: int, new: requests.Coll
 
 @router.delete(COLLECTION, response={204: None}, auth=WRITE)
 def remove_collection(request: Call, owner: str, number: int) -> None:
-    """Remove a collection. Its works stay."""
+    """Delete a collection. Its works remain."""
     collections.remove_collection(collections.collection_of(of(request), number), by=request.auth.by)
 
 
 @router.get(ONE, response=schemas.FullWork)
 def get_work(request: Call, owner: str, number: int) -> schemas.FullWork:
-    """One work with its cases, and how far the search of what was seen before is."""
+    """Get a work with its cases, and the progress of the search among pictures seen earlier."""
     return schemas.FullWork.from_row(scoped.work(of(request), number))
 
 
 @router.patch(ONE, response=schemas.FullWork, auth=WRITE)
 def change_work(request: Call, owner: str, number: int, new: Changes) -> schemas.FullWork:
-    """Change what is declared of a work. What was declared before stays in its history and in the log."""
+    """Update the declaration of a work. Earlier values remain in its history and in the log."""
     row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
@@ -254,9 +266,9 @@ def _anew(new: Changes) -> dict[str, Any]:
 @router.post(ONE + "/held", response={201: schemas.FullWork}, auth=DECIDE, operation_id="answer_held_work")
 @once
 def answer_held(request: Call, owner: str, number: int, new: requests.HeldAnswer) -> schemas.FullWork:
-    """Open the cases of a work that is held back, say that what waits isn't this work, or take that back.
+    """Decide about a work on hold: open its cases, dismiss the waiting matches, or undo that.
 
-    Where it isn't held back, or somebody else has said the same, the answer is 409.
+    Returns 409 if the work is not on hold or has been decided already.
     """
     row = scoped.work(of(request), number)
     answer_flood(wiring.services(), row, new.answer, by=request.auth.by, reason=new.reason)
@@ -265,24 +277,28 @@ def answer_held(request: Call, owner: str, number: int, new: requests.HeldAnswer
 
 @router.delete(ONE, response={204: None}, auth=WRITE)
 def remove_work(request: Call, owner: str, number: int) -> None:
-    """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
+    """Remove a work: Exhibit no longer searches for copies. Its cases, evidence and log entries remain."""
     registration.remove_work(scoped.work(of(request), number), by=request.auth.by)
 
 
 class Publishing(requests.Given):
-    """What copies for publishing say besides what is declared."""
+    """Statements in copies for publication, in addition to the declaration."""
 
     licence_url: str = Field(
-        "", max_length=MAX_ADDRESS, pattern="^(https?://[!-~]+)?$", description="Where a licence is to be had."
+        "", max_length=MAX_ADDRESS, pattern="^(https?://[!-~]+)?$", description="URL where a licence is available."
     )
-    no_training: requests.Flag = Field(default=False, description="Data mining and training of models aren't allowed.")
-    sign: requests.Flag = Field(default=False, description="Credentials (C2PA) that the owner's key signs.")
-    mark_for: requests.Short = Field("", description="For whom the copies are marked invisibly; encoded anew, then.")
+    no_training: requests.Flag = Field(
+        default=False, description="State that data mining and training of models are not allowed."
+    )
+    sign: requests.Flag = Field(
+        default=False, description="Add content credentials (C2PA) signed with the owner's key."
+    )
+    mark_for: requests.Short = Field("", description="Recipient for an invisible mark. The picture is re-encoded.")
 
 
 @router.post(ONE + "/export", auth=WRITE, operation_id="export_work", openapi_extra=file_of("application/zip"))
 def export(request: Call, owner: str, number: int, new: Publishing) -> HttpResponseBase:
-    """Make copies of a work for publishing, which say whose they are, as a ZIP; no pixel is changed without a mark."""
+    """Download copies of a work with rights metadata, as a ZIP. Pixels change only for an invisible mark."""
     row = scoped.work(of(request), number)
     wanted = Wanted(new.licence_url, new.no_training, new.sign, new.mark_for.strip())
     data = packed(wiring.services(), row, wanted, by=request.auth.by)
@@ -293,21 +309,21 @@ def export(request: Call, owner: str, number: int, new: Publishing) -> HttpRespo
 def list_deposits(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[downloads.Deposit]:
-    """The deposit records of a work."""
+    """List the deposit records of a work."""
     return page(scoped.work(of(request), number).deposits.select_related("work"), downloads.Deposit, cursor, limit)
 
 
 @router.post(ONE + "/deposits", response={201: downloads.Deposit}, auth=WRITE)
 @once
 def make_deposit(request: Call, owner: str, number: int) -> downloads.Deposit:
-    """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
+    """Create a deposit record of the current declaration. If nothing has changed, the latest one is returned."""
     row = deposits.make_deposit(wiring.services(), scoped.work(of(request), number), by=request.auth.by)
     return downloads.Deposit.from_row(row)
 
 
 @router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
 def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
-    """A deposit record with the receipts of this moment, as a ZIP that `exhibit verify` checks."""
+    """Download a deposit record with its current receipts, as a ZIP for `exhibit verify`."""
     row: Deposit = scoped.deposit(of(request), number, deposit)
     file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
@@ -316,7 +332,7 @@ def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpRes
 
 @router.get(DEPOSIT + "/record", openapi_extra=file_of("application/pdf"))
 def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
-    """The page of a deposit record that people read, in the installation's first language."""
+    """Download the readable PDF of a deposit record, in the installation's first language."""
     files = deposits.record_files(wiring.services(), scoped.deposit(of(request), number, deposit))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
     name, data = min(files.items(), key=lambda file: len(file[0]))
@@ -325,14 +341,14 @@ def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> 
 
 @router.get("/owners/{slug:owner}/pictures/{digest}", openapi_extra=file_of("image/jpeg"))
 def get_picture(request: Call, owner: str, digest: PictureDigest, size: Pixels = Size.SMALL) -> HttpResponse:
-    """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
+    """Get a JPEG preview of a picture of a work or case. Found pictures are never returned in their original form."""
     row = scoped.picture(of(request), Digest.from_hex(digest))
     return HttpResponse(shown(wiring.services(), row, int(size)), content_type="image/jpeg")
 
 
 @router.post("/owners/{slug:owner}/identify", response=schemas.Identified)
 def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Identified:
-    """Say which of the owner's works a picture shows, and what its file says of itself. Nothing of it is stored."""
+    """Identify which of your works a picture shows, and read its file metadata. Nothing is stored."""
     services = wiring.services()
     data = picture_in(file, services.limits)
     with limits.one_search(request.auth.user.pk):
@@ -341,16 +357,16 @@ def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Ide
 
 
 class NewDocument(requests.Given):
-    """What is said of a document."""
+    """Description of a document."""
 
-    about: requests.Short = Field("", examples=["Transfer of rights"])
+    about: requests.Short = Field("", examples=["Transfer of rights"], description="Subject of the document.")
 
 
 @router.get(ONE + "/changes", response=Piece[schemas.Change])
 def list_changes(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.Change]:
-    """How the declaration was changed, by whom and why."""
+    """List changes of a work's declaration, with author and reason."""
     return page(scoped.work(of(request), number).changes.all(), schemas.Change, cursor, limit)
 
 
@@ -359,7 +375,7 @@ def list_changes(
 def answer_remark(
     request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: requests.Reason
 ) -> schemas.Remark:
-    """Say why something that speaks against the declaration doesn't stand; it is kept with the name and the time."""
+    """Answer an ownership warning with a reason. Your name and the time are recorded."""
     row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
     row = there(row, f"There is no such remark on work {number}.")
     answer(row, by=request.auth.by, reason=new.reason)
@@ -372,7 +388,7 @@ def answer_remark(
 def attach(
     request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]
 ) -> schemas.Document:
-    """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
+    """Attach a document to a work, such as proof of the chain of title. Its digest is logged."""
     row = scoped.work(of(request), number)
     if (file.size or 0) > declaring.MAX_ATTACHMENT:
         raise WrongUseError("The document is too large.")
@@ -382,7 +398,7 @@ def attach(
 
 @router.get(ONE + "/documents/{int:document}/file", openapi_extra=file_of("application/octet-stream"))
 def get_document_file(request: Call, owner: str, number: int, document: int) -> HttpResponseBase:
-    """A document beside a work, as it came."""
+    """Download a document of a work, exactly as it was uploaded."""
     row = scoped.attachment(of(request), number, document)
     if row.digest is None or row.digest not in wiring.services().blobs:
         raise NotFoundError("This document was removed for good.")
@@ -395,5 +411,5 @@ DOCUMENT = ONE + "/documents/{int:document}"
 
 @router.delete(DOCUMENT, response={204: None}, auth=WRITE)
 def detach_document(request: Call, owner: str, number: int, document: int) -> None:
-    """Take a document off a work. Its bytes stay, since the log names their digest."""
+    """Remove a document from a work. The file remains stored, because the log contains its digest."""
     declaring.detach(scoped.attachment(of(request), number, document), by=request.auth.by)
