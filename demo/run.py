@@ -163,7 +163,7 @@ def _register(product: Product, out: Path, photos: Path, display: Display) -> li
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(partial(product.run, "owner", "add"), (OWNER, OTHER_OWNER)))
     table = photos / "works.csv"
-    metadata = ["--csv", str(table)] if table.exists() else []
+    metadata = ["--table", str(table)] if table.exists() else []
     paths = [str(path) for path in [*copies, inbox / "flat.png"]]
     registered = works_of(product.ask("work", "add", *paths, "--owner", OWNER, *metadata))
     again = works_of(product.ask("work", "add", paths[0], "--owner", OTHER_OWNER))
@@ -196,7 +196,7 @@ def _watch(product: Product, out: Path, sites: Sequence[Site], served: Served, p
 
     with ThreadPoolExecutor(len(sites) + 2) as pool:
         runs = [pool.submit(add_and_run, "then", "--archive", "wayback", "--domain", DOMAIN, "--from", "2019")]
-        runs += [pool.submit(add_and_run, "collection", "--search", collections.NAME, "--words", str(words))]
+        runs += [pool.submit(add_and_run, "collection", "--search", collections.NAME, "--queries", str(words))]
         runs += [pool.submit(add_and_run, site.name, f"--{site.source}", site.start_url) for site in sites]
         _follow(runs, lambda: display.progress(_fetched(served), pictures, "picture addresses visited"), 0.2)
 

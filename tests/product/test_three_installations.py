@@ -52,7 +52,7 @@ def outsider_asks(a: Installation, address: str) -> None:
 
 def accused_answers(a: Installation) -> None:
     """Send the case's party a letter, and reply with a licence: case and log record it, and the notice is paused."""
-    password = a.run.run("user", "add", "ann@example.org", "--generate").out.split()[-1]
+    password = a.run.run("user", "add", "ann@example.org", "--generate-password").out.split()[-1]
     with signed_in(a.url, "ann@example.org", password) as member:
         page, link = letter_signed(member, f"{a.url}/o/studio", 1)
         assert "Received: I have a licence" in answered(link)

@@ -120,7 +120,7 @@ class NewContributor(requests.Given):
 
 
 class Invited(Answer):
-    """A contributor's token, shown once. The contributor runs `exhibit edge join URL TOKEN`."""
+    """A contributor's token, shown once. The contributor runs `exhibit contributor join URL TOKEN`."""
 
     name: str
     token: str

@@ -19,7 +19,7 @@ def test_a_case_is_listed_with_its_use(cli: Terminal, studio: str) -> None:
     found_case(cli.desk.services, Owner.objects.get())
     (case,) = cli.ask("case", "list", "--decision", "open")["cases"]
     for words, numbers in (("shop.example/page-0", [1]), ("image-0.jpg", [1]), ("#1", [1]), ("#2", []), ("else", [])):
-        assert [one["number"] for one in cli.ask("case", "list", "--match", words)["cases"]] == numbers
+        assert [one["number"] for one in cli.ask("case", "list", "--search", words)["cases"]] == numbers
     assert (case["party"], case["decision"], case["bundles"]) == ("shop.example", "open", [])
     (use,) = case["uses"]
     assert (use["image_url"], use["match"], use["licence"]) == ("http://shop.example/image-0.jpg", "certain", None)

@@ -19,7 +19,7 @@ def test_works_are_registered_by_a_file_that_no_picture_is_in(cli: Terminal, stu
     answer = json.loads(cli.run("fingerprint", pictures, "--out", told, "--json", code=4).out)
     assert [one["file"] for one in answer["failed"]] == ["flat.jpg"]
     assert len(told.read_bytes()) < 4000 < len(photograph(301))
-    added = cli.ask("work", "add", told, "--owner", studio, "--csv", table)
+    added = cli.ask("work", "add", told, "--owner", studio, "--table", table)
     (work,) = added["works"]
     assert (work["title"], work["author"], work["new"], added["lines_without_file"]) == (
         "Harbour at dawn",

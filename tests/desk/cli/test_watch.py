@@ -145,4 +145,4 @@ def test_a_crawl_is_shown_with_what_was_left_out_and_how_to_get_it(
         planned.crawl.slices.update(counts=counts)
         assert hint in shown()
     Crawl.objects.update(not_asked={"unchanged": 412})
-    assert "exhibit watch run shop --everything" in shown()
+    assert "exhibit watch run shop --all-pages" in shown()

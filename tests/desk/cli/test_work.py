@@ -22,7 +22,7 @@ def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studi
     (folder / "works" / ".hidden.jpg").write_bytes(photograph(9))
     table = folder / "works.csv"
     table.write_text("file,title,author,registrations\none.jpg,The First,Ann,USCO|VA 1-234|2024-05-31\n", "utf-8")
-    added = cli.ask("work", "add", folder / "works", "--owner", "The Studio", "--csv", table)
+    added = cli.ask("work", "add", folder / "works", "--owner", "The Studio", "--table", table)
     assert (len(added["works"]), added["failed"]) == (2, [])
     one, two = sorted(cli.api("GET", "works")["items"], key=lambda work: str(work["file"]))[::-1]
     assert (one["file"], one["title"], one["author"]) == ("one.jpg", "The First", "Ann")
@@ -41,8 +41,8 @@ def test_what_is_passed_over_cut_off_or_declared_in_vain_is_told(cli: Terminal, 
     assert "half.jpg" in first.out
     assert all(name in first.err for name in ("IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"))
     table.write_text("file,title,author,holder\na.jpg,My title,Ann,\nhalf.jpg,half,,\n", "utf-8")
-    assert "exhibit api PATCH works/1" in cli.run("work", "add", works, "--owner", studio, "--csv", table).err
-    answer = cli.ask("work", "add", works, "--owner", studio, "--csv", table)
+    assert "exhibit api PATCH works/1" in cli.run("work", "add", works, "--owner", studio, "--table", table).err
+    answer = cli.ask("work", "add", works, "--owner", studio, "--table", table)
     assert answer["lines_unused"] == [{"file": "a.jpg", "work": 1, "columns": ["title", "author"]}]
     assert answer["passed_over"] == ["IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"]
     assert answer["works"][0]["title"] == "a"
@@ -74,7 +74,7 @@ def test_every_file_of_a_folder_that_is_not_registered_is_counted_with_a_reason(
 
 def test_uncertain_metadata_is_reported_and_never_declared(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(with_iptc_of(photograph(1), dataset(80, b"Jos\xe9"), dataset(116, b"Ours")))
-    ((one,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--metadata")["works"],)
+    ((one,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--use-metadata")["works"],)
     (problem,) = one["metadata_problems"]
     assert (one["author"], one["rights"]) == ("", "Ours")
     assert [problem[name] for name in ("block", "reason", "field", "text")] == [
