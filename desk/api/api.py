@@ -39,7 +39,7 @@ from exhibit.types import Untyped
 
 WORDS = """The HTTP API of this Exhibit installation. Paths of an owner contain its short name. Objects of other owners
 return 404. Times are in UTC (RFC 3339). Lists with a parameter `cursor` are paginated: send `next` of the response as
-`cursor` to get the next page. Sites use `skip` instead; lists without either are returned completely. In a PATCH,
+`cursor` to get the next page. Sites use `offset` instead; lists without either are returned completely. In a PATCH,
 omitted fields and null leave a field unchanged."""
 NOTHING = (b"", b"{}", b"null")
 """Bodies that count as empty."""

@@ -123,8 +123,8 @@ EXAMPLES = examples(
     "exhibit api --list licence",
     "exhibit api GET cases --field state=open",
     "exhibit api GET cases --all > cases.jsonl",
-    "exhibit api GET parties/shop.example",
-    'exhibit api POST cases/5/notes --field words="Ask the gallery first."',
+    "exhibit api GET sites/shop.example",
+    'exhibit api POST cases/5/notes --field text="Ask the gallery first."',
     "exhibit api POST works --file harbour.jpg --field title=Harbour",
     """exhibit api POST packages --json '{"cases": [3, 4], "recipient": "court"}'""",
     "exhibit api PUT searches/tineye/key --json - < key.json",
@@ -178,8 +178,8 @@ def api_command(
 ) -> None:
     """Call an operation of the HTTP API, and print its response as JSON.
 
-    PATH is relative to the owner (cases/5), or to /api/v1 if it starts with a slash (/log/head). Without --as, you act
-    as the operator; only the operator can use paths below /operator. No token and no running server are needed.
+    PATH is relative to the owner (cases/5), or to /api/v1 if it starts with a slash (/log/checkpoint). Without --as,
+    you act as the operator; only the operator can use paths below /operator. No token and no running server are needed.
 
     `exhibit api --list WORD` lists operations with their parameters. The reference with types and examples is at
     /api/v1/docs of your installation.
@@ -406,7 +406,7 @@ def _follow(
     found: Operation, given: Mapping[str, Any], answer: "Callable[[Mapping[str, Any]], HttpResponseBase]"
 ) -> None:
     """Print each row of a list as a line of JSON, page by page."""
-    cursor = next((name for name in ("cursor", "skip") if name in found.asks), None)
+    cursor = next((name for name in ("cursor", "offset") if name in found.asks), None)
     if cursor is None:
         raise WrongUseError(f"{found.method} {found.path} is not a list with pages.", hint="Omit --all.")
     piece: dict[str, Any] = {"next": given.get(cursor)}

@@ -69,7 +69,7 @@ def _line(case: "schemas.Case") -> list[object]:
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
     sealed = sum(bundle.seal is not None for bundle in case.bundles)
     title, decided = short(f"{case.work.number}: {case.work.title}", 40), cases.decision_in_words(case.decision)
-    return [case.number, title, case.party or "(files)", match, case.places, decided, sealed]
+    return [case.number, title, case.site or "(files)", match, case.pages, decided, sealed]
 
 
 @case_command.command(

@@ -116,10 +116,10 @@ def add_works(
     works = _shapes(registered)
     names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
     without_file = tables.lines_without(declared, names)
-    answer = {"works": works, "failed": failed, "lines_without_file": without_file}
-    answer |= {"lines_unused": _unused(registered, declared), **left_out_as_json(left)}
+    answer = {"works": works, "failed": failed, "rows_without_file": without_file}
+    answer |= {"rows_unused": _unused(registered, declared), **left_out_as_json(left)}
     skipped = () if table is None else table.understood.skipped
-    answer["skipped_rows"] = [{"line": line, "problem": problem} for line, problem in skipped]
+    answer["skipped_rows"] = [{"row": line, "problem": problem} for line, problem in skipped]
     answer["unread_sheets"] = [] if table is None else list(table.understood.unread_sheets)
     if table is not None:
         note_unread(table.understood)
@@ -162,7 +162,7 @@ def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]")
 
     rows = schemas.with_pictures(models.Work.objects.all()).in_bulk([result.work.pk for _, result in registered])
     return [
-        schemas.AddedWork.from_row(row, remarks=schemas.open_remarks(row), file=name, new=result.new)
+        schemas.AddedWork.from_row(row, ownership_warnings=schemas.open_warnings(row), file=name, is_new=result.new)
         for name, result in registered
         for row in (rows[result.work.pk],)
     ]
@@ -191,27 +191,27 @@ def _tell(answer: Mapping[str, Any], left: Sequence[LeftOut]) -> None:
     from indexer.compare import wording
 
     works: Sequence[schemas.AddedWork] = answer["works"]
-    new = sum(work.new for work in works)
+    new = sum(work.is_new for work in works)
     old = len(works) - new
     known = f"; {old:,} already registered" if old else ""
     say(f"{counted(new, 'work')} registered{known}.")
     for work in works:
         if work.flags:
             say(f"  {work.file} {wording.held_back_in_words(work.flags)}.")
-        for sentence in (*_cut(work), *_masked(work), *_warned(work, work.remarks)):
+        for sentence in (*_cut(work), *_masked(work), *_warned(work, work.ownership_warnings)):
             say(f"  {work.file}: {sentence}")
-    if any(work.remarks for work in works):
+    if any(work.ownership_warnings for work in works):
         say("  Review these ownership warnings on the work's page before you rely on the work.")
     _tell_metadata_problems(works)
     for other in answer["failed"]:
         note(f"  {other['file']}: not registered ({other['reason']}). {other['sentence']}")
-    without_file: Sequence[str] = answer["lines_without_file"]
+    without_file: Sequence[str] = answer["rows_without_file"]
     for file in without_file[:LINES_SHOWN]:
         note(f"  {file}: in the table, but not among the files.")
     if len(without_file) > LINES_SHOWN:
         note(f"  and {counted(len(without_file) - LINES_SHOWN, 'more row')} without a file.")
-    if answer["lines_unused"]:
-        _tell_unused(answer["lines_unused"])
+    if answer["rows_unused"]:
+        _tell_unused(answer["rows_unused"])
     if left:
         note(f"  {left_out_in_words(left)}")
 
@@ -245,8 +245,8 @@ def _cut(work: "schemas.Work") -> list[str]:
 
 
 def _masked(work: "schemas.Work") -> list[str]:
-    return [mask.sentence for picture in work.pictures for mask in picture.masked]
+    return [mask.sentence for picture in work.pictures for mask in picture.masks]
 
 
-def _warned(work: "schemas.Work", remarks: "Sequence[schemas.Remark]") -> list[str]:
-    return [conflict.sentence for conflict in work.conflicts] + [remark.sentence for remark in remarks]
+def _warned(work: "schemas.Work", remarks: "Sequence[schemas.OwnershipWarning]") -> list[str]:
+    return [conflict.sentence for conflict in work.earlier_registrations] + [remark.sentence for remark in remarks]

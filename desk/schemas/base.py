@@ -84,7 +84,7 @@ def _behind(row: object, name: str) -> object:
         return None
 
 
-class Piece(Answer, Generic[T]):
+class Page(Answer, Generic[T]):
     """A page of a list, oldest first."""
 
     items: list[T] = Field(description="Rows of this page.")
@@ -104,10 +104,10 @@ class Problem(Answer):
     hint: str = Field("", description="How to fix it.")
     reason: str = Field("", description="Stable identifier of the reason, such as `quota`.")
     scope: str = Field("", description="Scope that the token needs.")
-    errors: list["Wrong"] = Field([], description="Invalid parts of the request.")
+    errors: list["InvalidPart"] = Field([], description="Invalid parts of the request.")
 
 
-class Wrong(Answer):
+class InvalidPart(Answer):
     """An invalid part of a request."""
 
     where: str = Field(examples=["body/new/name"], description="Location, such as `body/new/name`.")

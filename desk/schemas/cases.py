@@ -1,6 +1,5 @@
 """Responses about cases."""
 
-from dataclasses import asdict
 from typing import Any, Self
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
@@ -31,19 +30,19 @@ class CaseWork(Answer):
     file: str = Field(alias="source_name", description="Name of the registered file.")
 
 
-class CaseLine(Answer):
+class CaseSummary(Answer):
     """A case in a list."""
 
     number: int = Field(examples=[3])
     work: CaseWork
-    party: str = Field(examples=["shop.example"], description="Site that uses the work.")
+    site: str = Field(alias="party", examples=["shop.example"], description="Site that uses the work.")
     decision: str = Field(examples=["open"], description="`open`, `confirmed`, `licensed` or `cleared` (dismissed).")
     decided_at: Moment | None
     decided_by: str = Field(description="Member who decided; empty for the licence ledger.")
     reason: str = Field(description="Reason for the decision.")
     demonstration: bool = Field(description="Whether a demonstration decided the case without a review.")
-    waits: bool = Field(description="Whether the case needs a review.")
-    resembles: bool = Field(description="Whether the found pictures are only related to the work.")
+    needs_review: bool = Field(alias="waits", description="Whether the case needs a review.")
+    is_related: bool = Field(alias="resembles", description="Whether the found pictures are only related to the work.")
     opened_at: Moment = Field(examples=[NOON])
     disputed_at: Moment | None = Field(description="Time since which a member disputes the decision.")
     assigned_to: int | None = Field(
@@ -52,14 +51,15 @@ class CaseLine(Answer):
         examples=[7],
     )
     agency: str = Field(description="Agency that was asked last whether it sold a licence.", examples=[""])
-    asked_at: Moment | None = Field(
-        description="Time since which the agency's reply is pending. Notices are blocked until then."
+    agency_asked_at: Moment | None = Field(
+        alias="asked_at", description="Time since which the agency's reply is pending. Notices are blocked until then."
     )
-    places: int = Field(description="Number of different pictures on different pages.", examples=[2])
-    standing: str = Field(
+    pages: int = Field(alias="places", description="Number of different pictures on different pages.", examples=[2])
+    page_status: str = Field(
+        alias="standing",
         description=(
             "Result of later visits: `online`, `hidden`, `changed` or `unseen`; `removed` if all pages are removed."
-        )
+        ),
     )
 
 
@@ -165,17 +165,19 @@ class Capture(Answer):
     state: str = Field(description="`todo`, `doing`, `done` or `failed`.")
     method: str = Field(description="`browser` or `plain` HTTP.")
     outcome: str = Field(description="Result of the visit.")
-    standing: str = Field(description="State of the page: `online`, `removed` and others; empty if unknown.")
+    page_status: str = Field(description="State of the page: `online`, `removed` and others; empty if unknown.")
     sentence: str = Field(description="Description of the result.")
     finished_at: Moment | None
-    next_at: Moment | None = Field(description="Time of the next visit; null if none is planned.")
+    next_visit_at: Moment | None = Field(
+        alias="next_at", description="Time of the next visit; null if none is planned."
+    )
 
     @staticmethod
     def resolve_files(row: models.Capture) -> list[str]:
         return [file["name"] for file in row.kept]
 
     @staticmethod
-    def resolve_standing(row: models.Capture) -> str:
+    def resolve_page_status(row: models.Capture) -> str:
         return str(recaptures.standing_of(row.outcome)) if row.state == models.StepState.DONE else ""
 
     @staticmethod
@@ -196,7 +198,7 @@ class CaseEvent(Answer):
         return in_english(row.said, row.sentence)
 
 
-class Case(CaseLine):
+class Case(CaseSummary):
     """A case with its uses and bundles."""
 
     uses: list[Use] = Field(description="Matched pictures on pages.")
@@ -214,43 +216,57 @@ class AlsoShown(Answer):
     decision: str = Field(description="`certain` or `review`.", examples=["certain"])
 
 
-class Elsewhere(Answer):
+class ThirdPartyStatement(Answer):
     """A third party's statement about when a picture or page existed. Exhibit did not observe it."""
 
     page_url: str = Field(examples=["https://shop.example/42"], description="URL of the page.")
     image_url: str = Field(description="URL of the picture.")
     kind: SeenKind = Field(description="Source and type of the statement.", examples=["archive-captured"])
-    by: str = Field(description="Name of the source; empty if `kind` identifies it.", examples=["Internet Archive"])
-    of: str = Field(description="Subject of the statement: `picture` or `page`.", examples=["picture"])
-    stated: str = Field(
+    source: str = Field(description="Name of the source; empty if `kind` identifies it.", examples=["Internet Archive"])
+    subject: str = Field(description="Subject of the statement: `picture` or `page`.", examples=["picture"])
+    stated_time: str = Field(
         description="Stated time in ISO 8601, as precise as the source states it; empty if the source has none.",
         examples=["2019-03-03T10:15:57Z"],
     )
-    where: str = Field(description="URL to check the statement; empty if there is none.")
-    learnt: Moment = Field(description="Time at which Exhibit received the statement.", examples=[NOON])
-    same: bool | None = Field(description="Whether it concerns the same bytes; null if that cannot be determined.")
+    url: str = Field(description="URL to check the statement; empty if there is none.")
+    received_at: Moment = Field(description="Time at which Exhibit received the statement.", examples=[NOON])
+    is_same_picture: bool | None = Field(
+        description="Whether it concerns the same bytes; null if that cannot be determined."
+    )
+
+    @classmethod
+    def _from_facts(cls, seen: models.Sighting, one: ElsewhereFacts) -> Self:
+        return cls(
+            page_url=seen.page_url,
+            image_url=seen.image_url,
+            kind=one.kind,
+            source=one.by,
+            subject=one.of,
+            stated_time=one.stated,
+            url=one.where,
+            received_at=one.learnt,
+            is_same_picture=one.same,
+        )
 
     @classmethod
     def of_case(cls, row: models.Case) -> list[Self]:
-        """All that others state of a case's places."""
+        """Return the statements about a case's pages."""
         prefetch_related_objects([row], QUESTIONS)
         return [
-            cls(page_url=place.first.page_url, image_url=place.first.image_url, **_without_file(one))
+            cls._from_facts(place.first, one)
             for number, place in enumerate(places_of(rows_of(row, sealed=False)), 1)
             for one in elsewhere_of(row, place, number)[0]
         ]
 
 
-def _without_file(one: ElsewhereFacts) -> dict[str, Any]:
-    return {name: value for name, value in asdict(one).items() if name != "file"}
-
-
-class FullCase(Case):
+class CaseDetails(Case):
     """A case with all details."""
 
     also_shown: list[AlsoShown] = Field(description="Other works that the found pictures show.")
-    elsewhere: list[Elsewhere] = Field(description="Statements by third parties about earlier publication.")
-    claims: list[ClaimCheck] = Field(description="Facts that may weaken the claim.")
+    third_party_statements: list[ThirdPartyStatement] = Field(
+        description="Statements by third parties about earlier publication."
+    )
+    claim_checks: list[ClaimCheck] = Field(description="Facts that may weaken the claim.")
     captures: list[Capture] = Field(description="Visits recorded as evidence.")
     history: list[CaseEvent] = Field(description="Events of the case, oldest first.")
 
@@ -258,10 +274,10 @@ class FullCase(Case):
     def resolve_also_shown(row: models.Case) -> object:
         return also_shown([row]).get(row.pk, [])
 
-    resolve_elsewhere = staticmethod(Elsewhere.of_case)
+    resolve_third_party_statements = staticmethod(ThirdPartyStatement.of_case)
 
     @staticmethod
-    def resolve_claims(row: models.Case) -> list[ClaimCheck]:
+    def resolve_claim_checks(row: models.Case) -> list[ClaimCheck]:
         return ClaimCheck.of(check([row]))
 
     @staticmethod
@@ -273,38 +289,42 @@ class FullCase(Case):
         return row.events.order_by("at", "pk")
 
 
-class Fit(Answer):
+class LicenceFit(Answer):
     """How a licence covers a case."""
 
     licence: int = Field(alias="licence.number", examples=[2], description="Number of the licence.")
-    covered: int = Field(description="Pages of the case that the licence covers.")
-    of: int = Field(description="Pages of the case.", examples=[3])
-    why_not: str = Field(description="Reason why it does not cover the others.", examples=["is for other.example"])
+    covered_pages: int = Field(alias="covered", description="Pages of the case that the licence covers.")
+    pages: int = Field(alias="of", description="Pages of the case.", examples=[3])
+    reason: str = Field(
+        alias="why_not", description="Reason why it does not cover the others.", examples=["is for other.example"]
+    )
 
 
-class Fits(Answer):
+class LicenceFits(Answer):
     """Licences that may cover a case, most likely first."""
 
-    licences: list[Fit]
+    licences: list[LicenceFit]
 
 
-class Outcome(Answer):
+class DecisionResult(Answer):
     """Result of a decision for one case."""
 
-    done: bool = Field(
-        description="Whether the decision was applied; false if another member decided first.", examples=[True]
+    applied: bool = Field(
+        alias="done",
+        description="Whether the decision was applied; false if another member decided first.",
+        examples=[True],
     )
-    case: CaseLine
+    case: CaseSummary
 
 
-class Decided(Answer):
+class DecisionResults(Answer):
     """Result of a decision about several cases."""
 
-    left: int = Field(description="Number of cases that need a review.", examples=[12])
-    outcomes: list[Outcome]
+    remaining: int = Field(description="Number of cases that need a review.", examples=[12])
+    outcomes: list[DecisionResult]
 
 
-class Assigned(Answer):
+class AssignmentChange(Answer):
     """A change of an assignment. Members are identified by `person`; null means unassigned."""
 
     case: int = Field(examples=[3])
@@ -315,7 +335,7 @@ class Assigned(Answer):
 class Assignments(Answer):
     """Changed assignments. Cases that were already assigned to the member are omitted."""
 
-    changes: list[Assigned]
+    changes: list[AssignmentChange]
 
 
 def with_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:
@@ -325,7 +345,7 @@ def with_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:
     return cases.prefetch_related(Prefetch("case_sightings", uses), Prefetch("bundles", bundles), "captures")
 
 
-class PasskeyQuestion(Answer):
+class PasskeyChallenge(Answer):
     """Challenge for a passkey."""
 
     public_key: dict[str, Any] = Field(description="Argument `publicKey` of `navigator.credentials.get`, as JSON.")

@@ -24,7 +24,7 @@ class Deposit(Answer):
     number: int
     seal: Hex = Field(alias="seal_digest", description="Digest of the sealed record.")
     sealed_at: Moment = Field(examples=[NOON])
-    made_by: str = Field(description="Member who created the record.")
+    created_by: str = Field(alias="made_by", description="Member who created the record.")
 
 
 def _cases(row: models.Package) -> list[int]:
@@ -43,12 +43,12 @@ class Scope(Answer):
 
     watch: str = Field(description="Name of a watch; all watches if empty.")
     works: list[int] = Field(description="Numbers of works; all works if empty.")
-    every_work: bool = Field(description="Whether works without matches are listed too.")
+    all_works: bool = Field(alias="every_work", description="Whether works without matches are listed too.")
     decisions: list[str] = Field(
         examples=[["open", "confirmed", "licensed"]], description="Decisions of the listed cases."
     )
-    first: str = Field(examples=["2026-11-01"], description="First day.")
-    last: str = Field(examples=["2026-11-30"], description="Last day.")
+    start_date: str = Field(alias="first", examples=["2026-11-01"], description="First day.")
+    end_date: str = Field(alias="last", examples=["2026-11-30"], description="Last day.")
 
 
 class Report(Answer):
@@ -117,31 +117,33 @@ class Package(Answer):
     number: int = Field(examples=[1])
     recipient: str = Field(examples=["court"], description="`court` or the other side.")
     reason: str = Field(description="Reason why originals are withheld.")
-    asked_by: str = Field(description="Member who requested the package.")
+    requested_by: str = Field(alias="asked_by", description="Member who requested the package.")
     cases: list[int] = Field(examples=[[3]], description="Numbers of the cases.")
     state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
     error: str = Field(description="Reason of a failure; empty otherwise.")
     created_at: Moment = Field(examples=[NOON])
-    made_at: Moment | None = Field(description="Time at which the files were generated.")
+    generated_at: Moment | None = Field(alias="made_at", description="Time at which the files were generated.")
     expires_at: Moment | None
-    kept: bool = Field(description="Whether the ZIP can be downloaded.")
+    is_ready: bool = Field(description="Whether the ZIP can be downloaded.")
     pdfs: list[str] = Field(
         description="Names of the printable copies: bundles as numbered exhibits, by language and volume.",
         examples=[["studio-shop.example-court-1-case-2026-11-20-exhibits.pdf"]],
     )
-    without_pdf: list[str] = Field(description="Languages for which no PDF could be generated.", examples=[[]])
+    missing_pdf_languages: list[str] = Field(
+        description="Languages for which no PDF could be generated.", examples=[[]]
+    )
 
     resolve_cases = staticmethod(_cases)
 
     @staticmethod
-    def resolve_kept(row: models.Package) -> bool:
+    def resolve_is_ready(row: models.Package) -> bool:
         return bool(row.made_at and row.files)
 
     @staticmethod
     def resolve_pdfs(row: models.Package) -> list[str]:
         return [file["name"] for file in reading_copies(row)]
 
-    resolve_without_pdf = staticmethod(languages_without)
+    resolve_missing_pdf_languages = staticmethod(languages_without)
 
 
 class Link(Answer):
@@ -154,11 +156,11 @@ class Link(Answer):
     )
     note: str = Field(examples=["For the court clerk"])
     has_password: bool
-    made_by: str = Field(description="Member who created the link.")
+    created_by: str = Field(alias="made_by", description="Member who created the link.")
     created_at: Moment = Field(examples=[NOON])
     expires_at: Moment = Field(examples=["2026-11-27T12:00:00.000000Z"])
     revoked_at: Moment | None
-    holds: bool = Field(description="Whether the link works: not expired, not revoked, and its file still exists.")
+    is_valid: bool = Field(description="Whether the link works: not expired, not revoked, and its file still exists.")
     downloads: int = Field(description="Number of downloads.")
     last_used_at: Moment | None
 
@@ -166,10 +168,10 @@ class Link(Answer):
     def resolve_has_password(row: models.DownloadLink) -> bool:
         return bool(row.password)
 
-    resolve_holds = staticmethod(links.holds)
+    resolve_is_valid = staticmethod(links.holds)
 
 
-class LinkWithAddress(Link):
+class LinkWithUrl(Link):
     """A download link with its URL, which is returned only once."""
 
-    address: str = Field(examples=["https://exhibit.example/d/…"], description="URL of the download.")
+    url: str = Field(alias="address", examples=["https://exhibit.example/d/…"], description="URL of the download.")

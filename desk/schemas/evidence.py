@@ -24,7 +24,7 @@ class Receipt(Answer):
         examples=["rfc3161"],
         description="Type of the timestamp service: `rfc3161`, `opentimestamps`, `evm` or `witness`.",
     )
-    witness: str = Field(alias="name", description="Name of the timestamp service.")
+    service: str = Field(alias="name", description="Name of the timestamp service.")
     development: bool = Field(description="Whether it is a test service without legal weight.")
     state: str = Field(description="`asked`, `pending` or `complete`.", examples=["complete"])
     subject: str = Field(description="What was timestamped: the `manifest`, or the `checkpoint` that includes it.")
@@ -41,7 +41,7 @@ class Receipt(Answer):
 class Manifest(Answer):
     """Content credentials (C2PA) in a picture's file. Its content is stated by the signer."""
 
-    standing: str = Field(description="`none`, `unreadable`, `invalid` or `valid`.", examples=["valid"])
+    status: str = Field(alias="standing", description="`none`, `unreadable`, `invalid` or `valid`.", examples=["valid"])
     signer: str = Field(description="Name in the signer's certificate, which was not checked against a trust list.")
     signed_at: str = Field(description="Time stated by the signature.")
     generator: str = Field(description="Software that wrote the manifest.")
@@ -105,7 +105,7 @@ class FileStatement(Answer):
         return row.metadata.as_dict()
 
 
-class BundleLine(Answer):
+class BundleSummary(Answer):
     """A bundle in a list."""
 
     case: int = Field(alias="case.number", description="Number of the case.")
@@ -116,19 +116,21 @@ class BundleLine(Answer):
     sealed_at: Moment | None
 
 
-class Counted(Answer):
+class TimestampCounts(Answer):
     """Numbers of different timestamp services."""
 
     complete: int = Field(description="Services with a complete receipt.")
-    asked: int = Field(description="Services that were requested.")
-    needed: int = Field(description="Services that are required.")
+    requested: int = Field(alias="asked", description="Services that were requested.")
+    required: int = Field(alias="needed", description="Services that are required.")
 
 
-class Bundle(BundleLine):
+class Bundle(BundleSummary):
     """Sealed evidence with its timestamps."""
 
-    witnessed: bool = Field(description="Whether the required number of timestamps is complete.")
-    witnesses: Counted = Field(description="Numbers of timestamp services.")
+    is_timestamped: bool = Field(
+        alias="witnessed", description="Whether the required number of timestamps is complete."
+    )
+    timestamps: TimestampCounts = Field(alias="witnesses", description="Numbers of timestamp services.")
     receipts: list[Receipt] = Field(description="Timestamp receipts.")
 
     @classmethod
@@ -139,12 +141,16 @@ class Bundle(BundleLine):
         receipts = [proofs.witnesses_of(row) if row.seal_digest is not None else () for row in rows]
         counts = [witnessed.witnessed(found, settings.CONFIG.witnesses_needed) for found in receipts]
         return [
-            {"witnessed": count.enough, "witnesses": Counted.from_row(count), "receipts": Receipt.from_rows(found)}
+            {
+                "is_timestamped": count.enough,
+                "timestamps": TimestampCounts.from_row(count),
+                "receipts": Receipt.from_rows(found),
+            }
             for found, count in zip(receipts, counts, strict=True)
         ]
 
 
-class LogHead(Answer):
+class LogCheckpoint(Answer):
     """A signed checkpoint of the log."""
 
     origin: str = Field(examples=["exhibit.example/log"], description="Name of the log.")
@@ -152,7 +158,7 @@ class LogHead(Answer):
     checkpoint: str = Field(alias="note", description="Checkpoint as a C2SP signed note.")
 
 
-class Inclusion(LogHead):
+class Inclusion(LogCheckpoint):
     """Proof that an entry is in the log (RFC 9162, section 2.1.3). The entry's content is not included."""
 
     sequence: int = Field(description="Number of the entry.")

@@ -44,8 +44,10 @@ class ImportedLicences(Answer):
     encoding: str = Field(description="Encoding of the CSV table; empty for a workbook.", examples=["utf-8"])
     is_likely: bool = Field(description="Whether the encoding is a guess. Check names with non-English letters.")
     columns: list[NamedColumn] = Field(description="Meaning of each column.")
-    columns_by: str = Field(
-        description="Member who chose the column mapping; empty if all headings are known.", examples=[""]
+    columns_chosen_by: str = Field(
+        alias="columns_by",
+        description="Member who chose the column mapping; empty if all headings are known.",
+        examples=[""],
     )
     skipped_rows: list[SkippedRow] = Field(description="Invalid rows that were skipped.")
     unread_sheets: list[str] = Field(
@@ -53,11 +55,11 @@ class ImportedLicences(Answer):
     )
 
 
-class TriedCase(Answer):
+class AffectedCase(Answer):
     """Effect of licences on a case."""
 
     number: int = Field(examples=[3])
-    party: str = Field(examples=["shop.example"])
+    site: str = Field(alias="party", examples=["shop.example"])
     decision: str = Field(description="Current decision.", examples=["open"])
     effect: Effect = Field(
         examples=["licensed"],
@@ -67,15 +69,15 @@ class TriedCase(Answer):
     )
 
 
-class TriedLicence(Answer):
+class LicencePreview(Answer):
     """Preview of the effect of licences on cases. Nothing was changed."""
 
     licensed: int = Field(description="Open cases that would become licensed.", examples=[41])
     partly: int = Field(description="Open cases of which some uses would be covered; they stay open.")
     decided: int = Field(description="Cases that a member decided otherwise; they stay unchanged.")
     reopened: int = Field(description="Cases that the ledger licensed and that would be reopened.")
-    looked_at: int = Field(description="Number of cases checked in this request.", examples=[20_000])
-    cases: list[TriedCase] = Field(description="First affected cases, most important first.")
+    checked: int = Field(alias="looked_at", description="Number of cases checked in this request.", examples=[20_000])
+    cases: list[AffectedCase] = Field(description="First affected cases, most important first.")
     next: int | None = Field(
         alias="after", description="Value for `after` in the next request; null if all cases were checked."
     )

@@ -12,12 +12,12 @@ Digits = Annotated[str, BeforeValidator(lambda value: value if isinstance(value,
 """Bytes as hexadecimal digits."""
 
 
-class Head(Answer):
+class Checkpoint(Answer):
     """A signed checkpoint."""
 
     origin: str = Field(description="Name of the log.")
     size: int = Field(description="Number of entries.")
-    made_at: Moment = Field(description="Time of the signature.")
+    signed_at: Moment = Field(alias="made_at", description="Time of the signature.")
     root: Digits = Field(description="Root hash, hexadecimal.")
 
 
@@ -39,18 +39,22 @@ class Entry(Answer):
     )
 
 
-class Witness(Answer):
+class TimestampService(Answer):
     """A timestamp service: its latest responses and pending receipts."""
 
     kind: str = Field(description="Type of the service.")
     name: str
     development: bool = Field(description="Whether it is a test service without legal weight.")
     configured: bool = Field(description="Whether it is in the configuration.")
-    answered_at: Moment | None = Field(description="Time of the latest response.")
-    silent_since: Moment | None = Field(description="Time since which it has not responded; null if it responds.")
-    ask_after: Moment | None = Field(description="Time of the next request; null if it is not delayed.")
+    last_response_at: Moment | None = Field(alias="answered_at", description="Time of the latest response.")
+    failing_since: Moment | None = Field(
+        alias="silent_since", description="Time since which it has not responded; null if it responds."
+    )
+    next_request_at: Moment | None = Field(
+        alias="ask_after", description="Time of the next request; null if it is not delayed."
+    )
     error: str = Field(description="Latest error; empty if it responds.")
-    owed: int = Field(description="Receipts that are pending.")
+    pending_receipts: int = Field(alias="owed", description="Receipts that are pending.")
 
 
 class Key(Answer):
@@ -107,17 +111,19 @@ class Partner(Answer):
     url: str
     log: str = Field(alias="log_key", description="Public key of its log.")
     witness: str = Field(alias="witness_key", description="Public key of its log witness.")
-    made_at: Moment
+    created_at: Moment = Field(alias="made_at")
     revoked_at: Moment | None
     reason: str = Field(description="Reason of the revocation.")
-    looked_at: Moment | None = Field(description="Time of the latest check of its log.")
-    fault: str = Field(description="Problem with its log; empty if there is none.")
-    captures: bool = Field(description="Whether the partner is asked to visit pages with each capture.")
-    visits: int = Field(description="Maximum visits per day that it may request.")
-    forked: bool = Field(description="Whether its log has signed contradicting checkpoints.")
+    checked_at: Moment | None = Field(alias="looked_at", description="Time of the latest check of its log.")
+    problem: str = Field(alias="fault", description="Problem with its log; empty if there is none.")
+    requests_visits: bool = Field(
+        alias="captures", description="Whether the partner is asked to visit pages with each capture."
+    )
+    daily_visits: int = Field(alias="visits", description="Maximum visits per day that it may request.")
+    has_fork: bool = Field(description="Whether its log has signed contradicting checkpoints.")
 
     @staticmethod
-    def resolve_forked(row: models.Partner) -> bool:
+    def resolve_has_fork(row: models.Partner) -> bool:
         return row.forks.exists()
 
 
@@ -126,15 +132,15 @@ class Agreement(Answer):
 
     number: int = Field(alias="pk")
     partner: str = Field(alias="partner.name")
-    fields_told: list[str] = Field(alias="fields", description="Data returned for a match.")
+    fields: list[str] = Field(alias="fields", description="Data returned for a match.")
     queries: int = Field(description="Maximum number of queries.")
     used: int = Field(description="Queries used so far.")
-    made_at: Moment
-    until: Moment = Field(description="Time at which the agreement expires.")
+    created_at: Moment = Field(alias="made_at")
+    valid_until: Moment = Field(alias="until", description="Time at which the agreement expires.")
     ended_at: Moment | None = Field(description="Time at which it was ended; null if it was not.")
 
 
-class BlindFind(Answer):
+class BlindMatch(Answer):
     """A partner's picture that matches works registered here, as reported by the partner."""
 
     works: list[str] = Field(description="Matching works.")
@@ -143,7 +149,7 @@ class BlindFind(Answer):
     told: dict[str, str] = Field(description="Data that the agreement discloses.")
 
 
-class FeedFind(Answer):
+class FeedMatch(Answer):
     """A picture seen here whose hash is similar to one in a partner's feed."""
 
     bits: int = Field(description="Number of different bits.")

@@ -19,23 +19,26 @@ from registry.notices.signing import TEXT_NAME, file_of
 from registry.services.services import Services
 
 
-class NoticeLine(Answer):
+class NoticeSummary(Answer):
     """A notice in a list."""
 
     number: int = Field(examples=[2])
     kind: str = Field(examples=["dmca"])
     language: str = Field(examples=["en"])
-    party: str = Field(examples=["shop.example"], description="Site of the notice's cases.")
+    site: str = Field(alias="party", examples=["shop.example"], description="Site of the notice's cases.")
     state: str = Field(description="Latest state.", examples=["draft"])
     created_at: Moment = Field(examples=[NOON])
     created_by: str
     signed_at: Moment | None
     signed_by: str
     sent_at: Moment | None
-    unread: bool = Field(description="Whether there is a reply that no member has read.")
-    refuted: bool = Field(description="Whether a picture reported as removed was found online by a later visit.")
+    has_unread_reply: bool = Field(alias="unread", description="Whether there is a reply that no member has read.")
+    is_refuted: bool = Field(
+        alias="refuted", description="Whether a picture reported as removed was found online by a later visit."
+    )
     due_on: date | None = Field(description="Day on which the notice must be reviewed.")
-    due_what: str = Field(
+    due_reason: str = Field(
+        alias="due_what",
         description=(
             "Reason of the deadline: `dmca-counter`, `prc-statement` and `dsa-complaint` are "
             "statutory, `reminder` is set by Exhibit."
@@ -48,16 +51,16 @@ class NoticedCase(Answer):
     """A case in a notice."""
 
     number: int = Field(alias="row.case.number")
-    places: int = Field(description="Number of pages that the notice concerns.")
+    pages: int = Field(alias="places", description="Number of pages that the notice concerns.")
     answers: dict[str, str] = Field(alias="row.answers", description="The signer's considerations about fair use.")
 
 
 class ClaimEvidence(Answer):
     """Evidence for a finding: a quotation, which the page states and which proves nothing."""
 
-    page: str = Field(description="URL of the page.")
-    words: str = Field(description="Quotation.")
-    visit: int | None = Field(description="Capture that recorded the page; null if a crawl read it.")
+    url: str = Field(alias="page", description="URL of the page.")
+    quote: str = Field(alias="words", description="Quotation.")
+    capture: int | None = Field(alias="visit", description="Capture that recorded the page; null if a crawl read it.")
 
 
 class ClaimAnswer(Answer):
@@ -65,16 +68,16 @@ class ClaimAnswer(Answer):
 
     by: str
     at: Moment = Field(examples=[NOON])
-    words: str = Field(description="Text of the answer.")
+    text: str = Field(alias="words", description="Text of the answer.")
 
 
-class ClaimPoint(Answer):
+class ClaimFinding(Answer):
     """A fact that may weaken a claim. It decides nothing."""
 
     kind: str = Field(examples=["page-licence"], description="Type of the fact.")
     sentence: str = Field(description="Description of the fact.")
-    grounds: dict[str, Any] = Field(
-        description="Facts on which it is based. An answer stays valid while they are unchanged."
+    basis: dict[str, Any] = Field(
+        alias="grounds", description="Facts on which it is based. An answer stays valid while they are unchanged."
     )
     evidence: list[ClaimEvidence] = Field(description="Quotations.")
     answer: ClaimAnswer | None = Field(description="A member's answer; null if there is none.")
@@ -86,12 +89,13 @@ class ClaimCheck(Answer):
     """Facts that may weaken the claim of a case. A notice cannot be signed while one is unanswered."""
 
     case: int = Field(description="Number of the case.")
-    places: int = Field(description="Number of pages of the case.")
-    pages: int = Field(description="Number of recorded pages that were read.")
-    friendly_first: bool = Field(
-        description="Whether a page names a Creative Commons licence. Consider an informal request first."
+    case_pages: int = Field(alias="places", description="Number of pages of the case.")
+    pages_read: int = Field(alias="pages", description="Number of recorded pages that were read.")
+    names_cc_licence: bool = Field(
+        alias="friendly_first",
+        description="Whether a page names a Creative Commons licence. Consider an informal request first.",
     )
-    points: list[ClaimPoint] = Field(description="Facts that may weaken the claim.")
+    findings: list[ClaimFinding] = Field(alias="points", description="Facts that may weaken the claim.")
 
     @classmethod
     def of(cls, checks: Mapping[int, Check]) -> list[Self]:
@@ -115,7 +119,7 @@ class NoticeEvent(Answer):
     kind: str = Field(examples=["drafted"], description="Type of the event.")
     day: date | None = Field(description="Day of the event; null if it is that of `at`.")
     by: str
-    words: str = Field(description="Note by the member.")
+    note: str = Field(alias="words", description="Note by the member.")
 
 
 class NoticeReplyFile(Answer):
@@ -134,11 +138,11 @@ class NoticeReply(Answer):
     kind: str = Field(
         description="`licence`, `removed`, `credit` (corrected), `dispute` or `offer` (asks for an offer)."
     )
-    words: str = Field(description="Text of the reply.")
+    text: str = Field(alias="words", description="Text of the reply.")
     contact: str = Field(description="Contact stated by the sender.")
     files: list[NoticeReplyFile]
     at: Moment = Field(examples=[NOON])
-    still_online: int = Field(
+    pages_still_online: int = Field(
         description="Number of pages that later visits found online, although they were reported as removed."
     )
     seen_at: Moment | None = Field(
@@ -154,7 +158,7 @@ class NoticeReply(Answer):
         return row.files.defer("data")
 
     @staticmethod
-    def resolve_still_online(row: models.NoticeReply) -> int:
+    def resolve_pages_still_online(row: models.NoticeReply) -> int:
         return len(refuting(row))
 
 
@@ -164,21 +168,23 @@ class NoticeMail(Answer):
     to: str = Field(description="Recipient.")
     state: str = Field(examples=["todo"], description="`todo`, `doing`, `done` or `failed`.")
     error: str = Field(description="Latest error.")
-    may_have_left: bool = Field(
+    may_have_been_sent: bool = Field(
         description="Whether the mail server's response is unknown. A member must check and confirm it on the site."
     )
 
     @staticmethod
-    def resolve_may_have_left(row: models.NoticeMail) -> bool:
+    def resolve_may_have_been_sent(row: models.NoticeMail) -> bool:
         return may_have_left(row)
 
 
-class FullNotice(NoticeLine):
+class NoticeDetails(NoticeSummary):
     """A notice with its letter: a draft as it would be sent now, or the signed text."""
 
     fields: dict[str, str] = Field(description="Values of the draft's fields.")
     text: str = Field(description="Text of the letter.")
-    claims: list[ClaimCheck] = Field(description="Facts that may weaken the claims, if the notice has not been sent.")
+    claim_checks: list[ClaimCheck] = Field(
+        alias="claims", description="Facts that may weaken the claims, if the notice has not been sent."
+    )
     missing: list[str] = Field(description="Items that are missing before it can be signed.")
     cases: list[NoticedCase]
     files: list[NoticeFile]
@@ -202,11 +208,11 @@ class FullNotice(NoticeLine):
         made = letter(row, items) if is_draft else None
         return cls.from_row(
             row,
-            unread=row.replies.filter(seen_at=None).exists(),
+            has_unread_reply=row.replies.filter(seen_at=None).exists(),
             text=_text(services, row) if made is None else made.whole,
-            claims=ClaimCheck.of(checks),
+            claim_checks=ClaimCheck.of(checks),
             missing=[*gaps(row, items), *unanswered(checks), *unread(checks)] if is_draft else [],
-            cases=[NoticedCase.from_row(item, places=len(item.there)) for item in items],
+            cases=[NoticedCase.from_row(item, pages=len(item.there)) for item in items],
         )
 
 

@@ -17,12 +17,12 @@ class Webhook(Answer):
 
     number: int
     url: str = Field(examples=["https://example.org/hooks/exhibit"])
-    kinds: list[str] = Field(
-        description="Types of events that are sent; all types if empty.", examples=[["case.opened"]]
+    events: list[str] = Field(
+        alias="kinds", description="Types of events that are sent; all types if empty.", examples=[["case.opened"]]
     )
-    made_at: Moment = Field(examples=[NOON])
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
     paused_at: Moment | None
-    paused_why: str = Field(description="Reason of an automatic pause.")
+    pause_reason: str = Field(alias="paused_why", description="Reason of an automatic pause.")
     failing_since: Moment | None = Field(description="Time since which deliveries fail; null if they succeed.")
 
 
@@ -32,7 +32,7 @@ class WebhookWithSecret(Webhook):
     secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], description="Secret that signs events.")
 
 
-class DeliveryAnswer(Answer):
+class DeliveryAttempt(Answer):
     """Response to one delivery attempt."""
 
     at: Moment = Field(examples=[NOON])
@@ -44,26 +44,26 @@ class DeliveryAnswer(Answer):
 class Delivery(Answer):
     """Delivery of an event to a webhook."""
 
-    message: Message = Field(
+    id: Message = Field(
         alias="event_id", description="ID of the event, as in the header `webhook-id`.", examples=["evt_17"]
     )
-    kind: str = Field(alias="event.kind", examples=["case.opened"], description="Type of the event.")
-    at: Moment = Field(alias="event.at", examples=[NOON], description="Time of the event.")
+    type: str = Field(alias="event.kind", examples=["case.opened"], description="Type of the event.")
+    timestamp: Moment = Field(alias="event.at", examples=[NOON], description="Time of the event.")
     state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
-    tries: int = Field(description="Number of attempts.")
+    attempt_count: int = Field(alias="tries", description="Number of attempts.")
     delivered_at: Moment | None
-    next_try: Moment | None = Field(description="Time of the next attempt; null if none is planned.")
-    answers: list[DeliveryAnswer] = Field(description="Responses to the latest attempts.")
+    next_attempt_at: Moment | None = Field(description="Time of the next attempt; null if none is planned.")
+    attempts: list[DeliveryAttempt] = Field(alias="answers", description="Responses to the latest attempts.")
 
     @staticmethod
-    def resolve_next_try(row: models.Delivery) -> datetime | None:
+    def resolve_next_attempt_at(row: models.Delivery) -> datetime | None:
         return row.not_before if row.put_off else None
 
 
 class Event(Answer):
     """An event."""
 
-    message: Message = Field(alias="pk", examples=["evt_17"], description="ID of the event.")
+    id: Message = Field(alias="pk", examples=["evt_17"], description="ID of the event.")
     type: str = Field(alias="kind", examples=["case.opened"], description="Type of the event.")
     timestamp: Moment = Field(alias="at", examples=[NOON], description="Time of the event.")
     data: dict[str, Any] = Field(

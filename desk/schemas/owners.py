@@ -17,10 +17,10 @@ class Owner(Answer):
     watches: int = Field(description="Number of watches.")
     open_cases: int = Field(description="Number of open cases.")
     members: int = Field(description="Number of members.")
-    derived: bool = Field(description="Whether works derived from the owner's works are shown.")
-    passkeys: bool = Field(description="Whether sensitive actions require a passkey.")
+    derived_works: bool = Field(alias="derived", description="Whether works derived from the owner's works are shown.")
+    requires_passkeys: bool = Field(alias="passkeys", description="Whether sensitive actions require a passkey.")
     web_archive: bool = Field(description="Whether pages of confirmed cases are saved in a web archive.")
-    sample: bool = Field(description="Whether the owner and all its data are samples.")
+    is_sample: bool = Field(alias="sample", description="Whether the owner and all its data are samples.")
 
     @staticmethod
     def resolve_works(row: models.Owner) -> int:
@@ -53,8 +53,8 @@ class Invitation(Answer):
     number: int = Field(alias="pk", examples=[4])
     email: str = Field(examples=["bob@example.org"])
     role: str = Field(examples=["viewer"])
-    by: str = Field(examples=["ann@example.org"], description="Member who sent the invitation.")
-    made_at: Moment = Field(examples=[NOON])
+    invited_by: str = Field(alias="by", examples=["ann@example.org"], description="Member who sent the invitation.")
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
     expires_at: Moment = Field(examples=["2026-12-04T12:00:00.000000Z"])
 
 
@@ -69,12 +69,14 @@ class Token(Answer):
 
     number: int = Field(alias="pk", examples=[2])
     name: str = Field(examples=["Nightly export"])
-    begins: str = Field(examples=["exh_3kPz2w"], description="First characters of the token.")
+    prefix: str = Field(alias="begins", examples=["exh_3kPz2w"], description="First characters of the token.")
     email: str = Field(alias="user.email", examples=["ann@example.org"], description="Email address of the member.")
     scopes: list[str] = Field(examples=[["read"]], description="Permissions of the token.")
-    made_at: Moment = Field(examples=[NOON])
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
     expires_at: Moment = Field(examples=["2027-02-18T12:00:00.000000Z"])
-    used_at: Moment | None = Field(description="Time of the latest request; null if it was never used.")
+    last_used_at: Moment | None = Field(
+        alias="used_at", description="Time of the latest request; null if it was never used."
+    )
 
 
 class EdgeTarget(Answer):
@@ -97,10 +99,10 @@ class EdgeLease(Answer):
     )
     delay: float = Field(default=1.0, description="Minimum seconds between requests to one host.", examples=[1.0])
     contact: str = Field(default="", description="Contact for the user agent.")
-    targets: list[EdgeTarget] = Field([], description="URLs to fetch.")
+    targets: list[EdgeTarget] = Field(default=[], description="URLs to fetch.")
 
 
-class Taken(Answer):
+class AcceptedPictures(Answer):
     """Number of accepted results. Nothing is disclosed about matches."""
 
     pictures: int = Field(examples=[48], description="Number of accepted pictures.")
@@ -111,8 +113,8 @@ class Contributor(Answer):
 
     name: str = Field(examples=["Ann's machine"])
     key: str = Field(description="Ed25519 public key, hexadecimal; empty until the contributor joins.")
-    made_at: Moment = Field(examples=[NOON])
-    used_at: Moment | None = Field(description="Time of the latest request.")
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
+    last_used_at: Moment | None = Field(alias="used_at", description="Time of the latest request.")
     revoked_at: Moment | None = Field(description="Time of the removal; null if it is active.")
     reason: str = Field(description="Reason of an automatic removal because of wrong results.")
     pictures: int = Field(description="Number of accepted pictures.", examples=[4_812])
@@ -135,7 +137,7 @@ class Collection(Answer):
     number: int = Field(examples=[2])
     name: str = Field(examples=["Harbours"])
     works: int = Field(alias="count", description="Number of works.", examples=[120])
-    made_at: Moment = Field(examples=[NOON])
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
 
 
 class BulkEdit(Answer):
@@ -144,17 +146,19 @@ class BulkEdit(Answer):
     number: int = Field(examples=[3])
     at: Moment = Field(examples=[NOON])
     by: str = Field(examples=["ann@example.org"])
-    what: str = Field(description="Changed field, or `put` or `take` for a collection.", examples=["author"])
+    field: str = Field(
+        alias="what", description="Changed field, or `put` or `take` for a collection.", examples=["author"]
+    )
     value: str = Field(examples=["A. Example"], description="New value, or the name of the collection.")
     reason: str
     state: str = Field(description="`todo`, `doing`, `done` or `failed`.", examples=["done"])
     works: int = Field(alias="count", description="Number of selected works.", examples=[120])
-    looked_at: int = Field(description="Number of works processed so far.", examples=[120])
+    processed: int = Field(alias="looked_at", description="Number of works processed so far.", examples=[120])
     changed: int = Field(description="Number of works changed; the others had the value already.", examples=[118])
     undoes: int | None = Field(
         alias="undoes.number", description="Number of the change that this one undoes.", examples=[2]
     )
-    may_be_undone: bool = Field(description="Whether it can be undone.")
+    can_undo: bool = Field(alias="may_be_undone", description="Whether it can be undone.")
     sentence: str = Field(examples=["Author: “A. Example”"], description="Description of the change.")
 
     @staticmethod

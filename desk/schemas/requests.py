@@ -41,8 +41,21 @@ IN_WORDS = {
 }
 """Error messages by pattern."""
 RENDERING = ("render", "render_pages", "render_seconds")
-LIMITS = ("pages", "images", "bytes", "seconds", "depth", "visits", "searches", "money", "money_month", *RENDERING)
+LIMITS = (
+    "pages",
+    "images",
+    "bytes",
+    "seconds",
+    "depth",
+    "visits",
+    "searches",
+    "max_cost",
+    "max_cost_month",
+    *RENDERING,
+)
 
+BUDGET_NAMES = {"max_cost": "money", "max_cost_month": "money_month"}
+"""Names of limits in the rows of watches, where they differ."""
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -69,7 +82,7 @@ SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z
 Amount = Annotated[str, Field(max_length=20, pattern=AMOUNT, examples=["5 USD"])]
 
 
-class OfferedKind(StrEnum):
+class EventType(StrEnum):
     """Type of event that a webhook can receive."""
 
     CASE_OPENED = EventKind.CASE_OPENED.value
@@ -102,28 +115,28 @@ class BulkField(StrEnum):
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-class Given(Schema):
+class RequestBody(Schema):
     """A request body that rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class HeldAnswer(Given):
+class HoldDecision(RequestBody):
     """Decision about a work on hold."""
 
-    answer: Answer = Field(
+    action: Answer = Field(
         description="`open` its cases, `dismiss` the waiting matches, or `undo` the dismissal.", examples=["open"]
     )
     reason: Long = Field("", description="Reason; kept in the history.")
 
 
-class CollectionName(Given):
+class CollectionName(RequestBody):
     """Name of a collection."""
 
     name: Name = Field(examples=["Harbours"], description="Name of the collection.")
 
 
-class Sought(Given):
+class WorkFilter(RequestBody):
     """Filter for works."""
 
     q: str = Field(
@@ -134,7 +147,7 @@ class Sought(Given):
     collection: Number | None = Field(None, description="Only works of this collection.")
 
 
-class ProposedPictures(Given):
+class ProposedPictures(RequestBody):
     """Pictures that were proposed as works."""
 
     pictures: Annotated[list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]], Field(min_length=1, max_length=200)] = (
@@ -142,14 +155,14 @@ class ProposedPictures(Given):
     )
 
 
-class BulkChange(Given):
+class BulkChange(RequestBody):
     """One change of many works, selected by number or by a filter."""
 
     works: Annotated[list[Number], Field(max_length=1_000)] | None = Field(
         None, examples=[[1, 2]], description="Numbers of the works."
     )
-    match: Sought | None = Field(None, description="Filter for works, if no numbers are given.")
-    what: BulkField = Field(
+    filter: WorkFilter | None = Field(None, description="Filter for works, if no numbers are given.")
+    field: BulkField = Field(
         description="Field to change, or `put` or `take` to add works to or remove them from a collection.",
         examples=["author"],
     )
@@ -157,7 +170,7 @@ class BulkChange(Given):
     reason: Long = Field("", description="Reason; kept in the history.")
 
 
-class OfficialRegistration(Given):
+class OfficialRegistration(RequestBody):
     """A registration with a copyright office."""
 
     office: Name = Field(examples=["US Copyright Office"], description="Name of the office.")
@@ -165,7 +178,7 @@ class OfficialRegistration(Given):
     date: Day = Field("", description="Date of registration: year, month or day.")
 
 
-class Reason(Given):
+class Reason(RequestBody):
     """A reason."""
 
     reason: Said = Field(examples=["It is a pseudonym of mine."], description="Reason; kept in the log or history.")
@@ -180,14 +193,14 @@ class SourceKind(StrEnum):
     LIST = "list"
 
 
-class NewSource(Given):
+class NewSource(RequestBody):
     """A source of a watch."""
 
     kind: SourceKind = Field(SourceKind.SITE, description="Type of the source.")
     url: Url = Field(examples=["https://shop.example/"], description="URL of the source.")
 
 
-class WatchLimits(Given):
+class WatchLimits(RequestBody):
     """Limits of a crawl. Omitted fields are unchanged."""
 
     pages: Whole | None = Field(None, ge=1, le=1_000_000, description="Maximum pages per crawl.")
@@ -199,8 +212,8 @@ class WatchLimits(Given):
         None, ge=0, le=1_000_000, description="Maximum automatic evidence visits per day (UTC)."
     )
     searches: Whole | None = Field(None, ge=1, le=100_000, description="Maximum searches per crawl.")
-    money: Amount | None = Field(None, description="Maximum cost of searches per crawl; unlimited if empty.")
-    money_month: Amount | None = Field(
+    max_cost: Amount | None = Field(None, description="Maximum cost of searches per crawl; unlimited if empty.")
+    max_cost_month: Amount | None = Field(
         None, description="Maximum cost of searches per calendar month (UTC); unlimited if empty."
     )
     render: Literal["never", "auto", "always"] | None = Field(
@@ -217,7 +230,8 @@ class WatchLimits(Given):
     @property
     def budget(self) -> dict[str, Any]:
         """What is said of what a run may spend."""
-        return self.model_dump(include={*LIMITS}, exclude_none=True)
+        said = self.model_dump(include={*LIMITS}, exclude_none=True)
+        return {BUDGET_NAMES.get(name, name): value for name, value in said.items()}
 
     @property
     def politeness(self) -> dict[str, float]:
@@ -233,7 +247,7 @@ ArchiveName = Literal["wayback", "common-crawl"]
 Stated = Annotated[str, Field(max_length=10, pattern="^[0-9]{4}(-[0-9]{2}){0,2}$", examples=["2019-03"])]
 
 
-class WatchTimes(Given):
+class WatchTimes(RequestBody):
     """Time of day of crawls, for intervals of whole days. An interval of hours counts from this time."""
 
     at: str | None = Field(
@@ -268,16 +282,21 @@ class NewWatch(WatchLimits, WatchTimes):
     )
     since: Stated | None = Field(None, description="Earliest capture: year, month or day.")
     until: Stated | None = Field(None, description="Latest capture: year, month or day.")
-    words: Words = []
+    queries: Words = []
     works: Works = []
-    newest: Flag = Field(
+    newest_first: Flag = Field(
         default=False, description="Start each crawl with the newest work, instead of continuing after the last one."
     )
-    own: Flag = Field(
+    own_site: Flag = Field(
         default=False,
         description="The sources are your own sites: pictures there are proposed as works, and never become cases.",
     )
-    every_seconds: Whole = Field(86_400, ge=60, le=315_360_000, description="Interval between crawls in seconds.")
+    interval_seconds: Whole = Field(86_400, ge=60, le=315_360_000, description="Interval between crawls in seconds.")
+
+    @property
+    def subjects(self) -> dict[str, Any]:
+        """Queries and works of searches, as rows name them."""
+        return {"words": self.queries, "works": self.works, "newest": self.newest_first}
 
 
 class WatchChange(WatchLimits, WatchTimes):
@@ -288,18 +307,23 @@ class WatchChange(WatchLimits, WatchTimes):
         None,
         description="All sources of the watch. Sources that are not listed are removed; a crawl in progress stops.",
     )
-    words: Words | None = None
+    queries: Words | None = None
     works: Works | None = None
-    newest: Flag | None = Field(
+    newest_first: Flag | None = Field(
         None, description="Start each crawl with the newest work, instead of continuing after the last one."
     )
-    own: Flag | None = Field(None, description="Whether the sources are your own sites.")
-    every_seconds: Whole | None = Field(
+    own_site: Flag | None = Field(None, description="Whether the sources are your own sites.")
+    interval_seconds: Whole | None = Field(
         None, ge=60, le=315_360_000, examples=[604_800], description="Interval between crawls in seconds."
     )
 
+    @property
+    def subjects(self) -> dict[str, Any]:
+        """Queries and works of searches, as rows name them."""
+        return {"words": self.queries, "works": self.works, "newest": self.newest_first}
 
-class NewSearchKey(Given):
+
+class NewSearchKey(RequestBody):
     """A key for a search, from the owner's account with the vendor."""
 
     key: str = Field(
@@ -311,29 +335,29 @@ class NewSearchKey(Given):
     )
 
 
-class NewSearchPrice(Given):
+class NewSearchPrice(RequestBody):
     """Price of a search for the owner, instead of its public price."""
 
     amount: Annotated[Amount, Field(min_length=4)] = Field(description="Price of `requests` requests.")
     requests: Number = Field(1, description="Number of requests for this price.")
-    free: Whole = Field(0, ge=0, le=10**9, description="Free requests per calendar month.")
+    free_requests: Whole = Field(0, ge=0, le=10**9, description="Free requests per calendar month.")
 
 
-class NewLook(Given):
+class PageVisit(RequestBody):
     """A page or picture URL to visit once."""
 
     url: Url = Field(examples=["https://shop.example/42"], description="URL of the page or picture.")
-    image: Url | None = Field(None, description="URL of a picture on the page, which is fetched as well.")
+    image_url: Url | None = Field(None, description="URL of a picture on the page, which is fetched as well.")
 
 
-class NewCanary(Given):
+class NewKnownCopy(RequestBody):
     """A known copy on one of your own pages."""
 
     work: Number = Field(description="Number of the work.")
     url: Url = Field(description="URL of the page.")
 
 
-class NewColumn(Given):
+class NewColumn(RequestBody):
     """A table heading and its meaning."""
 
     heading: Short = Field(examples=["Bildname"], description="Heading in the table.")
@@ -353,14 +377,14 @@ Encoding = Annotated[
 ]
 
 
-class NewColumnMapping(Given):
+class NewColumnMapping(RequestBody):
     """Meanings of table headings, in their order."""
 
     kind: Literal["works", "licences"] = Field(examples=["works"], description="Type of table.")
     columns: list[NewColumn] = Field(min_length=1, max_length=100, description="All headings of the table.")
 
 
-class NewLicence(Given):
+class NewLicence(RequestBody):
     """A licence for a domain with its subdomains, or for URLs that match a pattern."""
 
     licensee: Name = Field(examples=["Example Shop Ltd"], description="Person or organisation that holds the licence.")
@@ -389,42 +413,42 @@ class NewLicence(Given):
     invoice: str = Field("", max_length=100, pattern=IN_LINE, description="Invoice number.")
 
 
-class ChangedLicence(NewLicence):
+class LicenceUpdate(NewLicence):
     """All terms of a licence."""
 
-    why: Long = Field("", description="Reason for the change; kept in the history.")
+    change_reason: Long = Field("", description="Reason for the change; kept in the history.")
 
 
-class LicenceTrial(Given):
+class LicencePreviewRequest(RequestBody):
     """Licences to preview."""
 
     licences: list[NewLicence] = Field(min_length=1, max_length=1_000, description="Licences, 4 MiB in total at most.")
-    instead_of: Number | None = Field(None, description="Number of the licence whose terms they would replace.")
+    replaces: Number | None = Field(None, description="Number of the licence whose terms they would replace.")
     after: Whole = Field(0, ge=0, le=2_147_483_647, description="`next` of the previous response.")
 
 
-class LastDay(Given):
+class LicenceEnd(RequestBody):
     """Last day of a licence."""
 
-    day: Date = Field(examples=["2026-12-31"], description="Last day.")
+    last_day: Date = Field(examples=["2026-12-31"], description="Last day.")
     reason: Long = Field(description="Reason; kept in the history.")
 
 
-class NewWebhook(Given):
+class NewWebhook(RequestBody):
     """A webhook to add."""
 
     url: Url = Field(examples=["https://example.org/hooks/exhibit"], description="URL that receives events.")
-    kinds: list[OfferedKind] = Field([], max_length=20, description="Types of events to send; all types if empty.")
+    events: list[EventType] = Field([], max_length=20, description="Types of events to send; all types if empty.")
 
 
 Passkey = dict[str, Any]
 """What `navigator.credentials.get` gave, as its JSON."""
 
 
-class NewQuestion(Given):
+class PasskeyRequest(RequestBody):
     """An action to sign with a passkey."""
 
-    act: Literal["confirm", "purge"] = Field(examples=["confirm"], description="Action to sign.")
+    action: Literal["confirm", "purge"] = Field(examples=["confirm"], description="Action to sign.")
     case: Number = Field(examples=[3], description="Number of the case.")
 
 
@@ -434,13 +458,13 @@ class ReportedPicture(Reason):
     passkey: Passkey | None = Field(None, description="Passkey response, if the owner requires one.")
 
 
-class NewDecision(Given):
+class NewDecision(RequestBody):
     """A decision about a case."""
 
     decision: CaseDecision = Field(examples=["confirmed"], description="Decision. `open` reopens a decided case.")
     reason: Long = Field("", examples=["No permission was given."], description="Reason for the decision.")
     licence: Number | None = Field(None, description="Number of the licence, for `licensed`.")
-    copies: Flag = Field(
+    is_copy: Flag = Field(
         default=False, description="For `cleared`: the pictures are copies, and their use is acceptable."
     )
     passkey: Passkey | None = Field(None, description="Passkey response for `confirmed`, if the owner requires one.")
@@ -454,25 +478,25 @@ class NewDecisions(NewDecision):
     )
 
 
-class AskedAgency(Given):
+class AgencyInquiry(RequestBody):
     """An agency that you asked about a licence."""
 
     agency: Name = Field(examples=["Alamy"], description="Name of the agency.")
 
 
-class NewAssignment(Given):
+class NewAssignment(RequestBody):
     """Cases and the member to assign them to."""
 
     cases: list[Number] = Field(
         min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Numbers of the cases."
     )
-    person: Number | None = Field(description="Member (`person`); null to unassign the cases.", examples=[7])
+    member: Number | None = Field(description="Member (`person`); null to unassign the cases.", examples=[7])
 
 
-class NewNote(Given):
+class NewNote(RequestBody):
     """A note."""
 
-    words: Said = Field(examples=["Asked the photographer."], description="Text of the note.")
+    text: Said = Field(examples=["Asked the photographer."], description="Text of the note.")
 
 
 class NoticeKind(StrEnum):
@@ -516,7 +540,7 @@ class NoticeState(StrEnum):
     RESOLVED = Notice.State.RESOLVED.value
 
 
-class NewNotice(Given):
+class NewNotice(RequestBody):
     """A notice about confirmed cases of one site."""
 
     kind: NoticeKind = Field(examples=["dmca"], description="Type of the notice.")
@@ -529,7 +553,7 @@ class NewNotice(Given):
 Line = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
 
 
-class NoticeFields(Given):
+class NoticeFields(RequestBody):
     """Fields of a draft. Omitted fields are unchanged."""
 
     addressee_name: Line = Field("", examples=["Copyright Agent"])
@@ -573,9 +597,9 @@ Happened = Literal[
 ]
 
 
-class NewNoticeEvent(Given):
+class NewNoticeEvent(RequestBody):
     """An event in the history of a sent notice."""
 
-    what: Happened = Field(examples=["removed"], description="New state of the notice.")
+    state: Happened = Field(examples=["removed"], description="New state of the notice.")
     day: Date | None = Field(None, description="Day of the event; today by default.")
-    words: Long = Field("", description="Note; kept in the history.")
+    note: Long = Field("", description="Note; kept in the history.")

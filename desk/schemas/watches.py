@@ -1,13 +1,13 @@
 """Responses about watches, crawls, searches and known copies."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any, Self
 
 from django.db.models import Count, Sum
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from desk.schemas.base import NOON, Answer, Moment
+from desk.schemas.requests import BUDGET_NAMES
 from exhibit.types import Money
 from registry import models, scoped
 from registry.crawls import budgets, canaries, crawling
@@ -44,21 +44,24 @@ class Crawl(Answer):
     pages: int = Field(description="Number of visited pages.")
     sightings: int = Field(description="Number of pictures on pages.")
     pictures: int = Field(description="Number of different pictures.")
-    waiting: int = Field(description="Pictures that are waiting to be matched.")
-    scripts_not_run: int | None = Field(
-        description="Pages with scripts that may add pictures and that no browser rendered; null if unknown."
+    pictures_waiting: int = Field(alias="waiting", description="Pictures that are waiting to be matched.")
+    pages_with_scripts: int | None = Field(
+        alias="scripts_not_run",
+        description="Pages with scripts that may add pictures and that no browser rendered; null if unknown.",
     )
-    everything: bool = Field(description="Whether unchanged pages were requested too.")
-    not_asked: dict[str, int] = Field(
+    all_pages: bool = Field(alias="everything", description="Whether unchanged pages were requested too.")
+    not_requested: dict[str, int] = Field(
+        alias="not_asked",
         description=(
             "Known pages that were skipped: `unchanged` in recent visits, or `stated` as unchanged by the site."
         ),
         examples=[{"unchanged": 412}],
     )
-    waits_for: dict[str, Moment] = Field(
+    hosts_waiting: dict[str, Moment] = Field(
+        alias="waits_for",
         description=(
             "Hosts to request later, with the time: they asked for a pause, or their robots.txt was not available."
-        )
+        ),
     )
 
     @classmethod
@@ -76,58 +79,58 @@ class Crawl(Answer):
             {
                 "sightings": sightings.get(row.pk, 0),
                 "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
-                "waiting": waiting.get(row.pk, 0),
-                "scripts_not_run": not_run[row.pk],
-                "waits_for": crawling.resting(row),
+                "pictures_waiting": waiting.get(row.pk, 0),
+                "pages_with_scripts": not_run[row.pk],
+                "hosts_waiting": crawling.resting(row),
             }
             for row in rows
         ]
 
 
-class Asked(Answer):
+class SearchUsage(Answer):
     """Use of a search by a crawl."""
 
     search: str = Field(alias="service", examples=["tineye"])
-    asked: int = Field(description="Completed requests.")
-    found: int = Field(description="URLs returned.")
+    requests: int = Field(alias="asked", description="Completed requests.")
+    results: int = Field(alias="found", description="URLs returned.")
     outcome: str = Field(
         description="Reason why the search was not completed; empty if it was.", examples=["no-consent"]
     )
     spent: list[str] = Field(examples=[["0.04 USD"]], description="Costs by currency.")
-    remaining: int | None = Field(description="Searches skipped because the budget was used up.")
+    searches_left: int | None = Field(description="Searches skipped because the budget was used up.")
 
     @staticmethod
     def resolve_spent(row: models.Inquiry) -> list[str]:
         return [str(one) for one in budgets.spent_of(row.charges.all())]
 
     @staticmethod
-    def resolve_remaining(row: models.Inquiry) -> object:
+    def resolve_searches_left(row: models.Inquiry) -> object:
         return row.stopped_at.get("left")
 
 
-class FullCrawl(Crawl):
+class CrawlDetails(Crawl):
     """A crawl with its refusals by reason, and its searches."""
 
     unrendered: dict[str, int] = Field(
         description="Pages that should have been rendered and were not, by reason.", examples=[{"budget": 12}]
     )
     refused: dict[str, int] = Field(description="Refused URLs, by reason.")
-    left_out: dict[str, int] = Field(
+    skipped: dict[str, int] = Field(
         description="Content skipped because of the crawler's limits, and unreadable list entries, by type.",
         examples=[{"style-sheets": 3}],
     )
-    passed: dict[str, int] = Field(
+    skipped_records: dict[str, int] = Field(
         description="Archive records without a picture, by reason.", examples=[{"http-404": 2}]
     )
-    searches: list[Asked] = Field(description="Searches used.")
+    searches: list[SearchUsage] = Field(description="Searches used.")
 
     resolve_unrendered = staticmethod(budgets.unrendered)
-    resolve_left_out = staticmethod(crawling.left_out)
-    resolve_passed = staticmethod(scoped.passed_counts)
+    resolve_skipped = staticmethod(crawling.left_out)
+    resolve_skipped_records = staticmethod(scoped.passed_counts)
 
     @staticmethod
     def resolve_searches(row: models.Crawl) -> object:
-        return Asked.from_rows(row.inquiries.order_by("pk"))
+        return SearchUsage.from_rows(row.inquiries.order_by("pk"))
 
 
 class Refusal(Answer):
@@ -139,7 +142,7 @@ class Refusal(Answer):
     sentence: str = Field(description="Description of the reason.")
 
 
-class UnreadableImage(Answer):
+class UnreadablePicture(Answer):
     """A fetched file that cannot be read as a picture."""
 
     url: str = Field(alias="image_url")
@@ -149,7 +152,7 @@ class UnreadableImage(Answer):
     )
 
 
-class RunCrawl(FullCrawl):
+class RunCrawl(CrawlDetails):
     """A crawl started by a command, with the number of its cases."""
 
     cases: int = Field(description="Number of cases with pictures of this crawl.")
@@ -161,14 +164,14 @@ class Watch(Answer):
     number: int
     name: str = Field(examples=["shop"])
     sources: list[Source] = Field(description="Sources of the watch.")
-    every_seconds: int = Field(
+    interval_seconds: int = Field(
         alias="interval_seconds", examples=[86400], description="Interval between crawls in seconds."
     )
     budget: dict[str, Number | str] = Field(description="Limits of each crawl.")
     spent_this_month: list[str] = Field(description="Known costs of its searches this month.", examples=[["0.04 USD"]])
     politeness: dict[str, Any] = Field(description="Settings for requests to sites.")
     private: bool = Field(description="Whether it may access private networks.")
-    own: bool = Field(description="Whether its sources are the owner's own sites.")
+    own_site: bool = Field(alias="own", description="Whether its sources are the owner's own sites.")
     paused: bool = Field(description="Whether the watch is paused.")
     next_run_at: Moment | None = Field(examples=[NOON])
     at: str | None = Field(examples=["02:30"], description="Time of day of its crawls, for intervals of whole days.")
@@ -177,6 +180,11 @@ class Watch(Answer):
     )
     time_zone: str = Field(examples=["Europe/Berlin"], description="Time zone of `at`.")
     last_crawl: Crawl | None = Field(description="Latest crawl; null if there is none.")
+
+    @staticmethod
+    def resolve_budget(row: models.Watch) -> dict[str, Any]:
+        names = {of_row: name for name, of_row in BUDGET_NAMES.items()}
+        return {names.get(name, name): value for name, value in row.budget.items()}
 
     @staticmethod
     def resolve_at(row: models.Watch) -> str | None:
@@ -204,7 +212,8 @@ class OptOut(Answer):
     """A host that opted out of automated access, according to the latest crawls."""
 
     host: str = Field(examples=["shop.example"])
-    how: dict[str, int] = Field(
+    reasons: dict[str, int] = Field(
+        alias="how",
         description=(
             "Number of URLs by reason: `robots`, `tdm-reserved`, `noai` or `denied-host` (the operator's list)."
         ),
@@ -226,11 +235,14 @@ class Price(Answer):
 
     amount: str = Field(examples=["3.50 USD"], description="Price of `requests` requests.")
     requests: int = Field(description="Number of requests for this price.", examples=[1000])
-    free: int = Field(description="Free requests per calendar month (UTC).", examples=[1000])
-    looked_up: str = Field(description="Date of the price information.", examples=["2026-11-23"])
+    free_requests: int = Field(alias="free", description="Free requests per calendar month (UTC).", examples=[1000])
+    checked_on: str = Field(alias="looked_up", description="Date of the price information.", examples=["2026-11-23"])
 
     def __str__(self) -> str:
-        return f"{self.amount} for {self.requests:,}, {self.free:,} free a month; as of {self.looked_up or 'no day'}"
+        return (
+            f"{self.amount} for {self.requests:,}, {self.free_requests:,} free a month; as of "
+            f"{self.checked_on or 'no day'}"
+        )
 
 
 class Estimate(Answer):
@@ -252,9 +264,9 @@ class ArchiveEstimate(Answer):
     archive: str = Field(examples=["wayback"], description="Name of the web archive.")
     domain: str = Field(examples=["shop.example"])
     pictures: int = Field(description="Number of different pictures on the page.")
-    more: bool = Field(description="Whether the index has further pages.")
+    has_more: bool = Field(alias="more", description="Whether the index has further pages.")
     indexes: int = Field(description="Number of indexes that are queried in sequence.")
-    most: int = Field(description="Maximum pictures per crawl.")
+    max_pictures: int = Field(alias="most", description="Maximum pictures per crawl.")
     seconds: int = Field(description="Minimum duration of a crawl in seconds, at the archive's rate limit.")
 
 
@@ -262,14 +274,14 @@ class HostEstimate(Answer):
     """Number of listed pages on one host."""
 
     host: str = Field(examples=["shop.example"])
-    addresses: int = Field(description="Number of URLs.")
+    urls: int = Field(description="Number of URLs.")
     seconds: float = Field(description="Minimum duration in seconds, at the host's rate limit.")
 
 
 class ListEstimate(Answer):
     """Requests for the pages of a list, without followed links."""
 
-    addresses: int = Field(description="Number of URLs.")
+    urls: int = Field(description="Number of URLs.")
     hosts: int = Field(description="Number of hosts.")
     seconds: float = Field(description="Minimum duration of a crawl in seconds. Hosts are requested in parallel.")
     largest: list[HostEstimate] = Field(description="Up to ten hosts with the most URLs.")
@@ -277,8 +289,8 @@ class ListEstimate(Answer):
     @classmethod
     def from_hosts(cls, hosts: Hosts) -> Self:
         """Count what was counted by host."""
-        largest = [HostEstimate(host=host, addresses=n, seconds=hosts.seconds(n)) for host, n in hosts.largest]
-        return cls(addresses=hosts.addresses, hosts=len(hosts.counts), seconds=hosts.seconds(), largest=largest)
+        largest = [HostEstimate(host=host, urls=n, seconds=hosts.seconds(n)) for host, n in hosts.largest]
+        return cls(urls=hosts.addresses, hosts=len(hosts.counts), seconds=hosts.seconds(), largest=largest)
 
 
 class Estimates(Answer):
@@ -294,17 +306,20 @@ class Search(Answer):
 
     search: str = Field(examples=["tineye"], description="Short name.")
     name: str = Field(examples=["TinEye"])
-    about: str = Field(description="Description.")
-    takes: str = Field(
+    description: str = Field(alias="about", description="Description.")
+    input: str = Field(
+        alias="takes",
         description="Input: `pictures` of works, `words` (queries), or `nothing` if it lists everything.",
         examples=["pictures"],
     )
-    costs: str = Field(description="The vendor's prices, with the date of the information.")
+    vendor_price: str = Field(alias="costs", description="The vendor's prices, with the date of the information.")
     price: Price | None = Field(description="Price in use, yours or the vendor's; null if it is unknown.")
-    sends: str = Field(description="Data sent to the vendor.")
+    data_sent: str = Field(alias="sends", description="Data sent to the vendor.")
     terms: str = Field(description="URL of the vendor's terms.")
-    key_form: str = Field(
-        description="Form of the key: `key`, `id:secret`, or empty if none is needed.", examples=["key"]
+    key_format: str = Field(
+        alias="key_form",
+        description="Form of the key: `key`, `id:secret`, or empty if none is needed.",
+        examples=["key"],
     )
     key_added_at: Moment | None = Field(description="Time at which the key was stored; null if there is none.")
     key_added_by: str = Field(description="Member who stored the key.")
@@ -312,8 +327,10 @@ class Search(Answer):
         description="Time of the consent to send copies of works; null if there is none."
     )
     consent_given_by: str = Field(description="Member who gave the consent.")
-    lacks: str = Field(
-        description="Reason why it cannot be used: `no-key`, `no-consent`, or empty.", examples=["no-key"]
+    missing: str = Field(
+        alias="lacks",
+        description="Reason why it cannot be used: `no-key`, `no-consent`, or empty.",
+        examples=["no-key"],
     )
 
     @classmethod
@@ -325,14 +342,16 @@ class Search(Answer):
         return [
             cls.from_row(
                 one,
-                **asdict(one.conditions),
+                vendor_price=one.conditions.costs,
+                data_sent=one.conditions.sends,
+                terms=one.conditions.terms,
                 search=name,
-                price=(price := price_of(owner, name, one)) and asdict(price),
+                price=(price := price_of(owner, name, one)) and Price.from_row(price),
                 key_added_at=keys[name].added_at if name in keys else None,
                 key_added_by=keys[name].added_by if name in keys else "",
                 consent_given_at=yes.given_at if (yes := consents.get((name, one.host))) else None,
                 consent_given_by=yes.given_by if yes else "",
-                lacks=lacking(services, owner, name, one),
+                missing=lacking(services, owner, name, one),
             )
             for name, one in sorted(found.items())
         ]
@@ -344,14 +363,14 @@ class Searches(Answer):
     items: list[Search]
 
 
-class CanaryRun(Answer):
+class KnownCopyResult(Answer):
     """Result of a known copy in the latest crawl."""
 
     outcome: str = Field(examples=["found"], description="Whether it was found.")
     reason: str = Field(description="Reason why it was not found.")
 
 
-class Canary(Answer):
+class KnownCopy(Answer):
     """A known copy on one of the owner's pages, which a watch must find."""
 
     number: int
@@ -360,7 +379,9 @@ class Canary(Answer):
     watch: str = Field(alias="watch.name", description="Name of the watch.")
     added_by: str
     added_at: Moment = Field(examples=[NOON])
-    last_run: CanaryRun | None = Field(description="Result in the latest crawl; null before the first one.")
+    last_result: KnownCopyResult | None = Field(
+        alias="last_run", description="Result in the latest crawl; null before the first one."
+    )
 
     @classmethod
     def together(cls, rows: Sequence[models.Canary]) -> list[dict[str, object]]:
@@ -370,5 +391,5 @@ class Canary(Answer):
         }
         last = [watch.crawls.filter(started_at__gte=at).order_by("-number") for watch, at in first.items()]
         made = canaries.results([crawl for crawls in last for crawl in crawls[:1]])
-        runs = {row.canary.pk: CanaryRun.from_row(row) for found in made.values() for row in found}
-        return [{"last_run": runs.get(row.pk)} for row in rows]
+        runs = {row.canary.pk: KnownCopyResult.from_row(row) for found in made.values() for row in found}
+        return [{"last_result": runs.get(row.pk)} for row in rows]

@@ -33,7 +33,7 @@ class Picture(Answer):
     """A picture of a work."""
 
     digest: Hex
-    held: bool = Field(description="Whether the file is stored here; false if only its fingerprints are.")
+    has_file: bool = Field(description="Whether the file is stored here; false if only its fingerprints are.")
     format: str = Field(alias="picture.format", examples=["jpeg"])
     width: int | None = Field(alias="picture.width", description="Width in pixels.")
     height: int | None = Field(alias="picture.height", description="Height in pixels.")
@@ -41,18 +41,18 @@ class Picture(Answer):
     incomplete: bool | None = Field(
         alias="picture.incomplete", description="Whether the file is truncated or damaged; null if unknown."
     )
-    masked: list[Mask] = Field(description="Parts that are not compared.")
+    masks: list[Mask] = Field(description="Parts that are not compared.")
 
     @staticmethod
-    def resolve_held(row: models.WorkPicture) -> bool:
+    def resolve_has_file(row: models.WorkPicture) -> bool:
         return row.stated is None
 
     @staticmethod
-    def resolve_masked(row: models.WorkPicture) -> object:
+    def resolve_masks(row: models.WorkPicture) -> object:
         return [Mask.from_row(mask, share=mask.share) for mask in masks(row)]
 
 
-class Conflict(Answer):
+class EarlierRegistration(Answer):
     """An earlier registration of the same or a nearly identical picture by another owner."""
 
     sentence: str = Field(description="Description of the conflict.")
@@ -85,13 +85,13 @@ class Work(Answer):
         alias="low_information",
         description="Reasons why no match can be certain, such as `flat` or `page`; empty for most works.",
     )
-    conflicts: list[Conflict] = Field(description="Earlier registrations by other owners.")
+    earlier_registrations: list[EarlierRegistration] = Field(description="Earlier registrations by other owners.")
     metadata_problems: list[MetadataIssue] = Field(
         description="Metadata of the file that is not used, with the reason; empty for most works."
     )
     pictures: list[Picture] = Field(alias="work_pictures", description="Pictures of the work.")
 
-    resolve_conflicts = staticmethod(Conflict.of)
+    resolve_earlier_registrations = staticmethod(EarlierRegistration.of)
     resolve_metadata_problems = staticmethod(MetadataIssue.of_work)
 
 
@@ -99,26 +99,26 @@ class WorkCase(Answer):
     """Summary of a case of a work."""
 
     number: int
-    party: str
+    site: str = Field(alias="party")
     decision: str
 
 
-class Stated(Answer):
+class Statement(Answer):
     """A value in a file or declaration."""
 
     field: str = Field(examples=["Author"], description="Name of the field.")
     text: str = Field(examples=["B. Somebody"], description="Value.")
 
 
-class Remark(Answer):
+class OwnershipWarning(Answer):
     """An ownership warning: check it before you rely on the work. It decides nothing."""
 
     kind: str = Field(examples=["credit"], description="Type of the warning.")
     sentence: str = Field(
         examples=["The file names somebody else than you declare."], description="Description of the warning."
     )
-    stated: list[Stated] = Field(description="Values that caused the warning.")
-    noted_at: Moment = Field(examples=[NOON], description="Time of the warning.")
+    statements: list[Statement] = Field(description="Values that caused the warning.")
+    created_at: Moment = Field(alias="noted_at", examples=[NOON], description="Time of the warning.")
     answered_at: Moment | None = Field(description="Time of the answer; null if there is none.")
     answered_by: str = Field(description="Member who answered.")
     reason: str = Field(description="Answer.")
@@ -128,16 +128,16 @@ class Remark(Answer):
         return ownership.said_of(row).sentence
 
     @staticmethod
-    def resolve_stated(row: models.OwnershipRemark) -> object:
-        return [Stated(field=field, text=text) for field, text in ownership.said_of(row).stated]
+    def resolve_statements(row: models.OwnershipRemark) -> object:
+        return [Statement(field=field, text=text) for field, text in ownership.said_of(row).stated]
 
 
 class Term(Answer):
     """Copyright term in one country, computed from the declared dates. It is not legal advice."""
 
     country: str = Field(examples=["CN"], description="Country code (ISO 3166-1 alpha-2).")
-    standing: str = Field(description="`over`, `running` or `unknown`.", examples=["running"])
-    source: str = Field(description="Legal rule.")
+    status: str = Field(alias="standing", description="`over`, `running` or `unknown`.", examples=["running"])
+    rule: str = Field(alias="source", description="Legal rule.")
 
 
 class Relation(Answer):
@@ -154,7 +154,8 @@ class Relation(Answer):
         ),
         examples=["series"],
     )
-    shown: float = Field(
+    overlap: float = Field(
+        alias="shown",
         description=(
             "Share of the part that the whole shows; otherwise the share of this work's picture, from 0 to 1."
         ),
@@ -205,20 +206,22 @@ def seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
     return list(seen.order_by("hamming", "pk").values("outcome", "hamming", "inliers", "dense", "sentence"))
 
 
-class Held(Answer):
+class Hold(Answer):
     """Hold on a work that was suddenly found on far more sites than usual. No cases are opened meanwhile."""
 
-    at: Moment = Field(description="Time since which the work is on hold.", examples=[NOON])
+    since: Moment = Field(alias="at", description="Time since which the work is on hold.", examples=[NOON])
     sites: int = Field(description="Number of sites with new matches on that day.", examples=[320])
-    different: int = Field(description="Number of these sites with a picture unlike any seen before.", examples=[41])
+    distinct_sites: int = Field(
+        alias="different", description="Number of these sites with a picture unlike any seen before.", examples=[41]
+    )
     limit: int = Field(description="Limit that was exceeded.", examples=[30])
-    why: str = Field(description="Description of the reason.")
+    reason: str = Field(description="Description of the reason.")
     decision: str = Field(description="`dismissed`, or empty if no decision was made.", examples=[""])
 
-    resolve_why = staticmethod(ownership.why_held)
+    resolve_reason = staticmethod(ownership.why_held)
 
 
-class FullWork(Work):
+class WorkDetails(Work):
     """A work with its declaration, ownership warnings, cases, and the progress of its search."""
 
     author_kind: str = Field(examples=["person"], description="Type of the author.")
@@ -228,18 +231,20 @@ class FullWork(Work):
     created: str = Field(examples=["2024-05"], description="Date of creation: year, month or day.")
     medium: str = Field(examples=["photograph"], description="Type of work.")
     version: int = Field(description="Number of changes; send it with a change to detect conflicts.", examples=[2])
-    stated: dict[str, Any] = Field(description="Metadata stated in the file.", examples=[{"author": "A. Example"}])
-    remarks: list[Remark] = Field(description="Ownership warnings.")
+    file_metadata: dict[str, Any] = Field(
+        description="Metadata stated in the file.", examples=[{"author": "A. Example"}]
+    )
+    ownership_warnings: list[OwnershipWarning] = Field(description="Ownership warnings.")
     terms: list[Term] = Field(description="Copyright terms by country.")
     documents: list[Document] = Field(description="Attached documents.")
-    held: Held | None = Field(description="Hold on the work; null if there is none.")
+    hold: Hold | None = Field(description="Hold on the work; null if there is none.")
     collections: list[str] = Field(description="Names of its collections.")
     relations: list[Relation] = Field(description="Other works that show the same.")
     cases: list[WorkCase] = Field(description="Cases of the work.")
     search: list[dict[str, Any]] = Field(
         description="Progress of the search among pictures seen earlier, for each picture."
     )
-    seen_before: list[dict[str, Any]] = Field(
+    expired_matches: list[dict[str, Any]] = Field(
         description="Matches among pictures seen before registration whose files had expired."
     )
 
@@ -248,11 +253,11 @@ class FullWork(Work):
         return row.changes.count()
 
     @staticmethod
-    def resolve_stated(row: models.Work) -> dict[str, Any]:
+    def resolve_file_metadata(row: models.Work) -> dict[str, Any]:
         return {k: v for k, v in row.metadata.items() if k != PROBLEMS}
 
     @staticmethod
-    def resolve_remarks(row: models.Work) -> object:
+    def resolve_ownership_warnings(row: models.Work) -> object:
         return row.remarks.order_by("kind")
 
     @staticmethod
@@ -264,7 +269,7 @@ class FullWork(Work):
         return row.attachments.filter(removed_at=None)
 
     @staticmethod
-    def resolve_held(row: models.Work) -> object:
+    def resolve_hold(row: models.Work) -> object:
         return models.Flood.in_force().filter(work=row).first()
 
     @staticmethod
@@ -280,14 +285,14 @@ class FullWork(Work):
     resolve_search = staticmethod(searches_of)
 
     @staticmethod
-    def resolve_seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
+    def resolve_expired_matches(row: models.Work) -> Sequence[Mapping[str, Any]]:
         return seen_before(row)
 
 
 class RegisteredWork(Work):
     """A registered work. ``new`` is false if the picture was registered before."""
 
-    new: bool = Field(description="Whether the work is new.")
+    is_new: bool = Field(alias="new", description="Whether the work is new.")
 
 
 class RefusedWork(Answer):
@@ -298,7 +303,7 @@ class RefusedWork(Answer):
     sentence: str = Field(description="Description of the reason.")
 
 
-class StatedWorks(Answer):
+class RegisteredFingerprints(Answer):
     """Result of registering works by fingerprints."""
 
     works: list[RegisteredWork] = Field(description="Registered works.")
@@ -308,7 +313,7 @@ class StatedWorks(Answer):
 class ListedWork(Work):
     """A work with its ownership warnings, for commands."""
 
-    remarks: list[Remark]
+    ownership_warnings: list[OwnershipWarning] = Field(alias="remarks")
 
 
 class AddedWork(RegisteredWork, ListedWork):
@@ -332,7 +337,7 @@ class Proposal(Answer):
     metadata_problems: list[MetadataIssue] = Field(
         description="Metadata of the file that is not used, with the reason."
     )
-    plain: bool = Field(description="Whether it looks like a logo, an icon or a thumbnail.")
+    is_simple: bool = Field(alias="plain", description="Whether it looks like a logo, an icon or a thumbnail.")
 
     @staticmethod
     def resolve_title(row: models.Proposal) -> object:
@@ -351,7 +356,7 @@ class Proposal(Answer):
         return MetadataIssue.of_json(row.stated)
 
 
-class Dismissed(Answer):
+class DiscardedProposals(Answer):
     """Number of discarded proposals."""
 
     pictures: int = Field(examples=[2], description="Number of discarded pictures.")
@@ -365,46 +370,56 @@ class Upload(Answer):
     rights: str = Field(
         alias="rights_statement", description="Rights statement declared for files without another declaration."
     )
-    reads_metadata: bool = Field(description="Whether the files' metadata is declared.")
+    use_metadata: bool = Field(alias="reads_metadata", description="Whether the files' metadata is declared.")
     table: str = Field(alias="table_name", description="Name of the table of declarations.", examples=["works.csv"])
     started_by: str
     started_at: Moment = Field(examples=[NOON])
     closed_at: Moment | None = Field(description="Time at which it was closed; null if it is open.")
-    announced: int = Field(description="Files that will be sent.")
-    arrived: int = Field(description="Files received.")
+    expected: int = Field(alias="announced", description="Files that will be sent.")
+    received: int = Field(alias="arrived", description="Files received.")
     waiting: int = Field(description="Files waiting to be registered.")
     registered: int = Field(description="New works.")
-    known: int = Field(description="Pictures that were registered before.")
+    already_registered: int = Field(alias="known", description="Pictures that were registered before.")
     refused: int = Field(description="Files that were not registered.")
     seconds_left: int | None = Field(
         description="Estimated seconds left, at the recent pace; null if nothing was registered recently.",
         examples=[90],
     )
     with_metadata_problems: int = Field(description="Files with metadata problems.")
-    done: bool = Field(description="Whether the upload is complete.")
+    is_complete: bool = Field(alias="done", description="Whether the upload is complete.")
 
     @classmethod
     def together(cls, rows: Sequence[models.Upload]) -> list[dict[str, object]]:
         """How far they are."""
         from registry.works import uploads
 
-        counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "seconds_left", "done")
+        counts = {
+            "expected": "announced",
+            "received": "arrived",
+            "waiting": "waiting",
+            "registered": "registered",
+            "already_registered": "known",
+            "refused": "refused",
+            "seconds_left": "seconds_left",
+            "is_complete": "done",
+        }
         far, problems = uploads.progress_of(rows), uploads.count_metadata_problems(rows)
-        progress = ({name: getattr(far[row.pk], name) for name in counts} for row in rows)
+        progress = ({name: getattr(far[row.pk], field) for name, field in counts.items()} for row in rows)
         return [one | {"with_metadata_problems": problems[row.pk]} for one, row in zip(progress, rows, strict=True)]
 
 
 class SkippedRow(Answer):
     """A table row that was skipped."""
 
-    line: int = Field(description="Line in the table.", examples=[7])
+    row: int = Field(description="Line in the table.", examples=[7])
     problem: str = Field(description="Reason why it was skipped.", examples=["title has more than 500 characters."])
 
 
-class BegunUpload(Upload):
+class StartedUpload(Upload):
     """A new upload, with the way in which its table was read."""
 
-    columns_by: str = Field(
+    columns_chosen_by: str = Field(
+        alias="columns_by",
         description="Member who chose the column mapping; empty if all headings are known.",
         examples=[""],
     )
@@ -447,10 +462,10 @@ class UploadFile(Answer):
         examples=["registered"],
     )
     reason: str = Field(description="Stable identifier of the reason for a refusal.")
-    why: str = Field(
+    explanation: str = Field(
         description="Reason for a refusal, or the values in which a table row differs from an existing work."
     )
-    what_to_do: str = Field(description="How to fix it.")
+    remedy: str = Field(description="How to fix it.")
     work: int | None = Field(
         alias="work.number", examples=[12], description="Number of the work; null if there is none."
     )
@@ -458,22 +473,22 @@ class UploadFile(Answer):
         description="Metadata of the file that is not used, with the reason."
     )
 
-    resolve_why = staticmethod(upload_words.why)
-    resolve_what_to_do = staticmethod(upload_words.what_to_do)
+    resolve_explanation = staticmethod(upload_words.why)
+    resolve_remedy = staticmethod(upload_words.what_to_do)
 
     @staticmethod
     def resolve_metadata_problems(row: models.UploadFile) -> object:
         return [] if row.work is None else MetadataIssue.of_work(row.work)
 
 
-class UploadLine(Answer):
+class UploadRow(Answer):
     """A row of an upload's table."""
 
     file: str = Field(examples=["harbour.jpg"], description="File that the row names.")
     declared: dict[str, Any] = Field(examples=[{"title": "Harbour at dawn"}], description="Declaration in the row.")
 
 
-class Piece(Answer):
+class AlignedPart(Answer):
     """A part of the registered picture, in its pixels, and the transform that aligns the found picture with it."""
 
     box: list[float] = Field(examples=[[0.0, 0.0, 160.0, 160.0]], description="Left, top, right and bottom in pixels.")
@@ -520,7 +535,7 @@ class FoundWork(Logged):
         description="3×3 matrix from the found to the registered picture; null if they cannot be aligned."
     )
     further: list[list[list[float]]] = Field(description="Transforms of further copies of the work in the picture.")
-    pieces: list[Piece] = Field(description="Parts of the registered picture that were aligned separately.")
+    pieces: list[AlignedPart] = Field(description="Parts of the registered picture that were aligned separately.")
     survival: list[str] = Field(description="Preserved cells of the work, one text per row; usually empty.")
     related: float | None = Field(description=RELATED)
     exposure: float | None = Field(description=EXPOSURE)
@@ -551,35 +566,39 @@ class ProvenWork(FoundWork):
     files: list[str] = Field(description="Paths of the written files.")
 
 
-class MadeCopy(Logged):
+class PublishedCopy(Logged):
     """A copy for publication that the owner exported. It does not show who published it."""
 
     work: int = Field(examples=[12], description="Number of the work.")
-    made_at: Moment = Field(alias="log.submission.time", examples=[NOON], description="Time of the export.")
+    created_at: Moment = Field(alias="log.submission.time", examples=[NOON], description="Time of the export.")
     key: str = Field(description="The owner's key that signed its credentials, if the file is this copy byte for byte.")
     revoked: bool = Field(description="Whether the key was revoked.")
     recipient: str = Field(
         description="Recipient for whom the copy was marked, if the picture contains the invisible mark."
     )
-    chance: float = Field(
-        description="Upper bound of the probability that an unmarked picture matches a mark this well."
+    max_chance: float = Field(
+        alias="chance", description="Upper bound of the probability that an unmarked picture matches a mark this well."
     )
 
 
-class Identified(Answer):
+class Identification(Answer):
     """Result for one picture, most certain work first."""
 
     digest: Hex = Field(alias="features.digest", description="Digest of the picture.")
-    too_plain: list[str] = Field(
+    low_detail: list[str] = Field(
         alias="features.flat", description="Reasons why only nearly exact copies can be recognised."
     )
     works: list[FoundWork] = Field(description="Works that the picture shows.")
-    said: FileStatement = Field(description="Statements in the file, not verified.")
-    copies: list[MadeCopy] = Field(description="Exported copies that the picture is identical to or marked as.")
-    marks: int = Field(description="Number of invisible marks checked. A mark that was not found proves nothing.")
+    file_statement: FileStatement = Field(alias="said", description="Statements in the file, not verified.")
+    published_copies: list[PublishedCopy] = Field(
+        alias="copies", description="Exported copies that the picture is identical to or marked as."
+    )
+    marks_checked: int = Field(
+        alias="marks", description="Number of invisible marks checked. A mark that was not found proves nothing."
+    )
 
 
-class IdentifiedFile(Identified):
+class IdentifiedFile(Identification):
     """Result for a picture given to a command."""
 
     image: str = Field(description="File or URL as given.")
@@ -600,6 +619,6 @@ def with_pictures(works: QuerySet[models.Work]) -> QuerySet[models.Work]:
     return works.prefetch_related("conflicts", "work_pictures__picture")
 
 
-def open_remarks(row: models.Work) -> list[Remark]:
-    """What speaks against a work, and nobody has answered."""
-    return Remark.from_rows(row.remarks.filter(answered_at=None).order_by("kind"))
+def open_warnings(row: models.Work) -> list[OwnershipWarning]:
+    """Return the unanswered ownership warnings of a work."""
+    return OwnershipWarning.from_rows(row.remarks.filter(answered_at=None).order_by("kind"))

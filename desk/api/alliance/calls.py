@@ -28,7 +28,7 @@ router = Router(tags=["alliance"])
 LOG_NAME = "^[!-*,-~]{1,200}$"
 
 
-class PartnerRequest(requests.Given):
+class PartnerRequest(requests.RequestBody):
     """Sender, recipient, call and time. The header `Exhibit-Signature` signs the body (docs/protocols.md)."""
 
     sender: str = Field(

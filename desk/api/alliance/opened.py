@@ -24,7 +24,7 @@ ADDRESS = "https://exhibit.example.org/id/0123456789abcdef/"
 CONTACT = "https://studio.example/licences"
 
 
-class Opening(requests.Given):
+class PublicPageSettings(requests.RequestBody):
     """Settings of a public page."""
 
     contact: requests.Short = Field(
@@ -65,7 +65,7 @@ class ClaimedWork(Answer):
     map: str = Field(description="JPEG in base64: the uploaded picture in grey, differences in orange.")
 
 
-class Whose(Answer):
+class OwnerSearchResult(Answer):
     """Owners of a picture, as far as their works have public pages."""
 
     digest: Hex
@@ -92,7 +92,7 @@ class Whose(Answer):
 
 
 @router.put(PUBLIC, response=PublicPage, auth=WRITE)
-def open_public_page(request: Call, owner: str, number: int, new: Opening) -> PublicPage:
+def open_public_page(request: Call, owner: str, number: int, new: PublicPageSettings) -> PublicPage:
     """Publish a work on a public page, or change the contact of its page. The change is logged."""
     row = open_work(wiring.services(), scoped.work(of(request), number), contact=new.contact, by=request.auth.by)
     return PublicPage.from_row(row, address=public_address(wiring.services().config, row))
@@ -104,8 +104,8 @@ def close_public_page(request: Call, owner: str, number: int) -> None:
     close_work(scoped.work(of(request), number), by=request.auth.by)
 
 
-@router.post("/id", response=Whose, auth=None, operation_id="ask_whose")
-def ask(request: HttpRequest, file: File[SentFile]) -> Whose:
+@router.post("/id", response=OwnerSearchResult, auth=None, operation_id="find_owner")
+def ask(request: HttpRequest, file: File[SentFile]) -> OwnerSearchResult:
     """Find the owner of a picture among works with public pages. No token is needed.
 
     Requests are limited by IP address. The picture is not stored; its digest and the result are entered in the log.
@@ -113,7 +113,7 @@ def ask(request: HttpRequest, file: File[SentFile]) -> Whose:
     return answer_to(file)
 
 
-def answer_to(file: "UploadedFile[bytes]") -> Whose:
+def answer_to(file: "UploadedFile[bytes]") -> OwnerSearchResult:
     """Return what the public may know about a picture, on the site and in the API.
 
     Raises ``Problem`` if there are too many requests.
@@ -122,7 +122,7 @@ def answer_to(file: "UploadedFile[bytes]") -> Whose:
     with one_asked():
         data = picture_in(file, brought_limits(services))
         found = whose(services, data)
-        return Whose.from_row(found, claims=[_told(services, claim, data) for claim in found.claims])
+        return OwnerSearchResult.from_row(found, claims=[_told(services, claim, data) for claim in found.claims])
 
 
 def _told(services: Services, claim: Claim, data: bytes) -> ClaimedWork:

@@ -42,7 +42,7 @@ class Card(Answer):
     witness: str = Field(description="Public key of the log witness.")
 
 
-class NewPartner(requests.Given):
+class NewPartner(requests.RequestBody):
     """An installation to add as a partner. Compare its keys with its operator before you add it."""
 
     name: requests.Name = Field(examples=["anna"], description="Name that you give to the partner.")
@@ -57,16 +57,18 @@ class Partners(Answer):
     items: list[schemas.Partner]
 
 
-class Captures(requests.Given):
+class Captures(requests.RequestBody):
     """Visits that partners make for each other. Null leaves a field unchanged."""
 
-    ask: requests.Flag | None = Field(None, description="Request visits by the partner to pages of each case.")
-    visits: Annotated[requests.Whole, Field(ge=0, le=100_000)] | None = Field(
+    requests_visits: requests.Flag | None = Field(
+        None, description="Request visits by the partner to the pages of each case."
+    )
+    daily_visits: Annotated[requests.Whole, Field(ge=0, le=100_000)] | None = Field(
         None, description="Maximum visits per day that this installation makes for the partner."
     )
 
 
-class Faults(Answer):
+class PartnerProblems(Answer):
     """Problems of partners' logs, by partner."""
 
     faults: dict[str, str]
@@ -78,16 +80,16 @@ class Forks(Answer):
     forks: list[schemas.Fork]
 
 
-class FeedFinds(Answer):
+class FeedMatches(Answer):
     """Pictures seen here that are similar to those in a partner's feed."""
 
     feed_at: Moment = Field(description="Time of the feed.")
     hashes: int = Field(description="Number of hashes in the feed.")
     compared: int = Field(description="Number of pictures that were compared.")
-    found: list[schemas.FeedFind]
+    found: list[schemas.FeedMatch]
 
 
-class NewAgreement(requests.Given):
+class NewAgreement(requests.RequestBody):
     """Permission for a partner to search the pictures seen here, without disclosing either side's pictures."""
 
     partner: requests.Name = Field(examples=["anna"], description="Name of the partner.")
@@ -96,7 +98,7 @@ class NewAgreement(requests.Given):
         description="Data returned for a match: `page`, `image`, `seen`, `digest` or `hash`.",
         examples=[["page", "seen"]],
     )
-    until: requests.Date = Field(description="Last day of the agreement.")
+    valid_until: requests.Date = Field(description="Last day of the agreement.")
     queries: requests.Number = Field(examples=[100_000], description="Maximum number of queries.")
 
 
@@ -106,20 +108,20 @@ class Agreements(Answer):
     items: list[schemas.Agreement]
 
 
-class BlindFinds(Answer):
+class BlindMatches(Answer):
     """Pictures seen by a partner that match works registered here, as reported by the partner."""
 
-    found: list[schemas.BlindFind]
+    found: list[schemas.BlindMatch]
     missing: str = Field(description="Reason why the search is incomplete; empty if it is complete.")
 
 
-class NewContributor(requests.Given):
+class NewContributor(requests.RequestBody):
     """A contributor to invite."""
 
     name: requests.Name = Field(examples=["Ann's machine"], description="Name of the contributor.")
 
 
-class Invited(Answer):
+class ContributorToken(Answer):
     """A contributor's token, shown once. The contributor runs `exhibit contributor join URL TOKEN`."""
 
     name: str
@@ -127,7 +129,7 @@ class Invited(Answer):
     url: str = Field(description="Address of this installation.")
 
 
-class ContributorAccount(requests.Given):
+class ContributorAccount(requests.RequestBody):
     """A signed account of contributors."""
 
     account: str = Field(max_length=1_000_000, pattern=requests.CLEAN, description="The account as a JSON text.")
@@ -139,14 +141,14 @@ class ContributorAccount(requests.Given):
     )
 
 
-class Witnesses(Answer):
+class TimestampServices(Answer):
     """Timestamp services, and the required number of them."""
 
-    items: list[schemas.Witness]
+    items: list[schemas.TimestampService]
     needed: int = Field(description="Number of services required for a bundle.")
 
 
-class OfferedWitness(Answer):
+class AvailableService(Answer):
     """A public timestamp service that can be added."""
 
     name: str
@@ -157,19 +159,19 @@ class OfferedWitness(Answer):
     page: str = Field(description="URL of the service's site.")
 
 
-class OfferedWitnesses(Answer):
+class AvailableServices(Answer):
     """Public timestamp services that can be added."""
 
-    items: list[OfferedWitness]
+    items: list[AvailableService]
 
 
-class NewWitness(requests.Given):
+class NewTimestampService(requests.RequestBody):
     """A public timestamp service to add."""
 
     name: requests.Name = Field(examples=["freetsa"], description="Name of the service, as listed.")
 
 
-class ContractRequest(requests.Given):
+class ContractRequest(requests.RequestBody):
     """A transaction that was sent earlier, if any."""
 
     transaction: str = Field(
@@ -223,7 +225,7 @@ def add_partner(request: Call, new: NewPartner) -> schemas.Partner:
 @router.patch(ONE + "/captures", response=schemas.Partner)
 def set_partner_captures(request: Call, name: Named, new: Captures) -> schemas.Partner:
     """Set whether a partner visits pages of cases, and how many visits it may request. Both are off by default."""
-    partners.set_captures(partners.named(name), ask=new.ask, visits=new.visits, by=request.auth.by)
+    partners.set_captures(partners.named(name), ask=new.requests_visits, visits=new.daily_visits, by=request.auth.by)
     return schemas.Partner.from_row(partners.named(name))
 
 
@@ -235,10 +237,10 @@ def revoke_partner(request: Call, name: Named, new: requests.Reason) -> schemas.
     return schemas.Partner.from_row(Partner.objects.get(pk=row.pk))
 
 
-@router.post("/operator/partners/compare", response=Faults)
-def compare_partner_logs(request: Call) -> Faults:
+@router.post("/operator/partners/compare", response=PartnerProblems)
+def compare_partner_logs(request: Call) -> PartnerProblems:
     """Compare the checkpoints of partners' logs now. Exhibit also does this every hour."""
-    return Faults(faults=cosigning.compare_heads(wiring.services()))
+    return PartnerProblems(faults=cosigning.compare_heads(wiring.services()))
 
 
 @router.get("/operator/forks", response=Forks)
@@ -247,25 +249,25 @@ def list_forks(request: Call) -> Forks:
     return Forks(forks=[schemas.Fork(**one) for one in cosigning.forks_known()])
 
 
-@router.get(ONE + "/feed", response=FeedFinds)
-def read_partner_feed(request: Call, name: Named, most: Most = 10_000) -> FeedFinds:
+@router.get(ONE + "/feed", response=FeedMatches)
+def read_partner_feed(request: Call, name: Named, most: Most = 10_000) -> FeedMatches:
     """Find pictures seen here that are similar to a partner's feed of PDQ hashes. A similar hash proves nothing."""
     feed = pdq_feed.read_feed(wiring.services(), partners.named(name))
     held = sightings.seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most]
     found, compared = pdq_feed.near(wiring.services(), feed, list(held))
-    finds = [schemas.FeedFind.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
-    return FeedFinds(feed_at=feed.at, hashes=len(feed.pages), compared=compared, found=finds)
+    finds = [schemas.FeedMatch.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
+    return FeedMatches(feed_at=feed.at, hashes=len(feed.pages), compared=compared, found=finds)
 
 
-@router.post(ONE + "/search", response=BlindFinds)
-def search_partner(request: Call, name: Named) -> BlindFinds:
+@router.post(ONE + "/search", response=BlindMatches)
+def search_partner(request: Call, name: Named) -> BlindMatches:
     """Search the pictures that a partner has seen for all works. The partner learns only the number of works."""
     done = blind.search(wiring.services(), partners.named(name))
     found = [
-        schemas.BlindFind(works=blind.works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)
+        schemas.BlindMatch(works=blind.works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)
         for one in done.found
     ]
-    return BlindFinds(found=found, missing=done.missing)
+    return BlindMatches(found=found, missing=done.missing)
 
 
 @router.get("/operator/agreements", response=Agreements)
@@ -278,7 +280,7 @@ def list_agreements(request: Call) -> Agreements:
 @router.post("/operator/agreements", response={201: schemas.Agreement})
 def add_agreement(request: Call, new: NewAgreement) -> schemas.Agreement:
     """Allow a partner to run blind searches here. Neither side sees the other's pictures."""
-    until = datetime.combine(date.fromisoformat(str(new.until)), time(), UTC)
+    until = datetime.combine(date.fromisoformat(str(new.valid_until)), time(), UTC)
     row = partners.agree(partners.named(new.partner), new.fields, until, new.queries, by=request.auth.by)
     return schemas.Agreement.from_row(row)
 
@@ -300,11 +302,11 @@ def list_contributors(request: Call, name: OfContributor = "") -> Any:  # noqa: 
     return taking.signed_account(wiring.services(), done)
 
 
-@router.post("/operator/contributors", response={201: Invited})
-def invite_contributor(request: Call, new: NewContributor) -> Invited:
+@router.post("/operator/contributors", response={201: ContributorToken})
+def invite_contributor(request: Call, new: NewContributor) -> ContributorToken:
     """Invite a contributor, and create a token for their machine."""
     row, token = contributors.invite(new.name, by=request.auth.by)
-    return Invited(name=row.name, token=token, url=addresses.absolute(wiring.services().config))
+    return ContributorToken(name=row.name, token=token, url=addresses.absolute(wiring.services().config))
 
 
 @router.post("/operator/contributors/check", response=dict[str, Any])
@@ -314,41 +316,43 @@ def check_contributor_account(request: Call, new: ContributorAccount) -> Any:  #
 
 
 @router.delete("/operator/contributors/{name}", response={204: None})
-def remove_contributor(request: Call, name: Named, drop: bool = False) -> None:  # noqa: FBT002 - of the query
-    """Remove a contributor. With `drop`, discard its results and fetch their URLs again from here."""
-    contributors.throw_out(contributors.named(name), by=request.auth.by, drop=drop)
+def remove_contributor(request: Call, name: Named, discard_results: bool = False) -> None:  # noqa: FBT002 - of the query
+    """Remove a contributor. With `discard_results`, fetch their URLs again from here."""
+    contributors.throw_out(contributors.named(name), by=request.auth.by, drop=discard_results)
 
 
-@router.get("/operator/witnesses", response=Witnesses)
-def list_witnesses(request: Call) -> Witnesses:
+@router.get("/operator/witnesses", response=TimestampServices)
+def list_timestamp_services(request: Call) -> TimestampServices:
     """List timestamp services, their last responses and pending receipts."""
     known = witnesses.health()
     configured = {(one.kind, one.name): one for one in get_anchor_configs(wiring.services())}
     items = []
     for kind, name in sorted({*configured, *known}):
         row, one = known.get((kind, name)), configured.get((kind, name))
-        empty = {"error": "", "owed": 0} if row is None else {}
+        empty = {"error": "", "pending_receipts": 0} if row is None else {}
         trial = one is not None and one.development
         items.append(
-            schemas.Witness.from_row(row, kind=kind, name=name, development=trial, configured=one is not None, **empty)
+            schemas.TimestampService.from_row(
+                row, kind=kind, name=name, development=trial, configured=one is not None, **empty
+            )
         )
-    return Witnesses(items=items, needed=wiring.services().config.witnesses_needed)
+    return TimestampServices(items=items, needed=wiring.services().config.witnesses_needed)
 
 
-@router.get("/operator/witnesses/offered", response=OfferedWitnesses)
-def list_offered_witnesses(request: Call) -> OfferedWitnesses:
+@router.get("/operator/witnesses/offered", response=AvailableServices)
+def list_available_timestamp_services(request: Call) -> AvailableServices:
     """List public timestamp services that can be added, with their prices, durations and data received."""
-    return OfferedWitnesses(items=OfferedWitness.from_rows(added_witnesses.offered(wiring.services())))
+    return AvailableServices(items=AvailableService.from_rows(added_witnesses.offered(wiring.services())))
 
 
 @router.post("/operator/witnesses", response={204: None})
-def add_witness(request: Call, new: NewWitness) -> None:
+def add_timestamp_service(request: Call, new: NewTimestampService) -> None:
     """Add a public timestamp service after a trial request."""
     added_witnesses.add_witness(wiring.services(), new.name, by=request.auth.by)
 
 
 @router.delete("/operator/witnesses/{name}", response={204: None})
-def remove_witness(request: Call, name: Named) -> None:
+def remove_timestamp_service(request: Call, name: Named) -> None:
     """Remove a timestamp service. Its receipts remain stored."""
     added_witnesses.remove_witness(name, by=request.auth.by)
 

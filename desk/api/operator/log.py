@@ -29,7 +29,7 @@ class LogState(Answer):
     origin: str = Field(description="Current name of the log.")
     entries: int = Field(description="Number of entries.")
     waiting: int = Field(description="Entries that have no number yet.")
-    head: schemas.Head | None = Field(description="Latest signed checkpoint; null if there is none.")
+    head: schemas.Checkpoint | None = Field(description="Latest signed checkpoint; null if there is none.")
     public_keys: list[str] = Field(description="Public keys of the log, newest first.")
     stopped: str = Field(description="Reason why no checkpoints are signed; empty if signing works.")
 
@@ -69,7 +69,7 @@ def get_log_state(request: Call) -> LogState:
         origin=own.origin,
         entries=log.PostgresLogStore().size(),
         waiting=LogWaiting.objects.count(),
-        head=None if newest is None else schemas.Head.from_row(newest),
+        head=None if newest is None else schemas.Checkpoint.from_row(newest),
         public_keys=own.vkeys(),
         stopped=own.stopped(),
     )
@@ -92,7 +92,7 @@ def erase_log_entries(request: Call, new: Erasure) -> Erased:
 
 
 @router.post("/operator/log/accept-head", response=LogState)
-def accept_log_head(request: Call, new: requests.Reason) -> LogState:
+def accept_log_checkpoint(request: Call, new: requests.Reason) -> LogState:
     """Confirm that nothing was signed after the latest known checkpoint, and resume signing under the same name.
 
     Use it for a data folder that was moved or restored without loss. Refused if a known checkpoint contradicts it.
@@ -102,7 +102,7 @@ def accept_log_head(request: Call, new: requests.Reason) -> LogState:
 
 
 @router.post("/operator/log/new-origin", response=LogState)
-def begin_log_origin(request: Call, new: NewOrigin) -> LogState:
+def start_log_origin(request: Call, new: NewOrigin) -> LogState:
     """Start signing under a new name, and record the break. Use it after a restore that lost entries.
 
     Existing bundles stay valid. Verifiers need the log's new public key: `exhibit trust FILE`.

@@ -31,20 +31,20 @@ BUNDLE = OWNER + "/cases/{int:number}/bundles/{int:bundle}"
 KeyStart = Annotated[str, Path(pattern="^[0-9a-f]{8,200}$", description="First digits of the public key, at least 8.")]
 
 
-class OwnerOptions(requests.Given):
+class OwnerOptions(requests.RequestBody):
     """Options of an owner. Null leaves an option unchanged."""
 
-    derived: requests.Flag | None = Field(None, description="Show works derived from the owner's works.")
+    derived_works: requests.Flag | None = Field(None, description="Show works derived from the owner's works.")
     web_archive: requests.Flag | None = Field(None, description="Save pages of confirmed cases in a web archive.")
-    passkeys: requests.Flag | None = Field(None, description="Require a passkey for sensitive actions.")
+    requires_passkeys: requests.Flag | None = Field(None, description="Require a passkey for sensitive actions.")
 
 
 class Options(Answer):
     """Options of an owner."""
 
-    derived: bool = Field(description="Whether works derived from the owner's works are shown.")
+    derived_works: bool = Field(alias="derived", description="Whether works derived from the owner's works are shown.")
     web_archive: bool = Field(description="Whether pages of confirmed cases are saved in a web archive.")
-    passkeys: bool = Field(description="Whether sensitive actions require a passkey.")
+    requires_passkeys: bool = Field(alias="passkeys", description="Whether sensitive actions require a passkey.")
 
 
 class Keys(Answer):
@@ -53,14 +53,14 @@ class Keys(Answer):
     items: list[schemas.Key]
 
 
-class NewDeviceKey(requests.Given):
+class NewDeviceKey(requests.RequestBody):
     """Public key of an owner's device. The private key never leaves the device."""
 
     name: requests.Name = Field(examples=["laptop"], description="Name of the device.")
     public_key: str = Field(max_length=10_000, pattern=requests.CLEAN, description="Public key, PEM or hexadecimal.")
 
 
-class Countersignature(requests.Given):
+class Countersignature(requests.RequestBody):
     """An Ed25519 signature of a bundle's manifest, made on the owner's device."""
 
     signature: Base64Bytes = Field(
@@ -76,7 +76,7 @@ class Countersigned(Answer):
     key: str = Field(description="Name of the device key.")
 
 
-class UserEmail(requests.Given):
+class UserEmail(requests.RequestBody):
     """An account, identified by its email address."""
 
     email: str = Field(min_length=3, max_length=254, pattern=requests.IN_LINE_SOMETHING, examples=["ann@example.org"])
@@ -99,11 +99,11 @@ class OperatorLink(Answer):
 def set_owner_options(request: Call, owner: str, new: OwnerOptions) -> Options:
     """Set options of an owner."""
     row = of(request)
-    for name, wanted in (("derived", new.derived), ("web_archive", new.web_archive)):
+    for name, wanted in (("derived", new.derived_works), ("web_archive", new.web_archive)):
         if wanted is not None:
             people.ask_for(row, name, wanted=wanted, by=request.auth.by)
-    if new.passkeys is not None:
-        passkeys.switch(row, wanted=new.passkeys, by=request.auth.by, operator=True)
+    if new.requires_passkeys is not None:
+        passkeys.switch(row, wanted=new.requires_passkeys, by=request.auth.by, operator=True)
     row.refresh_from_db()
     return Options.from_row(row)
 
@@ -178,6 +178,6 @@ def reset_password(request: Call, new: UserEmail) -> NewPassword:
 
 
 @router.post("/operator/links", response={201: OperatorLink})
-def make_operator_link(request: Call) -> OperatorLink:
+def create_operator_link(request: Call) -> OperatorLink:
     """Create an invitation for an operator. It is valid once, for 24 hours; earlier invitations expire."""
     return OperatorLink(link=invitations.operator_link(wiring.services().config, by=request.auth.by))

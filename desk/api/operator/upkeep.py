@@ -62,7 +62,7 @@ class Failures(Answer):
     items: list[Failure]
 
 
-class Affected(Answer):
+class ChangedRows(Answer):
     """Number of changed rows."""
 
     rows: int = Field(description="Number of changed rows.")
@@ -108,15 +108,15 @@ class Models(Answer):
     items: list[Model]
 
 
-class ModelUse(requests.Given):
+class ModelUse(requests.RequestBody):
     """Options for using a network."""
 
-    anyway: requests.Flag = Field(
+    force: requests.Flag = Field(
         default=False, description="Use the network even if its measured recall is below the claim of its card."
     )
 
 
-class Measurement(requests.Given):
+class Measurement(requests.RequestBody):
     """Settings of a measurement."""
 
     photos: str = Field(
@@ -144,7 +144,7 @@ class Calibrations(Answer):
     items: list[dict[str, Any]]
 
 
-class Denial(Answer):
+class DeniedHost(Answer):
     """A host that Exhibit never visits."""
 
     host: str
@@ -152,13 +152,13 @@ class Denial(Answer):
     reason: str
 
 
-class Denials(Answer):
+class DeniedHosts(Answer):
     """Hosts that Exhibit never visits."""
 
-    items: list[Denial]
+    items: list[DeniedHost]
 
 
-class Blocked(Answer):
+class BlockedFile(Answer):
     """A digest that Exhibit never stores."""
 
     digest: Hex
@@ -166,13 +166,13 @@ class Blocked(Answer):
     reason: str
 
 
-class Blocks(Answer):
+class BlockedFiles(Answer):
     """Digests that Exhibit never stores."""
 
-    items: list[Blocked]
+    items: list[BlockedFile]
 
 
-class Touched(Answer):
+class AffectedFile(Answer):
     """A file that is affected when a picture is purged."""
 
     digest: Hex
@@ -181,13 +181,13 @@ class Touched(Answer):
     kept: bool = Field(description="Whether the file is withheld from view instead of removed.")
 
 
-class TouchedFiles(Answer):
+class AffectedFiles(Answer):
     """Files that are affected when a picture is purged."""
 
-    items: list[Touched]
+    items: list[AffectedFile]
 
 
-class Purged(Answer):
+class PurgeResult(Answer):
     """Result of a purge."""
 
     removed: bool = Field(description="Whether a file was stored here.")
@@ -199,16 +199,16 @@ def list_failures(request: Call) -> Failures:
     return Failures(items=Failure.from_rows(backlog.failures()))
 
 
-@router.post("/operator/failures/{step}/retry", response=Affected)
-def retry_failures(request: Call, step: Step) -> Affected:
+@router.post("/operator/failures/{step}/retry", response=ChangedRows)
+def retry_failures(request: Call, step: Step) -> ChangedRows:
     """Retry all failed jobs of a step."""
-    return Affected(rows=backlog.try_again(wiring.services().enqueue, step))
+    return ChangedRows(rows=backlog.try_again(wiring.services().enqueue, step))
 
 
-@router.post("/operator/failures/{step}/dismiss", response=Affected)
-def dismiss_failures(request: Call, step: Step) -> Affected:
+@router.post("/operator/failures/{step}/dismiss", response=ChangedRows)
+def dismiss_failures(request: Call, step: Step) -> ChangedRows:
     """Dismiss the failed jobs of a step: they are not reported until they are retried."""
-    return Affected(rows=backlog.dismiss(step, by=request.auth.by))
+    return ChangedRows(rows=backlog.dismiss(step, by=request.auth.by))
 
 
 @router.get("/operator/models", response=Models)
@@ -230,13 +230,13 @@ def measure_model(request: Call, name: Network, new: Measurement) -> Measured:
 @router.post("/operator/models/{name}/use", response=Model)
 def use_model(request: Call, name: Network, new: ModelUse) -> Model:
     """Switch to a measured network once it has processed all pictures. Name the one in use to cancel a switch."""
-    row = networks.use_model(wiring.services(), name, anyway=new.anyway, by=request.auth.by)
+    row = networks.use_model(wiring.services(), name, anyway=new.force, by=request.auth.by)
     states = networks.model_states(wiring.services())
     return Model.from_row(next(one for one in states if (one.name, one.version) == (row.name, row.version)))
 
 
 @router.delete("/operator/models/{name}", response={204: None})
-def drop_model(request: Call, name: Network) -> None:
+def delete_model(request: Call, name: Network) -> None:
     """Delete a network that is not in use, with all its descriptors."""
     networks.drop_model(wiring.services(), name, by=request.auth.by)
 
@@ -270,10 +270,10 @@ def reset_calibrations(request: Call) -> Calibrations:
     return list_calibrations(request)
 
 
-@router.get("/operator/denied-hosts", response=Denials)
-def list_denied_hosts(request: Call) -> Denials:
+@router.get("/operator/denied-hosts", response=DeniedHosts)
+def list_denied_hosts(request: Call) -> DeniedHosts:
     """List the hosts that Exhibit never visits."""
-    return Denials(items=Denial.from_rows(HostDenial.objects.order_by("host")))
+    return DeniedHosts(items=DeniedHost.from_rows(HostDenial.objects.order_by("host")))
 
 
 @router.put("/operator/denied-hosts/{host}", response={204: None})
@@ -291,10 +291,10 @@ def allow_host(request: Call, host: Host) -> None:
     denylists.allow(host_of(f"http://{host}/") or host, by=request.auth.by)
 
 
-@router.get("/operator/blocked-bytes", response=Blocks)
-def list_blocked_bytes(request: Call) -> Blocks:
+@router.get("/operator/blocked-bytes", response=BlockedFiles)
+def list_blocked_bytes(request: Call) -> BlockedFiles:
     """List the digests that Exhibit never stores."""
-    return Blocks(items=Blocked.from_rows(BlockedDigest.objects.order_by("created_at")))
+    return BlockedFiles(items=BlockedFile.from_rows(BlockedDigest.objects.order_by("created_at")))
 
 
 @router.put("/operator/blocked-bytes/{digest}", response={204: None})
@@ -303,20 +303,20 @@ def block_bytes(request: Call, digest: Sha256, new: requests.Reason) -> None:
     denylists.block(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
 
 
-@router.post("/operator/pictures/{digest}/keep", response=Affected)
-def keep_reported_picture(request: Call, digest: Sha256, new: requests.Reason) -> Affected:
+@router.post("/operator/pictures/{digest}/keep", response=ChangedRows)
+def dismiss_picture_reports(request: Call, digest: Sha256, new: requests.Reason) -> ChangedRows:
     """Dismiss reports of a picture as illegal content. The owners who reported it can see it again."""
-    return Affected(rows=reported.let_stay(Digest.from_hex(digest), by=request.auth.by, reason=new.reason))
+    return ChangedRows(rows=reported.let_stay(Digest.from_hex(digest), by=request.auth.by, reason=new.reason))
 
 
-@router.get("/operator/pictures/{digest}/files", response=TouchedFiles)
-def list_files_of_picture(request: Call, digest: Sha256) -> TouchedFiles:
+@router.get("/operator/pictures/{digest}/files", response=AffectedFiles)
+def list_files_of_picture(request: Call, digest: Sha256) -> AffectedFiles:
     """List the files that are removed or withheld when a picture is purged."""
-    return TouchedFiles(items=Touched.from_rows(purge.touched(wiring.services(), Digest.from_hex(digest))))
+    return AffectedFiles(items=AffectedFile.from_rows(purge.touched(wiring.services(), Digest.from_hex(digest))))
 
 
-@router.post("/operator/pictures/{digest}/purge", response=Purged)
-def purge_picture(request: Call, digest: Sha256, new: requests.Reason) -> Purged:
+@router.post("/operator/pictures/{digest}/purge", response=PurgeResult)
+def purge_picture(request: Call, digest: Sha256, new: requests.Reason) -> PurgeResult:
     """Delete a picture's files everywhere, permanently, and block its digest. The digest remains in the log."""
     known = Digest.from_hex(digest)
-    return Purged(removed=purge.purge(wiring.services(), known, by=request.auth.by, reason=new.reason))
+    return PurgeResult(removed=purge.purge(wiring.services(), known, by=request.auth.by, reason=new.reason))

@@ -1,6 +1,5 @@
 """Payment demands, the ledger, invoices and fee tables."""
 
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 from django.http.response import HttpResponseBase
@@ -12,7 +11,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from desk.schemas.parties import demands as schemas
 from evidence.documents.report.volumes import FORMATS
 from exhibit.errors import WrongUseError
@@ -53,20 +52,20 @@ Cases = Annotated[
 ]
 
 
-@router.get(DEMANDS, response=Piece[schemas.DemandLine])
+@router.get(DEMANDS, response=Page[schemas.DemandSummary])
 def list_demands(
-    request: Call, owner: str, party: Party = "", cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.DemandLine]:
+    request: Call, owner: str, site: Party = "", cursor: Cursor = "", limit: Limit = 50
+) -> Page[schemas.DemandSummary]:
     """List payment demands."""
-    return page(demands.demands(of(request), party), schemas.DemandLine, cursor, limit)
+    return page(demands.demands(of(request), site), schemas.DemandSummary, cursor, limit)
 
 
 @router.post(DEMANDS, response={201: schemas.Demand}, auth=WRITE)
 @once
-def begin_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.Demand:
+def add_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.Demand:
     """Record a payment demand to a site for confirmed cases. Exhibit sends nothing."""
-    to, about = of(request), new.model_dump(exclude={"fee_table", "fee"})
-    about |= {"fee": _fee(to, new), "currency": new.currency or ""}
+    to, about = of(request), new.model_dump(exclude={"fee_table", "fee", "site"})
+    about |= {"party": new.site, "fee": _fee(to, new), "currency": new.currency or ""}
     return schemas.Demand.from_row(demands.begin(to, demands.NewDemand(**about), by=request.auth.by))
 
 
@@ -88,11 +87,11 @@ def get_ledger(request: Call, owner: str, period: OfPeriod = "", format: As = "c
     return download(ledger_bytes(of(request), found), f"{stem}.csv", "text/csv; charset=utf-8")
 
 
-@router.get(DEMANDS + "/sums", response=schemas.Sums)
-def get_money_sums(request: Call, owner: str, period: InPeriod) -> schemas.Sums:
+@router.get(DEMANDS + "/totals", response=schemas.Totals)
+def get_demand_totals(request: Call, owner: str, period: InPeriod) -> schemas.Totals:
     """Get the amounts demanded, agreed, invoiced and received in a period, and outstanding on its last day."""
     found = sums(of(request), period_named(period))
-    return schemas.Sums(sums=[schemas.PeriodSums(**asdict(one)) for one in found])
+    return schemas.Totals(totals=[schemas.PeriodTotals.from_row(one) for one in found])
 
 
 @router.get(DEMANDS + "/{int:number}", response=schemas.Demand)
@@ -106,7 +105,7 @@ def get_demand(request: Call, owner: str, number: int) -> schemas.Demand:
 def add_demand_entry(request: Call, owner: str, number: int, new: schemas.NewEntry) -> schemas.Demand:
     """Record an amount that was demanded, agreed or received. Entries are never deleted; add a correcting entry."""
     row = demands.demand(of(request), number)
-    demands.add_entry(row, demands.NewEntry(**new.model_dump()), by=request.auth.by)
+    demands.add_entry(row, demands.NewEntry(**new.model_dump(exclude={"note"}), words=new.note), by=request.auth.by)
     return schemas.Demand.from_row(demands.demand(of(request), number))
 
 
@@ -120,10 +119,10 @@ def issue_invoice(request: Call, owner: str, number: int, new: schemas.NewInvoic
     return schemas.Invoice.from_row(made)
 
 
-@router.get(INVOICES, response=Piece[schemas.Invoice])
+@router.get(INVOICES, response=Page[schemas.Invoice])
 def list_invoices(
     request: Call, owner: str, demand: OfDemand = None, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Invoice]:
+) -> Page[schemas.Invoice]:
     """List invoices and cancellations."""
     return page(invoices.invoices(of(request), demand), schemas.Invoice, cursor, limit)
 
@@ -143,22 +142,22 @@ def get_invoice_file(request: Call, owner: str, name: InvoiceName) -> HttpRespon
 
 @router.post(INVOICES + "/{name}/cancel", response={201: schemas.Invoice}, auth=WRITE)
 @once
-def cancel_invoice(request: Call, owner: str, name: InvoiceName, why: schemas.Cancelling) -> schemas.Invoice:
+def cancel_invoice(request: Call, owner: str, name: InvoiceName, why: schemas.InvoiceCancellation) -> schemas.Invoice:
     """Cancel an invoice by issuing a cancellation with its own number."""
     row = invoices.invoice(of(request), name)
-    return schemas.Invoice.from_row(invoices.cancel(row, why.words, by=request.auth.by))
+    return schemas.Invoice.from_row(invoices.cancel(row, why.reason, by=request.auth.by))
 
 
-@router.get("/owners/{slug:owner}/fee-tables", response=Piece[schemas.FeeTable])
-def list_fee_tables(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.FeeTable]:
+@router.get("/owners/{slug:owner}/fee-tables", response=Page[schemas.FeeTable])
+def list_fee_tables(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.FeeTable]:
     """List fee tables."""
     return page(demands.fee_tables(of(request)).prefetch_related("fees"), schemas.FeeTable, cursor, limit)
 
 
 @router.get("/owners/{slug:owner}/fee-proposals", response=schemas.ProposedFees)
-def propose_fees(request: Call, owner: str, party: OneParty, cases: Cases) -> schemas.ProposedFees:
+def propose_fees(request: Call, owner: str, site: OneParty, cases: Cases) -> schemas.ProposedFees:
     """Propose fees from your fee tables for confirmed cases of one site. Nothing is recorded or sent."""
-    found = proposed_fees(of(request), party, list(map(int, cases.split(","))))
+    found = proposed_fees(of(request), site, list(map(int, cases.split(","))))
     sum_of_all = together(found)
     return schemas.ProposedFees(
         items=schemas.ProposedFee.from_rows(found),

@@ -6,7 +6,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import requests, works as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from registry.models import ColumnMapping
 from registry.works import column_mappings
 
@@ -14,17 +14,17 @@ router = Router(tags=["tables"])
 MAPPINGS = "/owners/{slug:owner}/column-mappings"
 
 
-@router.get(MAPPINGS, response=Piece[schemas.ColumnMapping])
+@router.get(MAPPINGS, response=Page[schemas.ColumnMapping])
 def list_column_mappings(
     request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.ColumnMapping]:
+) -> Page[schemas.ColumnMapping]:
     """List saved column mappings."""
     return page(column_mappings.kept_by(of(request)), schemas.ColumnMapping, cursor, limit)
 
 
 @router.post(MAPPINGS, response={201: schemas.ColumnMapping}, auth=WRITE)
 @once
-def choose_columns(request: Call, owner: str, new: requests.NewColumnMapping) -> schemas.ColumnMapping:
+def save_column_mapping(request: Call, owner: str, new: requests.NewColumnMapping) -> schemas.ColumnMapping:
     """Save a column mapping for tables with these headings, in imports over the API and on the site.
 
     It replaces an earlier mapping for the same headings. Headings with a known meaning need no mapping. At most 200
@@ -35,6 +35,6 @@ def choose_columns(request: Call, owner: str, new: requests.NewColumnMapping) ->
 
 
 @router.delete(MAPPINGS + "/{int:number}", response={204: None}, auth=WRITE)
-def forget_columns(request: Call, owner: str, number: int) -> None:
+def delete_column_mapping(request: Call, owner: str, number: int) -> None:
     """Delete a column mapping. Data that was imported with it is unchanged."""
     column_mappings.forget(of(request), number)

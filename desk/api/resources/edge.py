@@ -23,7 +23,7 @@ Hex = Annotated[str, Field(max_length=30_000, pattern="^([0-9a-f]{2})*$")]
 Row = Annotated[requests.Whole, Field(ge=1, le=2**53 - 1)]
 
 
-class LeaseRequest(requests.Given):
+class LeaseRequest(requests.RequestBody):
     """A request for work. The public key is stored with the first request and cannot change."""
 
     public_key: str = Field(
@@ -36,7 +36,7 @@ class LeaseRequest(requests.Given):
     )
 
 
-class EdgeResult(requests.Given):
+class EdgeResult(requests.RequestBody):
     """Result for one URL. Without a digest, no picture was fetched."""
 
     target: Row = Field(examples=[71], description="Number of the URL in the lease.")
@@ -49,7 +49,7 @@ class EdgeResult(requests.Given):
     )
 
 
-class EdgeDelivery(requests.Given):
+class EdgeDelivery(requests.RequestBody):
     """Results of a lease. URLs without a result are leased again."""
 
     lease: Row = Field(examples=[12], description="Number of the lease.")
@@ -96,9 +96,9 @@ def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
     return schemas.EdgeLease.model_validate(told | {"contact": services.config.contact})
 
 
-@router.post("/edge/results", response=schemas.Taken, auth=EDGE)
-def bring_results(request: Call, new: EdgeDelivery) -> schemas.Taken:
+@router.post("/edge/results", response=schemas.AcceptedPictures, auth=EDGE)
+def bring_results(request: Call, new: EdgeDelivery) -> schemas.AcceptedPictures:
     """Return the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/edge.md)."""
     signature = request.headers.get(SIGNATURE, "")
     taken = taking.take(wiring.services(), request.auth, new.model_dump(), request.body, signature)
-    return schemas.Taken(pictures=taken)
+    return schemas.AcceptedPictures(pictures=taken)

@@ -11,7 +11,7 @@ from desk.api.common.files import FileName, download, taken
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import evidence as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from desk.schemas.requests import CLEAN
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
@@ -47,12 +47,12 @@ Paper = Annotated[
 ]
 
 
-@router.get(CASE + "/bundles", response=Piece[schemas.BundleLine])
+@router.get(CASE + "/bundles", response=Page[schemas.BundleSummary])
 def list_bundles(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.BundleLine]:
+) -> Page[schemas.BundleSummary]:
     """List the bundles of a case."""
-    return page(scoped.case(of(request), number).bundles.select_related("case"), schemas.BundleLine, cursor, limit)
+    return page(scoped.case(of(request), number).bundles.select_related("case"), schemas.BundleSummary, cursor, limit)
 
 
 @router.get(ONE, response=schemas.Bundle)
@@ -87,15 +87,15 @@ def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> Htt
     return download(data, signed_name(row), "application/pdf")
 
 
-@router.get(ONE + "/papers/{paper}", openapi_extra=file_of("application/pdf"))
-def get_paper(
-    request: Call, owner: str, number: int, bundle: int, paper: Paper, language: Language = ""
+@router.get(ONE + "/documents/{document}", openapi_extra=file_of("application/pdf"))
+def get_draft_document(
+    request: Call, owner: str, number: int, bundle: int, document: Paper, language: Language = ""
 ) -> HttpResponseBase:
     """Download a draft document about a bundle."""
     row = scoped.bundle(of(request), number, bundle)
-    data = draft_paper(wiring.services(), row, paper, language)
-    taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=paper)
-    return download(data, paper_name(row, paper, language), "application/pdf")
+    data = draft_paper(wiring.services(), row, document, language)
+    taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=document)
+    return download(data, paper_name(row, document, language), "application/pdf")
 
 
 @router.get(CASE + "/captures/{int:capture}/files/{name}", openapi_extra=file_of("application/octet-stream"))
@@ -117,10 +117,10 @@ Size = Annotated[
 ]
 
 
-@log_router.get("/log/head", response=schemas.LogHead, operation_id="get_log_head")
-def get_head(request: Call) -> schemas.LogHead:
+@log_router.get("/log/checkpoint", response=schemas.LogCheckpoint, operation_id="get_log_checkpoint")
+def get_head(request: Call) -> schemas.LogCheckpoint:
     """Get the latest signed checkpoint of the log."""
-    return schemas.LogHead.from_row(_head(None))
+    return schemas.LogCheckpoint.from_row(_head(None))
 
 
 @log_router.get("/log/entries/{int:sequence}/proof", response=schemas.Inclusion)
@@ -149,4 +149,4 @@ def prove_consistency(
 def _head(size: int | None) -> LogCheckpoint:
     rows = LogCheckpoint.objects.filter(origin=get_log(wiring.services()).origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
-    return there(found, "No such head was signed.", "GET /log/head names the newest.")
+    return there(found, "No such checkpoint was signed.", "Get the latest one: GET /log/checkpoint")

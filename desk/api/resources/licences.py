@@ -11,7 +11,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import licences as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from desk.schemas.works import NamedColumn, SkippedRow
 from exhibit.errors import WrongUseError
 from exhibit.files.delimited import ENCODINGS
@@ -31,7 +31,7 @@ MOMENT = 1.0
 """Seconds that a trial looks at cases."""
 
 
-class Importing(requests.Given):
+class LicenceImport(requests.RequestBody):
     """Options of an import."""
 
     days: str = Field(
@@ -45,8 +45,8 @@ class Importing(requests.Given):
     dry_run: bool = Field(default=False, description="Check how the table is read, without importing it.")
 
 
-@router.get(LICENCES, response=Piece[schemas.Licence])
-def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Licence]:
+@router.get(LICENCES, response=Page[schemas.Licence])
+def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Licence]:
     """List licences."""
     return page(scoped.licences(of(request)).prefetch_related("works"), schemas.Licence, cursor, limit)
 
@@ -66,7 +66,7 @@ def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[s
 
 @router.post(LICENCES + "/import", response=schemas.ImportedLicences, auth=WRITE)
 @once
-def import_licences(request: Call, owner: str, how: Form[Importing], table: Table) -> schemas.ImportedLicences:
+def import_licences(request: Call, owner: str, how: Form[LicenceImport], table: Table) -> schemas.ImportedLicences:
     """Import licences from a table: all or none, unless `skip_rows` is set. Cases are checked in the background.
 
     Unknown headings need a column mapping (`column-mappings`).
@@ -92,17 +92,17 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
         encoding=read.understood.encoding,
         is_likely=read.understood.likely,
         columns=headings,
-        columns_by="" if columns.used is None else columns.used.by,
-        skipped_rows=[SkippedRow(line=line, problem=problem) for line, problem in read.understood.skipped],
+        columns_chosen_by="" if columns.used is None else columns.used.by,
+        skipped_rows=[SkippedRow(row=line, problem=problem) for line, problem in read.understood.skipped],
         unread_sheets=list(read.understood.unread_sheets),
     )
 
 
 @router.post(LICENCES + "/{int:number}/end", response=schemas.Licence, auth=WRITE, operation_id="end_licence")
 @once
-def end(request: Call, owner: str, number: int, last: requests.LastDay) -> schemas.Licence:
+def end(request: Call, owner: str, number: int, last: requests.LicenceEnd) -> schemas.Licence:
     """End a licence on a given day. Uses seen before stay covered; later ones do not."""
-    end_licence(scoped.licence(of(request), number), last.day, by=request.auth.by, reason=last.reason)
+    end_licence(scoped.licence(of(request), number), last.last_day, by=request.auth.by, reason=last.reason)
     wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
@@ -114,35 +114,35 @@ def get_licence(request: Call, owner: str, number: int) -> schemas.Licence:
 
 
 @router.put(LICENCES + "/{int:number}", response=schemas.Licence, auth=WRITE, operation_id="change_licence")
-def change(request: Call, owner: str, number: int, new: requests.ChangedLicence) -> schemas.Licence:
+def change(request: Call, owner: str, number: int, new: requests.LicenceUpdate) -> schemas.Licence:
     """Replace all terms of a licence. Affected cases are checked in the background.
 
     Cases that the ledger licensed and that are no longer covered are reopened. Decisions by members stay.
     """
     row = scoped.licence(of(request), number)
-    change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.why)
+    change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.change_reason)
     wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
-@router.post(LICENCES + "/trials", response=schemas.TriedLicence, operation_id="try_licences")
-def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> schemas.TriedLicence:
+@router.post(LICENCES + "/preview", response=schemas.LicencePreview, operation_id="preview_licences")
+def try_some(request: Call, owner: str, trial: requests.LicencePreviewRequest) -> schemas.LicencePreview:
     """Preview the effect of new or changed licences on cases. Nothing is changed.
 
     A request checks cases for about one second. If `next` is not null, send it as `after` and add up the numbers.
     """
     to = of(request)
-    row = None if trial.instead_of is None else scoped.licence(to, trial.instead_of)
+    row = None if trial.replaces is None else scoped.licence(to, trial.replaces)
     new = [_meant(to, licence) for licence in trial.licences]
     begin = replace(NOTHING, after=trial.after)
     found = try_licences(to, new, instead_of=row, so_far=begin, seconds=MOMENT)
-    cases = [schemas.TriedCase.from_row(case, effect=effect) for case, effect in cases_of(to, found)]
+    cases = [schemas.AffectedCase.from_row(case, effect=effect) for case, effect in cases_of(to, found)]
     counts = {effect: found.counts.get(effect, 0) for effect in ORDER}
-    return schemas.TriedLicence.from_row(found, cases=cases, **counts)
+    return schemas.LicencePreview.from_row(found, cases=cases, **counts)
 
 
 def _meant(to: Owner, new: requests.NewLicence) -> NewLicence:
     """The licence that a request describes, with the owner's works."""
     works = tuple(scoped.work(to, number) for number in dict.fromkeys(new.works))
-    said = new.model_dump(exclude={"why"})
+    said = new.model_dump(exclude={"change_reason"})
     return checked(NewLicence(**{**said, "works": works, "territories": tuple(new.territories)}))

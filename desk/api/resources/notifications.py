@@ -8,7 +8,7 @@ from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notifications as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from registry import scoped
 from registry.events import events
 from registry.models import Delivery
@@ -20,14 +20,14 @@ WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/
 Message = Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
 
 
-@router.get("/owners/{slug:owner}/events", response=Piece[schemas.Event])
-def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Event]:
+@router.get("/owners/{slug:owner}/events", response=Page[schemas.Event])
+def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Event]:
     """List events of the last months, delayed by one minute. Save `last` and send it as `cursor` to get new ones."""
     return page(events.settled(of(request)), schemas.Event, cursor, limit)
 
 
-@router.get(WEBHOOKS, response=Piece[schemas.Webhook], auth=MANAGE)
-def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Webhook]:
+@router.get(WEBHOOKS, response=Page[schemas.Webhook], auth=MANAGE)
+def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Webhook]:
     """List webhooks."""
     return page(scoped.webhooks(of(request)), schemas.Webhook, cursor, limit)
 
@@ -35,7 +35,7 @@ def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit =
 @router.post(WEBHOOKS, response={201: schemas.WebhookWithSecret}, auth=MANAGE)
 def add_webhook(request: Call, owner: str, new: requests.NewWebhook) -> schemas.WebhookWithSecret:
     """Add a webhook. Its secret is returned only once, so the operation takes no idempotency key."""
-    row, secret = webhooks.add_webhook(wiring.services(), of(request), new.url, new.kinds, by=request.auth.by)
+    row, secret = webhooks.add_webhook(wiring.services(), of(request), new.url, new.events, by=request.auth.by)
     return schemas.WebhookWithSecret.from_row(row, secret=secret)
 
 
@@ -76,17 +76,17 @@ def resume_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
     return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
 
-@router.get(ONE + "/deliveries", response=Piece[schemas.Delivery], auth=MANAGE)
+@router.get(ONE + "/deliveries", response=Page[schemas.Delivery], auth=MANAGE)
 def list_deliveries(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Delivery]:
+) -> Page[schemas.Delivery]:
     """List deliveries to a webhook and their results."""
     return page(scoped.webhook(of(request), number).deliveries.select_related("event"), schemas.Delivery, cursor, limit)
 
 
-@router.post(ONE + "/deliveries/{message}/again", response={202: schemas.Delivery}, auth=MANAGE)
+@router.post(ONE + "/deliveries/{message}/redeliver", response={202: schemas.Delivery}, auth=MANAGE)
 @once
-def send_again(request: Call, owner: str, number: int, message: Message) -> schemas.Delivery:
+def redeliver_event(request: Call, owner: str, number: int, message: Message) -> schemas.Delivery:
     """Send an event again with the same ID, so that the receiver can recognise the repetition."""
     row = scoped.message(scoped.webhook(of(request), number), message)
     webhooks.send_again(wiring.services(), row)

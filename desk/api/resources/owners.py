@@ -10,7 +10,7 @@ from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import owners as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from exhibit.errors import ServiceMissingError
 from registry.members import invitations, people, tokens
 from registry.models import Role
@@ -20,8 +20,8 @@ router = Router(tags=["owners"])
 member_router = Router(tags=["members"])
 
 
-@router.get("/owners", response=Piece[schemas.Owner])
-def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Owner]:
+@router.get("/owners", response=Page[schemas.Owner])
+def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Owner]:
     """List the owners that you can access: one with a token, all of your owners when signed in."""
     return page(request.auth.owners, schemas.Owner, cursor, limit)
 
@@ -36,7 +36,7 @@ def get_owner(request: Call, owner: str) -> schemas.Owner:
     return schemas.Owner.from_row(of(request))
 
 
-class NewInvitation(requests.Given):
+class NewInvitation(requests.RequestBody):
     """A person to invite."""
 
     email: str = Field(
@@ -49,14 +49,14 @@ class NewInvitation(requests.Given):
     role: Role = Field(Role.VIEWER, description="Role of the future member.")
 
 
-class NewRole(requests.Given):
+class NewRole(requests.RequestBody):
     """A member's new role."""
 
     role: Role
 
 
-@member_router.get(OWNER + "/members", response=Piece[schemas.Member])
-def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Member]:
+@member_router.get(OWNER + "/members", response=Page[schemas.Member])
+def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Member]:
     """List members and their roles."""
     return page(people.members(of(request)), schemas.Member, cursor, limit)
 
@@ -74,8 +74,8 @@ def remove_member(request: Call, owner: str, person: int) -> None:
     people.remove_member(of(request), person, by=request.auth.by)
 
 
-@member_router.get(INVITATIONS, response=Piece[schemas.Invitation], auth=MANAGE)
-def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Invitation]:
+@member_router.get(INVITATIONS, response=Page[schemas.Invitation], auth=MANAGE)
+def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Invitation]:
     """List pending invitations."""
     return page(invitations.open_ones(of(request)), schemas.Invitation, cursor, limit)
 
@@ -102,8 +102,8 @@ def revoke_invitation(request: Call, owner: str, invitation: int) -> None:
     invitations.revoke(of(request), invitation, by=request.auth.by)
 
 
-@member_router.get(OWNER + "/tokens", response=Piece[schemas.Token], auth=MANAGE)
-def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Token]:
+@member_router.get(OWNER + "/tokens", response=Page[schemas.Token], auth=MANAGE)
+def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Token]:
     """List API tokens of the members. Members create them on their account page."""
     return page(tokens.tokens_of(of(request)), schemas.Token, cursor, limit)
 

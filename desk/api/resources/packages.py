@@ -11,7 +11,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from registry import scoped
 from registry.bundles import links, packages as packing
 from registry.bundles.file_removal import remove_row
@@ -25,7 +25,7 @@ link_router = Router(tags=["links"])
 PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
 
 
-class NewPackage(requests.Given):
+class NewPackage(requests.RequestBody):
     """Confirmed cases whose latest bundles to package."""
 
     cases: list[requests.Number] = Field(
@@ -37,8 +37,8 @@ class NewPackage(requests.Given):
     reason: requests.Long = Field("", description="Reason why originals are withheld; stated in the copies.")
 
 
-@router.get(PACKAGES, response=Piece[schemas.Package])
-def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Package]:
+@router.get(PACKAGES, response=Page[schemas.Package])
+def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Package]:
     """List packages."""
     return page(scoped.packages(of(request)).prefetch_related(schemas.CASES), schemas.Package, cursor, limit)
 
@@ -57,7 +57,7 @@ def get_package(request: Call, owner: str, number: int) -> schemas.Package:
     return schemas.Package.from_row(scoped.package(of(request), number))
 
 
-@router.post(ONE + "/again", response={202: schemas.Package}, auth=WRITE, operation_id="make_package_again")
+@router.post(ONE + "/regenerate", response={202: schemas.Package}, auth=WRITE, operation_id="regenerate_package")
 @once
 def again(request: Call, owner: str, number: int) -> schemas.Package:
     """Generate a package again with the latest bundles and receipts. A failed package keeps its number."""
@@ -98,10 +98,10 @@ def _begun(row: Package) -> schemas.Package:
 OWNER = "/owners/{slug:owner}"
 
 
-class NewLink(requests.Given):
+class NewLink(requests.RequestBody):
     """Settings of a download link."""
 
-    days: requests.Whole = Field(7, ge=1, le=links.MAX_DAYS, description="Number of days until the link expires.")
+    valid_days: requests.Whole = Field(7, ge=1, le=links.MAX_DAYS, description="Number of days until the link expires.")
     note: str = Field(
         "", max_length=200, pattern=requests.IN_LINE, examples=["For the court clerk"], description="Note for members."
     )
@@ -110,20 +110,20 @@ class NewLink(requests.Given):
     )
 
 
-@link_router.get(OWNER + "/links", response=Piece[schemas.Link])
-def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Link]:
+@link_router.get(OWNER + "/links", response=Page[schemas.Link])
+def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Link]:
     """List download links with their expiry and number of downloads."""
     return page(links.links_of(of(request)), schemas.Link, cursor, limit)
 
 
-@link_router.post(OWNER + "/reports/{int:number}/links", response={201: schemas.LinkWithAddress}, auth=SEND)
-def link_report(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithAddress:
+@link_router.post(OWNER + "/reports/{int:number}/links", response={201: schemas.LinkWithUrl}, auth=SEND)
+def create_report_link(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithUrl:
     """Create a download link to a report. The URL is returned only once, so no idempotency key is taken."""
     return _made(request, scoped.report(of(request), number), new)
 
 
-@link_router.post(OWNER + "/packages/{int:number}/links", response={201: schemas.LinkWithAddress}, auth=SEND)
-def link_package(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithAddress:
+@link_router.post(OWNER + "/packages/{int:number}/links", response={201: schemas.LinkWithUrl}, auth=SEND)
+def create_package_link(request: Call, owner: str, number: int, new: NewLink) -> schemas.LinkWithUrl:
     """Create a download link to a package. The URL is returned only once, so no idempotency key is taken."""
     return _made(request, scoped.package(of(request), number), new)
 
@@ -137,8 +137,8 @@ def revoke_link(request: Call, owner: str, number: int) -> None:
     links.revoke_link(of(request), number, by=request.auth.by)
 
 
-def _made(request: Call, to: Package | Report, new: NewLink) -> schemas.LinkWithAddress:
-    days, note, by = new.days, new.note, request.auth.by
+def _made(request: Call, to: Package | Report, new: NewLink) -> schemas.LinkWithUrl:
+    days, note, by = new.valid_days, new.note, request.auth.by
     link, token = links.make_link(of(request), to, days=days, by=by, note=note, password=new.password)
     address = absolute(wiring.services().config, reverse("link", args=[token]))
-    return schemas.LinkWithAddress.from_row(link, address=address)
+    return schemas.LinkWithUrl.from_row(link, url=address)

@@ -12,7 +12,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.api.common.problems import Problem
 from desk.schemas import requests, works as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from exhibit.digests import Digest
 from exhibit.files.delimited import ENCODINGS
 from registry import scoped
@@ -31,22 +31,22 @@ Portion = Annotated[
 Table = Annotated[UploadedFile | None, File(description="CSV or XLSX table of declarations, one row per file.")]
 
 
-class NewUpload(requests.Given):
+class NewUpload(requests.RequestBody):
     """Declarations for files that neither the table nor, with `reads_metadata`, the file itself describes."""
 
     author: requests.Short = Field("", examples=["A. Example"], description="Author of the works.")
     rights: requests.Long = Field("", description="Rights statement.")
-    reads_metadata: bool = Field(
+    use_metadata: bool = Field(
         default=True, description="Use the files' metadata (EXIF, IPTC, XMP) where nothing else is declared."
     )
     encoding: requests.Encoding = ""
     skip_rows: bool = Field(default=False, description="Skip invalid rows of the table, and list them in the response.")
-    announced: int = Field(
+    expected: int = Field(
         0, ge=0, le=uploading.MAX_FILES, description="Number of files that will be sent; 0 if unknown.", examples=[2]
     )
 
 
-class Names(requests.Given):
+class FileNames(requests.RequestBody):
     """Names of the files of a portion."""
 
     names: list[requests.Short] = Field(
@@ -68,27 +68,27 @@ class Result(StrEnum):
 Only = Annotated[Result | None, Query(description="Only files with this result.")]
 
 
-@router.get(UPLOADS, response=Piece[schemas.Upload])
-def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Upload]:
+@router.get(UPLOADS, response=Page[schemas.Upload])
+def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Upload]:
     """List uploads with their progress."""
     return page(scoped.uploads(of(request)), schemas.Upload, cursor, limit)
 
 
-@router.post(UPLOADS, response={201: schemas.BegunUpload}, auth=WRITE)
+@router.post(UPLOADS, response={201: schemas.StartedUpload}, auth=WRITE)
 @once
-def begin_upload(request: Call, owner: str, declared: Form[NewUpload], table: Table = None) -> schemas.BegunUpload:
+def start_upload(request: Call, owner: str, declared: Form[NewUpload], table: Table = None) -> schemas.StartedUpload:
     """Start an upload of works. Send the files in portions, then close the upload."""
-    said = uploading.Declaration(declared.author, declared.rights, declared.reads_metadata)
+    said = uploading.Declaration(declared.author, declared.rights, declared.use_metadata)
     file = None if table is None else (str(table.name), table.read())
     to, by = of(request), request.auth.by
     columns, encoding = Columns(to, ColumnMapping.Kind.WORKS), ENCODINGS.get(declared.encoding, "")
     read = None if file is None else read_works(*file, columns, encoding=encoding, skips=declared.skip_rows)
-    row = uploading.begin(to, said, by=by, table=read, announced=declared.announced)
+    row = uploading.begin(to, said, by=by, table=read, announced=declared.expected)
     skipped = [] if read is None else read.understood.skipped
-    return schemas.BegunUpload.from_row(
+    return schemas.StartedUpload.from_row(
         row,
-        columns_by="" if columns.used is None else columns.used.by,
-        skipped_rows=[schemas.SkippedRow(line=line, problem=problem) for line, problem in skipped],
+        columns_chosen_by="" if columns.used is None else columns.used.by,
+        skipped_rows=[schemas.SkippedRow(row=line, problem=problem) for line, problem in skipped],
         unread_sheets=[] if read is None else list(read.understood.unread_sheets),
     )
 
@@ -101,7 +101,7 @@ def get_upload(request: Call, owner: str, number: int) -> schemas.Upload:
 
 @router.post(ONE + "/files", response={202: schemas.Upload}, auth=WRITE)
 @once
-def send_files(request: Call, owner: str, number: int, files: Portion, named: Form[Names]) -> schemas.Upload:
+def send_files(request: Call, owner: str, number: int, files: Portion, named: Form[FileNames]) -> schemas.Upload:
     """Send a portion of files. They are registered in the background. Files sent before are ignored."""
     names = named.names or [str(file.name) for file in files]
     if len(names) != len(files):
@@ -120,7 +120,7 @@ def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
     return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
-@router.post(ONE + "/again", response={202: schemas.Upload}, auth=WRITE, operation_id="try_upload_again")
+@router.post(ONE + "/retry", response={202: schemas.Upload}, auth=WRITE, operation_id="retry_upload")
 @once
 def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
     """Retry the failed files of an upload."""
@@ -129,10 +129,10 @@ def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
     return schemas.Upload.from_row(row)
 
 
-@router.get(ONE + "/files", response=Piece[schemas.UploadFile], operation_id="list_upload_files")
+@router.get(ONE + "/files", response=Page[schemas.UploadFile], operation_id="list_upload_files")
 def list_files(
     request: Call, owner: str, number: int, only: Only = None, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.UploadFile]:
+) -> Page[schemas.UploadFile]:
     """List the files of an upload with their results: the work, or the reason and a remedy."""
     upload = scoped.upload(of(request), number)
     if only is Result.REFUSED:
@@ -144,19 +144,19 @@ def list_files(
     return page(rows.select_related("work", "line"), schemas.UploadFile, cursor, limit)
 
 
-@router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
+@router.get(ONE + "/unmatched-rows", response=Page[schemas.UploadRow], operation_id="list_unmatched_rows")
 def list_lines(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.UploadLine]:
+) -> Page[schemas.UploadRow]:
     """List table rows without a matching file."""
-    return page(uploading.lines_without_files(scoped.upload(of(request), number)), schemas.UploadLine, cursor, limit)
+    return page(uploading.lines_without_files(scoped.upload(of(request), number)), schemas.UploadRow, cursor, limit)
 
 
 PROPOSALS = "/owners/{slug:owner}/proposals"
 
 
-@router.get(PROPOSALS, response=Piece[schemas.Proposal])
-def list_proposals(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Proposal]:
+@router.get(PROPOSALS, response=Page[schemas.Proposal])
+def list_proposals(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Proposal]:
     """List proposed works: pictures on your own sites that show none of your works and were not dismissed.
 
     At most 10,000 proposals are kept; no further ones are added until you handle some.
@@ -175,9 +175,9 @@ def register_proposals(request: Call, owner: str, new: requests.ProposedPictures
     return schemas.Upload.from_row(proposals.register(wiring.services(), of(request), chosen, by=request.auth.by))
 
 
-@router.post(PROPOSALS + "/dismiss", response=schemas.Dismissed, auth=WRITE)
+@router.post(PROPOSALS + "/dismiss", response=schemas.DiscardedProposals, auth=WRITE)
 @once
-def dismiss_proposals(request: Call, owner: str, new: requests.ProposedPictures) -> schemas.Dismissed:
+def dismiss_proposals(request: Call, owner: str, new: requests.ProposedPictures) -> schemas.DiscardedProposals:
     """Discard proposed works."""
     chosen = [Digest.from_hex(one) for one in new.pictures]
-    return schemas.Dismissed(pictures=proposals.dismiss(of(request), chosen, by=request.auth.by))
+    return schemas.DiscardedProposals(pictures=proposals.dismiss(of(request), chosen, by=request.auth.by))

@@ -10,7 +10,7 @@ from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import requests, watches as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry import scoped
@@ -24,13 +24,12 @@ from workers import wiring
 
 router = Router(tags=["watches"])
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
-SUBJECTS = {"words", "works", "newest"}
 Everything = Annotated[bool, Query(description="Also request pages that have not changed for long.")]
 DOMAINS = {"domains", "since", "until"}
 
 
-@router.get(WATCHES, response=Piece[schemas.Watch])
-def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Watch]:
+@router.get(WATCHES, response=Page[schemas.Watch])
+def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Watch]:
     """List watches with their latest crawl."""
     return page(scoped.watches(of(request)), schemas.Watch, cursor, limit)
 
@@ -50,13 +49,14 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
             *((crawling.SEARCH, name) for name in _searches(new)),
             *((crawling.ARCHIVE, name) for name in new.archives),
         ],
-        every=timedelta(seconds=new.every_seconds),
+        every=timedelta(seconds=new.interval_seconds),
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
-        when=schedules.chosen(new.at, new.weekday, new.time_zone, timedelta(seconds=new.every_seconds)),
-        own=new.own,
-        **new.model_dump(include=SUBJECTS | DOMAINS),
+        when=schedules.chosen(new.at, new.weekday, new.time_zone, timedelta(seconds=new.interval_seconds)),
+        own=new.own_site,
+        **new.subjects,
+        **new.model_dump(include=DOMAINS),
     )
     return schemas.Watch.from_row(row)
 
@@ -67,8 +67,7 @@ def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas
 
     For a web archive, only the first page of its index is requested.
     """
-    asked = new.model_dump(include=SUBJECTS)
-    found = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **asked)
+    found = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **new.subjects)
     named = captures.subjects(new.domains, new.since, new.until)
     captured = captures.estimate(wiring.services(), new.archives, new.budget, named)
     items, archives = schemas.Estimate.from_rows(found), schemas.ArchiveEstimate.from_rows(captured)
@@ -96,21 +95,21 @@ def change_watch(request: Call, owner: str, number: int, new: requests.WatchChan
     """Update a watch. Omitted fields and earlier results are unchanged."""
     row = scoped.watch_numbered(of(request), number)
     before = watching.places(row)
-    every = timedelta(seconds=new.every_seconds or row.interval_seconds)
+    every = timedelta(seconds=new.interval_seconds or row.interval_seconds)
     after = before if new.sources is None else _places(new.sources)
     change(
         wiring.services(),
         row,
         name=None if new.name is None else new.name.strip(),
-        every=None if new.every_seconds is None else timedelta(seconds=new.every_seconds),
+        every=None if new.interval_seconds is None else timedelta(seconds=new.interval_seconds),
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
         add=[place for place in after if place not in before],
         remove=[place for place in before if place not in after],
         when=schedules.chosen(new.at, new.weekday, new.time_zone, every, schedules.kept(row)),
-        own=new.own,
-        **new.model_dump(include=SUBJECTS),
+        own=new.own_site,
+        **new.subjects,
     )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
@@ -139,23 +138,23 @@ def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 
 @router.post(ONE + "/run", response={202: schemas.Crawl}, auth=WRITE)
 @once
-def run_watch(request: Call, owner: str, number: int, everything: Everything = False) -> schemas.Crawl:  # noqa: FBT002
+def run_watch(request: Call, owner: str, number: int, all_pages: Everything = False) -> schemas.Crawl:  # noqa: FBT002
     """Start a crawl now. If one is in progress, it is returned instead."""
-    crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number), everything=everything)
+    crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number), everything=all_pages)
     return schemas.Crawl.from_row(crawl)
 
 
-@router.get(ONE + "/crawls", response=Piece[schemas.Crawl])
-def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Crawl]:
+@router.get(ONE + "/crawls", response=Page[schemas.Crawl])
+def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Crawl]:
     """List the crawls of a watch."""
     return page(scoped.watch_numbered(of(request), number).crawls.select_related("watch"), schemas.Crawl, cursor, limit)
 
 
-@router.get(ONE + "/crawls/{int:crawl}", response=schemas.FullCrawl)
-def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.FullCrawl:
+@router.get(ONE + "/crawls/{int:crawl}", response=schemas.CrawlDetails)
+def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.CrawlDetails:
     """Get a crawl with its refusals by reason."""
     row = scoped.crawl(of(request), number, crawl)
-    return schemas.FullCrawl.from_row(row, refused=scoped.refusal_counts(row))
+    return schemas.CrawlDetails.from_row(row, refused=scoped.refusal_counts(row))
 
 
 @router.post(ONE + "/crawls/{int:crawl}/stop", response=schemas.Crawl, auth=WRITE)
@@ -166,28 +165,28 @@ def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Cr
     return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
 
 
-@router.get(ONE + "/crawls/{int:crawl}/refusals", response=Piece[schemas.Refusal])
+@router.get(ONE + "/crawls/{int:crawl}/refusals", response=Page[schemas.Refusal])
 def list_refusals(
     request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Refusal]:
+) -> Page[schemas.Refusal]:
     """List URLs that a crawl did not fetch or store, with the reason."""
     return page(Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl)), schemas.Refusal, cursor, limit)
 
 
-@router.get(ONE + "/crawls/{int:crawl}/unreadable-images", response=Piece[schemas.UnreadableImage])
-def list_unreadable_images(
+@router.get(ONE + "/crawls/{int:crawl}/unreadable-pictures", response=Page[schemas.UnreadablePicture])
+def list_unreadable_pictures(
     request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.UnreadableImage]:
+) -> Page[schemas.UnreadablePicture]:
     """List files that a crawl fetched but that cannot be read as pictures, with the reason."""
     seen = scoped.crawl(of(request), number, crawl).sightings.exclude(picture__refusal="")
-    return page(seen.select_related("picture"), schemas.UnreadableImage, cursor, limit)
+    return page(seen.select_related("picture"), schemas.UnreadablePicture, cursor, limit)
 
 
 @router.post("/owners/{slug:owner}/looks", response={202: schemas.Crawl}, auth=WRITE)
 @once
-def look_at_page(request: Call, owner: str, new: requests.NewLook) -> schemas.Crawl:
+def visit_page(request: Call, owner: str, new: requests.PageVisit) -> schemas.Crawl:
     """Visit one page once, and match its pictures against your works. Matches open cases."""
-    crawl = looks.look(wiring.services(), of(request), new.url, image=new.image or "", by=request.auth.by)
+    crawl = looks.look(wiring.services(), of(request), new.url, image=new.image_url or "", by=request.auth.by)
     return schemas.Crawl.from_row(crawl)
 
 
@@ -198,26 +197,26 @@ def list_opt_outs(request: Call, owner: str, number: int) -> schemas.OptOuts:
     return schemas.OptOuts(items=schemas.OptOut.from_rows(found))
 
 
-@router.get("/owners/{slug:owner}/canaries", response=Piece[schemas.Canary])
-def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Canary]:
+@router.get("/owners/{slug:owner}/known-copies", response=Page[schemas.KnownCopy])
+def list_known_copies(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.KnownCopy]:
     """List known copies with the result of the latest crawl."""
-    return page(canaries.active(of(request)), schemas.Canary, cursor, limit)
+    return page(canaries.active(of(request)), schemas.KnownCopy, cursor, limit)
 
 
-@router.post(ONE + "/canaries", response={201: schemas.Canary}, auth=WRITE)
+@router.post(ONE + "/known-copies", response={201: schemas.KnownCopy}, auth=WRITE)
 @once
-def plant_canary(request: Call, owner: str, number: int, new: requests.NewCanary) -> schemas.Canary:
+def add_known_copy(request: Call, owner: str, number: int, new: requests.NewKnownCopy) -> schemas.KnownCopy:
     """Add a known copy on one of your own pages. The watch must find it from its next crawl on."""
     watch, work = scoped.watch_numbered(of(request), number), scoped.work(of(request), new.work)
     row = plant(wiring.services(), work, watch, new.url, by=request.auth.by)
-    return schemas.Canary.from_row(row)
+    return schemas.KnownCopy.from_row(row)
 
 
-CANARY = "/owners/{slug:owner}/canaries/{int:number}"
+CANARY = "/owners/{slug:owner}/known-copies/{int:number}"
 
 
 @router.delete(CANARY, response={204: None}, auth=WRITE)
-def withdraw_canary(request: Call, owner: str, number: int) -> None:
+def remove_known_copy(request: Call, owner: str, number: int) -> None:
     """Remove a known copy."""
     canaries.withdraw(scoped.canary(of(request), number), by=request.auth.by)
 
@@ -234,27 +233,27 @@ def list_searches(request: Call, owner: str) -> schemas.Searches:
 
 
 @router.put(KEY, response=schemas.Search, auth=MANAGE)
-def keep_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
+def set_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
     """Store the key for a search, encrypted. It replaces an earlier key and is never shown again."""
     keep_key(wiring.services(), of(request), service, new.key, by=request.auth.by)
     return _search(request, service)
 
 
 @router.delete(KEY, response={204: None}, auth=MANAGE)
-def forget_search_key(request: Call, owner: str, service: str) -> None:
+def delete_search_key(request: Call, owner: str, service: str) -> None:
     """Delete the key for a search. Watches that use it report the missing key from their next crawl on."""
     drop_key(of(request), service, by=request.auth.by)
 
 
 @router.put(CONSENT, response=schemas.Search, auth=MANAGE)
-def allow_search(request: Call, owner: str, service: str) -> schemas.Search:
+def give_search_consent(request: Call, owner: str, service: str) -> schemas.Search:
     """Allow a search to receive small copies of your works. The consent is logged and can be withdrawn."""
     consent(wiring.services(), of(request), service, by=request.auth.by)
     return _search(request, service)
 
 
 @router.delete(CONSENT, response={204: None}, auth=MANAGE)
-def disallow_search(request: Call, owner: str, service: str) -> None:
+def withdraw_search_consent(request: Call, owner: str, service: str) -> None:
     """Withdraw the consent for a search. It receives no more copies of your works."""
     withdraw_consent(of(request), service, by=request.auth.by)
 
@@ -262,12 +261,18 @@ def disallow_search(request: Call, owner: str, service: str) -> None:
 @router.put(PRICE, response=schemas.Search, auth=MANAGE)
 def set_search_price(request: Call, owner: str, service: str, new: requests.NewSearchPrice) -> schemas.Search:
     """Set your own price for a search, used for costs and budgets from the next request on."""
-    set_price(wiring.services(), of(request), service, Price(**new.model_dump()), by=request.auth.by)
+    set_price(
+        wiring.services(),
+        of(request),
+        service,
+        Price(amount=new.amount, requests=new.requests, free=new.free_requests),
+        by=request.auth.by,
+    )
     return _search(request, service)
 
 
 @router.delete(PRICE, response={204: None}, auth=MANAGE)
-def forget_search_price(request: Call, owner: str, service: str) -> None:
+def reset_search_price(request: Call, owner: str, service: str) -> None:
     """Reset a search to its public price."""
     set_price(wiring.services(), of(request), service, None, by=request.auth.by)
 

@@ -17,7 +17,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads, requests, works as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from desk.schemas.owners import BulkEdit, Collection
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
@@ -67,7 +67,7 @@ class Size(IntEnum):
 Pixels = Annotated[Size, QueryValue(description="Length of the longer side in pixels.")]
 
 
-class Declared(requests.Given):
+class NewWorkDeclaration(requests.RequestBody):
     """Declaration of a work."""
 
     title: requests.Title = Field(examples=["Harbour at dawn"], description="Title of the work.")
@@ -76,7 +76,7 @@ class Declared(requests.Given):
     first_publication: requests.Day = Field("", description="Date of first publication: year, month or day.")
 
 
-class Changes(requests.Given):
+class WorkChanges(requests.RequestBody):
     """Changes to a declaration. Omitted fields are unchanged."""
 
     title: requests.Title | None = Field(None, examples=["Harbour at dawn"])
@@ -107,7 +107,7 @@ class Changes(requests.Given):
     )
 
 
-@router.get(WORKS, response=Piece[schemas.Work])
+@router.get(WORKS, response=Page[schemas.Work])
 def list_works(  # noqa: PLR0913, PLR0917 - values of a query
     request: Call,
     owner: str,
@@ -117,7 +117,7 @@ def list_works(  # noqa: PLR0913, PLR0917 - values of a query
     collection: Within = None,
     cursor: Cursor = "",
     limit: Limit = 50,
-) -> Piece[schemas.Work]:
+) -> Page[schemas.Work]:
     """List works. `q` searches title, author, holder, file name and number."""
     rows = searching.search(of(request), q, only or "", upload, collection)
     return page(schemas.with_pictures(rows), schemas.Work, cursor, limit)
@@ -128,7 +128,7 @@ def list_works(  # noqa: PLR0913, PLR0917 - values of a query
 )
 @once
 def add_work(
-    request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]
+    request: Call, owner: str, declared: Form[NewWorkDeclaration], file: File[UploadedFile]
 ) -> Status[schemas.RegisteredWork]:
     """Register a picture as a work. A picture that is already registered returns the existing work."""
     services = wiring.services()
@@ -142,12 +142,14 @@ def add_work(
     )
     made = register_work(services, of(request), data, NewWork(said, plain_name(str(file.name))))
     row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
-    return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, new=made.new))
+    return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, is_new=made.new))
 
 
-@router.post(WORKS + "/fingerprints", response=schemas.StatedWorks, auth=WRITE, operation_id="state_works")
+@router.post(
+    WORKS + "/fingerprints", response=schemas.RegisteredFingerprints, auth=WRITE, operation_id="register_fingerprints"
+)
 @once
-def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.StatedWorks:
+def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.RegisteredFingerprints:
     """Register works by fingerprints only, from a file written by `exhibit fingerprint`.
 
     Pictures that are already registered return the existing works. Matches by fingerprints alone need review.
@@ -159,16 +161,16 @@ def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Stated
         else:
             made.append(one)
     rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for one in made])
-    works = [schemas.RegisteredWork.from_row(rows[one.work.pk], new=one.new) for one in made]
-    return schemas.StatedWorks(works=works, failed=failed)
+    works = [schemas.RegisteredWork.from_row(rows[one.work.pk], is_new=one.new) for one in made]
+    return schemas.RegisteredFingerprints(works=works, failed=failed)
 
 
 CHANGES, COLLECTIONS = WORKS + "/changes", "/owners/{slug:owner}/collections"
 CHANGE, COLLECTION = CHANGES + "/{int:number}", COLLECTIONS + "/{int:number}"
 
 
-@router.get(CHANGES, response=Piece[BulkEdit])
-def list_bulk_edits(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[BulkEdit]:
+@router.get(CHANGES, response=Page[BulkEdit])
+def list_bulk_edits(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[BulkEdit]:
     """List changes of many works."""
     return page(scoped.bulk_edits(of(request)), BulkEdit, cursor, limit)
 
@@ -183,13 +185,13 @@ def get_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
 @once
 def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdit:
     """Change many works at once. Each change is logged and kept in the work's history. Large changes run later."""
-    if (new.works is None) == (new.match is None):
-        raise WrongUseError("Say which works: either `works` or `match`.")
-    if (match := new.match) is None:
+    if (new.works is None) == (new.filter is None):
+        raise WrongUseError("Say which works: either `works` or `filter`.")
+    if (match := new.filter) is None:
         chosen = bulk.numbered(of(request), new.works or ())
     else:
         chosen = searching.search(of(request), match.q, match.only or "", match.upload, match.collection)
-    what = "rights_statement" if new.what == requests.BulkField.RIGHTS else new.what.value
+    what = "rights_statement" if new.field == requests.BulkField.RIGHTS else new.field.value
     made = bulk.edit_many(
         wiring.services(), of(request), chosen, what, new.value, by=request.auth.by, reason=new.reason
     )
@@ -204,15 +206,15 @@ def undo_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
     return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
 
 
-@router.get(COLLECTIONS, response=Piece[Collection])
-def list_collections(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[Collection]:
+@router.get(COLLECTIONS, response=Page[Collection])
+def list_collections(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[Collection]:
     """List collections of works. Use `change_works` to add or remove works."""
     return page(counted(collections.collections_of(of(request))), Collection, cursor, limit)
 
 
 @router.post(COLLECTIONS, response={201: Collection}, auth=WRITE)
 @once
-def make_collection(request: Call, owner: str, new: requests.CollectionName) -> Collection:
+def create_collection(request: Call, owner: str, new: requests.CollectionName) -> Collection:
     """Create a collection. An existing one with this name is returned instead."""
     made = collections.make_collection(of(request), new.name, by=request.auth.by)
     return Collection.from_row(collections.collection_of(of(request), made.number))
@@ -232,24 +234,24 @@ def remove_collection(request: Call, owner: str, number: int) -> None:
     collections.remove_collection(collections.collection_of(of(request), number), by=request.auth.by)
 
 
-@router.get(ONE, response=schemas.FullWork)
-def get_work(request: Call, owner: str, number: int) -> schemas.FullWork:
+@router.get(ONE, response=schemas.WorkDetails)
+def get_work(request: Call, owner: str, number: int) -> schemas.WorkDetails:
     """Get a work with its cases, and the progress of the search among pictures seen earlier."""
-    return schemas.FullWork.from_row(scoped.work(of(request), number))
+    return schemas.WorkDetails.from_row(scoped.work(of(request), number))
 
 
-@router.patch(ONE, response=schemas.FullWork, auth=WRITE)
-def change_work(request: Call, owner: str, number: int, new: Changes) -> schemas.FullWork:
+@router.patch(ONE, response=schemas.WorkDetails, auth=WRITE)
+def change_work(request: Call, owner: str, number: int, new: WorkChanges) -> schemas.WorkDetails:
     """Update the declaration of a work. Earlier values remain in its history and in the log."""
     row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
     declared = replace(row.declared, **_anew(new))
     declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
-    return schemas.FullWork.from_row(scoped.work(of(request), number))
+    return schemas.WorkDetails.from_row(scoped.work(of(request), number))
 
 
-def _anew(new: Changes) -> dict[str, Any]:
+def _anew(new: WorkChanges) -> dict[str, Any]:
     """What is said anew, by its name among all that is declared."""
     said: dict[str, Any] = new.model_dump(exclude_none=True, exclude={"reason", "version"})
     if "title" in said:
@@ -263,16 +265,16 @@ def _anew(new: Changes) -> dict[str, Any]:
     return said
 
 
-@router.post(ONE + "/held", response={201: schemas.FullWork}, auth=DECIDE, operation_id="answer_held_work")
+@router.post(ONE + "/hold", response={201: schemas.WorkDetails}, auth=DECIDE, operation_id="decide_hold")
 @once
-def answer_held(request: Call, owner: str, number: int, new: requests.HeldAnswer) -> schemas.FullWork:
+def answer_held(request: Call, owner: str, number: int, new: requests.HoldDecision) -> schemas.WorkDetails:
     """Decide about a work on hold: open its cases, dismiss the waiting matches, or undo that.
 
     Returns 409 if the work is not on hold or has been decided already.
     """
     row = scoped.work(of(request), number)
-    answer_flood(wiring.services(), row, new.answer, by=request.auth.by, reason=new.reason)
-    return schemas.FullWork.from_row(row)
+    answer_flood(wiring.services(), row, new.action, by=request.auth.by, reason=new.reason)
+    return schemas.WorkDetails.from_row(row)
 
 
 @router.delete(ONE, response={204: None}, auth=WRITE)
@@ -281,7 +283,7 @@ def remove_work(request: Call, owner: str, number: int) -> None:
     registration.remove_work(scoped.work(of(request), number), by=request.auth.by)
 
 
-class Publishing(requests.Given):
+class CopyOptions(requests.RequestBody):
     """Statements in copies for publication, in addition to the declaration."""
 
     licence_url: str = Field(
@@ -297,7 +299,7 @@ class Publishing(requests.Given):
 
 
 @router.post(ONE + "/export", auth=WRITE, operation_id="export_work", openapi_extra=file_of("application/zip"))
-def export(request: Call, owner: str, number: int, new: Publishing) -> HttpResponseBase:
+def export(request: Call, owner: str, number: int, new: CopyOptions) -> HttpResponseBase:
     """Download copies of a work with rights metadata, as a ZIP. Pixels change only for an invisible mark."""
     row = scoped.work(of(request), number)
     wanted = Wanted(new.licence_url, new.no_training, new.sign, new.mark_for.strip())
@@ -305,17 +307,17 @@ def export(request: Call, owner: str, number: int, new: Publishing) -> HttpRespo
     return download(data, packed_name(row), "application/zip")
 
 
-@router.get(ONE + "/deposits", response=Piece[downloads.Deposit])
+@router.get(ONE + "/deposits", response=Page[downloads.Deposit])
 def list_deposits(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[downloads.Deposit]:
+) -> Page[downloads.Deposit]:
     """List the deposit records of a work."""
     return page(scoped.work(of(request), number).deposits.select_related("work"), downloads.Deposit, cursor, limit)
 
 
 @router.post(ONE + "/deposits", response={201: downloads.Deposit}, auth=WRITE)
 @once
-def make_deposit(request: Call, owner: str, number: int) -> downloads.Deposit:
+def create_deposit(request: Call, owner: str, number: int) -> downloads.Deposit:
     """Create a deposit record of the current declaration. If nothing has changed, the latest one is returned."""
     row = deposits.make_deposit(wiring.services(), scoped.work(of(request), number), by=request.auth.by)
     return downloads.Deposit.from_row(row)
@@ -346,41 +348,41 @@ def get_picture(request: Call, owner: str, digest: PictureDigest, size: Pixels =
     return HttpResponse(shown(wiring.services(), row, int(size)), content_type="image/jpeg")
 
 
-@router.post("/owners/{slug:owner}/identify", response=schemas.Identified)
-def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Identified:
+@router.post("/owners/{slug:owner}/identify", response=schemas.Identification)
+def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Identification:
     """Identify which of your works a picture shows, and read its file metadata. Nothing is stored."""
     services = wiring.services()
     data = picture_in(file, services.limits)
     with limits.one_search(request.auth.user.pk):
         found = search(services, of(request), data)
-    return schemas.Identified.from_row(found)
+    return schemas.Identification.from_row(found)
 
 
-class NewDocument(requests.Given):
+class NewDocument(requests.RequestBody):
     """Description of a document."""
 
     about: requests.Short = Field("", examples=["Transfer of rights"], description="Subject of the document.")
 
 
-@router.get(ONE + "/changes", response=Piece[schemas.Change])
+@router.get(ONE + "/changes", response=Page[schemas.Change])
 def list_changes(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Change]:
+) -> Page[schemas.Change]:
     """List changes of a work's declaration, with author and reason."""
     return page(scoped.work(of(request), number).changes.all(), schemas.Change, cursor, limit)
 
 
-@router.post(ONE + "/remarks/{kind}/answer", response={201: schemas.Remark}, auth=WRITE)
+@router.post(ONE + "/ownership-warnings/{kind}/answer", response={201: schemas.OwnershipWarning}, auth=WRITE)
 @once
-def answer_remark(
+def answer_ownership_warning(
     request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: requests.Reason
-) -> schemas.Remark:
+) -> schemas.OwnershipWarning:
     """Answer an ownership warning with a reason. Your name and the time are recorded."""
     row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
     row = there(row, f"There is no such remark on work {number}.")
     answer(row, by=request.auth.by, reason=new.reason)
     row.refresh_from_db()
-    return schemas.Remark.from_row(row)
+    return schemas.OwnershipWarning.from_row(row)
 
 
 @router.post(ONE + "/documents", response={201: schemas.Document}, auth=WRITE, operation_id="attach_document")

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, Moment
-from desk.schemas.parties.parties import PartyNamed
-from desk.schemas.requests import Date, Given, Long, Name, Number, Said, Short, Whole
+from desk.schemas.parties.parties import SiteName
+from desk.schemas.requests import Date, Long, Name, Number, RequestBody, Said, Short, Whole
 from registry import models
 from registry.parties import invoices
 from registry.parties.demands import MAX_AMOUNT, MAX_CASES, MAX_FEES
@@ -30,28 +30,28 @@ class DemandEntry(Answer):
     corrected_by: int | None = Field(
         alias="correction.number", description="Number of the entry that replaces this one."
     )
-    words: str = Field(description="Note.")
+    note: str = Field(alias="words", description="Note.")
     by: str
     at: Moment = Field(examples=[NOON])
 
 
-class DemandLine(Answer):
+class DemandSummary(Answer):
     """A payment demand with its totals."""
 
     number: int
-    party: str = Field(examples=["shop.example"], description="Site that should pay.")
+    site: str = Field(alias="party", examples=["shop.example"], description="Site that should pay.")
     currency: str = Field(examples=["EUR"])
     basis: str = Field(description="Basis of the amount.")
     fee_table: int | None = Field(alias="fee.table.number", description="Number of the fee table on which it is based.")
     fee: int | None = Field(alias="fee.number", description="Number of the row in the fee table.")
-    asked: int | None = Field(description=f"Latest amount demanded. {UNIT}")
+    demanded: int | None = Field(alias="asked", description=f"Latest amount demanded. {UNIT}")
     agreed: int | None = Field(description="Latest amount agreed.")
     received: int | None = Field(description="Total amount received.")
     due_on: date | None = Field(description="Day on which the payment is due.")
-    made_at: Moment = Field(examples=[NOON])
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
 
 
-class Demand(DemandLine):
+class Demand(DemandSummary):
     """A payment demand with its cases and entries."""
 
     cases: list[int] = Field(description="Numbers of the cases.")
@@ -89,28 +89,28 @@ class Invoice(Answer):
     amount: int = Field(description=f"Amount; negative for a cancellation. {UNIT}")
     tax: str = Field(description="Tax statement by the owner. Exhibit computes no taxes.")
     payment: str = Field(description="Payment instructions.")
-    words: str = Field(description="Reason of a cancellation.")
+    cancel_reason: str = Field(alias="words", description="Reason of a cancellation.")
     language: str = Field(examples=["en"])
     instalments: list[Instalment]
     by: str
     at: Moment = Field(examples=[NOON])
 
 
-class PeriodSums(Answer):
+class PeriodTotals(Answer):
     """Totals of a period in one currency, without corrected entries."""
 
     currency: str = Field(examples=["EUR"])
-    asked: int = Field(description=f"Latest amounts demanded within the period. {UNIT}")
+    demanded: int = Field(alias="asked", description=f"Latest amounts demanded within the period. {UNIT}")
     agreed: int = Field(description="Latest amounts agreed within the period.")
     invoiced: int = Field(description="Invoices of the period, less cancellations of the period.")
     received: int = Field(description="Amounts received within the period.")
     open: int = Field(description="Amounts agreed and not received by the last day of the period.")
 
 
-class Sums(Answer):
+class Totals(Answer):
     """Totals of a period by currency."""
 
-    sums: list[PeriodSums]
+    totals: list[PeriodTotals]
 
 
 class Fee(Answer):
@@ -129,8 +129,8 @@ class FeeTable(Answer):
     number: int
     name: str
     currency: str
-    made_at: Moment = Field(examples=[NOON])
-    made_by: str
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
+    created_by: str = Field(alias="made_by")
     fees: list[Fee]
 
 
@@ -176,18 +176,18 @@ class ProposedFees(Answer):
     currency: str | None = Field(examples=["EUR"])
 
 
-class NewEntry(Given):
+class NewEntry(RequestBody):
     """An entry of a payment demand."""
 
     kind: EntryKind = Field(examples=["received"])
     amount: Amount
     day: Date | None = Field(None, description="Day of the entry; today by default.")
     due_on: Date | None = Field(None, description="Day on which the payment is due.")
-    words: Long = Field("", description="Note; required for a correction.")
+    note: Long = Field("", description="Note; required for a correction.")
     corrects: Number | None = Field(None, description="Number of the entry of the same kind that this one replaces.")
 
 
-class NewDemand(PartyNamed):
+class NewDemand(SiteName):
     """A payment demand for confirmed cases, based on a fee or on an amount with its basis."""
 
     cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[1]], description="Numbers of the cases.")
@@ -201,7 +201,7 @@ class NewDemand(PartyNamed):
     due_on: Date | None = Field(None, description="Day on which the payment is due.")
 
 
-class NewFee(Given):
+class NewFee(RequestBody):
     """A row of a fee table."""
 
     use: Said = Field(examples=["Website"], description="Type of use.")
@@ -210,7 +210,7 @@ class NewFee(Given):
     amount: Amount
 
 
-class NewFeeTable(Given):
+class NewFeeTable(RequestBody):
     """A fee table that the owner may use."""
 
     name: Name = Field(examples=["Own prices"])
@@ -218,14 +218,14 @@ class NewFeeTable(Given):
     fees: list[NewFee] = Field(min_length=1, max_length=MAX_FEES)
 
 
-class NewInstalment(Given):
+class NewInstalment(RequestBody):
     """An instalment of an invoice."""
 
     day: Date = Field(description="Due day.")
     amount: Annotated[Whole, Field(ge=1, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
 
 
-class NewInvoice(Given):
+class NewInvoice(RequestBody):
     """An invoice for the agreed amount."""
 
     issuer: Said = Field(description="Name and address, one item per line.", examples=["Studio Example"])
@@ -241,7 +241,7 @@ class NewInvoice(Given):
     )
 
 
-class Cancelling(Given):
+class InvoiceCancellation(RequestBody):
     """Cancellation of an invoice."""
 
-    words: Said = Field(examples=["Wrong address"], description="Reason of the cancellation.")
+    reason: Said = Field(examples=["Wrong address"], description="Reason of the cancellation.")

@@ -5,25 +5,25 @@ from typing import Self
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, Moment
-from desk.schemas.requests import Given
+from desk.schemas.requests import RequestBody
 from registry import models
 from registry.notices import notices
 from registry.parties import parties
 
 
-class PartyLine(Answer):
+class SiteSummary(Answer):
     """A site in a list."""
 
-    party: str = Field(examples=["shop.example"], description="Host name or account.")
+    site: str = Field(alias="party", examples=["shop.example"], description="Host name or account.")
     cases: int = Field(description="Number of cases.")
     waiting: int = Field(description="Cases that need a review.")
     confirmed: int = Field(description="Cases decided as not licensed.")
     removed: int = Field(description="Cases whose pictures are no longer online on any page.")
-    places: int = Field(description="Number of pages.")
+    pages: int = Field(alias="places", description="Number of pages.")
     newest: Moment = Field(description="Time at which the latest case was opened.", examples=[NOON])
 
 
-class PartyPlace(Answer):
+class SitePage(Answer):
     """A page of a site with a picture of a case."""
 
     case: int = Field(description="Number of the case.")
@@ -32,7 +32,7 @@ class PartyPlace(Answer):
     last_seen: Moment | None = Field(description="Time of the latest sighting.")
 
 
-class PartyContact(Answer):
+class SiteContact(Answer):
     """Addressee of notices to the site."""
 
     name: str
@@ -41,7 +41,7 @@ class PartyContact(Answer):
     notice: int = Field(description="Number of the latest notice.")
 
 
-class RegistryAnswer(Answer):
+class RegistryRecord(Answer):
     """Registry data (RDAP, RFC 9083). Values that the registry does not state are empty."""
 
     about: str = Field(description="`domain` or `ip`.")
@@ -62,25 +62,25 @@ class RegistryAnswer(Answer):
     abuse: list[str] = Field(description="Email addresses for complaints.")
 
 
-class PartyLookup(Answer):
+class SiteLookup(Answer):
     """Result of a registry lookup."""
 
     state: str = Field(description="`todo` or `doing` until the registries have responded.", examples=["done"])
-    asked_at: Moment = Field(examples=[NOON], description="Time of the request.")
-    asked_by: str = Field(description="Member who requested the lookup.")
+    requested_at: Moment = Field(alias="asked_at", examples=[NOON], description="Time of the request.")
+    requested_by: str = Field(alias="asked_by", description="Member who requested the lookup.")
     error: str = Field(description="Reason of a failure; empty otherwise.")
-    answers: list[RegistryAnswer] = Field(description="Registry data.")
+    answers: list[RegistryRecord] = Field(description="Registry data.")
 
 
-class Party(PartyLine):
+class Site(SiteSummary):
     """A site with its cases, works, pages, notices and contacts."""
 
     case_numbers: list[int] = Field(description="Numbers of the latest cases, those that need a review first.")
     works: list[int] = Field(description="Numbers of the works that it shows, those with the most cases first.")
     notices: list[int] = Field(description="Numbers of notices to the site.")
-    seen_at: list[PartyPlace] = Field(description="Pages with the latest sightings.")
-    contacts: list[PartyContact] = Field(description="Addressees of notices to the site.")
-    lookup: PartyLookup | None = Field(description="Registry lookup; null if there is none.")
+    seen_at: list[SitePage] = Field(description="Pages with the latest sightings.")
+    contacts: list[SiteContact] = Field(description="Addressees of notices to the site.")
+    lookup: SiteLookup | None = Field(description="Registry lookup; null if there is none.")
 
     @classmethod
     def of(cls, owner: models.Owner, name: str) -> Self:
@@ -92,23 +92,23 @@ class Party(PartyLine):
             case_numbers=parties.cases_of(owner, name).values_list("number", flat=True)[:100],
             works=parties.works_of(owner, name).values_list("number", flat=True)[:100],
             notices=letters.values_list("number", flat=True)[:100],
-            seen_at=PartyPlace.from_rows(parties.places_of(owner, name, 100)),
+            seen_at=SitePage.from_rows(parties.places_of(owner, name, 100)),
             contacts=[
-                PartyContact(name=name, email=email, source=source, notice=notice)
+                SiteContact(name=name, email=email, source=source, notice=notice)
                 for name, email, source, notice in parties.contacts_of(owner, name)
             ],
-            lookup=PartyLookup.from_row(lookup) if lookup else None,
+            lookup=SiteLookup.from_row(lookup) if lookup else None,
         )
 
 
-class Parties(Answer):
+class Sites(Answer):
     """Sites."""
 
-    items: list[PartyLine]
-    next: int | None = Field(description="Value for `skip`; null at the end.")
+    items: list[SiteSummary]
+    next: int | None = Field(description="Value for `offset`; null at the end.")
 
 
-class NoticeOutcome(Answer):
+class NoticeStatistics(Answer):
     """Statistics of sent notices of one type, as recorded by members and from replies."""
 
     kind: str = Field(examples=["dmca"], description="Type of the notices.")
@@ -119,15 +119,15 @@ class NoticeOutcome(Answer):
     days_to_answer: int | None = Field(description="Median days from sending to a reply.")
 
 
-class NoticeOutcomes(Answer):
+class AllNoticeStatistics(Answer):
     """Statistics of sent notices, by type."""
 
-    items: list[NoticeOutcome]
+    items: list[NoticeStatistics]
 
 
-class PartyNamed(Given):
+class SiteName(RequestBody):
     """A site that appears in the owner's cases."""
 
-    party: str = Field(
+    site: str = Field(
         min_length=1, max_length=260, pattern="^[!-~]+$", examples=["shop.example"], description="Host name or account."
     )

@@ -84,7 +84,7 @@ def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studi
     own, copies = ("--owner", studio), ("watch", "add", "copies", "--search", "google-vision")
     tineye = ("--search", "tineye")
     price_of = search(cli, "google-vision")["price"]
-    assert (price_of["amount"], price_of["requests"], price_of["free"]) == ("3.50 USD", 1000, 1000)
+    assert (price_of["amount"], price_of["requests"], price_of["free_requests"]) == ("3.50 USD", 1000, 1000)
     assert "Google Vision" in cli.run(*copies, "--max-cost-month", "5USD", "--dry-run", *own).out
     assert cli.api("GET", "watches")["items"] == []
     cli.run(*copies, "--max-cost", "5", *own, code=2)
@@ -96,10 +96,13 @@ def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studi
     kept(cli, "tineye", "secret")
     assert cli.run(*price).answer["price"]["requests"] == 5000
     made = cli.ask(*copies, *tineye, "--newest-first", "--max-cost", "5USD", *own)
-    assert (made["budget"]["money"], [source["url"] for source in made["sources"]]) == (
+    assert (made["budget"]["max_cost"], [source["url"] for source in made["sources"]]) == (
         "5.00 USD", ["google-vision", "tineye"],
     )  # fmt: skip
-    changed = cli.api("PATCH", "watches/1", "--json", '{"money": "", "newest": false}')
-    assert ("money" in changed["budget"], changed["sources"][0]) == (False, {"kind": "search", "url": "google-vision"})
+    changed = cli.api("PATCH", "watches/1", "--json", '{"max_cost": "", "newest_first": false}')
+    assert ("max_cost" in changed["budget"], changed["sources"][0]) == (
+        False,
+        {"kind": "search", "url": "google-vision"},
+    )
     cli.run("api", "DELETE", "searches/tineye/price")
     assert search(cli, "tineye")["price"] is None

@@ -24,9 +24,9 @@ def test_a_link_leads_somewhere_until_it_expires_or_is_revoked() -> None:
         return Link.from_row(row)
 
     one = told(password="hashed")
-    assert (one.holds, one.has_password, one.report, one.package) == (True, True, 4, None)
-    assert not told(expires_at=before).holds
-    assert not told(revoked_at=before).holds
+    assert (one.is_valid, one.has_password, one.report, one.package) == (True, True, 4, None)
+    assert not told(expires_at=before).is_valid
+    assert not told(revoked_at=before).is_valid
     assert not told().has_password
 
 
