@@ -191,7 +191,7 @@ def pins() -> dict[str, list[str]]:
 
 
 def _mended(versions: list[str]) -> str:
-    return f", mended in {', '.join(versions)}" if versions else ", not mended yet"
+    return f", fixed in {', '.join(versions)}" if versions else ", not mended yet"
 
 
 def install(how: list[str], requirements: str) -> None:

@@ -310,7 +310,6 @@ class DecisionResult(Answer):
     """Result of a decision for one case."""
 
     applied: bool = Field(
-        alias="done",
         description="Whether the decision was applied; false if another member decided first.",
         examples=[True],
     )

@@ -45,7 +45,6 @@ class ImportedLicences(Answer):
     is_likely: bool = Field(description="Whether the encoding is a guess. Check names with non-English letters.")
     columns: list[NamedColumn] = Field(description="Meaning of each column.")
     columns_chosen_by: str = Field(
-        alias="columns_by",
         description="Member who chose the column mapping; empty if all headings are known.",
         examples=[""],
     )

@@ -66,6 +66,6 @@ def test_health_says_how_each_witness_has_answered(inline: SyncRunner) -> None:
         TimestampService.from_row(one, kind=kind, name=name, development=False, configured=False)
         for (kind, name), one in witnesses.health().items()
     ]
-    assert (ill.name, ill.owed, ill.error) == ("ill", 2, "The node doesn't answer.")
-    assert (well.owed, well.silent_since) == (0, None)
-    assert well.answered_at is not None
+    assert (ill.name, ill.pending_receipts, ill.error) == ("ill", 2, "The node doesn't answer.")
+    assert (well.pending_receipts, well.failing_since) == (0, None)
+    assert well.last_response_at is not None
