@@ -196,7 +196,7 @@ class SourceKind(StrEnum):
 class NewSource(RequestBody):
     """A source of a watch."""
 
-    kind: SourceKind = Field(SourceKind.SITE, description="Type of the source.")
+    kind: SourceKind = Field(default=SourceKind.SITE, description="Type of the source.")
     url: Url = Field(examples=["https://shop.example/"], description="URL of the source.")
 
 

@@ -17,11 +17,11 @@ def test_a_bundle_counts_its_witnesses_only_once_it_is_sealed(inline: SyncRunner
     row = sealed_bundle(inline)
     models.AnchorReceipt.objects.create(kind="rfc3161", witness="ours", digest=row.seal_digest, state="todo")
     told = Bundle.from_row(row)
-    assert (told.case, told.seal, told.witnessed) == (1, str(row.seal_digest), False)
+    assert (told.case, told.seal, told.is_timestamped) == (1, str(row.seal_digest), False)
     assert (told.timestamps.complete, told.timestamps.requested) == (0, len({one.service for one in told.receipts}))
     row.seal_digest = None
     unsealed = Bundle.from_row(row)
-    assert (unsealed.receipts, unsealed.witnesses.asked, unsealed.seal) == ([], 0, None)
+    assert (unsealed.receipts, unsealed.timestamps.requested, unsealed.seal) == ([], 0, None)
 
 
 def test_a_receipt_says_as_of_when_its_witness_was_qualified() -> None:

@@ -22,7 +22,7 @@ def test_a_draft_says_what_it_lacks_and_a_signed_one_keeps_its_letter(inline: Sy
     assert "Ann Example" in draft.text
     after = signed(inline, row)
     told = NoticeDetails.of(inline.services, after)
-    assert (told.state, told.missing, [one.points for one in told.claims]) == ("signed", [], [[], []])
+    assert (told.state, told.missing, [one.findings for one in told.claim_checks]) == ("signed", [], [[], []])
     assert told.text.replace("\n", " ").split()[:5] == draft.text.replace("\n", " ").split()[:5]
     assert [one.kind for one in told.events][:1] == ["drafted"]
     assert all(len(one.digest) == 64 for one in told.files)

@@ -124,7 +124,7 @@ def test_duplicates_parts_and_series_are_told_of_both_works(inline: SyncRunner) 
         6: [(5, "series")],
     }
     shown = WorkDetails.from_row(studio.works.get(number=2)).relations[0]
-    assert shown.shown > 0.9
+    assert shown.overlap > 0.9
     assert shown.sentence == str(RELATIONS["part-of"])
 
 

@@ -225,7 +225,8 @@ def test_one_press_asks_an_archive_and_says_before_what_it_learns(
         told = read(ann)
     assert "2019-03-03 10:15:02 UTC" in " ".join(select(told, "#elsewhere li::text").getall())
     full = CaseDetails.from_row(with_uses(Case.objects.filter(number=1)).get())
-    assert next((one.of, one.stated, one.same) for one in full.elsewhere) == ("picture", "2019-03-03T10:15:02Z", False)
+    stated = next((one.subject, one.stated_time, one.is_same_picture) for one in full.third_party_statements)
+    assert stated == ("picture", "2019-03-03T10:15:02Z", False)
 
 
 @pytest.mark.long
