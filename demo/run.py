@@ -84,7 +84,7 @@ def run(out: Path, photos: Path, display: Display) -> Result:
     settings = {"EXHIBIT_DATA": str(out / "data"), "DATABASE_URL": "", "REDIS_URL": ""}
     product = Product(settings, out / "commands.log")
     with ExitStack() as stack:
-        with display.stage("start", "Starting database, queue, workers, web server and development witnesses"):
+        with display.stage("start", "Starting database, queue, workers, web server and test timestamp services"):
             witnesses = stack.enter_context(running_witnesses(out / "witnesses"))
             archive = stack.enter_context(running_archive())
             collection = stack.enter_context(running_collection())
@@ -225,7 +225,7 @@ def _confirm(product: Product, cases: Sequence[SeenCase], display: Display) -> l
     def show() -> None:
         nonlocal ready
         ready = sum(case.sealed > 0 and case.anchored > 0 for case in _cases(product))
-        display.progress(ready, len(cases), "cases sealed and witnessed")
+        display.progress(ready, len(cases), "cases sealed and timestamped")
 
     numbers = [str(case.number) for case in cases]
     with ThreadPoolExecutor(1) as pool:
