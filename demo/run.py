@@ -250,7 +250,7 @@ def _refusals(product: Product, sites: Sequence[Site]) -> list[SeenRefusal]:
     """Return the refusals of the first crawl of each site."""
     numbers = {one["name"]: one["number"] for one in product.api("GET", f"{BELOW}/watches")["items"]}
     crawls = [f"{BELOW}/watches/{numbers[site.name]}/crawls/1" for site in sites]
-    paths = [f"{crawl}/{kind}" for crawl in crawls for kind in ("refusals", "unreadable-images")]
+    paths = [f"{crawl}/{kind}" for crawl in crawls for kind in ("refusals", "unreadable-pictures")]
     lines = [line for path in paths for line in product.run("api", "GET", path, "--all").splitlines()]
     return refusals_of([json.loads(line) for line in lines])
 
