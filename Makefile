@@ -1,43 +1,43 @@
-# `make help` lists what there is. Nothing is installed outside this folder.
+# `make help` lists all targets. Nothing is installed outside this folder.
 
 PYTHON ?= python3
 VENV := .venv/bin
-# four processes, each with servers of its own, take file after file: two cores are busy while two wait for a browser or a crawl;
-# TESTS="tests/exhibit -q" runs a part
+# Four processes, each with its own servers, share the test files: two are busy while two wait for a browser or a crawl.
+# TESTS="tests/exhibit -q" runs a part of the tests.
 TESTS ?= -n 4 --dist loadfile --no-loadscope-reorder
 CODE := exhibit registry crawler indexer evidence workers desk demo bench training tests tools
-# checks read Django's settings, which make their secrets on first use: in a folder of their own
+# Checks read Django's settings, which create secrets on first use, so they use their own data folder.
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 
-# each of the many processes that tests and the demonstration start would compile anew what it imports
+# Without compiled files, each of the many processes of tests and the demonstration would compile its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long test-all test-root check types collected imports files up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference docs docs-serve messages screenshots verify-page lock audit sbom release clean
 
-help: ## this list
+help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## makes .venv with everything, from the package index alone
+setup: ## create .venv with all dependencies from the package index
 	@$(PYTHON) tools/bootstrap.py
 	@test -e .venv/bin/exhibit || ln -sf ../../bin/exhibit .venv/bin/exhibit
 
-demo: setup ## the whole way once, into ./demo-out; PHOTOS=DIR takes your own pictures
+demo: setup ## run all of Exhibit once, into ./demo-out; PHOTOS=DIR uses your own pictures
 	@$(VENV)/python -m demo --out demo-out $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: check ## lint, types, imports and all tests but the long ones
+test: check ## run linters, type checks, import checks and all tests except the long ones
 	$(VENV)/python tools/run_tests.py $(TESTS)
 
-test-long: setup ## the long tests: walks through the site in a browser, kills and races, every forgery, whole days at the desk
+test-long: setup ## run the long tests: browser walks, kills and races, all forgeries, whole days
 	$(VENV)/python tools/run_tests.py -m "long or hypothesis" --hypothesis-profile=long $(TESTS)
 
-test-all: check ## lint, types, imports and all tests
+test-all: check ## run linters, type checks, import checks and all tests
 	$(VENV)/python tools/run_tests.py -m "long or not long" --hypothesis-profile=long $(TESTS)
 
-test-root: setup ## the tests of what Exhibit does differently for root; for root alone, after `make test-all` as an ordinary user
+test-root: setup ## run the tests of root's behaviour; as root only, after `make test-all` as an ordinary user
 	$(VENV)/python tools/run_tests.py -m root --hypothesis-profile=long $(TESTS)
 
-check: setup ## lint, types, imports, and whether all tests can be collected
+check: setup ## run linters, type checks and import checks, and collect all tests
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	@$(MAKE) --no-print-directory --jobs=2 types collected imports files
@@ -45,7 +45,7 @@ check: setup ## lint, types, imports, and whether all tests can be collected
 types:
 	$(CHECK_ENV) $(VENV)/mypy $(wildcard $(CODE))
 
-# each process of a run would compile all tests anew where nobody has before
+# Collecting once compiles all tests, so that the processes of a run need not.
 collected:
 	@mkdir -p var && $(VENV)/python -m pytest --collect-only -qqq >var/collected.txt || { cat var/collected.txt; exit 1; }
 
@@ -57,75 +57,75 @@ files:
 	$(VENV)/hadolint Dockerfile
 	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-up: setup ## the product for daily use, until Ctrl-C
+up: setup ## run Exhibit for daily use, until Ctrl-C
 	@$(VENV)/python -m desk up
 
-bench: setup ## the figures of docs/benchmarks.md; BENCH="--photos DIR" takes your own pictures
+bench: setup ## measure the values in docs/benchmarks.md; BENCH="--photos DIR" uses your own pictures
 	@$(VENV)/python -m bench $(BENCH)
 
-bench-matching: setup ## the figures of docs/explanation/accuracy.md; BENCH="--photos DIR" takes your own pictures
+bench-matching: setup ## measure the values in docs/explanation/accuracy.md; BENCH="--photos DIR" uses your own pictures
 	@$(VENV)/python -m bench matching $(BENCH)
 
-calibrate-weighing: setup ## measures pairs and fits the weights of the comparison to them, into bench-out/weighing; needs hours, and BENCH="--photos WORKS --unrelated STRANGERS --lookalikes FOLDER"
+calibrate-weighing: setup ## fit the weights of the comparison to measured pairs, into bench-out/weighing; takes hours; BENCH="--photos WORKS --unrelated STRANGERS --lookalikes FOLDER"
 	@$(VENV)/python -m bench weighing $(BENCH)
 
-bench-evidence: setup ## seals, verifies, captures and reports, with figures beside those of other programs
+bench-evidence: setup ## measure sealing, verification, captures and reports, compared with other programs
 	@$(VENV)/python -m bench evidence $(BENCH)
 
-bench-desk: setup ## each page of the site with 100,000 works, 1 million sightings and 20,000 cases, in var/bench-desk; SEED="--works 5000 …" makes less
+bench-desk: setup ## measure each page of the site with 100,000 works, 1 million sightings and 20,000 cases in var/bench-desk; SEED="--works 5000 …" uses fewer
 	@test -e var/bench-desk/seeded || { EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.seed $(SEED) && touch var/bench-desk/seeded; }
 	@EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.desk $(BENCH)
 
-bench-reach: setup ## which pictures of real pages the crawler finds, beside those that Chromium asks for; needs npm, pip and chromium
+bench-reach: setup ## compare the pictures that the crawler finds on real pages with those that Chromium requests; needs npm, pip and chromium
 	@$(VENV)/python -m bench.reach $(BENCH)
 
-fuzz: setup ## gives each reader of strangers' bytes changed ones, MINUTES=10 each; what breaks one is left in var/fuzz
+fuzz: setup ## fuzz each reader of untrusted data, MINUTES=10 each; faults are written to var/fuzz
 	@$(PYTHON) tools/bootstrap.py fuzz
 	@$(VENV)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(TARGETS)
 
-chaos: setup ## ROUNDS=200 rounds of kills, full disks, moved clocks and more, each held against an undisturbed one; goes on after those in RECORD
+chaos: setup ## run ROUNDS=200 rounds of kills, full disks, changed clocks and more, compared with an undisturbed run; continues the rounds in RECORD
 	@$(VENV)/python -m tests.chaos rounds --rounds $(or $(ROUNDS),200) $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record "$(RECORD)")
 
-soak: setup ## the product under a steady load for SECONDS=3600: memory, descriptors, tables and Redis's file stay flat
+soak: setup ## run Exhibit under a steady load for SECONDS=3600, and check that memory, descriptors, tables and Redis's file do not grow
 	@$(VENV)/python -m tests.chaos soak --seconds $(or $(SECONDS),3600)
 
-verify-outside: setup ## checks BUNDLE=bundle.zip with other people's programs; ROOTS=roots.pem, NODE=URL
+verify-outside: setup ## verify BUNDLE=bundle.zip with third-party programs; ROOTS=roots.pem, NODE=URL
 	@$(VENV)/python tools/verify_outside.py "$(BUNDLE)" $(if $(ROOTS),--roots "$(ROOTS)") $(if $(NODE),--node "$(NODE)") $(OUTSIDE)
 
-verify-page: setup ## the verifier as one page, with the trust list of this version
+verify-page: setup ## write the verification page verify.html with this version's trust list
 	@$(VENV)/python -m evidence page > verify.html && sha256sum verify.html
 
-reference: setup ## pages of all commands, settings, operations of the API and fields of a bundle, into docs/reference
+reference: setup ## generate the reference of commands, settings, API operations and bundle fields in docs/reference
 	@$(VENV)/python -m tools.reference
 
-docs: setup ## the documentation as a site, with the reference, into site/; fails if a link or an anchor leads nowhere
+docs: setup ## build the documentation site with the generated reference into site/; fails on broken links
 	@$(PYTHON) tools/bootstrap.py docs
 	@$(MAKE) --no-print-directory reference
 	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 
-docs-serve: setup ## the documentation at http://127.0.0.1:8000/, built again after each change, until Ctrl-C
+docs-serve: setup ## serve the documentation at http://127.0.0.1:8000/ and rebuild it on changes, until Ctrl-C
 	@$(PYTHON) tools/bootstrap.py docs
 	@$(MAKE) --no-print-directory reference
 	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs serve
 
-messages: setup ## brings the catalogues of the site's words up to date, and says what waits for a translator
+messages: setup ## update the translation catalogues, and count untranslated messages
 	@$(VENV)/python tools/messages.py
 
-screenshots: setup ## pictures of the site's pages for docs/, of what `make demo` has left; needs a Chromium
+screenshots: setup ## take screenshots of the site for docs/ from the data of `make demo`; needs Chromium
 	@$(VENV)/python -m tools.screenshots
 
-lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
+lock: ## update requirements/ after a change of pyproject.toml; UPGRADE=1 uses newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)
 
-audit: ## asks the advisory service about every pinned package; ends with an error where one has a known hole or couldn't be asked about
+audit: ## check all pinned packages for known vulnerabilities; fails if one is found or a package cannot be checked
 	@$(PYTHON) tools/bootstrap.py audit $(AUDIT)
 
-sbom: setup ## the list of everything that the product is made of, with hashes and licences, as CycloneDX JSON in dist/
+sbom: setup ## write the list of all components with hashes and licences, as CycloneDX JSON in dist/
 	@$(VENV)/python tools/release.py sbom
 
-release: setup ## the archive of HEAD, the verifier's page, the SBOM and their SHA-256 in dist/: the same bytes every time
+release: setup ## write the archive of HEAD, the verification page, the SBOM and their SHA-256 to dist/, reproducibly
 	@$(VENV)/python tools/release.py
 
-clean: ## removes what these commands made here
+clean: ## delete all generated files
 	git clean -fqX docs/reference
 	rm -rf .venv .uv demo-out bench-out dist site var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

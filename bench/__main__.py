@@ -80,9 +80,9 @@ FOLDERS = ("pairs", "lookalikes")
 CROWD, CROWD_ASKED = 100_000, 100
 """Works of the largest crowd, and the number of them that are searched for."""
 ROLES = {
-    "others": "stand beside and behind copies",
-    "unrelated": "are asked and show no work",
-    "distractors": "are registered besides",
+    "others": "appear next to and behind copies",
+    "unrelated": "are searched for and show no work",
+    "distractors": "are registered in addition",
 }
 
 
@@ -162,45 +162,65 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    usual = f"which; {' and '.join(SHORT)} if none is named"
+    usual = f"benchmarks to run (default: {' and '.join(SHORT)})"
     parser.add_argument("what", nargs="*", choices=[*BENCHMARKS, []], help=usual)
-    parser.add_argument("--photos", type=Path, nargs="+", default=[OURS], help="folders of photos (default: our few)")
-    parser.add_argument("--pairs", type=Path, help="a folder with pairs.csv: original, copy, kind, expected")
-    parser.add_argument("--lookalikes", type=Path, help="a folder with group_pairs.csv: file_a, file_b, expected")
-    parser.add_argument("--out", type=Path, default=Path("bench-out"))
-    parser.add_argument("--entries", type=int, default=1_000_000, help="hashes, or pictures seen")
-    parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
+    parser.add_argument(
+        "--photos", type=Path, nargs="+", default=[OURS], help="folders of photos (default: the included ones)"
+    )
+    parser.add_argument("--pairs", type=Path, help="folder with pairs.csv: original, copy, kind, expected")
+    parser.add_argument("--lookalikes", type=Path, help="folder with group_pairs.csv: file_a, file_b, expected")
+    parser.add_argument("--out", type=Path, default=Path("bench-out"), help="output folder (default: bench-out)")
+    parser.add_argument(
+        "--entries", type=int, default=1_000_000, help="number of hashes or seen pictures (default: 1,000,000)"
+    )
+    parser.add_argument("--images", type=int, default=3000, help="pictures on the crawled site (default: 3,000)")
     parser.add_argument(
         "--works",
         type=int,
-        help="2 for sealed, 1,000 for whole, 101 for retroactive, 100,000 for crowd and memory, else 100 unless given",
+        help="number of works (default: sealed 2, whole 1,000, retroactive 101, crowd and memory 100,000, others 100)",
     )
-    parser.add_argument("--pictures", type=int, default=10_000)
-    parser.add_argument("--changes", type=int, default=10_000, help="of bundles, for tampering")
-    parser.add_argument("--bundles", type=int, default=500, help="that evidence seals")
-    parser.add_argument("--lines", type=int, default=300_000, help="of each of the lists that ingest reads")
-    parser.add_argument("--stamps", type=int, default=300, help="digests that witnesses gives to each of them")
+    parser.add_argument("--pictures", type=int, default=10_000, help="pictures for whole (default: 10,000)")
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=list(capacity.SIZES), help="pictures seen at which capacity measures"
+        "--changes", type=int, default=10_000, help="changes to bundles for tampering (default: 10,000)"
     )
-    parser.add_argument("--minutes", type=float, default=10, help="for which idle leaves the product alone")
-    parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
-    parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="cases of each of the reports")
+    parser.add_argument("--bundles", type=int, default=500, help="bundles sealed by evidence (default: 500)")
+    parser.add_argument("--lines", type=int, default=300_000, help="rows of each list for ingest (default: 300,000)")
+    parser.add_argument("--stamps", type=int, default=300, help="digests sent to each timestamp service (default: 300)")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=list(capacity.SIZES), help="numbers of seen pictures for capacity"
+    )
+    parser.add_argument("--minutes", type=float, default=10, help="duration of idle in minutes (default: 10)")
+    parser.add_argument(
+        "--reported",
+        type=int,
+        default=1000,
+        help="maximum cases in the report of whole; 0 for no report (default: 1,000)",
+    )
+    parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="numbers of cases for reports")
     matching = parser.add_argument_group(
-        "matching and crowd", "photos are dealt out by the seed, unless a role has its folder"
+        "matching and crowd", "Photos are assigned to roles at random by the seed, unless a role has its own folders."
     )
     for role, use in ROLES.items():
         matching.add_argument(f"--{role}", type=Path, nargs="+", default=[], help=f"folders of photos that {use}")
-    matching.add_argument("--each", type=int, default=1, help="edits of each unrelated photo")
-    matching.add_argument("--most-unrelated", type=int, default=2000, help="unrelated photos")
-    matching.add_argument("--overlays", type=int, default=1000, help="pairs of photos under one overlay, for weighing")
-    matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page, for weighing")
-    matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone")
-    matching.add_argument("--chains", type=int, default=10, help="random chains of each work")
-    matching.add_argument("--data", default=PICTURES, help="what the pictures are, in words, for what weighing writes")
-    matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
-    matching.add_argument("--seed", type=int, default=1)
-    matching.add_argument("--jobs", type=int, default=1, help="processes that ask; times are taken by one")
+    matching.add_argument("--each", type=int, default=1, help="edits per unrelated photo (default: 1)")
+    matching.add_argument("--most-unrelated", type=int, default=2000, help="maximum unrelated photos (default: 2,000)")
+    matching.add_argument(
+        "--overlays",
+        type=int,
+        default=1000,
+        help="pairs of photos with the same overlay, for weighing (default: 1,000)",
+    )
+    matching.add_argument(
+        "--pages", type=int, default=120, help="pairs of photos on the same page, for weighing (default: 120)"
+    )
+    matching.add_argument("--singles", type=int, default=20, help="single operations per work (default: 20)")
+    matching.add_argument("--chains", type=int, default=10, help="random chains of operations per work (default: 10)")
+    matching.add_argument("--data", default=PICTURES, help="description of the pictures in the output of weighing")
+    matching.add_argument("--mix", type=int, default=200, help="pictures that are timed (default: 200)")
+    matching.add_argument("--seed", type=int, default=1, help="random seed (default: 1)")
+    matching.add_argument(
+        "--jobs", type=int, default=1, help="processes for searches; times are always measured with one (default: 1)"
+    )
     return parser
 
 
@@ -214,7 +234,10 @@ def main() -> int:
             parser.error(f"{folder} needs --{folder}")
     options.files = photos_in(*options.photos)
     if not options.files:
-        print(f"There are no pictures in {', '.join(map(str, options.photos))}.", file=sys.stderr)
+        print(
+            f"No pictures found in {', '.join(map(str, options.photos))}. Choose other folders with --photos.",
+            file=sys.stderr,
+        )
         return 2
     print(f"{machine()}; {len(options.files)} photos")
     try:
@@ -223,7 +246,7 @@ def main() -> int:
                 show(title, rows)
                 keep(options.out, file_name, rows)
     except KeyboardInterrupt:
-        print("\nStopped; the same command goes on with the answers that are there.", file=sys.stderr)
+        print("\nInterrupted. Run the command again to continue with the results so far.", file=sys.stderr)
         return INTERRUPTED
     return 0
 

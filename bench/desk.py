@@ -332,8 +332,8 @@ def _counted() -> Iterator[list[str]]:
 def main() -> int:
     """Measure every page. Returns 1 if one exceeds a target, 2 if nothing could be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.desk", description=__doc__)
-    parser.add_argument("--times", type=int, default=20, help="how often each page is asked for")
-    parser.add_argument("--quiet", action="store_true", help="let no crawl run beside it")
+    parser.add_argument("--times", type=int, default=20, help="requests per page (default: 20)")
+    parser.add_argument("--quiet", action="store_true", help="run no crawl at the same time")
     options = parser.parse_args()
     os.environ["EXHIBIT_API_REQUESTS_A_MINUTE"] = "1000000"  # no limit for repeated requests
     from workers.servers.keeper import ensure_servers
@@ -349,7 +349,7 @@ def main() -> int:
 
         person = User.objects.filter(email=PERSON).first()
         if person is None:
-            print("Nothing is seeded here: python -m bench.seed", file=sys.stderr)
+            print("There is no data. Create it: python -m bench.seed", file=sys.stderr)
             return 2
         logging.getLogger("django.request").setLevel(logging.ERROR)  # for objects that are not seeded
         client = Client(SERVER_NAME="localhost")
@@ -361,9 +361,9 @@ def main() -> int:
             crawled = count_served() - before if count_served else 0
     if count_served is None:
         return int(bool(slow))
-    print(f"A crawl ran beside it: {crawled:,} pictures fetched in {seconds:.0f} s, {crawled / seconds:.1f} a second.")
+    print(f"Concurrent crawl: {crawled:,} pictures in {seconds:.0f} s, {crawled / seconds:.1f} per second.")
     if crawled < seconds:
-        print("That is less than one a second: the crawl stood still, and the figures don't count.", file=sys.stderr)
+        print("The crawl fetched less than one picture per second, so the measurements are invalid.", file=sys.stderr)
         return 2
     return int(bool(slow))
 

@@ -59,7 +59,7 @@ def fetched(folder: Path, registry: str, package: str, version: str) -> Path | N
             done = subprocess.run(command, cwd=place, capture_output=True, check=False, timeout=_SECONDS)
         archives = list(place.iterdir())
         if done is None or done.returncode or len(archives) != 1:
-            print(f"{package} {version} can't be fetched with {command[0]}, and is left out.", file=sys.stderr)
+            print(f"{package} {version} cannot be fetched with {command[0]} and is skipped.", file=sys.stderr)
             return None
         _unpack(archives[0], place / "files")
         (place / "files").rename(unpacked)
@@ -135,13 +135,13 @@ def main() -> int:
     parser.add_argument(
         "--sites", type=Path, default=SITES, help="a CSV of package, version, kind, registry, root and pages (folders)"
     )
-    parser.add_argument("--each", type=int, default=PAGES_EACH, help="pages of each package, at most")
+    parser.add_argument("--each", type=int, default=PAGES_EACH, help="maximum pages per package")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
-    parser.add_argument("--without-aside", action="store_true", help="leave out the packages that are kept aside")
-    parser.add_argument("--missed", action="store_true", help="print what isn't found, and what is rendered in vain")
+    parser.add_argument("--without-aside", action="store_true", help="skip the packages that are held out")
+    parser.add_argument("--missed", action="store_true", help="print missed pictures, and pages rendered without gain")
     options = parser.parse_args()
     if shutil.which("npm") is None or shutil.which("chromium") is None:
-        print("npm and chromium are needed: npm fetches the pages, chromium shows them.", file=sys.stderr)
+        print("npm and chromium are required. Install them and run the command again.", file=sys.stderr)
         return 3
     sites = list(records(options.sites))
     with contextlib.ExitStack() as stack:
@@ -150,7 +150,7 @@ def main() -> int:
         asyncio.run(_look(pages))
         served = {page.package for page in pages if page.shown or not page.needs_others}
         left = sorted({page.package for page in pages} - served)
-        print(f"{len(left)} packages show nothing without other hosts: {', '.join(left)}", file=sys.stderr)
+        print(f"{len(left)} packages show no pictures without other hosts: {', '.join(left)}", file=sys.stderr)
         _crawl(pages := [page for page in pages if page.package in served])
     print(machine())
     for name, title, rows in (

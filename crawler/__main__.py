@@ -107,8 +107,8 @@ class _Writer:
             while rest:
                 rest = rest[self._stream.write(rest) or 0 :]
         except OSError as error:
-            # Nobody reads the pipe any more, or the disk is full: further results of this process would be lost.
-            print(f"crawler: the lines can't be written: {error.strerror}.", file=sys.stderr, flush=True)
+            # The reader closed the pipe, or the disk is full: further results would be lost.
+            print(f"crawler: cannot write the output: {error.strerror}.", file=sys.stderr, flush=True)
             os._exit(ExitCode.SERVICE_MISSING)
         if isinstance(line, EndLine) and self._job.follow:
             for sentence in _missing(line, self._job.render):
@@ -120,24 +120,24 @@ def _missing(end: EndLine, render: Render) -> Iterator[str]:
     if pages := end.counts.scripts_not_run:
         them = "1 page runs" if pages == 1 else f"{pages:,} pages run"
         how = {
-            Render.NEVER: "render them with --render auto, where that promises pictures, or --render always.",
-            Render.AUTO: "render them with --render always.",
-            Render.ALWAYS: "they weren't rendered; `unrendered` in the last line says why.",
+            Render.NEVER: "add --render auto to render those likely to gain pictures, or --render always.",
+            Render.AUTO: "add --render always to render all of them.",
+            Render.ALWAYS: "they were not rendered; see `unrendered` in the last line of the output.",
         }
         yield f"{them} scripts that may add pictures: {how[render]}"
     for host in end.counts.waiting:
-        yield f"{host} wasn't visited for now: it asked to be left alone, or its robots.txt can't be had. Try it later."
+        yield f"{host} was not visited: it asked for a pause, or its robots.txt is not available. Try again later."
 
 
 def _job(options: argparse.Namespace) -> Job:
     if options.what == "-":
         return Job.from_json(sys.stdin.buffer.read())
     if "://" not in options.what and not Path(options.what).exists():
-        raise WrongUseError(f"There is no {options.what}.", hint="Give a URL, a folder, a WARC file or a job in JSON.")
+        raise WrongUseError(f"{options.what} does not exist.", hint="Enter a URL, a folder, a WARC file or a JSON job.")
     if options.what.endswith(".json"):
         return Job.from_json(Path(options.what).read_bytes())
     if options.bytes is None:
-        raise WrongUseError("--bytes is missing: the folder that receives the pictures.")
+        raise WrongUseError("The output folder for pictures is missing.", hint="Add --bytes DIR.")
     contact = options.contact
     return Job(
         bytes_dir=options.bytes,
@@ -166,27 +166,47 @@ def _parser() -> argparse.ArgumentParser:
     limits, delay = Limits(), Politeness().delay
     parser = argparse.ArgumentParser(
         prog="python -m crawler",
-        description="Visits pages, keeps the exact bytes of their images and writes what was seen as lines of JSON.",
+        description="Crawl pages, store the exact bytes of their pictures, and write the results as lines of JSON.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("what", metavar="JOB|URL|PATH", help="a job in a .json file (- reads it from standard input), a URL or a path")
-    add("--out", type=Path, metavar="FILE", help="write the lines to a file; after a kill, go on from it")
-    add("--bytes", type=Path, metavar="DIR", help="the folder that receives the pictures, named by their SHA-256")
-    add("--source", choices=["site", "sitemap", "feed", "list"], default="site", help="what the URL is (default: site)")
-    add("--pages", type=int, default=limits.pages, help=f"pages at most (default: {limits.pages})")
-    add("--seconds", type=float, default=limits.seconds, help=f"seconds at most (default: {limits.seconds:g})")
-    add("--depth", type=int, default=limits.depth, help=f"links followed at most (default: {limits.depth})")
-    add("--delay", type=float, default=delay, help=f"seconds between requests (default: {delay:g})")
+    add(
+        "what",
+        metavar="JOB|URL|PATH",
+        help="job (.json file, or - for standard input), URL, or path of a folder or WARC file",
+    )
+    add(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="output file (default: standard output); an interrupted run continues from it",
+    )
+    add("--bytes", type=Path, metavar="DIR", help="output folder for pictures, named by their SHA-256")
+    add("--source", choices=["site", "sitemap", "feed", "list"], default="site", help="type of the URL (default: site)")
+    add("--pages", type=int, default=limits.pages, help=f"maximum pages (default: {limits.pages})")
+    add(
+        "--seconds",
+        type=float,
+        default=limits.seconds,
+        help=f"maximum duration in seconds (default: {limits.seconds:g})",
+    )
+    add("--depth", type=int, default=limits.depth, help=f"maximum link depth (default: {limits.depth})")
+    add("--delay", type=float, default=delay, help=f"seconds between requests to a host (default: {delay:g})")
     add(
         "--render",
         choices=[str(render) for render in Render],
         default=str(Render.NEVER),
-        help="which pages a browser renders: none, those where that promises pictures, or all (default: never)",
+        help="pages to render in a browser: none, those likely to gain pictures, or all (default: never)",
     )
-    add("--contact", default="", metavar="URL|EMAIL", help="who answers for the visits; sent in the user agent")
-    add("--allow-network", action="append", default=[], metavar="CIDR", help="a network that isn't public, but yours")
+    add("--contact", default="", metavar="URL|EMAIL", help="contact for site owners, sent in the user agent")
+    add(
+        "--allow-network",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="private network that may be accessed; repeatable",
+    )
     return parser
 
 

@@ -37,12 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
-        description="Registers works, watches three small web sites made for it, and seals what it finds.",
+        description="Run all of Exhibit once: register works, crawl three sample sites, and seal the evidence.",
         epilog="Examples: python -m demo; python -m demo --photos ~/Pictures/mine --out /tmp/demo",
     )
-    parser.add_argument("--out", type=Path, default=Path("demo-out"), help="where results go (default: demo-out)")
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), help="output folder (default: demo-out)")
     parser.add_argument(
-        "--photos", type=Path, default=ASSETS / "works", help="a folder of pictures to register instead of ours"
+        "--photos",
+        type=Path,
+        default=ASSETS / "works",
+        help="folder of pictures to register (default: the included ones)",
     )
     return parser
 
@@ -54,11 +57,13 @@ def _emptied(out: Path) -> Path:
         WrongUseError: The folder contains other files.
     """
     if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
-        raise WrongUseError(f"{out} holds something else.", hint="Name an empty or a new folder with --out.")
+        raise WrongUseError(f"{out} contains other files.", hint="Choose an empty or new folder with --out.")
     if out.exists():
         shutil.rmtree(out)
     out.mkdir(parents=True)
-    (out / MARK).write_text("This folder was made by the demonstration, which empties it when it runs again.\n")
+    (out / MARK).write_text(
+        "This folder was created by the demonstration, which deletes its content on the next run.\n"
+    )
     return out
 
 

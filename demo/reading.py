@@ -71,13 +71,16 @@ def _as_described() -> Iterator[None]:
 
 @_as_described()
 def works_of(answer: Json) -> list[RegisteredWork]:
-    """Parse `work add --json`: `{"works": [{"number", "file", "flags": […], "conflicts": [{"sentence"}]}]}`."""
+    """Parse `work add --json`.
+
+    `{"works": [{"number", "file", "flags": […], "earlier_registrations": [{"sentence"}]}]}`.
+    """
     return [
         RegisteredWork(
             one["number"],
             one["file"],
             tuple(one["flags"]),
-            tuple(conflict["sentence"] for conflict in one["conflicts"]),
+            tuple(conflict["sentence"] for conflict in one["earlier_registrations"]),
         )
         for one in answer["works"]
     ]
@@ -87,7 +90,7 @@ def works_of(answer: Json) -> list[RegisteredWork]:
 def cases_of(answer: Json) -> list[SeenCase]:
     """Parse `case list --json`.
 
-    `{"cases": [{"number", "work": {"file"}, "party", "decision", "uses": [{"page_url", "image_url", "match",
+    `{"cases": [{"number", "work": {"file"}, "site", "decision", "uses": [{"page_url", "image_url", "match",
     "licence", "period"}], "bundles": [{"seal", "receipts": [{"subject", "state"}]}]}]}`, where `match` is `certain` or
     `review`, `licence` the number of the licence that covers the use, or null, and `seal` null before a bundle is
     sealed.
@@ -96,7 +99,7 @@ def cases_of(answer: Json) -> list[SeenCase]:
         SeenCase(
             one["number"],
             one["work"]["file"],
-            one["party"],
+            one["site"],
             one["decision"],
             tuple(
                 SeenUse(use["page_url"], use["image_url"], use["match"], use["licence"], use["period"])

@@ -84,7 +84,7 @@ def run(out: Path, photos: Path, display: Display) -> Result:
     settings = {"EXHIBIT_DATA": str(out / "data"), "DATABASE_URL": "", "REDIS_URL": ""}
     product = Product(settings, out / "commands.log")
     with ExitStack() as stack:
-        with display.stage("start", "Starting database, queue, workers, web server and development witnesses"):
+        with display.stage("start", "Starting database, queue, workers, web server and test timestamp services"):
             witnesses = stack.enter_context(running_witnesses(out / "witnesses"))
             archive = stack.enter_context(running_archive())
             collection = stack.enter_context(running_collection())
@@ -163,7 +163,7 @@ def _register(product: Product, out: Path, photos: Path, display: Display) -> li
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(partial(product.run, "owner", "add"), (OWNER, OTHER_OWNER)))
     table = photos / "works.csv"
-    metadata = ["--csv", str(table)] if table.exists() else []
+    metadata = ["--table", str(table)] if table.exists() else []
     paths = [str(path) for path in [*copies, inbox / "flat.png"]]
     registered = works_of(product.ask("work", "add", *paths, "--owner", OWNER, *metadata))
     again = works_of(product.ask("work", "add", paths[0], "--owner", OTHER_OWNER))
@@ -196,7 +196,7 @@ def _watch(product: Product, out: Path, sites: Sequence[Site], served: Served, p
 
     with ThreadPoolExecutor(len(sites) + 2) as pool:
         runs = [pool.submit(add_and_run, "then", "--archive", "wayback", "--domain", DOMAIN, "--from", "2019")]
-        runs += [pool.submit(add_and_run, "collection", "--search", collections.NAME, "--words", str(words))]
+        runs += [pool.submit(add_and_run, "collection", "--search", collections.NAME, "--queries", str(words))]
         runs += [pool.submit(add_and_run, site.name, f"--{site.source}", site.start_url) for site in sites]
         _follow(runs, lambda: display.progress(_fetched(served), pictures, "picture addresses visited"), 0.2)
 
@@ -225,7 +225,7 @@ def _confirm(product: Product, cases: Sequence[SeenCase], display: Display) -> l
     def show() -> None:
         nonlocal ready
         ready = sum(case.sealed > 0 and case.anchored > 0 for case in _cases(product))
-        display.progress(ready, len(cases), "cases sealed and witnessed")
+        display.progress(ready, len(cases), "cases sealed and timestamped")
 
     numbers = [str(case.number) for case in cases]
     with ThreadPoolExecutor(1) as pool:
@@ -250,7 +250,7 @@ def _refusals(product: Product, sites: Sequence[Site]) -> list[SeenRefusal]:
     """Return the refusals of the first crawl of each site."""
     numbers = {one["name"]: one["number"] for one in product.api("GET", f"{BELOW}/watches")["items"]}
     crawls = [f"{BELOW}/watches/{numbers[site.name]}/crawls/1" for site in sites]
-    paths = [f"{crawl}/{kind}" for crawl in crawls for kind in ("refusals", "unreadable-images")]
+    paths = [f"{crawl}/{kind}" for crawl in crawls for kind in ("refusals", "unreadable-pictures")]
     lines = [line for path in paths for line in product.run("api", "GET", path, "--all").splitlines()]
     return refusals_of([json.loads(line) for line in lines])
 

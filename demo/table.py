@@ -67,5 +67,5 @@ def _places(result: Result, out: Path, opening: str) -> list[str]:
         f"  summary   {out / 'summary.json'}",
         f"  open the site with: {opening}",
         "",
-        "  All witnesses of this run are development witnesses, without legal weight.",
+        "  All timestamp services in this run are test services, without legal weight.",
     ]

@@ -1,4 +1,4 @@
-"""``python -m evidence``: check bundles, and error rates from a log, without any server, network or database."""
+"""``python -m evidence``: verify bundles and error rates without a server, network or database."""
 
 import argparse
 import json
@@ -31,16 +31,17 @@ EXAMPLES = """examples:
   python -m evidence verify theirs.zip ours.zip
   python -m evidence verify bundle.zip --trust court-list.json
 
-exit codes: 0 complete, 1 a check failed or two bundles contradict each other, 2 wrong use or no bundle,
-4 incomplete (nothing failed, but a grade isn't there that the trust list asks for)"""
+exit codes: 0 complete, 1 a check failed or bundles contradict each other, 2 usage error or not a bundle,
+4 incomplete (no check failed, but a proof required by the trust list is missing)"""
 ACCURACY_EXAMPLES = """examples:
   python -m evidence accuracy decisions.jsonl --trust court-list.json
 
-exit codes: 0 all checks passed, 1 a check failed, 2 wrong use or no such file, 4 no pinned log signed the checkpoint"""
+exit codes: 0 all checks passed, 1 a check failed, 2 usage error or missing file, 4 no log in the trust list signed the
+checkpoint"""
 SIGN_EXAMPLES = """examples:
   python -m evidence make-key device.key
   python -m evidence sign --key device.key studio-case-3-bundle-1.manifest.json
-  openssl pkeyutl -sign -inkey device.key -rawin -in MANIFEST -out MANIFEST.sig    (the same, without this program)"""
+  openssl pkeyutl -sign -inkey device.key -rawin -in MANIFEST -out MANIFEST.sig    (with OpenSSL)"""
 PAGE_EXAMPLES = """examples:
   python -m evidence page > verify.html
   python -m evidence page --trust court-list.json > verify.html"""
@@ -171,7 +172,7 @@ def _accuracy(options: argparse.Namespace) -> ExitCode:
 
 def _make_key(options: argparse.Namespace) -> ExitCode:
     public = make_key(options.file)
-    print(f"Private key  {options.file} (keep it on this device, and a copy in a safe place)")
+    print(f"Private key  {options.file} (keep it on this device, with a backup in a safe place)")
     print(f"Public key   {options.file}.pub")
     print(f"             {public.hex()}")
     return ExitCode.DONE
@@ -222,13 +223,13 @@ def table(verdict: Verdict) -> str:
     lines += [""] * bool(verdict.lines)
     for check in shown:
         label = f" [{check.development}]" if check.development else ""
-        counted = f" {len(fine)} have the bytes that were sealed." if check.name == "files" else ""
+        counted = f" {len(fine)} match the sealed digests." if check.name == "files" else ""
         head = f"{check.name:<{column}}  {MARKS[check.state]:<11}  "
         indent = " " * len(head)
         lines += textwrap.wrap(check.sentence + counted + label, width, initial_indent=head, subsequent_indent=indent)
     lines.append("")
     for grade in verdict.grades:
-        state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not shown, not asked for"
+        state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "missing, not required"
         lines.append(f"{grade.name:<{column}}  {state:<11}  {grade.by}".rstrip())
     text = "\n".join([*lines, "", verdict.sentence, f"Trust list of {verdict.trust_dated}."])
     return printable(text)
@@ -246,7 +247,7 @@ def account_line(one: Contradiction | SharedFind) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    about = "Check bundles, and error rates from a log."
+    about = "Verify bundles and error rates without a server, network or database."
     parser = argparse.ArgumentParser(prog="python -m evidence", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     added = {}
@@ -255,40 +256,44 @@ def _parser() -> argparse.ArgumentParser:
         added[name].formatter_class = argparse.RawDescriptionHelpFormatter
         added[name].set_defaults(run=run)
     check, accuracy, html, new, sign = added.values()
-    help_text = "a ZIP, the folder it was unpacked into, or a package of bundles: a ZIP or a folder with some in it"
+    help_text = "bundle or package of bundles: a ZIP, or an unpacked folder"
     check.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
-    accuracy.add_argument("file", type=Path, metavar="FILE", help="what GET /operator/accuracy/decisions returned")
+    accuracy.add_argument("file", type=Path, metavar="FILE", help="response of GET /operator/accuracy/decisions")
     for one in (check, accuracy, html):
-        one.add_argument("--trust", type=Path, default=DEFAULT, metavar="FILE", help="a trust list instead of ours")
+        one.add_argument(
+            "--trust", type=Path, default=DEFAULT, metavar="FILE", help="trust list; by default the included one"
+        )
     for one in (check, accuracy):
         one.add_argument("--json", action="store_true", help="print JSON")
-    new.add_argument("file", type=Path, metavar="FILE", help="where the private key goes; FILE.pub is the public one")
+    new.add_argument(
+        "file", type=Path, metavar="FILE", help="output file for the private key; the public key is written to FILE.pub"
+    )
     sign.add_argument("manifest", type=Path, metavar="MANIFEST", help="data/manifest.json of the bundle")
-    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="the private key, PEM")
-    sign.add_argument("--out", type=Path, metavar="FILE", help="where the signature goes; MANIFEST.sig by default")
+    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="private key (PEM)")
+    sign.add_argument("--out", type=Path, metavar="FILE", help="output file for the signature; by default MANIFEST.sig")
     return parser
 
 
 _COMMANDS = {
     "verify": (
-        _verify, EXAMPLES, "check bundles",
-        "Check bundles: every byte, signature, place in the log, witnesses, matches, and whether two contradict.",
+        _verify, EXAMPLES, "verify bundles",
+        "Verify bundles: files, signatures, log entries, timestamps and matches, and contradictions between bundles.",
     ),
     "accuracy": (
         _accuracy, ACCURACY_EXAMPLES, "compute an installation's error rate from its log",
-        "Compute how often what the machine said was wrong, from the decisions in a log.",
+        "Compute how often automatic decisions were wrong, from the decisions of reviewers in a log.",
     ),
     "page": (
-        _page, PAGE_EXAMPLES, "a page that checks bytes, signature and log in a browser",
-        "Write verify.html to standard output. Hand it out apart from bundles.",
+        _page, PAGE_EXAMPLES, "write a page that verifies files, signature and log in a browser",
+        "Write a verification page (HTML) to standard output. Deliver it separately from bundles.",
     ),
     "make-key": (
-        _make_key, SIGN_EXAMPLES, "make a key on this device",
-        "Make an Ed25519 key that never leaves this device.",
+        _make_key, SIGN_EXAMPLES, "create a key on this device",
+        "Create an Ed25519 key that never leaves this device.",
     ),
     "sign": (
-        _sign, SIGN_EXAMPLES, "counter-sign a seal on this device",
-        "Sign a bundle's manifest with a key of this device, and show what was signed.",
+        _sign, SIGN_EXAMPLES, "countersign a bundle on this device",
+        "Sign a bundle's manifest with a key on this device, and show its content.",
     ),
 }  # fmt: skip
 """Function, examples, short help and description of each command."""

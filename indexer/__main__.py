@@ -63,10 +63,10 @@ It removes the first folder when its input ends, and the others once the parent 
 beforehand: the parent then removes them itself. As other processes may still write for a moment after a kill, it checks
 for a second whether anything has reappeared."""
 DRAWINGS = {
-    View.SIDE_BY_SIDE: "both, what they share outlined, its corners lettered",
-    View.OVERLAY: "B laid on A",
-    View.DIFFERENCE: "what B has otherwise than A, in colour",
-    View.POINTS: "details that are in both, numbered",
+    View.SIDE_BY_SIDE: "A and B side by side, with the common area outlined",
+    View.OVERLAY: "B on top of A",
+    View.DIFFERENCE: "differences between A and B, in colour",
+    View.POINTS: "matching details with numbers",
 }
 
 
@@ -106,7 +106,9 @@ def _match(options: argparse.Namespace) -> ExitCode:
                     meter.say(f"{one.path} {held_back_in_words(one.held_back)}")
     except (ExhibitError, KeyboardInterrupt):
         if out.begun:
-            meter.say(f"{out.matches} matches of {out.pictures} pictures are in {out.path}; the same command goes on.")
+            meter.say(
+                f"{out.matches} matches of {out.pictures} pictures in {out.path}. Run the command again to continue."
+            )
         raise
     meter.say(f"{out.matches} matches in {out.path}, {out.skipped + unread} files skipped")
     return ExitCode.DONE
@@ -118,7 +120,7 @@ def _compare(options: argparse.Namespace) -> ExitCode:
     verification = calibrated(compare_closely(found, lambda: second, registered), shipped_calibration())
     wanted = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
     if wanted and verification.transform is None:
-        print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)
+        print("The pictures cannot be aligned, so no drawings were written.", file=sys.stderr)
     elif wanted:
         pair = Pair.of(second, first, verification)
         for view, path in wanted.items():
@@ -134,9 +136,9 @@ def _compare(options: argparse.Namespace) -> ExitCode:
 
 def _calibrate(options: argparse.Namespace) -> ExitCode:
     meter = _Meter()
-    groups = () if options.same is None else read_groups(options.same)
+    groups = () if options.duplicates is None else read_groups(options.duplicates)
     with _scratch(options.cache) as scratch:
-        plan = Plan(options.edited)
+        plan = Plan(options.max_edited)
         order = Order(options.folder, scratch, options.name, options.data, plan, groups, options.jobs)
         outcome = calibrate(order, meter.show)
     with _replacing(options.out) as out:
@@ -160,7 +162,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
+        raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 @contextmanager
@@ -187,7 +189,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
         part.replace(path)
     except OSError as error:
-        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+        raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -224,41 +226,47 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="match | compare | calibrate")
     match = commands.add_parser("match", help="match a folder of pictures against a folder of works")
-    match.add_argument("works", type=Path, help="folder of the registered pictures, with all folders in it")
-    match.add_argument("pictures", type=Path, help="folder of the pictures that may be copies, with all folders in it")
-    match.add_argument("--out", type=Path, required=True, help="file that receives one JSON object a line")
-    match.add_argument("--cache", type=Path, help="folder that keeps measured works for the next run")
-    match.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, help="processes; as many as cores by default")
+    match.add_argument("works", type=Path, help="folder of registered pictures, including subfolders")
+    match.add_argument("pictures", type=Path, help="folder of possible copies, including subfolders")
+    match.add_argument("--out", type=Path, required=True, help="output file, one JSON object per line")
+    match.add_argument("--cache", type=Path, help="cache folder for measurements of works, reused by later runs")
+    match.add_argument(
+        "--jobs", type=_jobs, default=os.cpu_count() or 1, help="number of processes (default: number of cores)"
+    )
     match.set_defaults(run=_match)
-    comparing = commands.add_parser("compare", help="compare a registered picture with one that may be a copy of it")
-    comparing.add_argument("first", type=Path, metavar="A", help="the registered picture")
-    comparing.add_argument("second", type=Path, metavar="B", help="the picture that may be a copy")
+    comparing = commands.add_parser("compare", help="compare a registered picture with a possible copy")
+    comparing.add_argument("first", type=Path, metavar="A", help="registered picture")
+    comparing.add_argument("second", type=Path, metavar="B", help="possible copy")
     for view, text in DRAWINGS.items():
-        comparing.add_argument(f"--{view}", metavar="FILE", type=_drawing, help=f"JPEG or PNG file: {text}")
-    comparing.add_argument("--json", action="store_true", help="the figures as JSON")
+        comparing.add_argument(f"--{view}", metavar="FILE", type=_drawing, help=f"output file (JPEG or PNG): {text}")
+    comparing.add_argument("--json", action="store_true", help="print the measurements as JSON")
     comparing.set_defaults(run=_compare)
-    calibrating = commands.add_parser("calibrate", help="measure how often the comparison is right on photographs")
-    calibrating.add_argument("folder", type=Path, help="photographs, each of another picture")
-    calibrating.add_argument("--out", type=Path, required=True, help="file that receives the calibration, JSON")
-    calibrating.add_argument("--same", type=Path, help="file with a line for each picture that several files show")
-    calibrating.add_argument("--name", default="own", help="of the calibration")
-    calibrating.add_argument("--data", default="A folder of photographs", help="what they are, in words")
-    calibrating.add_argument("--edited", type=_jobs, default=300, help="at most so many are edited; 300 by default")
-    calibrating.add_argument("--cache", type=Path, help="folder that keeps what was measured for the next run")
-    calibrating.add_argument("--jobs", type=_jobs, default=1, help="processes; 1 by default")
+    calibrating = commands.add_parser("calibrate", help="measure the error rates of the comparison on photographs")
+    calibrating.add_argument("folder", type=Path, help="folder of photographs, each of a different picture")
+    calibrating.add_argument("--out", type=Path, required=True, help="output file for the calibration (JSON)")
+    calibrating.add_argument(
+        "--duplicates", type=Path, help="list of files that show the same picture, one line per picture"
+    )
+    calibrating.add_argument("--name", default="own", help="name of the calibration (default: own)")
+    calibrating.add_argument("--data", default="A folder of photographs", help="description of the photographs")
+    calibrating.add_argument(
+        "--max-edited", type=_jobs, default=300, help="maximum number of edited pictures (default: 300)"
+    )
+    calibrating.add_argument("--cache", type=Path, help="cache folder for measurements, reused by later runs")
+    calibrating.add_argument("--jobs", type=_jobs, default=1, help="number of processes (default: 1)")
     calibrating.set_defaults(run=_calibrate)
     return parser
 
 
 def _drawing(text: str) -> Path:
     if Path(text).suffix.lower() not in SUFFIXES:
-        raise argparse.ArgumentTypeError(f"{text!r} ends neither with .jpg nor with .png")
+        raise argparse.ArgumentTypeError(f"{text!r} has an unsupported suffix; use .jpg or .png")
     return Path(text)
 
 
 def _jobs(text: str) -> int:
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} isn't a number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
 
 

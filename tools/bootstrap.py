@@ -163,7 +163,7 @@ def audit(options: list[str]) -> None:
             if "--dry-run" in options and not code:
                 continue
             if not report.exists():
-                raise BootstrapError("The advisory service wasn't asked; what pip-audit said stands above.")
+                raise BootstrapError("The advisory service was not queried. See the output of pip-audit above.")
             for one in json.loads(report.read_text(encoding="utf-8"))["dependencies"]:
                 if "vulns" in one:
                     asked += 1
@@ -175,11 +175,11 @@ def audit(options: list[str]) -> None:
         return
     print(*sorted(silent), *sorted(holes), sep="\n")
     count = sum(map(len, pinned.values()))
-    print(f"Asked about {asked} of {count} packages; known holes in these: {len(holes) or 'none'}.")
+    print(f"Checked {asked} of {count} packages; known vulnerabilities: {len(holes) or 'none'}.")
     if asked < count:
-        raise BootstrapError("Not every package could be asked about. Ask again where the public index is reached.")
+        raise BootstrapError("Some packages could not be checked. Try again with access to the public index.")
     if holes:
-        raise BootstrapError("Packages with known holes are pinned. Take newer ones: make lock UPGRADE=1")
+        raise BootstrapError("Pinned packages have known vulnerabilities. Update them: make lock UPGRADE=1")
 
 
 def pins() -> dict[str, list[str]]:
@@ -192,7 +192,7 @@ def pins() -> dict[str, list[str]]:
 
 
 def _mended(versions: list[str]) -> str:
-    return f", mended in {', '.join(versions)}" if versions else ", not mended yet"
+    return f", fixed in {', '.join(versions)}" if versions else ", not mended yet"
 
 
 def install(how: list[str], requirements: str) -> None:
@@ -286,7 +286,7 @@ def lock(options: list[str]) -> None:
         call(uv, "pip", "compile", f"{source}.in", "--no-deps", *shared, "-o", f"{source}.txt")
     for path in folder.glob("*.txt"):
         if "://" in path.read_text(encoding="utf-8"):
-            raise BootstrapError(f"{path.name} holds an address, so it would tie everybody to one index.")
+            raise BootstrapError(f"{path.name} contains a URL, which would bind all users to one index.")
 
 
 def find_uv() -> str:
@@ -334,7 +334,7 @@ def checked(data: bytes, name: str, pinned: str) -> bytes:
     """Return the data if their SHA-256 is the pinned one, else raise ``BootstrapError``."""
     found = hashlib.sha256(data).hexdigest()
     if found != pinned:
-        raise BootstrapError(f"{name} isn't what it should be: its SHA-256 is {found}, pinned is {pinned}.")
+        raise BootstrapError(f"{name} has the wrong SHA-256: {found} instead of the pinned {pinned}.")
     return data
 
 
@@ -351,7 +351,7 @@ def wheel_address(name: str) -> str:
         address = urllib.parse.urljoin(page, html.unescape(link).split("#")[0])
         if urllib.parse.unquote(address.rsplit("/", 1)[-1]) == name:
             return address
-    raise BootstrapError(f"the package index has no {name}. Set UV_DEFAULT_INDEX to another one.")
+    raise BootstrapError(f"The package index does not contain {name}. Set UV_DEFAULT_INDEX to another index.")
 
 
 def download(address: str) -> bytes:
@@ -378,7 +378,7 @@ def download(address: str) -> bytes:
 def call(uv: str, *arguments: str) -> None:
     """Run uv in the checkout, and raise ``BootstrapError`` if it fails. uv prints the reason itself."""
     if run_uv(uv, *arguments):
-        raise BootstrapError(f"uv {arguments[0]} {arguments[1]} failed; what it said stands above.")
+        raise BootstrapError(f"uv {arguments[0]} {arguments[1]} failed. See its output above.")
 
 
 def run_uv(uv: str, *arguments: str) -> int:

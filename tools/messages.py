@@ -118,7 +118,7 @@ def main() -> int:
         polib.pofile(str(catalogue(language, ACCOUNTS))).save_as_mofile(str(compiled(language, ACCOUNTS)))
     untranslated = {language: renew(language) for language in LANGUAGES}
     for language, count in untranslated.items():
-        print(f"{language}: {count} of {len(words())} words wait for a translator.")
+        print(f"{language}: {count} of {len(words())} messages are not translated.")
     return int(any(untranslated.values()))
 
 

@@ -1,4 +1,4 @@
-"""Writes the table of API operations for `exhibit api`, which does not load the API: ``python -m tools.operations``."""
+"""Write the table of API operations for `exhibit api`, which does not load the API: ``python -m tools.operations``."""
 
 import json
 import os

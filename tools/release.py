@@ -1,4 +1,4 @@
-"""What a release consists of, made of the commit that is checked out, and the same bytes whoever makes it.
+"""Create the files of a release from the checked-out commit, reproducibly.
 
     python tools/release.py         the archive, verify.html, the SBOM and SHA256SUMS in dist/
     python tools/release.py sbom    the SBOM alone
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         paths = [written(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time()))]
     elif git("status", "--porcelain", "--untracked-files=no"):
-        print("make release: there are changes that no commit holds; commit or undo them.", file=sys.stderr)
+        print("make release: there are uncommitted changes. Commit or discard them.", file=sys.stderr)
         return 2
     else:
         paths = release(out)

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     failed = last_failed()
     if code != FAILED or not failed or len(failed) > MOST_ASKED_AGAIN:
         return code
-    print(f"\n{len(failed)} failed; each is asked once more, alone.", flush=True)
+    print(f"\n{len(failed)} failed; each is repeated once, alone.", flush=True)
     code = run_pytest([*arguments, *ALONE])
     flaky = sorted(failed - last_failed()) if code in {0, FAILED} else []
     for name in flaky:

@@ -64,12 +64,14 @@ QUALITY = 80
 def main(arguments: list[str] | None = None) -> int:
     """Take the screenshots and return an exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--demo", type=Path, default=ROOT / "demo-out", help="what `make demo` has left")
+    parser.add_argument(
+        "--demo", type=Path, default=ROOT / "demo-out", help="output folder of `make demo` (default: demo-out)"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     asked = parser.parse_args(arguments)
     program, data = find_browser("").path, asked.demo / "data"
     if program is None or not data.is_dir():
-        print("A Chromium and the data of the demonstration are needed: run `make demo` first.", file=sys.stderr)
+        print("Chromium and the data of the demonstration are required. Run `make demo` first.", file=sys.stderr)
         return 2
     asked.out.mkdir(parents=True, exist_ok=True)
     # The driver keeps an event loop in this thread, and Django would assume that queries run inside it.

@@ -191,7 +191,7 @@ def unpacked(bundle: Path) -> Iterator[Path]:
             _extract(bundle, folder)
         inside = [path for path in folder.iterdir() if path.is_dir() and (path / "bagit.txt").is_file()]
         if not (folder / "bagit.txt").is_file() and len(inside) != 1:
-            raise NoBundleError(f"{bundle} holds no bagit.txt: it isn't a bundle.")
+            raise NoBundleError(f"{bundle} is not a bundle: it contains no bagit.txt.")
         yield folder if (folder / "bagit.txt").is_file() else inside[0]
 
 
@@ -202,10 +202,10 @@ def _extract(bundle: Path, folder: Path) -> None:
                 sum(info.file_size for info in packed.infolist())
                 > FREE_EXPANSION + MAX_EXPANSION * bundle.stat().st_size
             ):
-                raise NoBundleError(f"{bundle} would unpack to more than any bundle does.")
+                raise NoBundleError(f"{bundle} is not a bundle: its unpacked size exceeds the limit.")
             packed.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
-        raise NoBundleError(f"{bundle} can't be unpacked as a ZIP: {error}") from error
+        raise NoBundleError(f"{bundle} cannot be unpacked as a ZIP: {error}") from error
 
 
 def outcomes(
@@ -229,19 +229,19 @@ def outcomes(
 def main() -> int:
     """Run the command. Returns its exit code."""
     parser = argparse.ArgumentParser(
-        prog="verify_outside.py", description="Check a bundle with other people's programs."
+        prog="verify_outside.py", description="Verify a bundle with third-party programs only."
     )
-    parser.add_argument("bundle", type=Path, help="the ZIP, or the folder it was unpacked into")
-    parser.add_argument("--roots", type=Path, help="root certificates of authorities that you trust, one PEM file")
+    parser.add_argument("bundle", type=Path, help="bundle: a ZIP or an unpacked folder")
+    parser.add_argument("--roots", type=Path, help="PEM file of trusted root certificates of timestamp authorities")
     parser.add_argument(
         "--node",
         default="",
-        help="a Bitcoin node of yours; else the headers in the bundle answer, once their work is checked",
+        help="URL of your Bitcoin node; by default the block headers in the bundle, after checking their work",
     )
-    parser.add_argument("--regtest", action="store_true", help="the blocks are of a chain for trials")
+    parser.add_argument("--regtest", action="store_true", help="the blocks are from a regtest chain")
     options = parser.parse_args()
     if not options.bundle.exists():
-        print(f"error: there is no {options.bundle}", file=sys.stderr)
+        print(f"error: {options.bundle} does not exist", file=sys.stderr)
         return 2
     try:
         results = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)

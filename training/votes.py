@@ -23,10 +23,14 @@ SIDE = 512
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m training.votes", description="Make the codec of the local votes.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training.votes", description="Create the codec of the local votes."
+    )
     parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders of pictures, with LICENSES.csv")
-    parser.add_argument("--held-out", nargs="*", default=[], help="sources that nothing is taken from")
-    parser.add_argument("--pictures", type=int, default=500, help="how many, drawn by category")
+    parser.add_argument("--held-out", nargs="*", default=[], help="sources to exclude")
+    parser.add_argument(
+        "--pictures", type=int, default=500, help="number of pictures, drawn by category (default: 500)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=SHIPPED_CODEC)
     options = parser.parse_args(arguments)

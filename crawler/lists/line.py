@@ -34,7 +34,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "other-kind": "It is neither an image nor a page.",
         "only": "It is of the kind that --only leaves out.",
         "host": "Its host isn't one of --host.",
-        "without-host": "Its host is one of --without-host.",
+        "without-host": "Its host is one of --exclude-host.",
         "word": "Neither its caption nor its address has a word of --word.",
         "too-small": "The list says that it is smaller than --min-width or --min-height.",
         "suffix": "Its address doesn't end as --suffix says.",

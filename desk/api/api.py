@@ -1,4 +1,4 @@
-"""The API with all its operations, and the document that describes them (OpenAPI 3.1)."""
+"""The API with all its operations, and its OpenAPI 3.1 document."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -37,20 +37,20 @@ from desk.api.resources import (
 )
 from exhibit.types import Untyped
 
-WORDS = """What the site of this installation does, for programs. Every address of an owner begins with its short name;
-what belongs to somebody else isn't there. Times are RFC 3339 in UTC. Lists that take `cursor` come in pieces: ask again
-with it; parties take `skip`, and the few short lists without either come whole. In a PATCH, null is as good as nothing
-where it may stand: the field stays as it is."""
+WORDS = """The HTTP API of this Exhibit installation. Paths of an owner contain its short name. Objects of other owners
+return 404. Times are in UTC (RFC 3339). Lists with a parameter `cursor` are paginated: send `next` of the response as
+`cursor` to get the next page. Sites use `offset` instead; lists without either are returned completely. In a PATCH,
+omitted fields and null leave a field unchanged."""
 NOTHING = (b"", b"{}", b"null")
-"""Bodies that say nothing, for operations that take none."""
+"""Bodies that count as empty."""
 _TYPED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 class Api(NinjaAPI):
-    """Describes its errors, its limits and its repeated requests too, and takes no field that it doesn't know."""
+    """A ninja API that also documents errors, limits and idempotency keys, and rejects unknown fields."""
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
-        """Begin an answer; a mistyped field of the query or the form isn't taken for none, but for a problem."""
+        """Check the names of parameters and start a response. Raises ``Problem`` for unknown ones."""
         assert request.resolver_match is not None
         path = _TYPED.sub(r"{\1}", f"/{request.resolver_match.route}")
         operation = self._operations[path][str(request.method).lower()]
@@ -59,9 +59,11 @@ class Api(NinjaAPI):
         _check_once("query", request.GET, known)
         takes = operation.get("requestBody", {}).get("content", {})
         if takes and request.content_type not in takes:
-            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send it with the Content-Type {next(iter(takes))}.")
+            raise Problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Unsupported Content-Type. Send the request as {next(iter(takes))}."
+            )
         if not takes and _has_body(request):
-            sentence = "This operation takes no body; what it takes stands in its address. Send it without one."
+            sentence = "This operation takes no request body. Send the request without one."
             raise Problem(HTTPStatus.BAD_REQUEST, sentence)
         if FORM in takes:
             _check_form(request, takes[FORM]["schema"]["properties"])
@@ -69,39 +71,41 @@ class Api(NinjaAPI):
 
     @cached_property
     def _operations(self) -> dict[str, dict[str, Any]]:
-        """What the document says of each path, by method."""
+        """Operations of the OpenAPI document, by path and method."""
         paths: dict[str, dict[str, Any]] = self.get_openapi_schema()["paths"]
         return paths
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
-        """The function's name, for those that have no other."""
+        """Return the function's name as the default operation ID."""
         return str(operation.view_func.__name__)
 
     def get_content_type(self) -> str:
-        """Of answers: JSON has no parameter that says how it is encoded (RFC 8259, 11)."""
+        """Return the media type of responses, without a charset (RFC 8259, section 11)."""
         return JSON
 
     def get_openapi_schema(self, **how: Untyped) -> Untyped:
-        """The OpenAPI document; where nothing of its paths is asked for otherwise, it is made once."""
+        """Return the OpenAPI document. Without options it is generated only once."""
         return described(super().get_openapi_schema(**how)) if any(how.values()) else self._document
 
     @cached_property
     def _document(self) -> Untyped:
-        # which takes a second of the processor: whoever asks for it again and again is to cost nothing
+        # generating it takes a second of processor time
         return described(super().get_openapi_schema())
 
 
 def _check_names(where: str, given: Iterable[str], known: Collection[str]) -> None:
     if unknown := sorted(set(given) - set(known)):
-        named = ", ".join(sorted(known)) or "nothing"
-        raise Problem(HTTPStatus.BAD_REQUEST, f"The {where} names {unknown[0]!r}; known here: {named}.")
+        named = ", ".join(sorted(known)) or "none"
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, f"Unknown parameter {unknown[0]!r} in the {where}. Known parameters: {named}."
+        )
 
 
 def _check_once(where: str, given: MultiValueDict[str, Any], fields: Mapping[str, Any]) -> None:
-    """Raise a problem where one comes several times that isn't a list: all but the last would be lost."""
+    """Raise ``Problem`` if a parameter that is not a list is repeated, since all but the last would be lost."""
     for name in given:
         if (times := len(given.getlist(name))) > 1 and not _is_list(fields[name]):
-            sentence = f"The {where}'s {name!r} comes {times} times, and one is taken: send each by itself."
+            sentence = f"Parameter {name!r} appears {times} times in the {where}. Send it once."
             raise Problem(HTTPStatus.BAD_REQUEST, sentence)
 
 
@@ -110,20 +114,20 @@ def _is_list(field: Mapping[str, Any]) -> bool:
 
 
 def _has_body(request: HttpRequest) -> bool:
-    """Whether anything is said in it: clients that always send JSON or a form send an empty one."""
+    """Return True if the body is not empty. Clients that always send JSON or a form send an empty one."""
     if request.method == "POST" and request.content_type == FORM:
         return bool(request.POST or request.FILES)
     return request.body.strip() not in NOTHING
 
 
 def _check_form(request: HttpRequest, fields: Mapping[str, Any]) -> None:
-    """Raise a problem where a form names what isn't known, a text comes as a file, or a file's name as a text."""
+    """Raise ``Problem`` for unknown form fields, and for fields sent as a file instead of text or vice versa."""
     _check_names("form", [*request.POST, *request.FILES], fields)
     files = {name for name, field in fields.items() if is_file(field)}
     for name in fields:
         if name in (request.POST if name in files else request.FILES):
-            kind = "a file" if name in files else "a text"
-            raise Problem(HTTPStatus.BAD_REQUEST, f"Send the form's {name!r} as {kind}.")
+            kind = "a file" if name in files else "text"
+            raise Problem(HTTPStatus.BAD_REQUEST, f"Form field {name!r} has the wrong type. Send it as {kind}.")
     _check_once("form", request.POST, fields)
     _check_once("form", request.FILES, fields)
 

@@ -84,7 +84,7 @@ def operations() -> tuple[Operation, ...]:
 
 
 def operation(method: str, path: str) -> Operation:
-    """The operation at a path; an error names similar ones."""
+    """Return the operation at a path. Errors list similar paths."""
     there = sorted((one for one in operations() if one.fits(path)), key=lambda one: len(_GAP.findall(one.path)))
     if found := next((one for one in there if one.method == method), None):
         return found
@@ -95,7 +95,7 @@ def operation(method: str, path: str) -> Operation:
     paths |= {one.strip("/").partition("/")[0]: one for one in reversed(paths.values())}
     near = [paths[one] for one in get_close_matches(re.sub(r"\d+|\{\w+\}", "1", path), paths)]
     meant = f"Did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
-    raise NotFoundError(f"The API has no path {path}.", hint=f"{meant}All paths: exhibit api --list")
+    raise NotFoundError(f"The API has no path {path}.", hint=f"{meant}List all paths: exhibit api --list")
 
 
 def complete_method(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -123,8 +123,8 @@ EXAMPLES = examples(
     "exhibit api --list licence",
     "exhibit api GET cases --field state=open",
     "exhibit api GET cases --all > cases.jsonl",
-    "exhibit api GET parties/shop.example",
-    'exhibit api POST cases/5/notes --field words="Ask the gallery first."',
+    "exhibit api GET sites/shop.example",
+    'exhibit api POST cases/5/notes --field text="Ask the gallery first."',
     "exhibit api POST works --file harbour.jpg --field title=Harbour",
     """exhibit api POST packages --json '{"cases": [3, 4], "recipient": "court"}'""",
     "exhibit api PUT searches/tineye/key --json - < key.json",
@@ -139,25 +139,30 @@ EXAMPLES = examples(
 @click.argument("method", required=False, shell_complete=complete_method)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=complete_path)
 @click.option(
-    "--list", "word", is_flag=False, flag_value="", metavar="[WORD]", help="List operations; with WORD, matching ones."
+    "--list",
+    "word",
+    is_flag=False,
+    flag_value="",
+    metavar="[WORD]",
+    help="List operations; with WORD, only matching ones.",
 )
 @click.option(
     "--field",
     "fields",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A field of the query, form or JSON; repeat it for a list.",
+    help="Query parameter, form field or JSON field; repeat it for a list.",
 )
-@click.option("--json", "body", metavar="JSON", help="The JSON body: a text, @FILE, or - for standard input.")
-@click.option("--file", "files", multiple=True, metavar="[NAME=]FILE", help="A file to upload.")
+@click.option("--json", "body", metavar="JSON", help="JSON body: text, @FILE, or - for standard input.")
+@click.option("--file", "files", multiple=True, metavar="[NAME=]FILE", help="File to upload.")
 @click.option(
     "--output",
     metavar="FILE",
-    help="Write the response to FILE, or - for standard output; for several PATHs, a folder.",
+    help="Output file, or - for standard output; a folder for several PATHs.",
 )
-@click.option("--all", "everything", is_flag=True, help="Get all pages of a list, as one line of JSON per row.")
+@click.option("--all", "everything", is_flag=True, help="Get all pages of a list, one line of JSON per row.")
 @click.option("--owner", "named", metavar="OWNER", help="Owner; required if there are several.")
-@click.option("--as", "member", metavar="EMAIL", help="Act as this member, with their permissions.")
+@click.option("--as", "member", metavar="EMAIL", help="Email address of a member to act as; the operator by default.")
 def api_command(
     *,
     method: str | None,
@@ -171,23 +176,23 @@ def api_command(
     named: str | None,
     member: str | None,
 ) -> None:
-    """Call the operation of the HTTP API at PATH with METHOD, and print its response as JSON.
+    """Call an operation of the HTTP API, and print its response as JSON.
 
-    PATH is relative to the owner (cases/5), or to /api/v1 if it starts with a slash (/log/head). Without --as you act
-    as the operator, who alone can use the paths below /operator. No token and no running server are needed.
+    PATH is relative to the owner (cases/5), or to /api/v1 if it starts with a slash (/log/checkpoint). Without --as,
+    you act as the operator; only the operator can use paths below /operator. No token and no running server are needed.
 
-    `exhibit api --list WORD` lists operations with their parameters. Complete descriptions, with types and examples,
-    are at /api/v1/docs of your installation.
+    `exhibit api --list WORD` lists operations with their parameters. The reference with types and examples is at
+    /api/v1/docs of your installation.
     """
     if method is None or word is not None:
         _list(word or "")
         return
     if not paths:
-        raise WrongUseError("The path is missing.", hint=f"Operations with {method}: exhibit api --list {method}")
+        raise WrongUseError("The path is missing.", hint=f"List operations with {method}: exhibit api --list {method}")
     if len(paths) > 1 and (method.upper() != "GET" or not output or Path(output).is_file()):
-        raise WrongUseError("Several paths need GET and a folder.", hint="Add --output FOLDER.")
+        raise WrongUseError("Several paths require GET and an output folder.", hint="Add --output FOLDER.")
     for path in paths:
-        path, _, query = path.removeprefix(BELOW).partition("?")  # noqa: PLW2901 - the path without what isn't part of it
+        path, _, query = path.removeprefix(BELOW).partition("?")  # noqa: PLW2901 - without base path and query
         within = _OF_OWNER.fullmatch(path)
         found = operation(method.upper(), within[2] if within else path)
         given = {**dict(parse_qsl(query, keep_blank_values=True)), **_named(_pairs(fields))}
@@ -213,7 +218,7 @@ def _file_in(folder: Path, response: "HttpResponseBase") -> Path:
     """Return where a response goes in a folder, which is created: the file's name as the response states it."""
     stated = re.search(r'filename="([^"]+)"', response.headers.get("Content-Disposition", ""))
     if stated is None:
-        raise WrongUseError("This operation returns no file.", hint="Give one path, or leave out --output.")
+        raise WrongUseError("This operation returns no file.", hint="Enter one path, or omit --output.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder / Path(stated[1]).name
 
@@ -222,7 +227,7 @@ def _list(word: str) -> None:
     """Print the operations with a word in their method, path or description; with their parameters where few."""
     found = [one for one in operations() if word.lower() in f"{one.method} {one.path} {one.says}".lower()]
     if not found:
-        say(f"No operation matches {word!r}. All operations: exhibit api --list")
+        say(f"No operation matches {word!r}. List all operations: exhibit api --list")
     elif len(found) > DETAILED:
         table(("method", "path", "description"), [(one.method, one.path, one.says) for one in found])
         note(f"{len(found)} operations. For parameters, narrow the list: exhibit api --list WORD")
@@ -261,7 +266,7 @@ def _files(found: Operation, files: Sequence[str]) -> "dict[str, list[UploadedFi
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     if files and not found.files:
-        raise WrongUseError(f"{found.method} {found.path} takes no file.", hint=_usage(found))
+        raise WrongUseError(f"{found.method} {found.path} accepts no file.", hint=_usage(found))
     named: dict[str, list[UploadedFile[bytes]]] = {}
     for text in files:
         name, mark, rest = text.partition("=")
@@ -282,7 +287,7 @@ class Body:
 def _body(found: Operation, given: dict[str, Any], body: str | None, files: Mapping[str, object]) -> Body:
     """The body of a request; its fields are removed from those of the query."""
     if body is not None and not found.json:
-        raise WrongUseError(f"{found.method} {found.path} takes no JSON.", hint=_usage(found))
+        raise WrongUseError(f"{found.method} {found.path} accepts no JSON.", hint=_usage(found))
     if body is not None:
         return Body(text=_json(body))
     if not (found.json or found.form or found.files):
@@ -365,11 +370,9 @@ def _answer(
     try:
         match = resolve(request.path_info)
     except Resolver404:
-        raise NotFoundError(
-            f"There is nothing at {path}.", hint=f"The parameters of {found.path} are invalid."
-        ) from None
+        raise NotFoundError(f"{path} does not exist.", hint=f"Check the parameters of {found.path}.") from None
     request.resolver_match = match
-    request.actor = actor  # type: ignore[attr-defined] # whom the API asks for
+    request.actor = actor  # type: ignore[attr-defined] # the authenticated caller
     answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
     if answer.status_code >= HTTPStatus.BAD_REQUEST:
         _refuse(answer.status_code, json.loads(b"".join(answer)))
@@ -403,9 +406,9 @@ def _follow(
     found: Operation, given: Mapping[str, Any], answer: "Callable[[Mapping[str, Any]], HttpResponseBase]"
 ) -> None:
     """Print each row of a list as a line of JSON, page by page."""
-    cursor = next((name for name in ("cursor", "skip") if name in found.asks), None)
+    cursor = next((name for name in ("cursor", "offset") if name in found.asks), None)
     if cursor is None:
-        raise WrongUseError(f"{found.method} {found.path} is not a list with pages.", hint="Leave out --all.")
+        raise WrongUseError(f"{found.method} {found.path} is not a list with pages.", hint="Omit --all.")
     piece: dict[str, Any] = {"next": given.get(cursor)}
     while True:
         after = {} if piece["next"] is None else {cursor: piece["next"]}

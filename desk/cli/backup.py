@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 
 @click.command("backup", epilog=examples("exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar"))
-@click.argument("place", type=PLACE)
-@click.option("--without-keys", is_flag=True, help="Exclude secrets/, which you then keep elsewhere; sealing needs it.")
+@click.argument("place", metavar="TARGET", type=PLACE)
+@click.option(
+    "--without-keys", is_flag=True, help="Exclude the folder secrets/. Store it elsewhere: sealing requires it."
+)
 @json_option
 def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
-    """Back up everything that cannot be restored otherwise to PLACE, a folder or a file NAME.tar, and verify it.
+    """Back up the database, stored files and secrets to TARGET, a folder or a file NAME.tar, and verify the backup.
 
-    Exhibit may be running. Into a folder, only new files are copied, and the earlier backup stays intact until the
-    end. After an interruption, run the command again. Exits with 4 if stored files are damaged and missing from it.
+    Exhibit may be running. In a folder, only new files are copied, and the previous backup stays valid until the new
+    one is complete. After an interruption, run the command again. Exits with 4 if damaged files were omitted.
     """
     desk = open_desk()
     from workers.database import backup
@@ -41,20 +43,20 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
 
 
 def _say(made: "Description", place: Path) -> None:
-    said = "Written and verified, but incomplete" if made.damaged else "Written and verified"
-    say(f"{said}: {place}. {counted(made.log.entries, 'entry', 'entries')} of the log.")
+    said = "Backup verified, but incomplete" if made.damaged else "Backup verified"
+    say(f"{said}: {place}. {counted(made.log.entries, 'entry', 'entries')} in the log.")
     for name in made.left_out:
-        say(f"Not included: {name}")
+        say(f"Excluded: {name}")
     for digest in made.damaged:
-        say(f"Not included, because it is damaged: {digest}")
+        say(f"Omitted, because it is damaged: {digest}")
     if made.damaged:
-        say("Keep earlier backups. Check the disk, and restore these files from one, or add the same images again.")
+        say("Keep earlier backups. Check the disk, and restore these files from one, or add the same pictures again.")
     if held := {path.name for part in made.files if (path := PurePosixPath(part.path)).parts[0] == "secrets"}:
-        say(f"It holds {_power(held)}")
+        say(f"The backup contains {_power(held)}")
 
 
 def _power(held: set[str]) -> str:
-    """What whoever has these secrets can do, as the end of a sentence."""
+    """Return what these secrets allow, as the end of a sentence."""
     if held & {MASTER_KEY, NEXT_MASTER_KEY}:
-        return "the keys: whoever reads it can sign as your owners."
-    return f"secrets ({', '.join(sorted(held))}), but not the master key: nothing is sealed with it alone."
+        return "the keys. Anyone who can read it can sign as your owners."
+    return f"secrets ({', '.join(sorted(held))}), but not the master key. Sealing requires the master key."

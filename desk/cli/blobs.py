@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HERE = "data-folder"
 SECONDS = 5.0
 
-blobs_command = click.Group("blobs", help="Stored files.")
+blobs_command = click.Group("blobs", help="Manage stored files.")
 
 
 @blobs_command.command(
@@ -39,7 +39,7 @@ def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
     old = config.blobs_url if source is None else _url(source)
     new = _url(to)
     if old == new:
-        raise WrongUseError("The files are there already.")
+        raise WrongUseError("The new location is the current one.", hint="Enter another location with --to.")
     from workers.database import moving
 
     ran = workers_run(config)
@@ -59,31 +59,35 @@ def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
 
 
 def _meter() -> "Callable[[moving.Moved], None]":
-    """Says how far it is, on standard error, every few seconds."""
+    """Return a function that prints the progress on standard error every few seconds."""
     told = time.monotonic()
 
     def show(moved: "moving.Moved") -> None:
         nonlocal told
         if time.monotonic() - told > SECONDS:
             told = time.monotonic()
-            note(f"{counted(moved.files, 'file')} there, {moved.copied:,} of them copied now, {size(moved.size)}")
+            note(f"{counted(moved.files, 'file')} verified, {moved.copied:,} copied, {size(moved.size)}")
 
     return show
 
 
 def _say(moved: "moving.Moved", to: str, *, running: bool) -> None:
-    say(f"{counted(moved.files, 'file')} there and verified; {moved.copied:,} copied now.")
+    say(f"{counted(moved.files, 'file')} verified in the new location; {moved.copied:,} copied.")
     for digest in moved.damaged:
         say(f"Skipped, because it is damaged: {digest}")
     if running:
         say("Exhibit is running, so new files may be missing. Stop it (exhibit down), and run the command again.")
         return
-    say(f"Before the next start set EXHIBIT_BLOBS_URL={to}" if to else "Before the next start unset EXHIBIT_BLOBS_URL.")
-    say("Purges do not reach the old location; remove its files when you no longer need them.")
+    say(
+        f"Before the next start, set EXHIBIT_BLOBS_URL={to}"
+        if to
+        else "Before the next start, unset EXHIBIT_BLOBS_URL."
+    )
+    say("Purges do not affect the old location. Delete its files when you no longer need them.")
 
 
 def _url(given: str) -> str:
     try:
         return "" if given == HERE else values.blobs_url(given)
     except ValueError as error:
-        raise WrongUseError(f"The URL is invalid: {error}.") from None  # it isn't repeated: it may hold a key
+        raise WrongUseError(f"The URL is invalid: {error}.") from None  # the URL is not repeated: it may contain a key

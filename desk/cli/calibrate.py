@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 LISTED = 20
 COLUMNS = ("source", "searched for", "counted", "certain", "fixed", "any time", "review", "fixed", "any time")
 FORMULAS = """
-At most so many false alarms in a million pictures, 95%, on average over the N photographs counted, of which x failed.
-fixed: numbers were fixed beforehand; the p at which C(N,0)(1-p)^N + ... + C(N,x)p^x(1-p)^(N-x) = 0.05, or 1-0.05^(1/N)
-any time: whatever made somebody stop; the p at which e^(-sx) / (1-p(1-e^-s))^N has a mean of 20 over s = 3, 1, 1/3"""
-SAME = "Files that show the same image: one line per image, paths separated by ;."
+Upper bounds of false alarms per million pictures (95%), on average over the N photographs counted, of which x failed.
+fixed: N was fixed in advance; the p at which C(N,0)(1-p)^N + ... + C(N,x)p^x(1-p)^(N-x) = 0.05, or 1-0.05^(1/N)
+any time: N may depend on the results; the p at which e^(-sx) / (1-p(1-e^-s))^N has a mean of 20 over s = 3, 1, 1/3"""
+SAME = "List of files that show the same picture: one line per picture, paths separated by ;."
 EXAMPLES = examples(
     "exhibit calibrate --folder ~/Pictures/archive --dry-run",
     "exhibit calibrate --folder ~/Pictures/archive",
@@ -38,16 +38,32 @@ EXAMPLES = examples(
 
 
 @click.command("calibrate", epilog=EXAMPLES)
-@click.option("--folder", type=PLACE, metavar="DIR", help="Photographs, each of a different image.")
-@click.option("--same", type=PLACE, metavar="FILE", help=SAME)
-@click.option("--edited", type=click.IntRange(min=20), default=300, show_default=True, help="Maximum edited images.")
-@click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, show_default=True, help="Processes.")
-@click.option("--counts", type=TO_WRITE, metavar="FILE", help="Write the counts, signed, to join them with others'.")
-@click.option("--without-list", is_flag=True, help="Leave the list of photographs out of --counts.")
-@click.option("--dry-run", is_flag=True, help="Print what would be measured, and do nothing.")
-@click.option("--join", "joined", type=FILE, multiple=True, metavar="FILE", help="Counts of several installations.")
-@click.option("--out", type=TO_WRITE, metavar="FILE", help="With --join: write the result, signed.")
-@click.option("--trust", type=FILE, multiple=True, metavar="LIST", help="With --join: logs to accept, as trust lists.")
+@click.option("--folder", type=PLACE, metavar="DIR", help="Folder of photographs, each of a different picture.")
+@click.option("--duplicates", "same", type=PLACE, metavar="FILE", help=SAME)
+@click.option(
+    "--max-edited",
+    "edited",
+    type=click.IntRange(min=20),
+    default=300,
+    show_default=True,
+    help="Maximum number of edited pictures.",
+)
+@click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, show_default=True, help="Number of processes.")
+@click.option(
+    "--counts", type=TO_WRITE, metavar="FILE", help="Output file for signed counts, to join with those of others."
+)
+@click.option("--omit-list", "without_list", is_flag=True, help="Omit the list of photographs from --counts.")
+@click.option("--dry-run", is_flag=True, help="Print the measurements that would be made, without making them.")
+@click.option(
+    "--join",
+    "joined",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Signed counts of an installation; repeat for each one.",
+)
+@click.option("--out", type=TO_WRITE, metavar="FILE", help="With --join: output file for the signed result.")
+@click.option("--trust", type=FILE, multiple=True, metavar="LIST", help="With --join: trust list of accepted logs.")
 @json_option
 def calibrate_command(
     *,
@@ -63,16 +79,16 @@ def calibrate_command(
 ) -> None:
     """Measure how often matches are correct on your own photographs, and use that for new matches.
 
-    The photographs in --folder are edited and searched for among each other. The results determine the probabilities
-    of new matches and the bound on false alarms, which is about 3 in N for N photographs. Earlier matches keep their
-    probabilities. Pairs of `exhibit why --keep` are evaluated and shown, but not counted. At least 20 photographs are
+    Exhibit edits the photographs in --folder and searches for them among each other. The results determine the
+    probabilities of new matches and the bound on false alarms, about 3 in N for N photographs. Earlier matches keep
+    their probabilities. Pairs saved with `exhibit why --save` are shown, but not counted. At least 20 photographs are
     required. After an interruption, run the command again.
 
-    With --join, combine counts that several installations wrote with --counts into one bound. Shared photographs
-    count once. A signature proves whose counts they are, not that they are correct. Save the result as joined.json in
-    the data folder to show it on the site.
+    With --join, combine counts of several installations, written with --counts, into one bound. Photographs in several
+    counts are counted once. A signature proves who wrote the counts, not that they are correct. Save the result as
+    joined.json in the data folder to show it on the site.
 
-    All calibrations: exhibit api GET /operator/calibrations. Reset: exhibit api POST /operator/calibrations/reset
+    List calibrations: exhibit api GET /operator/calibrations. Reset: exhibit api POST /operator/calibrations/reset
     """
     if joined:
         _join(joined, out, trust)
@@ -101,12 +117,12 @@ def calibrate_command(
         write_file(counts, accuracy.sign_counts(desk.services, outcome, listed=not without_list))
     calibrations.use(outcome.calibration, by=person())
     outcome = replace(outcome, kept=tuple(calibrate.measure_kept(kept.KeptPairs(desk.config.data_dir))))
-    shutil.rmtree(scratch, ignore_errors=True)  # what was measured holds a small grey copy of each photograph
+    shutil.rmtree(scratch, ignore_errors=True)  # the measurements contain a small grey copy of each photograph
     _tell(outcome, as_json=as_json)
 
 
 def _meter() -> "folders.Progress":
-    """Says how far it is, on standard error, a line for each twentieth."""
+    """Return a function that prints the progress on standard error in steps of 5 per cent."""
     told: dict[str, int] = {}
 
     def show(stage: str, done: int, total: int) -> None:
@@ -126,16 +142,16 @@ def _tell(outcome: "calibrate.Outcome", *, as_json: bool) -> None:
     for decision in (Decision.CERTAIN, Decision.REVIEW):
         pairs = sorted({alarm.files for alarm in outcome.alarms(decision)})
         if pairs:
-            say(f"\nDifferent photographs that were decided {decision}, {counted(len(pairs), 'pair')}:")
+            say(f"\nFalse alarms ({decision}), {counted(len(pairs), 'pair')}:")
             for files in pairs[:LISTED]:
                 say("  " + "  ".join(files))
     if outcome.alarms(Decision.CERTAIN) or outcome.alarms(Decision.REVIEW):
-        say("\nIf two files show the same image, list them with --same and calibrate again.")
+        say("\nIf two files show the same picture, list them in a file and add --duplicates FILE.")
     if outcome.misjudged:
-        say("\nPairs that you kept, and that come out otherwise than you said:")
+        say("\nSaved pairs with a different result:")
     for pair in outcome.misjudged:
         said = "copy" if pair.copy else "different"
-        say(f"  {pair.files[0]}: {said}, decided {pair.verification.decision}")
+        say(f"  {pair.files[0]}: saved as {said}, result {pair.verification.decision}")
     say("New matches use this calibration.")
 
 
@@ -161,7 +177,7 @@ def _plain(outcome: "calibrate.Outcome") -> dict[str, object]:
 def _join(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, ...]) -> None:
     """Combine signed counts of several installations into one bound on false alarms."""
     if out is None:
-        raise WrongUseError("The file for the result is missing.", hint="Add --out FILE.")
+        raise WrongUseError("The output file is missing.", hint="Add --out FILE.")
     desk = open_desk()
     from evidence.accuracy import counts as counting
     from evidence.verdict import trust as lists
@@ -172,12 +188,12 @@ def _join(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, ...]) ->
     for path in files:
         counts, key = counting.read_signed(counting.Counts, data := path.read_bytes(), what=path.name)
         if trust and key not in keys:
-            note(f"Ignored, because no trust list contains its key: {path.name}, {key}")
+            note(f"Ignored {path.name}: no trust list contains its key {key}.")
         else:
             given.append(counting.Source(Digest.of(data), key, counts))
     joined = counting.join(given, now().date().isoformat())
     write_file(out, counting.signed(get_log(desk.services), joined))
-    names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # of its log, and which key
+    names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # name and key ID of its log
     parts = [(name, replace(joined, sources=(one,))) for name, one in zip(names, joined.sources, strict=True)]
     parts += [("together", joined), ("without the largest", joined.without_largest)]
     table(COLUMNS, [_line(label, part) for label, part in parts])

@@ -32,8 +32,8 @@ from workers.operations.capacity import (
 TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
 MOST, LEAST, WIDE = 10**15, 0.01, 100
 HEADS = ("stage", "machines", "cores", "memory", "disk", "exact bytes", "requests")
-FIGURE = ("figure", "value", "who says so")
-THEIRS = "Your prices; by default prices.toml of the data folder, or the included prices."
+FIGURE = ("figure", "value", "source")
+THEIRS = "File with prices; by default prices.toml in the data folder, or the included prices."
 
 
 @click.command(
@@ -44,22 +44,22 @@ THEIRS = "Your prices; by default prices.toml of the data folder, or the include
         "exhibit capacity --works 1_000_000 --pictures 100M --prices my-prices.toml --json",
     ),
 )
-@click.option("--works", required=True, metavar="N", help="Registered works.")
-@click.option("--pictures", required=True, metavar="N", help="Images found in that time.")
+@click.option("--works", required=True, metavar="N", help="Number of registered works.")
+@click.option("--pictures", required=True, metavar="N", help="Number of pictures found in --days days.")
 @click.option("--days", default="30", show_default=True, metavar="N", help="Number of days.")
 @click.option("--prices", metavar="FILE", type=PLACE, help=THEIRS)
 @json_option
 def capacity_command(*, works: str, pictures: str, days: str, prices: Path | None, as_json: bool) -> None:
-    """Estimate machines, storage, requests and costs for a number of works and found images, stage by stage.
+    """Estimate machines, storage, requests and costs for a number of works and found pictures, stage by stage.
 
-    Each figure states whether it was measured or counted on this installation. Prices are assumptions: copy the file
-    named at the end, enter yours, and pass it with --prices. Nothing is changed.
+    The output states the source of each figure: measured, counted on this installation, or assumed. Prices are
+    assumptions: copy the file named at the end, enter your prices, and pass it with --prices.
     """
     config = load_config()
     asked = Asked(whole_number(works), whole_number(pictures), whole_number(days), config.retention_days)
     prices = prices or prices_file(config.data_dir)
     found = plan(asked, _laws(config), prices_in(prices))
-    where = _wrapped(f"Prices are in {prices}: copy the file, enter yours, and pass it with --prices.")
+    where = _wrapped(f"Prices: {prices}. To use your own, copy the file, change it, and add --prices FILE.")
     tell(in_plain(found), *in_lines(found), "", where, as_json=as_json)
 
 
@@ -73,7 +73,7 @@ def whole_number(text: str) -> int:
             return int(found)
     except InvalidOperation:
         pass
-    raise WrongUseError(f"{text!r} isn't a whole number from 0 to 1,000T.", hint="Such as 10e6, 1_000_000 or 100M.")
+    raise WrongUseError(f"{text!r} is not a whole number.", hint="Enter 0 to 1,000T, such as 10e6, 1_000_000 or 100M.")
 
 
 def _laws(config: Config) -> Mapping[str, Law]:
@@ -87,7 +87,7 @@ def in_plain(found: Plan) -> dict[str, Any]:
     """A plan as JSON."""
     asked, both = found.asked, {"money": found.money, "core_hours": found.core_hours}
     figures = [
-        {"value": law.at(asked.works, asked.pictures), "whence": whence(law), "beyond": found.is_beyond(law)}
+        {"value": law.at(asked.works, asked.pictures), "source": source_of(law), "beyond": found.is_beyond(law)}
         | {name: value for name, value in asdict(law).items() if value not in ("", math.inf)}
         for law in found.laws
     ]
@@ -105,12 +105,12 @@ def in_lines(found: Plan) -> list[str]:
     lines += ["", _wrapped(together(found)), ""]
     lines += aligned([FIGURE, *(figure(law, found) for law in found.laws)], (False, True, False))
     if beyond := [f"{law.says} (up to {law.upto:,} {law.of})" for law in found.laws if found.is_beyond(law)]:
-        lines += ["", _wrapped(f"* told for more than was measured: {'; '.join(beyond)}.")]
-    lines += ["", "What changes on the way to this size:"] if found.changes else []
+        lines += ["", _wrapped(f"* beyond the measured range: {'; '.join(beyond)}.")]
+    lines += ["", "Changes required for this size:"] if found.changes else []
     for change in found.changes:
-        built = "" if change.built else ", NOT BUILT"
-        lines.append(_wrapped(f"beyond {short(change.beyond)} {change.of}{built}: {change.says}", "- "))
-    return [*lines, "", "Left out:", *(_wrapped(sentence, "- ") for sentence in found.left_out)]
+        built = "" if change.built else ", NOT IMPLEMENTED"
+        lines.append(_wrapped(f"Above {short(change.beyond)} {change.of}{built}: {change.says}", "- "))
+    return [*lines, "", "Not included:", *(_wrapped(sentence, "- ") for sentence in found.left_out)]
 
 
 def together(found: Plan) -> str:
@@ -119,8 +119,8 @@ def together(found: Plan) -> str:
     machines = ", ".join(f"{count:,} × {kind}" for kind, count in found.machines.items())
     prices = found.prices
     return (
-        f"Together {prices.currency} {short(found.money)}, on {machines}; cores work {prices.busy:.0%} of the time. A "
-        f"million pictures: {prices.currency} {short(money)}, with {short(hours)} hours of a core. "
+        f"Total {prices.currency} {short(found.money)}, on {machines}; cores are busy {prices.busy:.0%} of the time. "
+        f"One million pictures: {prices.currency} {short(money)}, with {short(hours)} core hours. "
         f"Prices: {prices.whose}, {prices.as_of}."
     )
 
@@ -136,13 +136,13 @@ def figure(law: Law, found: Plan) -> tuple[str, str, str]:
     """A figure below :data:`FIGURE`."""
     value = law.at(found.asked.works, found.asked.pictures)
     told = size(round(value)) if law.unit == "bytes" else f"{short(value)} {law.unit}"
-    return law.says, told + "*" * found.is_beyond(law), whence(law)
+    return law.says, told + "*" * found.is_beyond(law), source_of(law)
 
 
-def whence(law: Law) -> str:
-    """Who says a figure."""
+def source_of(law: Law) -> str:
+    """Return the source of a figure."""
     if law.own is not None:
-        return f"counted here since {law.own.since}, {law.own.counted:,} times"
+        return f"counted here {law.own.counted:,} times since {law.own.since}"
     return f"assumed: {law.assumed}" if law.assumed else f"{law.by}, {law.on}"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from desk.schemas import cases as schemas
     from registry import models
 
-case_command = click.Group("case", help="Cases: each is one work used by one party, with all places where it was seen.")
+case_command = click.Group("case", help="Manage cases. A case contains all uses of one work by one site.")
 
 
 @case_command.command(
@@ -22,19 +22,17 @@ case_command = click.Group("case", help="Cases: each is one work used by one par
     epilog=examples(
         "exhibit case list",
         "exhibit case list --decision open --json",
-        "exhibit case list --match shop.example/prints",
+        "exhibit case list --search shop.example/prints",
     ),
 )
 @owner_option
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only cases with this decision.")
-@click.option(
-    "--match", "words", default="", metavar="WORDS", help="Search party, title, and URLs of pages and images."
-)
+@click.option("--search", "words", default="", metavar="TEXT", help="Only cases with TEXT in site, title or URLs.")
 @json_option
 def list_cases(*, named: str | None, decision: str | None, words: str, as_json: bool) -> None:
-    """List the cases.
+    """List cases.
 
-    One case with places, evidence and history: exhibit api GET cases/N
+    Get a case with its pages, evidence and history: exhibit api GET cases/N
     """
     owner = open_desk().owner(named)
     from desk.schemas import cases as schemas
@@ -46,9 +44,9 @@ def list_cases(*, named: str | None, decision: str | None, words: str, as_json: 
     if words.strip():
         chosen = chosen.filter(search.filter_by_words(owner, words.strip()))
     found = schemas.Case.from_rows(schemas.with_uses(chosen))
-    columns = ("case", "work", "party", "match", "places", "decision", "bundles")
-    hint = "All cases: exhibit case list" if rows.exists() else "Run a watch: exhibit watch run NAME --wait"
-    nothing = f"No case found. {hint}"
+    columns = ("case", "work", "site", "match", "pages", "decision", "bundles")
+    hint = "List all cases: exhibit case list" if rows.exists() else "Run a watch: exhibit watch run NAME --wait"
+    nothing = f"No cases found. {hint}"
     listed("cases", found, columns, _line, nothing=nothing, as_json=as_json)
     if not as_json:
         _tell_missed(owner)
@@ -71,7 +69,7 @@ def _line(case: "schemas.Case") -> list[object]:
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
     sealed = sum(bundle.seal is not None for bundle in case.bundles)
     title, decided = short(f"{case.work.number}: {case.work.title}", 40), cases.decision_in_words(case.decision)
-    return [case.number, title, case.party or "(files)", match, case.places, decided, sealed]
+    return [case.number, title, case.site or "(files)", match, case.pages, decided, sealed]
 
 
 @case_command.command(
@@ -80,24 +78,26 @@ def _line(case: "schemas.Case") -> list[object]:
         'exhibit case confirm 3 4 --reason "No permission was given."',
         "exhibit case confirm 3 --wait",
         notes=(
-            "Get a bundle:    exhibit api GET cases/N/bundles/1/file --output bundle.zip",
-            "Other decisions: exhibit api POST cases/N/decisions --field decision=cleared --field reason=TEXT",
-            "Undo:            exhibit api POST cases/N/undo",
+            "Download a bundle: exhibit api GET cases/N/bundles/1/file --output bundle.zip",
+            "Other decisions:   exhibit api POST cases/N/decisions --field decision=cleared --field reason=TEXT",
+            "Undo:              exhibit api POST cases/N/undo",
         ),
     ),
 )
 @click.argument("numbers", nargs=-1, required=True, type=AT_LEAST_1)
 @owner_option
 @why_option
-@click.option("--by", metavar="NAME", help="Person recorded as the author of the decision; your login by default.")
-@click.option("--demonstration", is_flag=True, help="For demonstrations: record that nobody reviewed the cases.")
+@click.option("--by", metavar="NAME", help="Person recorded as the author of the decision; your login name by default.")
+@click.option(
+    "--demonstration", is_flag=True, help="Record that this is a demonstration and no person reviewed the cases."
+)
 @click.option("--wait", is_flag=True, help="Wait until the evidence is sealed; exit with 4 if it is not.")
 def confirm_cases(
     *, numbers: tuple[int, ...], named: str | None, reason: str, by: str, demonstration: bool, wait: bool
 ) -> None:
-    """Decide that the uses in cases NUMBERS are not licensed. Their evidence is captured and sealed.
+    """Confirm that the uses in cases NUMBERS are not licensed, and seal their evidence.
 
-    A case with this decision keeps its reason.
+    Cases that are already confirmed are unchanged.
     """
     desk = open_desk()
     owner = desk.owner(named)
@@ -113,21 +113,21 @@ def confirm_cases(
     outcomes = decisions.decide_each(desk.services, owner, numbers, wish)
     confirmed = [outcome.case for outcome in outcomes if outcome.case.decision == CaseDecision.CONFIRMED]
     if done := [outcome.case.number for outcome in outcomes if outcome.done]:
-        say(f"Not licensed: {_numbers(done)}.")
+        say(f"Confirmed as not licensed: {_numbers(done)}.")
     refused = [outcome.refusal for outcome in outcomes if outcome.refusal and outcome.case not in confirmed]
     for refusal in refused[1:]:
         note(refusal.message)
     if refused:
         raise refused[0]
     if before := [case.number for case in confirmed if case.number not in done]:
-        kept = " The previous reason stays; add a note: exhibit api POST cases/N/notes" if reason else ""
-        note(f"Not licensed already, unchanged: {_numbers(before)}.{kept}")
+        kept = " To add a note: exhibit api POST cases/N/notes" if reason else ""
+        note(f"Already confirmed, unchanged: {_numbers(before)}.{kept}")
     if wait:
         wait_for_seals(desk, confirmed)
         newest = models.Bundle.objects.filter(case__in=confirmed).order_by("case_id", "-number").distinct("case_id")
         end_where_unsealed(newest.select_related("case"))
     elif not desk.workers_run:
-        note("No worker is running to seal the evidence: start Exhibit with `exhibit up`, or add --wait.")
+        note("No worker is running, so the evidence is not sealed yet. Start Exhibit with `exhibit up`, or add --wait.")
 
 
 def _numbers(numbers: list[int]) -> str:

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 30
 F = TypeVar("F", bound=Callable[..., None])
 SAID = {
-    Decision.CERTAIN: "certain: they agree like a copy and its original.",
-    Decision.REVIEW: "review: they may be a copy and its original; a person has to decide.",
-    Decision.RESEMBLES: "resembles: they are related beyond chance; a person has to decide.",
-    Decision.NONE: "none: no common area was found.",
+    Decision.CERTAIN: "certain match: the pictures agree like a copy and its original.",
+    Decision.REVIEW: "review: possible match. A person must review it.",
+    Decision.RESEMBLES: "resembles: the pictures are related. A person must review them.",
+    Decision.NONE: "none: the pictures have no common area.",
 }
 
 
 def _drawing(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     if path is not None and path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-        raise click.BadParameter(f"{path.name} must end with .jpg or .png.")
+        raise click.BadParameter(f"{path.name} has an unsupported suffix. Use .jpg or .png.")
     return path
 
 
@@ -47,13 +47,13 @@ def _drawing_option(name: str, text: str) -> Callable[[F], F]:
 )
 @click.argument("work", type=FILE)
 @click.argument("picture", type=FILE, required=False)
-@click.option("--case", "case", type=AT_LEAST_1, metavar="N", help="Compare with the images that this case found.")
+@click.option("--case", "case", type=AT_LEAST_1, metavar="N", help="Number of a case; compare with its found pictures.")
 @owner_option
-@_drawing_option("--side-by-side", "Draw both side by side, with the common area outlined.")
-@_drawing_option("--overlay", "Draw PICTURE on top of WORK.")
-@_drawing_option("--difference", "Draw what differs between PICTURE and WORK.")
-@_drawing_option("--points", "Draw numbered details that both contain.")
-@_drawing_option("--map", "Draw which parts of WORK are preserved, cell by cell.")
+@_drawing_option("--side-by-side", "Output file: both side by side, with the common area outlined.")
+@_drawing_option("--overlay", "Output file: PICTURE on top of WORK.")
+@_drawing_option("--difference", "Output file: differences between PICTURE and WORK.")
+@_drawing_option("--points", "Output file: matching details with numbers.")
+@_drawing_option("--map", "Output file: preserved parts of WORK, cell by cell.")
 @json_option
 def compare_command(
     *,
@@ -64,18 +64,20 @@ def compare_command(
     as_json: bool,
     **drawings: Path | None,
 ) -> None:
-    """Compare the file PICTURE with WORK: whether it may be a copy, and how similar both are.
+    """Compare two picture files: determine whether PICTURE is a copy of WORK, and how similar they are.
 
-    With --case, compare WORK with the images that the case found by the fingerprints of a work whose image is not
-    stored here. WORK must have the registered digest, and is not stored.
+    With --case, compare WORK with the found pictures of a case, for a work that was registered by fingerprints only.
+    WORK must have the registered digest. It is not stored.
 
-    Drawings are JPEG or PNG files, by their suffix.
+    The suffix of a drawing's file name selects JPEG or PNG.
     """
     if picture is not None and case is None:
         _compare(work, picture, drawings, as_json=as_json)
         return
     if picture is not None or case is None:
-        raise WrongUseError("WORK is compared with one thing.", hint="Enter a second file, or --case N.")
+        raise WrongUseError(
+            "Enter either PICTURE or --case.", hint="exhibit compare WORK PICTURE, or exhibit compare WORK --case N"
+        )
     desk = open_desk()
     owner = desk.owner(named)
     from registry import scoped
@@ -124,16 +126,16 @@ def _compare(work: Path, picture: Path, drawings: dict[str, Path | None], *, as_
     say(SAID[one.decision])
     for name, info in (("WORK", original.info), ("PICTURE", measured.info)):
         if info.incomplete:
-            say(f"  The file of {name} is truncated or damaged: its readable part was compared.")
+            say(f"  {name} is truncated or damaged. Only its readable part was compared.")
     if change is not None:
         say(f"  PICTURE shows {wording.change_in_words(change)}.")
     for sentence in sentences.words_of(one, calibration):
         say(f"  {sentence}")
     fields(("  remarks", ", ".join(one.reasons)))
     if wanted and one.transform is None:
-        say("The images cannot be aligned, so nothing was drawn.")
+        say("The pictures cannot be aligned, so no drawings were written.")
     elif wanted:
-        say(f"Drawn: {', '.join(str(path) for path in wanted.values())}")
+        say(f"Written: {', '.join(str(path) for path in wanted.values())}")
 
 
 def _draw_map(registered: bytes, compared: Verification, path: Path) -> None:

@@ -15,7 +15,7 @@ from registry.configuration import config_or_fault
 @click.command("doctor", epilog=examples("exhibit doctor"))
 @json_option
 def doctor_command(*, as_json: bool) -> None:
-    """Check what this machine provides, and how to install what is missing; and the running installation.
+    """Check this machine and the running installation, and show how to fix problems.
 
     Exits with 3 if something required is missing.
     """
@@ -27,9 +27,9 @@ def doctor_command(*, as_json: bool) -> None:
         echo_json({"checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
-            mark = "ok     " if check.ok else "MISSING" if check.needed else "without"
+            mark = "ok      " if check.ok else "MISSING " if check.needed else "optional"
             click.echo(printable(f"{mark}  {check.name}: {check.sentence}"))
             if check.remedy:
-                click.echo(printable(f"         {check.remedy}"))
+                click.echo(printable(f"          {check.remedy}"))
     if any(check.needed and not check.ok for check in checks):
         finish(ExitCode.SERVICE_MISSING)

@@ -10,7 +10,7 @@ from registry.configuration import config_or_fault
 
 @click.command("down", epilog=examples("exhibit down"))
 def down_command() -> None:
-    """Stop Exhibit. Exits with 3 if it is not running. An invalid setting does not prevent this."""
+    """Stop Exhibit. Works even if a setting is invalid. Exits with 3 if Exhibit is not running."""
     from workers.tasks import supervisor
 
     config, fault = config_or_fault()

@@ -28,14 +28,14 @@ MAX_BYTES = 1 << 30
 
 @click.command("fingerprint", epilog=examples("exhibit fingerprint ~/Pictures/portfolio --out works.json"))
 @click.argument("paths", nargs=-1, required=True, type=THERE)
-@click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="Output file, JSON.")
+@click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="Output file (JSON).")
 @json_option
 def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) -> None:
-    """Compute fingerprints of images in PATHS, to register works without sending their images.
+    """Compute fingerprints of the pictures in PATHS, to register works without sending the pictures.
 
-    The file contains digests, sizes and fingerprints, but no images. A fingerprint reveals the rough shape of an image:
-    send it only to an installation that may know it. Register it there with `exhibit work add FILE`. Images that are
-    too similar to many others cannot be registered this way; they are listed, and the command exits with 4.
+    The output contains digests, sizes and fingerprints, but no pictures. A fingerprint reveals the rough shape of a
+    picture, so send it only to an installation that you trust. Register it there with `exhibit work add FILE`. Pictures
+    that are too similar to many others cannot be registered this way: they are listed, and the command exits with 4.
     """
     from indexer.search import prints
 
@@ -47,7 +47,9 @@ def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) ->
         except RefusedError as error:
             failed.append({"file": file.name, "reason": error.reason, "sentence": str(error)})
     if len(told) > prints.MAX_WORKS:
-        raise WrongUseError(f"A file holds at most {prints.MAX_WORKS:,} works.", hint="Write several files.")
+        raise WrongUseError(
+            f"A file can contain {prints.MAX_WORKS:,} works.", hint="Split the pictures into several files."
+        )
     if told:
         with written_whole(out) as made:
             stated = prints.StatedFile(works=tuple(told))
@@ -75,8 +77,8 @@ def _tell(
 ) -> None:
     works = [one.file for one in told]
     shown = {"file": str(out) if told else None, "works": works, "failed": failed, **left_out_as_json(left)}
-    tell(shown, f"Fingerprints of {counted(len(told), 'image')}: {out if told else 'no file written'}", as_json=as_json)
+    tell(shown, f"{counted(len(told), 'fingerprint')} written: {out if told else 'no file'}", as_json=as_json)
     for other in failed if not as_json else ():
-        note(f"  {other['file']}: left out ({other['reason']}). {other['sentence']}")
+        note(f"  {other['file']}: skipped ({other['reason']}). {other['sentence']}")
     if left and not as_json:
         note(f"  {left_out_in_words(left)}")

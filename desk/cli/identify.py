@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from registry.works import registration_proofs
 
 STANDARD_INPUT = "-"
-DRAWN = "Write drawings of the comparison and proofs of the registration into this folder."
+DRAWN = "Output folder for drawings of the comparison and proofs of registration."
 SAID = {
-    "certain": "They agree as a copy and its original do.",
-    "review": "They may be copy and original; a person has to look.",
-    "resembles": "It has to do with the work beyond chance; a person has to look.",
+    "certain": "Certain match: the pictures agree like a copy and its original.",
+    "review": "Possible match: a person must review it.",
+    "resembles": "Related picture: a person must review it.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What came of one picture: its works with the files that were written of each, or why there is no answer."""
+    """Result for one picture: its works with the files written for each, or the error."""
 
     image: str
     works: Sequence[tuple["identify.FoundWork", list[str]]] = ()
@@ -51,24 +51,24 @@ class _Result:
         "curl -s https://shop.example/banner.jpg | exhibit identify -",
     ),
 )
-@click.argument("images", nargs=-1, required=True)
+@click.argument("images", metavar="PICTURES...", nargs=-1, required=True)
 @owner_option
 @click.option("--out", metavar="DIR", type=TO_FILL, help=DRAWN)
-@click.option("--details", is_flag=True, help="Also show measurements and log entries.")
+@click.option("--details", is_flag=True, help="Show measurements and log entries too.")
 @json_option
 def identify_command(
     *, images: tuple[str, ...], named: str | None, out: Path | None, details: bool, as_json: bool
 ) -> None:
-    """Find out which of the owner's works each of IMAGES shows, completely or partly.
+    """Identify which of the owner's works each of PICTURES shows, completely or partly.
 
-    An image is a file, - for standard input, or a URL, which is fetched if the operator's rules allow it. The output
+    PICTURES are files, - for standard input, or URLs, which are fetched if the operator's rules allow it. The output
     includes the file's metadata (EXIF, IPTC, XMP, C2PA), and whether it is a signed or marked copy that you exported.
     Nothing is stored.
 
-    Exits with 0 if a work was found, 1 if none, 2 if an image cannot be read, 3 if a server does not respond.
+    Exits with 0 if a work was found, 1 if none was, 2 if a picture cannot be read, 3 if a server does not respond.
     """
     if images.count(STANDARD_INPUT) > 1:
-        raise WrongUseError("Standard input can be read only once.")
+        raise WrongUseError("Standard input can be read only once.", hint="Enter - once.")
     desk = open_desk()
     of = desk.owner(named)
     results = [_identified(desk, of, image, out) for image in tracked(images, "Identifying")]
@@ -107,7 +107,7 @@ def _read(desk: Desk, image: str) -> bytes:
         return read_picture(Path(image), most)
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
-        raise RefusedError(f"Standard input has more than {most:,} bytes.", reason="too-many-bytes")
+        raise RefusedError(f"Standard input is larger than {most:,} bytes.", reason="too-many-bytes")
     return data
 
 
@@ -157,7 +157,7 @@ def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
             say(f"{one.image}: no registered work found.")
         if answer.features.is_flat and not one.works:
             why = ", ".join(answer.features.flat)
-            say(f"  It is too plain to be told apart ({why}): only nearly exact copies are recognised.")
+            say(f"  The picture has too little detail ({why}): only nearly exact copies can be recognised.")
         if answer.features.info.incomplete:
             say(f"  {explaining.BREAKS_OFF}")
         for found, files in one.works:
@@ -167,11 +167,11 @@ def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
 
 
 def _tell_statement(answer: "identify.Answer") -> None:
-    """Print what a file says of itself, and what could not be read of it."""
+    """Print the statements in a file, and its unreadable metadata."""
     from desk.texts import metadata_problems, ownership
 
     if stated := ownership.statement_rows(answer.said):
-        say("  The file says of itself, and nobody has examined it:")
+        say("  Statements in the file, not verified:")
         fields(*((f"    {name}", text) for name, text in stated))
     for sentence in metadata_problems.sentences_of(answer.said.metadata.problems):
         say(f"  {sentence}")
@@ -199,27 +199,27 @@ def _tell_work(desk: Desk, image: str, found: "identify.FoundWork", files: list[
 
 def _tell_copies(desk: Desk, answer: "identify.Answer") -> None:
     for one in answer.copies:
-        what = f"byte for byte, a copy of work {one.work} with credentials of the owner's key"
+        what = f"Identical to an exported copy of work {one.work}, signed with the owner's key"
         if one.recipient:
-            by_chance = f"by chance at most 1 picture in {1 / max(one.chance, 1e-99):.0e} is taken for one"
-            what = f"by its invisible mark, from the copy of work {one.work} for {one.recipient}; {by_chance}"
-        say(f"  It is, {what}.")
+            by_chance = f"at most 1 in {1 / max(one.chance, 1e-99):.0e} unmarked pictures matches by chance"
+            what = f"Contains the invisible mark of the copy of work {one.work} for {one.recipient}; {by_chance}"
+        say(f"  {what}.")
         key, made = f"{one.key}{', revoked' if one.revoked else ''}", moment(one.log.submission.time, desk.zone)
-        fields(("  key", key), ("  made", made), *_logged(desk, one.log))
+        fields(("  key", key), ("  exported", made), *_logged(desk, one.log))
     if answer.marks:
-        say(f"  {counted(answer.marks, 'mark')} looked for. None shows who published it; a lack of one proves nothing.")
+        say(f"  {counted(answer.marks, 'mark')} checked. A mark does not show the publisher; absence proves nothing.")
 
 
 def _logged(desk: Desk, registration: "registration_proofs.Registration | None") -> Iterator[tuple[str, str]]:
-    """What the log holds of something, and who has witnessed that."""
+    """Yield the log entry of an object and its timestamps."""
     if registration is None:
         yield "  log", "no entry"
     elif registration.entry is None:
-        yield "  log", "waits for its number; workers give it, or --out"
+        yield "  log", "waiting for a number, which workers or --out assign"
     elif registration.checkpoint is None:
-        yield "  log", f"entry {registration.entry}, not yet under a signed checkpoint; workers sign one, or --out"
+        yield "  log", f"entry {registration.entry}, waiting for a signed checkpoint by workers or --out"
     else:
-        yield "  log", f"entry {registration.entry}, under the checkpoint of {registration.checkpoint.size} entries"
+        yield "  log", f"entry {registration.entry}, in the checkpoint of {registration.checkpoint.size} entries"
     for one in () if registration is None else registration.witnesses:
-        said = f"existed no later than {moment(one.time, desk.zone)}" if one.time else "hasn't answered completely yet"
-        yield "  witness", f"{one.name}: {said}{' (for trials, without legal weight)' if one.development else ''}"
+        said = f"existed no later than {moment(one.time, desk.zone)}" if one.time else "pending"
+        yield "  timestamp", f"{one.name}: {said}{' (test service, no legal weight)' if one.development else ''}"

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 MILVUS, HERE = "milvus", "data-folder"
 
-index_command = click.Group("index", help="The search indexes, which are built from the database.")
+index_command = click.Group("index", help="Manage search indexes, which are built from the database.")
 
 
 @index_command.command("check", epilog=examples("exhibit index check", "exhibit index check --json"))
 @json_option
 def check_indexes(*, as_json: bool) -> None:
-    """Read all indexes, compare them with the database, and show what each contains.
+    """Compare all search indexes with the database, and show their contents.
 
-    The index phash256 contains hashes, rootsift local features of works, the others descriptions by a network.
-    Pending changes are newer than the files; searches read them from the database.
+    The index phash256 contains hashes, rootsift local features of works, the others descriptors of a network. Pending
+    changes are not in the files yet; searches read them from the database.
 
     Exits with 1 if an index is damaged.
     """
@@ -47,19 +47,19 @@ def check_indexes(*, as_json: bool) -> None:
         "exhibit index rebuild", f"exhibit index rebuild --to {MILVUS}", f"exhibit index rebuild --to {HERE} --drop"
     ),
 )
-@click.option("--to", type=click.Choice([MILVUS, HERE]), help="Move the index of seen images there.")
-@click.option("--drop", is_flag=True, help="With --to: remove the index from its previous location.")
+@click.option("--to", type=click.Choice([MILVUS, HERE]), help="New location of the index of seen pictures.")
+@click.option("--drop", is_flag=True, help="With --to: delete the index from its previous location.")
 @json_option
 def rebuild_indexes(*, to: str | None, drop: bool, as_json: bool) -> None:
     """Rebuild all indexes from the database. Searches continue meanwhile.
 
-    With --to, move only the index of seen images into Milvus or into this machine's data folder. Then change the
+    With --to, move only the index of seen pictures into Milvus or into this machine's data folder. Then change the
     setting milvus_url, restart, and run the same command with --drop. After an interruption, run the command again.
 
     Exits with 1 if entries are missing, with 3 if Milvus does not respond.
     """
     if drop and to is None:
-        raise WrongUseError("--drop needs the new location.", hint="Add --to.")
+        raise WrongUseError("--drop requires the new location.", hint="Add --to.")
     desk = open_desk()
     if to is not None:
         _move(desk, to, drop=drop, as_json=as_json)
@@ -82,13 +82,10 @@ def _move(desk: Desk, to: str, *, drop: bool, as_json: bool) -> None:
             note(f"{space}: {there:,} of {wanted:,}")
     if drop:
         index_upkeep.drop_archive(desk.services, from_milvus=to != MILVUS)
-    lines = [
-        f"{space}: {counted(there, 'entry', 'entries')}, as many as in the database."
-        for space, there in entries.items()
-    ]
+    lines = [f"{space}: {counted(there, 'entry', 'entries')}, complete." for space, there in entries.items()]
     if not drop:
         lines.append("Restart with EXHIBIT_MILVUS_URL set." if to == MILVUS else "Restart without EXHIBIT_MILVUS_URL.")
-        lines.append("Then run the same command with --drop to remove the previous index.")
+        lines.append("Then run the same command with --drop to delete the previous index.")
     tell({"to": to, "entries": entries}, *lines, as_json=as_json)
 
 
@@ -102,4 +99,4 @@ def _show(states: "Sequence[index_upkeep.IndexState]", each: "index_upkeep.WorkS
     if each.works:
         whole = size(each.indexes + each.features)
         parts = f"{size(each.indexes)} in indexes, {size(each.features)} of features"
-        say(f"Each of {each.works:,} registered works needs {whole} in addition to its file: {parts}.")
+        say(f"Size per work, without its file ({counted(each.works, 'work')}): {whole} ({parts}).")

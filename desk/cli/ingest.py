@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
-LEFT_OUT = "Write skipped URLs with the reason, as CSV."
+LEFT_OUT = "Output file for skipped URLs and reasons (CSV)."
 _EXAMPLES = 5
 """Names of files that are told of those left out for one reason."""
 KINDS = click.Choice(["image", "page"])
@@ -39,7 +39,7 @@ KINDS = click.Choice(["image", "page"])
     "ingest",
     epilog=examples(
         "exhibit ingest laion-part-00000.parquet --watch laion --min-width 300",
-        "exhibit ingest lists/ --watch agency --host shop.example --without-host cdn.shop.example",
+        "exhibit ingest lists/ --watch agency --host shop.example --exclude-host cdn.shop.example",
         "exhibit ingest addresses.csv.gz --watch agency --column image --word sunset --word beach",
         "AWS_SKIP_SIGNATURE=true AWS_REGION=us-east-1 exhibit ingest --bucket s3://lists/2026 --watch agency",
         "exhibit ingest CC-MAIN-2026-01.warc.wat.gz cdx-00000.gz --watch crawl --only image --dry-run",
@@ -47,38 +47,40 @@ KINDS = click.Choice(["image", "page"])
 )
 @click.argument("paths", nargs=-1, type=THERE)
 @owner_option
-@click.option("--watch", "name", required=True, metavar="NAME", help="Watch that visits them; created if missing.")
 @click.option(
-    "--bucket", "buckets", multiple=True, metavar="URL", help="Also read this bucket: s3://…, gs://…, az://…."
+    "--watch", "name", required=True, metavar="NAME", help="Name of the watch that visits the URLs; created if missing."
 )
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only this host and its subdomains.")
+@click.option("--bucket", "buckets", multiple=True, metavar="URL", help="Bucket with lists: s3://…, gs://… or az://….")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only URLs on this host and its subdomains.")
 @click.option(
-    "--without-host", "without_hosts", multiple=True, metavar="HOST", help="Skip this host and its subdomains."
+    "--exclude-host", "without_hosts", multiple=True, metavar="HOST", help="Skip URLs on this host and its subdomains."
 )
-@click.option("--word", "words", multiple=True, metavar="WORD", help="Only entries with this word in caption or URL.")
-@click.option("--min-width", type=AT_LEAST_1, metavar="PIXELS", help="Minimum width, if the list states it.")
-@click.option("--min-height", type=AT_LEAST_1, metavar="PIXELS", help="Minimum height, if the list states it.")
+@click.option("--word", "words", multiple=True, metavar="WORD", help="Only rows with this word in caption or URL.")
+@click.option("--min-width", type=AT_LEAST_1, metavar="PIXELS", help="Minimum width in pixels, if the list states it.")
 @click.option(
-    "--suffix", "suffixes", multiple=True, metavar="SUFFIX", help="Only images with this suffix, such as .jpg."
+    "--min-height", type=AT_LEAST_1, metavar="PIXELS", help="Minimum height in pixels, if the list states it."
 )
-@click.option("--only", type=KINDS, help="Only entries of this kind.")
-@click.option("--column", metavar="NAME", default="", help="Column of URLs in a table; default url.")
-@click.option("--as", "kind", type=KINDS, default="image", show_default=True, help="Kind of a table's URLs.")
-@click.option("--dry-run", is_flag=True, help="Estimate requests, hosts and time; keep nothing.")
+@click.option(
+    "--suffix", "suffixes", multiple=True, metavar="SUFFIX", help="Only pictures with this suffix, such as .jpg."
+)
+@click.option("--only", type=KINDS, help="Only URLs of this kind.")
+@click.option("--column", metavar="NAME", default="", help="Column of a table with the URLs; default url.")
+@click.option("--kind", "kind", type=KINDS, default="image", show_default=True, help="Kind of the URLs in a table.")
+@click.option("--dry-run", is_flag=True, help="Estimate requests, hosts and time without importing anything.")
 @click.option("--skipped", type=click.File("w", "utf-8", "replace"), metavar="FILE", help=LEFT_OUT)
 @json_option
 def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool, **given: Json) -> None:
-    """Import lists of URLs from files and folders PATHS for a watch: images, and pages without their links.
+    """Import lists of picture and page URLs from files and folders PATHS into a watch.
 
     Reads Parquet and CSV files (columns url, caption, page_url, width, height), and WAT and CDX files of web archives,
-    also compressed as .gz or .zst. WARC, ARC and WACZ files get a watch of their own. Nothing is requested now:
-    workers visit the URLs by the rules of every crawl. Files of a bucket are first copied to lists/ in the data
-    folder; credentials come from the environment, as for blobs_url.
+    also compressed as .gz or .zst. WARC, ARC and WACZ files get their own watch. The import requests nothing: workers
+    visit the URLs later under the usual crawling rules, without following links. Files in a bucket are first copied to
+    lists/ in the data folder, with credentials from the environment, as for blobs_url.
 
     After an interruption, run the command again. Exits with 4 if a list could not be read completely.
     """
     if not paths and not given["buckets"]:
-        raise WrongUseError("No list was given.", hint="Enter files or folders, or --bucket URL.")
+        raise WrongUseError("No list was given.", hint="Enter files, folders, or --bucket URL.")
     desk = open_desk()
     from crawler.lists import files
     from registry.crawls import forecasts, ingest, lists, plan, watching
@@ -111,8 +113,8 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         if not desk.workers_run:
             note(f"No worker is running. Start them: exhibit up; or: exhibit watch run {quote(given['name'])} --wait")
     if stopping:
-        said = "this is of what was read until then." if given["dry_run"] else "the same command goes on behind that."
-        note(f"Interrupted: {said}")
+        said = "The estimate covers the part read so far." if given["dry_run"] else "Run the command again to continue."
+        note(f"Interrupted. {said}")
         finish(ExitCode.INTERRUPTED)
     if any(read.problem for read in reads) or any(one.problems for one in counted_files):
         finish(ExitCode.INCOMPLETE)
@@ -172,15 +174,15 @@ def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -
 def _so_far(read: "ingest.Read") -> str:
     row = read.row
     if row.whole and row.lines == read.before:
-        return f"all of it is in already, {counted(row.lines, 'line')}"
-    parts = [counted(row.lines, "line"), f"{row.kept:,} kept"]
+        return f"imported before, {counted(row.lines, 'row')}"
+    parts = [counted(row.lines, "row"), f"{row.kept:,} imported"]
     parts += [f"{count:,} skipped ({reason})" for reason, (count, _examples) in _by_number(row.skipped)]
     if read.seconds:
-        parts.append(f"{(row.lines - read.before) / read.seconds:,.0f} a second")
+        parts.append(f"{(row.lines - read.before) / read.seconds:,.0f} per second")
     if read.left is not None and not row.whole:
         parts.append(f"{timedelta(seconds=round(read.left))} left")
     if read.changed:
-        parts.append("read from its beginning, for it has changed since")
+        parts.append("read from the start, because the file has changed")
     return ", ".join(parts) + (f". {read.problem}" if read.problem else "")
 
 
@@ -195,7 +197,7 @@ def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -
     if not found.archives:
         return ""
     watch, begun = plan.read_archives(desk.services, of, f"{name} archives", found.archives, by=person())
-    return f"Web archives: {'read by' if begun else 'in already with'} the watch {watch.name}."
+    return f"Web archives: {'added to' if begun else 'already in'} the watch {watch.name}."
 
 
 def count_archives(sources: Sequence[tuple[str, Path]], stopped: Callable[[], bool]) -> list["InFile"]:
@@ -209,7 +211,7 @@ def count_archives(sources: Sequence[tuple[str, Path]], stopped: Callable[[], bo
         found[one.path] = one
         if time.monotonic() - told > TOLD_EVERY:
             told = time.monotonic()
-            note(f"{one.path.name}: {counted(one.pictures, 'picture')} so far")
+            note(f"{one.path.name}: {counted(one.pictures, 'picture')} found")
         if stopped():
             break
     return list(found.values())
@@ -270,19 +272,19 @@ def _tell(reads: Sequence["ingest.Read"], archives: str, left_out: Mapping[str, 
     from registry.crawls import lists
 
     lines, kept = sum(read.row.lines for read in reads), sum(read.row.kept for read in reads)
-    say(f"{counted(lines, 'line')}: {kept:,} kept, {lines - kept:,} left out.")
+    say(f"{counted(lines, 'row')}: {kept:,} imported, {lines - kept:,} skipped.")
     rows = [
         (count, line.REASONS[reason], " ".join(map(short, examples)))
         for reason, (count, examples) in _by_number(lists.together(read.row.skipped for read in reads))
     ]
     if rows:
-        table(("lines", "why", "such as"), rows)
+        table(("rows", "reason", "examples"), rows)
     problems = [f"{read.path.name}: {read.problem}" for read in reads if read.problem]
     for sentence in filter(None, [*problems, archives]):
         say(sentence)
     for group in left_out.values():
         names = ", ".join(Path(path).name for path in group["examples"])
-        note(f"{counted(group['files'], 'file or folder', 'files or folders')} left out ({names}). {group['sentence']}")
+        note(f"{counted(group['files'], 'file or folder', 'files or folders')} skipped ({names}). {group['sentence']}")
 
 
 def _as_json(read: "ingest.Read") -> dict[str, Json]:

@@ -9,7 +9,7 @@ from exhibit.config.secrets import NEXT_MASTER_KEY, mounted
 from exhibit.errors import WrongUseError
 
 USES = ("sealing", "documents")
-key_command = click.Group("key", help="Keys that sign for owners, and the master key that encrypts them.")
+key_command = click.Group("key", help="Manage signing keys of owners, and the master key that encrypts them.")
 
 
 @key_command.command(
@@ -22,20 +22,22 @@ key_command = click.Group("key", help="Keys that sign for owners, and the master
 )
 @owner_option
 @reason_option
-@click.option("--use", type=click.Choice(USES), default="sealing", show_default=True, help="Key to replace.")
-@click.option("--master", is_flag=True, help="Re-encrypt all keys with a new master key in the folder secrets.")
+@click.option(
+    "--use", type=click.Choice(USES), default="sealing", show_default=True, help="Purpose of the key to replace."
+)
+@click.option("--master", is_flag=True, help="Replace the master key and re-encrypt all keys.")
 def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> None:
-    """Replace an owner's key. Signatures of the previous key stay valid.
+    """Replace an owner's signing key. Signatures of the previous key stay valid.
 
-    With --master, replace the key that encrypts all others; after an interruption, run the command again. Earlier
-    backups of the database need the previous master key.
+    With --master, replace the key that encrypts all others. After an interruption, run the command again. Earlier
+    backups of the database require the previous master key.
 
-    List keys: exhibit api GET keys. Revoke one: exhibit api POST keys/KEY/revoke --field reason=TEXT
+    List keys: exhibit api GET keys. Revoke a key: exhibit api POST keys/KEY/revoke --field reason=TEXT
     """
     desk = open_desk()
     if master:
         if named is not None:
-            raise WrongUseError("The master key belongs to no owner.", hint="Leave out --owner.")
+            raise WrongUseError("The master key does not belong to an owner.", hint="Omit --owner.")
         _rotate_master(desk, reason)
         return
     owner = desk.owner(named)
@@ -44,7 +46,7 @@ def rotate_key(*, named: str | None, use: str, reason: str, master: bool) -> Non
 
     key = keys.rotate(desk.services, owner, Use(use), by=person(), reason=reason)
     say(f"{owner.name} now uses the key {bytes(key.public_key).hex()[:16]}.")
-    say("Give verifiers the new public key: exhibit trust FILE")
+    say("Export the new public key for verifiers: exhibit trust FILE")
 
 
 def _rotate_master(desk: Desk, reason: str) -> None:
@@ -57,4 +59,4 @@ def _rotate_master(desk: Desk, reason: str) -> None:
     say(f"Encrypted {counted(made.keys, 'key')} with the new master key. {then}")
     if made.lost:
         named = ", ".join(key.hex()[:16] for key in made.lost)
-        say(f"Unchanged, because no master key decrypts them and they are not in use: {named}")
+        say(f"Unchanged, because they cannot be decrypted and are not in use: {named}")

@@ -12,7 +12,7 @@ from desk.cli.common.show import counted, table, tell
 from exhibit.errors import ExitCode, IntegrityError, WrongUseError
 from exhibit.types import Json
 
-log_command = click.Group("log", help="The append-only log of registrations, crawls, decisions, seals and keys.")
+log_command = click.Group("log", help="Verify the append-only log of registrations, crawls, decisions, seals and keys.")
 
 
 @log_command.command(
@@ -20,17 +20,22 @@ log_command = click.Group("log", help="The append-only log of registrations, cra
     epilog=examples("exhibit log verify", "exhibit log verify --against bundle.zip", "exhibit log verify --json"),
 )
 @click.option(
-    "--against", "files", type=THERE, multiple=True, metavar="FILE", help="A bundle, or a checkpoint that was kept."
+    "--against",
+    "files",
+    type=THERE,
+    multiple=True,
+    metavar="FILE",
+    help="Bundle or checkpoint to compare with the log.",
 )
 @json_option
 def verify_log(*, files: tuple[Path, ...], as_json: bool) -> None:
-    """Verify the whole log: entries, hashes, all checkpoints, and the content of entries that was not erased.
+    """Verify the whole log: entries, hashes, checkpoints, and the content of entries unless it was erased.
 
-    With --against, compare the log with a bundle that was handed out or a checkpoint that somebody kept, instead. If
-    the log does not continue it, Exhibit stops signing until you start a new log name:
+    With --against, compare the log with earlier bundles or checkpoints instead. If the log does not continue one of
+    them, Exhibit stops signing until you start a new log name:
     exhibit api POST /operator/log/new-origin --field reason=TEXT
 
-    Exits with 1 if anything is wrong. State of the log: exhibit api GET /operator/log
+    Exits with 1 if a check fails. State of the log: exhibit api GET /operator/log
     """
     desk = open_desk()
     if files:
@@ -39,10 +44,10 @@ def verify_log(*, files: tuple[Path, ...], as_json: bool) -> None:
     from registry.log import replay
 
     found = replay.replay(desk.services)
-    read = f"{counted(found.checkpoints, 'checkpoint')}, {counted(found.openings, 'opening')}"
-    problems = [f"WRONG  {problem}" for problem in found.problems]
-    summary = f"{counted(len(found.problems), 'problem')} found." if problems else "The log is intact."
-    entries = f"{counted(found.entries, 'entry', 'entries')}, {read} read; {found.erased} erased."
+    read = f"{counted(found.checkpoints, 'checkpoint')}, {counted(found.openings, 'content')}"
+    problems = [f"FAILED  {problem}" for problem in found.problems]
+    summary = f"{counted(len(found.problems), 'problem')} found." if problems else "The log is valid."
+    entries = f"{counted(found.entries, 'entry', 'entries')}, {read} verified; {found.erased} erased."
     tell(asdict(found), entries, *problems, summary, as_json=as_json)
     finish(ExitCode.CHECK_FAILED if problems else ExitCode.DONE)
 

@@ -24,43 +24,43 @@ SECTIONS: dict[str, dict[str, str]] = {
         "status": "Show running processes, queues and background jobs.",
         "doctor": "Check this machine and the running installation.",
         "service": "Install or remove a systemd service.",
-        "capacity": "Estimate machines, storage and costs for a number of works.",
+        "capacity": "Estimate machines, storage and costs.",
     },
     "First steps": {
-        "owner add": "Add a rights holder.",
-        "user add": "Give a person access to the site.",
-        "work add": "Register images as works.",
+        "owner add": "Add an owner (rights holder).",
+        "user add": "Add a member who can sign in to the site.",
+        "work add": "Register pictures as works.",
         "watch add": "Schedule crawls of sites, feeds, folders, searches or archives.",
         "watch run": "Start a crawl now.",
-        "ingest": "Import large lists of image and page URLs.",
-        "case list": "List the uses that were found.",
-        "case confirm": "Decide that uses are not licensed, and seal their evidence.",
+        "ingest": "Import large lists of picture and page URLs.",
+        "case list": "List cases (uses of your works).",
+        "case confirm": "Confirm that uses are not licensed, and seal their evidence.",
     },
-    "Check images and evidence": {
-        "identify": "Find out which registered work an image shows.",
-        "compare": "Compare two images.",
-        "why": "Explain, step by step, why an image matches or does not match.",
-        "fingerprint": "Compute fingerprints of images that stay on this machine.",
+    "Check pictures and evidence": {
+        "identify": "Identify which registered work a picture shows.",
+        "compare": "Compare two pictures.",
+        "why": "Explain why a picture matches or does not match.",
+        "fingerprint": "Compute fingerprints, to register works without their pictures.",
         "verify": "Verify evidence bundles offline.",
-        "trust": "Export the public keys that verifiers need.",
-        "log verify": "Verify the log, and compare it with bundles or checkpoints.",
+        "trust": "Export the public keys that verifiers need (trust list).",
+        "log verify": "Verify the log, or compare it with bundles or checkpoints.",
     },
     "Maintenance": {
-        "backup": "Back up everything that cannot be restored otherwise.",
+        "backup": "Back up the database, stored files and secrets.",
         "restore": "Restore a backup into an empty data folder.",
         "blobs move": "Copy stored files to another storage location.",
         "index check": "Check the search indexes against the database.",
-        "index rebuild": "Rebuild the search indexes, here or in Milvus.",
-        "model add": "Add and measure a network that describes images.",
+        "index rebuild": "Rebuild the search indexes, or move one to Milvus.",
+        "model add": "Add and measure a network that finds edited copies.",
         "calibrate": "Measure match probabilities on your own photographs.",
         "key rotate": "Replace an owner's key or the master key.",
-        "edge join": "Help another installation with this machine.",
+        "contributor join": "Fetch and measure pictures for another installation.",
     },
-    "Everything else": {
+    "Other": {
         "api": "Call any operation of the HTTP API.",
     },
 }
-"""Commands with their lines in the overview. The first word of a command is the module that defines it."""
+"""Commands with their summaries. The first word of a command is the name of its module."""
 _OF_FILES = {errno.EROFS, errno.EACCES, errno.EPERM}
 COMMANDS = [name for section in SECTIONS.values() for name in section]
 EPILOG = """\b
@@ -75,7 +75,7 @@ Examples:
 
 \b
 Exit codes: 0 success, 1 failed check, 2 usage error, 3 service unavailable,
-4 incomplete result, 130 interrupted, 141 output closed by its reader.
+4 incomplete result, 130 interrupted, 141 closed output pipe.
 docs/reference/command-output.md describes the JSON output.
 """
 
@@ -114,7 +114,7 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="exhibit")
 def exhibit() -> None:
-    """Find copies of registered images on the web and preserve them as evidence."""
+    """Find copies of registered pictures on the web and preserve them as evidence."""
 
 
 @ends_with_reader
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExhibitError as error:
         _reraise_when_debugging()
         return _say("\n".join(filter(None, (error.message, error.hint))), error.exit_code)
-    except Exception as error:  # the last net: a person gets a sentence, EXHIBIT_DEBUG the trace
+    except Exception as error:  # people get one sentence; EXHIBIT_DEBUG shows the traceback
         if isinstance(error, BrokenPipeError) and has_lost_reader():
             raise
         _reraise_when_debugging()
@@ -144,11 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if any(plain(text) != text and not os.path.lexists(text) for text in given):
-        raise WrongUseError("An argument contains a control character or an incomplete character.")
+        raise WrongUseError("An argument contains a control character or an incomplete character. Remove it.")
     try:
         code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
     except click.exceptions.NoSuchCommand as error:
-        raise click.UsageError(f"{error.format_message()}\nOther operations: exhibit api --list", error.ctx) from None
+        raise click.UsageError(
+            f"{error.format_message()}\nList all operations of the API: exhibit api --list", error.ctx
+        ) from None
     sys.stdout.flush()
     return code if isinstance(code, int) else int(ExitCode.DONE)
 
@@ -179,7 +181,7 @@ def _unforeseen(error: Exception) -> int:
         return _say(f"The database does not respond: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
     if fault := machine_fault(error):
         return _say(fault + _of_file(error), ExitCode.SERVICE_MISSING)
-    if name == "DataError":  # a length or a character that no column takes: what was typed, in almost every case
+    if name == "DataError":  # usually an input with a length or character that no column accepts
         return _say(f"The database refused a value: {said[0] if said else name}.", ExitCode.WRONG_USE)
     sentence = f"Unexpected error: {name}{': ' + said[0] if said else ''}."
     return _say(f"{sentence}\nSet EXHIBIT_DEBUG=true to see the traceback.", ExitCode.CHECK_FAILED)

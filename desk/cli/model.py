@@ -1,4 +1,4 @@
-"""`exhibit model add`: networks that describe images."""
+"""`exhibit model add`: networks that describe pictures."""
 
 import sys
 import zipfile
@@ -23,7 +23,9 @@ RECALLS = (
     ("rare", "R@1e-4, above 1 in 10,000 unrelated pairs"),
     ("never", "R@0FP, above all unrelated pairs"),
 )
-model_command = click.Group("model", help="Networks that describe images, so that edited copies are found.")
+model_command = click.Group(
+    "model", help="Manage networks that compute descriptors of pictures, to find edited copies."
+)
 
 
 @model_command.command(
@@ -32,18 +34,22 @@ model_command = click.Group("model", help="Networks that describe images, so tha
         "exhibit model add sscd.onnx --card sscd.toml --photos ~/Pictures",
         "exhibit model add sscd.zip --key 9c5e2ab07d41f386 --photos ~/Pictures",
         notes=(
-            "Of edited copies:",
-            "R@1    share whose original was the nearest image",
-            "R@10   share whose original was among the ten nearest",
-            "R@0FP  share that was nearer than any unrelated pair",
+            "Recall of edited copies:",
+            "R@1    share whose original is the nearest picture",
+            "R@10   share whose original is among the ten nearest",
+            "R@0FP  share that is nearer than any unrelated pair",
         ),
     ),
 )
 @click.argument("file", type=FILE)
-@click.option("--card", type=FILE, help="Description of an ONNX file, in TOML (docs/reference/descriptors.md).")
-@click.option("--key", default="", metavar="HEX", help="First digits of the author's key, as the author told you.")
-@click.option("--anyway", is_flag=True, help="Although a newer card of this network is installed.")
-@click.option("--photos", type=FOLDER, help="Photographs to measure it with; your registered works by default.")
+@click.option("--card", type=FILE, help="Description of an ONNX file (TOML); see docs/reference/descriptors.md.")
+@click.option(
+    "--key", default="", metavar="HEX", help="First digits of the author's public key, obtained from the author."
+)
+@click.option("--force", "anyway", is_flag=True, help="Add the network even if a newer card of it is installed.")
+@click.option(
+    "--photos", type=FOLDER, help="Folder of photographs for the measurement; the registered works by default."
+)
 @click.option("--works", default=60, show_default=True, type=click.IntRange(4, 500), help="Number of searches.")
 @yes_option
 @json_option
@@ -58,18 +64,18 @@ def add_model(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Add the network in FILE, and measure it beside the one in use. This takes minutes.
+    """Add the network in FILE, and measure it and the one in use. This takes minutes.
 
-    FILE is an ONNX file with a --card, or a ZIP that another installation exported: its card is shown first, and you
-    are asked. Measuring needs at least 20 photographs, better some hundred.
+    FILE is an ONNX file with a --card, or a ZIP exported by another installation. The command shows the card of a ZIP
+    and asks for confirmation. The measurement requires at least 20 photographs; some hundred are better.
 
-    Exits with 1 if the network was not measured, or finds less than its card claims.
+    Exits with 1 if the network was not measured, or its recall is below the claim of its card.
 
-    Use it: exhibit api POST /operator/models/NAME/use. All networks: exhibit api GET /operator/models
+    Use it: exhibit api POST /operator/models/NAME/use. List networks: exhibit api GET /operator/models
     """
     is_shared = zipfile.is_zipfile(file)
     if is_shared == (card is not None):
-        hint = "An ONNX file needs --card; an exported ZIP includes its card."
+        hint = "Add --card for an ONNX file; omit it for an exported ZIP, which includes its card."
         raise WrongUseError("FILE and --card do not match.", hint=hint)
     desk = open_desk()
     from registry.fingerprints import networks, shared_models
@@ -130,7 +136,7 @@ def _show_card(desk: Desk, card: "model_files.SignedCard", remarks: tuple[str, .
         ("network", f"{network.name} {network.version}, {network.width} components, {size(card.size)}"),
         ("author", card.author),
         ("key", card.key.hex()),
-        ("made", moment(card.made_at, desk.zone)),
+        ("created", moment(card.made_at, desk.zone)),
         *told(network, "licence", "source"),
         *told(card, "terms", "price"),
         ("claimed", f"R@1 {_share(claimed.first)}, R@10 {_share(claimed.few)}"),
@@ -151,12 +157,12 @@ def _show_next(name: str, beside: "model_files.Compared | None") -> None:
         [label, _share(getattr(beside.claimed, key)), _share(getattr(beside.measured, key))] for key, label in RECALLS
     ]
     click.echo()
-    table((f"over {beside.edits} edits", "claimed", "here"), rows)
+    table((f"over {beside.edits} edits", "claimed", "measured"), rows)
     if beside.falls_short:
-        say(f"{name} finds less here than its card claims, so it is not used.")
+        say(f"The recall of {name} is below the claim of its card, so it is not used.")
         note(f"Use it anyway: {command} --field anyway=true")
     else:
-        say(f"{name} finds what its card claims. Use it: {command}")
+        say(f"{name} confirms the claim of its card. Use it: {command}")
 
 
 def _show_measured(found: "networks.Measured") -> None:
@@ -165,7 +171,7 @@ def _show_measured(found: "networks.Measured") -> None:
     say(f"{mine.photos} photographs in {edits}; {mine.pairs} unrelated pairs.")
     click.echo()
     rows = [[label, _share(getattr(mine.overall, key)), _share(getattr(other.overall, key))] for key, label in RECALLS]
-    rows.append(["milliseconds per image", f"{mine.milliseconds:.1f}", f"{other.milliseconds:.1f}"])
+    rows.append(["milliseconds per picture", f"{mine.milliseconds:.1f}", f"{other.milliseconds:.1f}"])
     table(("", found.name, f"in use: {found.serving}"), rows)
     click.echo()
     table(("R@10 by edit", found.name, "in use"), _by_edit(mine, other))

@@ -6,7 +6,7 @@ from desk.cli.common.frame import examples, open_desk, person
 from desk.cli.common.options import json_option
 from desk.cli.common.show import tell
 
-owner_command = click.Group("owner", help="Rights holders, each with works, watches and cases of its own.")
+owner_command = click.Group("owner", help="Manage owners: rights holders with their own works, watches and cases.")
 
 
 @owner_command.command(
@@ -17,18 +17,20 @@ owner_command = click.Group("owner", help="Rights holders, each with works, watc
     ),
 )
 @click.argument("name")
-@click.option("--slug", default="", metavar="WORD", help="Short name for commands; derived from NAME by default.")
+@click.option(
+    "--slug", default="", metavar="WORD", help="Short name for commands and URLs; derived from NAME by default."
+)
 @click.option("--contact", default="", metavar="TEXT", help="Contact address for documents.")
 @json_option
 def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
-    """Add the rights holder NAME.
+    """Add an owner, a rights holder with this NAME.
 
-    All owners and their counts: exhibit api GET /owners
+    List owners with their counts: exhibit api GET /owners
     """
     open_desk()
     from desk.schemas import owners as schemas
     from registry.members import people
 
     owner = people.add_owner(name, slug=slug, contact=contact, by=person())
-    said = f"Added {owner.name}. In commands, refer to it as --owner {owner.slug}."
+    said = f"Added {owner.name}. Use --owner {owner.slug} in commands."
     tell(schemas.Owner.from_row(owner), said, as_json=as_json)

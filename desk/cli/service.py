@@ -34,14 +34,14 @@ UNIT = Path(__file__).with_name(NAME).read_text("utf-8")
         "exhibit service --remove",
     ),
 )
-@click.option("--run-as", metavar="USER", help="Root only: user of the service; the checkout's owner by default.")
-@click.option("--print", "print_only", is_flag=True, help="Print the unit file and change nothing.")
-@click.option("--remove", is_flag=True, help="Stop and remove the service; data and settings stay.")
+@click.option("--run-as", metavar="USER", help="User of the service (root only); the owner of the checkout by default.")
+@click.option("--print", "print_only", is_flag=True, help="Print the unit file without installing it.")
+@click.option("--remove", is_flag=True, help="Stop and remove the service; data and settings are kept.")
 def service_command(*, run_as: str | None, print_only: bool, remove: bool) -> None:
-    """Run Exhibit as a systemd service that starts now and after each reboot.
+    """Install Exhibit as a systemd service that starts now and after each reboot.
 
-    Root installs a system service, other users one of their own. Exits with 2 if Exhibit is running already or a
-    setting is in the environment that belongs in exhibit.toml, with 3 if there is no systemd.
+    As root, this installs a system service, otherwise a user service. Exits with 2 if Exhibit is already running or
+    settings are in environment variables instead of exhibit.toml, with 3 if systemd is not available.
     """
     if print_only:
         click.echo(_unit(run_as), nl=False)
@@ -55,22 +55,22 @@ def _install(run_as: str | None) -> None:
     path = _unit_path()
     if shutil.which("systemctl") is None:
         hint = "Configure another service manager with the output of `exhibit service --print`."
-        raise ServiceMissingError("There is no systemd on this machine.", hint=hint)
+        raise ServiceMissingError("systemd is not available on this machine.", hint=hint)
     _refuse_what_would_differ(load_config())
     write_file(made_folder(path.parent) / NAME, _unit(run_as).encode())
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", NAME)
     say(f"Exhibit runs as a service: {path}")
-    say(f"Its log: journalctl {' '.join((*_scope(), '-u', NAME))}")
+    say(f"Log: journalctl {' '.join((*_scope(), '-u', NAME))}")
     if os.geteuid():
         user = pwd.getpwuid(os.geteuid()).pw_name
-        say(f"It starts when you sign in. To start it with the machine: sudo loginctl enable-linger {user}")
+        say(f"It starts when you log in. To start it at boot: sudo loginctl enable-linger {user}")
 
 
 def _remove() -> None:
     path = _unit_path()
     if not path.exists():
-        raise WrongUseError(f"There is no {path}.", hint="Nothing was changed.")
+        raise WrongUseError(f"The service is not installed: {path} does not exist.", hint="Nothing was changed.")
     _systemctl("disable", "--now", NAME)
     path.unlink()
     _systemctl("daemon-reload")
@@ -84,7 +84,7 @@ def _refuse_what_would_differ(config: Config) -> None:
     # a lock that root makes here would be nobody's to take but root's
     lock = config.data_dir / "locks" / "supervisor.lock"
     if lock.exists() and (running := supervisor.running_status(config)) is not None:
-        raise WrongUseError(f"Exhibit is running already: {running.address}", hint="Stop it first: exhibit down")
+        raise WrongUseError(f"Exhibit is already running: {running.address}", hint="Stop it first: exhibit down")
     given = {name for name in os.environ if name.startswith("EXHIBIT_")} | {"DATABASE_URL", "REDIS_URL"}
     if lost := sorted(name for name in given - {"EXHIBIT_DATA"} if os.environ.get(name)):
         hint = f"Move them to {config.data_dir / FILE_NAME} and unset them."
@@ -96,7 +96,7 @@ def _unit(run_as: str | None) -> str:
     config = load_config()
     root = os.geteuid() == 0
     if run_as is not None and not root:
-        raise WrongUseError("Only root can choose another user.", hint="Leave out --run-as, or use sudo.")
+        raise WrongUseError("Only root can choose another user.", hint="Omit --run-as, or use sudo.")
     return UNIT.format(
         documentation=_escaped(str(CHECKOUT / "docs" / "how-to" / "operate" / "run-as-a-service.md")).replace(
             " ", "%%20"
@@ -124,7 +124,7 @@ def _user(named: str | None) -> str:
     try:
         return pwd.getpwnam(named).pw_name if named else pwd.getpwuid(CHECKOUT.stat().st_uid).pw_name
     except KeyError as error:
-        hint = "Add one: useradd --system --create-home exhibit"
+        hint = "Create the user: useradd --system --create-home exhibit"
         raise WrongUseError(
             f"There is no user {named}." if named else "The owner of this checkout is not a user.", hint=hint
         ) from error
@@ -153,5 +153,7 @@ def _systemctl(*words: str) -> None:
     """Raises ``ServiceMissingError`` with what systemd says."""
     ran = subprocess.run(["systemctl", *_scope(), *words], capture_output=True, text=True, check=False)
     if ran.returncode:
-        said = ran.stderr.strip() or f"It ended with {ran.returncode}."
-        raise ServiceMissingError(f"systemd refused {words[0]}: {said}", hint="Show the unit: exhibit service --print")
+        said = ran.stderr.strip() or f"exit code {ran.returncode}."
+        raise ServiceMissingError(
+            f"systemctl {words[0]} failed: {said}", hint="Show the unit file: exhibit service --print"
+        )

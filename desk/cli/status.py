@@ -30,9 +30,9 @@ from registry.configuration import config_or_fault
 )
 @json_option
 def status_command(*, as_json: bool) -> None:
-    """Show running processes, waiting and failed jobs, and the progress of background jobs. Starts nothing.
+    """Show running processes, waiting and failed jobs, and the progress of background jobs.
 
-    Exits with 3 if nothing is running, or the database or Redis does not respond; with 2 if a setting is invalid.
+    Exits with 2 if a setting is invalid, with 3 if Exhibit is not running, or the database or Redis does not respond.
     """
     from workers.operations import checks
     from workers.servers import liveness, postgres, redis
@@ -99,16 +99,16 @@ def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
         say("Exhibit is not running. Start it: exhibit up")
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
     started = answer["started"] and moment(parse_rfc3339(answer["started"]), zone)
-    fields(("site", answer["site"]), ("since", started), ("processes", processes), ("data", answer["data"]))
+    fields(("site", answer["site"]), ("started", started), ("processes", processes), ("data", answer["data"]))
     for one in answer["replaced"]:
         at = moment(parse_rfc3339(one["at"]), zone)
-        say(f"Replaced {one['name']} ({one['pid']}) at {at}: it did not respond for {one['seconds']} seconds.")
+        say(f"Restarted {one['name']} ({one['pid']}) at {at}, because it did not respond for {one['seconds']} seconds.")
     if why:
         say(f"{why} The number of waiting jobs is unknown.")
     if answer["disk"]["crawling_stopped"]:
         say(f"Crawling has stopped because the disk is nearly full. {answer['disk']['sentence']}")
     if answer["log_stopped"]:
-        say(f"The log is no longer signed. {answer['log_stopped']}")
+        say(f"Signing of the log has stopped. {answer['log_stopped']}")
     rows = [(_named(step), *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())]
     if rows:
         click.echo()
@@ -120,7 +120,7 @@ def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
     for task in answer["background"]:
         left = task["seconds_left"]
         rest = "" if left is None else f" About {counted(ceil(left / 60), 'minute')} left."
-        say(f"In the background: {task['done']:,} of {task['total']:,} {task['what']}.{rest}")
+        say(f"Background job: {task['done']:,} of {task['total']:,} {task['what']}.{rest}")
 
 
 def _named(step: str) -> str:

@@ -21,29 +21,31 @@ if TYPE_CHECKING:
     from registry import models
     from registry.services.services import Services
 
-TRIALS = "started for trials, without legal weight"
+TRIALS = "test service, no legal weight"
 MAX_BLOCKS = 4000
 """The newest ones of each kind of chain; a list holds 1 MiB."""
-QUALIFIED = "PEM file of certificates that an eIDAS trusted list names for qualified timestamps."
+QUALIFIED = "PEM file of certificates for qualified timestamps, from an eIDAS trusted list."
 NOTE = (
-    "Drawn up by one installation about itself, so its own word: the keys of its log and owners, the roots that it "
-    "configured, and blocks as its own nodes gave them. Compare each with its source before you rely on it."
+    "Created by one installation about itself: the keys of its log and owners, the root certificates that it "
+    "configured, and blocks reported by its own nodes. Compare each with its source before you rely on it."
 )
 
 
 @click.command("trust", epilog=examples("exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json"))
 @click.argument("file", type=TO_WRITE)
-@click.option("--label", default="", metavar="TEXT", help="Label for these keys in results of verifications.")
-@click.option("--witnesses", default=1, metavar="N", help="Required number of timestamp services.")
-@click.option("--cosigners", default=0, metavar="N", help="Required number of witnesses that cosigned the log.")
+@click.option("--label", default="", metavar="TEXT", help="Label of these keys in verification results.")
+@click.option("--timestamps", "witnesses", default=1, metavar="N", help="Required number of timestamp services.")
+@click.option(
+    "--cosigners", default=0, metavar="N", help="Required number of log witnesses that cosigned the checkpoint."
+)
 @click.option("--qualified", type=TO_WRITE, metavar="CERTS", help=QUALIFIED)
 def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qualified: Path | None) -> None:
-    """Write the public keys that verifiers need into FILE: a trust list for `exhibit verify --trust`.
+    """Export the public keys that verifiers need to FILE, a trust list for `exhibit verify --trust`.
 
-    It contains the keys of the log and of all owners including revoked ones, the root certificates of configured
+    The list contains the keys of the log and of all owners including revoked ones, the root certificates of configured
     timestamp authorities, blocks of chains as reported by your nodes, and the logs of partners that visit pages for
-    you. Verifiers should compare all of it with its sources. Hand the list out separately from bundles: a list inside
-    a bundle proves nothing. With --qualified, results say which timestamps are qualified according to CERTS.
+    you. Verifiers should compare each item with its source. Deliver the list separately from bundles: a list inside a
+    bundle proves nothing. With --qualified, results state which timestamps are qualified according to CERTS.
     """
     from evidence.formats import codec
     from evidence.verdict import trust as lists
@@ -55,9 +57,9 @@ def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qua
     try:
         written = lists.Trust.from_json(trust.to_json(), what="The list").to_json()
     except codec.FormatError as error:
-        raise WrongUseError(error.message, hint="See --witnesses, --cosigners and --qualified.") from error
+        raise WrongUseError(error.message, hint="Check --timestamps, --cosigners and --qualified.") from error
     write_file(file, written)
-    say(f"Written to {file}. Hand it out separately from the bundles.")
+    say(f"Written to {file}. Deliver it separately from the bundles.")
 
 
 def own_trust(services: "Services", label: str) -> "lists.Trust":
@@ -102,7 +104,7 @@ def with_qualified(trust: "lists.Trust", path: Path) -> "lists.Trust":
     try:
         found = stamps.load_certificates([read_file(path, lists.MAX_TRUST_BYTES)])
     except IntegrityError as error:
-        raise WrongUseError(f"{path} holds no certificates that can be read.") from error
+        raise WrongUseError(f"{path} contains no readable certificates.") from error
     compared = [
         replace(
             authority,

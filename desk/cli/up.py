@@ -22,11 +22,11 @@ PAUSE = 0.1
 
 
 @click.command("up", epilog=examples("exhibit up", "exhibit up --detach"))
-@click.option("--detach", is_flag=True, help="Return when the site responds; stop Exhibit with `exhibit down`.")
+@click.option("--detach", is_flag=True, help="Return as soon as the site responds. Stop Exhibit with `exhibit down`.")
 def up_command(*, detach: bool) -> None:
     """Start the servers, the workers, the scheduler and the site, and keep them running until Ctrl-C.
 
-    Exits with 2 if Exhibit is running or starting already. With --detach it waits for a starting one, and exits with 0.
+    Exits with 2 if Exhibit is already running or starting; with --detach, waits until it has started and exits with 0.
     """
     from workers.tasks import supervisor
 
@@ -34,7 +34,7 @@ def up_command(*, detach: bool) -> None:
     if detach:
         _detach(config)
         return
-    say("Starting … Press Ctrl-C to stop.")
+    say("Starting… Press Ctrl-C to stop.")
     supervisor.run_supervisor(config, _greet)
     say("Stopped.")
 
@@ -42,7 +42,7 @@ def up_command(*, detach: bool) -> None:
 def _greet(status: "supervisor.Status") -> None:
     say(f"Exhibit is running: {status.address}")
     if link := _first_link(load_config()):
-        say("Open this link to set up the installation. It is valid once, for 24 hours:")
+        say("Open this link to set up the installation. It can be used once within 24 hours:")
         say(f"  {link}")
     sys.stdout.flush()
 
@@ -75,14 +75,14 @@ def _detach(config: Config) -> None:
         elif child is not None and child.poll() is not None:
             if not others:
                 said = (folder / "supervisor.log").read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()
-                hint = f"Its log: {folder / 'supervisor.log'}"
+                hint = f"Log file: {folder / 'supervisor.log'}"
                 raise ServiceMissingError(said[-1] if said else "Exhibit did not start.", hint=hint)
             child = None  # another one was faster
         if time.monotonic() - said_at > SECONDS_BETWEEN_NOTES:
             said_at = time.monotonic()
-            note("Exhibit is still starting. To stop it: exhibit down")
+            note("Exhibit is still starting. To cancel: exhibit down")
         time.sleep(PAUSE)
     if child is None:
-        say(f"Exhibit is running already: {status.address}")
+        say(f"Exhibit is already running: {status.address}")
     else:
         _greet(status)

@@ -11,38 +11,40 @@ from desk.cli.common.show import say
 from exhibit.errors import WrongUseError
 
 ROLES = ("owner", "reviewer", "viewer")
-user_command = click.Group("user", help="People who sign in to the site.")
+user_command = click.Group("user", help="Manage people who sign in to the site.")
 
 
 @user_command.command(
     "add",
     epilog=examples(
         "exhibit user add ann@studio.example --owner studio-example --role reviewer",
-        "exhibit user add ann@studio.example --generate",
+        "exhibit user add ann@studio.example --generate-password",
     ),
 )
 @click.argument("email")
 @owner_option
-@click.option("--role", type=click.Choice(ROLES), help="Role; owner for an owner's first member, else reviewer.")
-@click.option("--generate", is_flag=True, help="Generate a password and print it once.")
+@click.option(
+    "--role", type=click.Choice(ROLES), help="Role; by default owner for the first member, reviewer for others."
+)
+@click.option("--generate-password", "generate", is_flag=True, help="Generate a password and print it once.")
 def add_user(*, email: str, named: str | None, role: str | None, generate: bool) -> None:
-    """Give the person with the address EMAIL access to an owner's works and cases.
+    """Add the person with the address EMAIL as a member of an owner.
 
-    Asks for the password of a new account, or generates one with --generate. An existing account keeps its password
-    and, without --role, its role.
+    The command prompts for the password of a new account, or generates one with --generate-password. An existing
+    account keeps its password and, without --role, its role.
 
-    New password for an account: exhibit api POST /operator/passwords --field email=EMAIL
+    Reset the password of an account: exhibit api POST /operator/passwords --field email=EMAIL
     """
     owner = open_desk().owner(named)
     from registry.members import people
 
     if role is None and (present := owner.memberships.filter(user__email__iexact=email).first()) is not None:
-        say(f"{email} is already {present.role} of {owner.name}. To change the role: --role")
+        say(f"{email} already has the role {present.role} for {owner.name}. To change it, add --role.")
         return
     password = None if people.is_user(email) else _password(generate=generate)
     given = role or ("reviewer" if owner.memberships.filter(role="owner").exists() else "owner")
     people.add_member(owner, email, given, password, by=person())
-    say(f"{email} is {given} of {owner.name}.")
+    say(f"{email} has the role {given} for {owner.name}.")
     if generate and password is not None:
         say(f"Password, shown only once: {password}")
 
@@ -52,6 +54,8 @@ def _password(*, generate: bool) -> str:
     if generate:
         return secrets.token_urlsafe(12)
     if not sys.stdin.isatty():
-        raise WrongUseError("A new account needs a password.", hint="Run it in a terminal, or add --generate.")
+        raise WrongUseError(
+            "A new account requires a password.", hint="Run it in a terminal, or add --generate-password."
+        )
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return typed

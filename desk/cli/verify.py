@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from evidence.verify import packages, verifier as verifiers
 
 REPAYS = 2  # bundles for which a process repays its start
-ONE_PAGE = "Write a page that verifies files, signature and log in a browser, with the trust list included."
-MINIMUM = "Required number of {}, instead of the trust list's own."
+ONE_PAGE = "Output file for a web page that verifies files, signature and log; includes the trust list."
+MINIMUM = "Required number of {}; by default that of the trust list."
 OUR_LIST = (
-    "This result uses the included trust list, which contains no log, no owner and none of your timestamp services. "
-    "Ask the bundle's sender for theirs (written by `exhibit trust FILE`), compare it, and pass it with --trust FILE."
+    "This result uses the default trust list, which contains no logs, owners or timestamp services of installations. "
+    "Ask the sender of the bundle for their list (`exhibit trust FILE`), check it, and add --trust FILE."
 )
 
 
@@ -34,16 +34,20 @@ OUR_LIST = (
         "exhibit verify bundle.zip",
         "exhibit verify court.zip",
         "exhibit verify *.zip --trust court-list.json --json",
-        "exhibit verify bundle.zip --trust court-list.json --witnesses 2 --cosigners 2",
+        "exhibit verify bundle.zip --trust court-list.json --timestamps 2 --cosigners 2",
         "exhibit verify --html verify.html --trust court-list.json",
     ),
 )
 @click.argument("bundles", nargs=-1, type=PLACE)
-@click.option("--trust", metavar="FILE", type=PLACE, help="Trust list, instead of the included one.")
-@click.option("--witnesses", metavar="N", type=click.IntRange(min=1), help=MINIMUM.format("timestamp services"))
+@click.option("--trust", metavar="FILE", type=PLACE, help="Trust list; by default the one included in Exhibit.")
+@click.option(
+    "--timestamps", "witnesses", metavar="N", type=click.IntRange(min=1), help=MINIMUM.format("timestamp services")
+)
 @click.option("--cosigners", metavar="N", type=click.IntRange(min=0), help=MINIMUM.format("log witnesses"))
 @click.option("--html", metavar="FILE", type=TO_WRITE, help=ONE_PAGE)
-@click.option("--jobs", type=click.IntRange(min=1, max=256), help="Processes; the number of cores by default.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1, max=256), help="Number of processes; by default the number of cores."
+)
 @json_option
 def verify_command(
     *,
@@ -55,13 +59,13 @@ def verify_command(
     jobs: int | None,
     as_json: bool,
 ) -> None:
-    """Verify BUNDLES (ZIPs, or folders with their content) against a trust list, without servers or network.
+    """Verify evidence BUNDLES, ZIPs or unpacked folders, offline against a trust list.
 
-    All bundles of a package, a filing or a folder are verified. Several bundles are also compared with each other: the
-    checkpoints of one log, and the accounts of one case.
+    All bundles in a package, a filing or a folder are verified. Several bundles are also compared with each other:
+    checkpoints of the same log, and facts of the same case.
 
-    Exits with 0 if all are complete, 1 if a check failed or bundles contradict each other, 2 if one is not a bundle,
-    4 if nothing failed but a proof is missing that the trust list requires.
+    Exits with 0 if all bundles are complete, 1 if a check failed or bundles contradict each other, 2 if a file is not a
+    bundle, 4 if no check failed but a proof required by the trust list is missing.
     """
     from evidence import __main__ as tables
     from evidence.verdict import result as verdicts, trust as lists
@@ -72,13 +76,13 @@ def verify_command(
         from evidence import page
 
         write_file(html, page.page(pinned))
-        say(f"Written to {html}. Hand it out separately from the bundles.")
+        say(f"Written to {html}. Deliver it separately from the bundles.")
     elif not bundles:
-        raise WrongUseError("No bundle was given.", hint="Enter ZIPs or folders, or --html FILE.")
+        raise WrongUseError("No bundle was given.", hint="Enter ZIPs, folders, or --html FILE.")
     if not bundles:
         return
     found = packages.found_at(bundles)
-    results = [result for _, result in zip(tracked(found, "Checking"), _results(found, pinned, jobs), strict=True)]
+    results = [result for _, result in zip(tracked(found, "Verifying"), _results(found, pinned, jobs), strict=True)]
     told = [result for result in results if isinstance(result, verdicts.Verdict)]
     splits = split_views.split_views(view for verdict in told for view in verdict.views)
     accounts, shared = tables.contradicting(results), tables.shared_between(results)
@@ -105,7 +109,7 @@ def _with_minimum(trust: "lists.Trust", witnesses: int | None, cosigners: int | 
     try:
         return lists.Trust.from_json(asked.to_json(), what="Your minimum")
     except codec.FormatError as error:
-        raise WrongUseError(error.message, hint="Name a list with --trust that pins so many.") from error
+        raise WrongUseError(error.message, hint="Use a trust list with that many services, with --trust.") from error
 
 
 def _results(

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from registry.crawls.watching import Subjects
 
 SEARCH = "search"
-SEARCHES = "An image search or marketplace; list them with `exhibit api GET searches`."
+SEARCHES = "Image search or marketplace; list them with `exhibit api GET searches`."
 TOLD = 10  # damaged archives that are listed
 REMEDIES = {"key": "key", "no-key": "key", "no-consent": "consent", "no-price": "price"}
 """What a search needs, as the API names it."""
-PROPOSED = "exhibit api GET proposals; register some: exhibit api POST proposals/register"
-"""How to list and register images from your own places."""
-watch_command = click.Group("watch", help="Scheduled crawls of places where copies may appear.")
+PROPOSED = "exhibit api GET proposals; register them: exhibit api POST proposals/register"
+"""Commands that list and register pictures from your own sites."""
+watch_command = click.Group("watch", help="Manage watches: scheduled crawls of sites where copies may appear.")
 
 
 @watch_command.command(
@@ -36,15 +36,15 @@ watch_command = click.Group("watch", help="Scheduled crawls of places where copi
         "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
         "exhibit watch add archive --warc crawl.warc.gz --dry-run",
         "exhibit watch add copies --search tineye --every 7d --searches 50",
-        "exhibit watch add copies --search google-vision --money 2USD --money-month 5USD --dry-run",
-        "exhibit watch add mine --site https://studio.example/ --own",
-        "exhibit watch add export --folder ~/Pictures/export --own --every 15m",
+        "exhibit watch add copies --search google-vision --max-cost 2USD --max-cost-month 5USD --dry-run",
+        "exhibit watch add mine --site https://studio.example/ --own-site",
+        "exhibit watch add export --folder ~/Pictures/export --own-site --every 15m",
         "exhibit watch add shop-then --archive wayback --domain shop.example --from 2019 --dry-run",
         notes=(
-            "List watches:  exhibit api GET watches",
-            "Change one:    exhibit api PATCH watches/N --field pages=2000",
-            "Pause, resume: exhibit api POST watches/N/pause",
-            "Delete one:    exhibit api DELETE watches/N",
+            "List watches:    exhibit api GET watches",
+            "Change a watch:  exhibit api PATCH watches/N --field pages=2000",
+            "Pause or resume: exhibit api POST watches/N/pause",
+            "Delete a watch:  exhibit api DELETE watches/N",
         ),
     ),
 )
@@ -53,27 +53,32 @@ watch_command = click.Group("watch", help="Scheduled crawls of places where copi
 @options.source_options
 @options.archive_options
 @click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCHES)
-@click.option("--dry-run", is_flag=True, help="Estimate requests and costs, or count what files contain; add nothing.")
+@click.option("--dry-run", is_flag=True, help="Estimate requests, costs and pictures without adding the watch.")
 @click.option(
-    "--every", type=options.period, metavar="PERIOD", default="24h", show_default=True, help="Interval: 30m, 24h, 7d."
+    "--every",
+    type=options.period,
+    metavar="PERIOD",
+    default="24h",
+    show_default=True,
+    help="Interval between crawls, such as 30m, 24h or 7d.",
 )
 @options.time_options
 @options.limit_options
 @json_option
 def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> None:
-    """Add the watch NAME with one or more sources. It first runs after one interval, or at the time of --at.
+    """Add a watch with this NAME and one or more sources. It first runs after one interval, or at the time of --at.
 
-    The crawler follows links within the given sites only; images may be on any host. Pages of a list are visited
-    without their links, unless --depth allows them. Web addresses, files, searches and archives need separate watches.
+    The crawler follows links within the given sites only; pictures may be on any host. It follows no links from listed
+    pages, unless --depth is given. URLs, files, searches and archives require separate watches.
 
-    With --own, images that show none of your works are proposed as works, and images there never become cases.
+    With --own-site, pictures that show none of your works are proposed as works, and none become cases.
     """
     sources = list(options.sources(given))
     names = given["searches_asked"]
     archives = given["archives"]
     if not sources and not names and not archives:
         hint = "Add --site, --sitemap, --feed, --list, --folder, --warc, --search or --archive."
-        raise WrongUseError("A watch needs a source.", hint=hint)
+        raise WrongUseError("A watch requires a source.", hint=hint)
     desk = open_desk()
     from desk.schemas import watches as schemas
     from desk.texts import schedules
@@ -131,25 +136,25 @@ def _tell_beforehand(
     epilog=examples(
         "exhibit watch run shop",
         "exhibit watch run shop --wait",
-        "exhibit watch run shop --everything --wait",
+        "exhibit watch run shop --all-pages --wait",
         notes=(
-            "Refused URLs: exhibit api GET watches/N/crawls/M/refusals",
-            "Stop a crawl: exhibit api POST watches/N/crawls/M/stop",
-            "One page:     exhibit api POST looks --field url=URL",
+            "List refused URLs: exhibit api GET watches/N/crawls/M/refusals",
+            "Stop a crawl:      exhibit api POST watches/N/crawls/M/stop",
+            "Visit one page:    exhibit api POST looks --field url=URL",
         ),
     ),
 )
 @click.argument("name")
 @owner_option
-@click.option("--everything", is_flag=True, help="Also request pages that have not changed for long.")
-@click.option("--wait", is_flag=True, help="Wait until the crawl has finished and all its images are matched.")
+@click.option("--all-pages", "everything", is_flag=True, help="Also request pages that have not changed for long.")
+@click.option("--wait", is_flag=True, help="Wait until the crawl has finished and all its pictures are matched.")
 @json_option
 def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_json: bool) -> None:
     """Start a crawl of the watch NAME now, in addition to its schedule.
 
-    Workers do it while Exhibit runs (exhibit up); otherwise this command does it with --wait. A crawl in progress is
-    not started twice. With --wait, exits with 4 if a web archive could not be read completely, or a search has no
-    valid key or no consent to receive copies of works.
+    If Exhibit is running (exhibit up), its workers perform the crawl; otherwise add --wait, and this command does. If a
+    crawl is in progress, no other one is started. With --wait, exits with 4 if a web archive could not be read
+    completely, or a search has no valid key or no consent to receive copies of works.
     """
     desk = open_desk()
     owner = desk.owner(named)
@@ -164,8 +169,8 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
     check_crawling(desk.config)
     crawl = plan.start_now(desk.services, watch, everything=everything)
     if joined := under_way == crawl:
-        later = " The next one requests everything." if everything else ""
-        note(f"Crawl {crawl.number} of {name} is already in progress; no other one is started.{later}")
+        later = " The next one requests all pages." if everything else ""
+        note(f"Crawl {crawl.number} of {name} is already in progress.{later}")
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
@@ -186,7 +191,7 @@ def _show_crawl(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, 
         echo_json(schemas.RunCrawl.from_row(crawl, refused=scoped.refusal_counts(crawl), cases=cases))
     elif wait:
         one = schemas.Crawl.from_row(crawl)
-        found = f"{counted(one.pages, 'page')}, {counted(one.pictures, 'image')}, {counted(cases, 'case')}"
+        found = f"{counted(one.pages, 'page')}, {counted(one.pictures, 'picture')}, {counted(cases, 'case')}"
         say(f"Crawl {crawl.number} of {watch.name}: {found}.")
         _show_not_requested(crawl)
         _show_unrendered(crawl)
@@ -199,7 +204,7 @@ def _show_crawl(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, 
             say(f"Crawl {crawl.number} of {watch.name} has started.")
         _note_missing_keys(desk, watch)
         if not desk.workers_run:
-            note("No worker is running: start Exhibit with `exhibit up`, or add --wait.")
+            note("No worker is running, so the crawl is waiting. Start Exhibit with `exhibit up`, or add --wait.")
 
 
 def _refusals(crawl: "models.Crawl") -> str:
@@ -208,18 +213,18 @@ def _refusals(crawl: "models.Crawl") -> str:
 
 
 def _show_proposals(watch: "models.Watch") -> None:
-    """Print how many images of the watch can be registered as works."""
+    """Print how many pictures of the watch can be registered as works."""
     from registry.matches import proposals
 
     if watch.own and (count := proposals.of_watch(watch).count()):
-        say(f"{counted(count, 'image')} proposed as works: {PROPOSED}")
+        say(f"{counted(count, 'picture')} proposed as works: {PROPOSED}")
 
 
 def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:
     """Print which searches cannot be used, and what they need."""
     from registry.crawls import search_keys, search_services, watching
 
-    reasons = {"no-key": "There is no key for {}", "no-consent": "{} may not receive copies of your works"}
+    reasons = {"no-key": "{} has no key", "no-consent": "{} has no consent to receive copies of your works"}
     known = search_services.services(desk.config)
     for name in [name for kind, name in watching.places(watch) if kind == SEARCH and name in known]:
         if why := search_keys.lacking(desk.services, watch.owner, name, known[name]):
@@ -235,7 +240,7 @@ def _is_incomplete(crawl: "models.Crawl") -> bool:
     given_up = lost.exclude(backlog.settled(jobs.JOBS["match"]))
     if pictures := given_up.distinct().count():
         again = "exhibit api POST /operator/failures/match/retry"
-        note(f"Failed: {counted(pictures, 'image')} not compared. Retry: {again}")
+        note(f"Failed: {counted(pictures, 'picture')} not compared. Retry: {again}")
     if failed := crawl.state == models.StepState.FAILED:
         note(f"The crawl failed. Refused URLs: {_refusals(crawl)}")
     damaged = crawl.refusals.filter(reason="unreadable", url__startswith="file:").order_by("pk")
@@ -253,7 +258,7 @@ def _show_not_requested(crawl: "models.Crawl") -> None:
     for sentence in crawl_refusals.not_asked_in_words(crawl):
         say(sentence)
     if crawl.not_asked:
-        say(f"Request every page: exhibit watch run {quote(crawl.watch.name)} --everything")
+        say(f"Request every page: exhibit watch run {quote(crawl.watch.name)} --all-pages")
 
 
 def _show_unrendered(crawl: "models.Crawl") -> None:
@@ -266,7 +271,7 @@ def _show_unrendered(crawl: "models.Crawl") -> None:
         say(f"{in_words(over, 'unrendered')} Allow more: {change} render_pages=N")
     if not (pages := crawling.scripts_not_run([crawl])[crawl.pk]):
         return
-    them = f"{counted(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add images"
+    them = f"{counted(pages, 'page')} {'runs' if pages == 1 else 'run'} scripts that may add pictures"
     if crawling.lacked_browser(crawl):
         say(f"{them}, but no browser is installed to render them. See: exhibit doctor")
     else:
@@ -279,7 +284,7 @@ def _show_left_out(crawl: "models.Crawl") -> None:
     from registry.crawls import crawling
 
     if counts := crawling.left_out(crawl):
-        say("Left out by the crawler's limits, or not readable:")
+        say("Skipped because of the crawler's limits, or not readable:")
     for what, number in counts.items():
         say(f"{number:,} {crawl_refusals.left_out_in_words(what)}")
 
@@ -289,7 +294,7 @@ def _show_searches(crawl: "models.Crawl") -> None:
     from desk.texts import crawl_refusals
 
     for row in crawl.inquiries.order_by("pk"):
-        asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "not used"
+        asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'URL')}" if row.asked else "not used"
         why = crawl_refusals.inquiry_in_words(row)
         key = f" exhibit api PUT searches/{row.service}/{REMEDIES[row.outcome]}" if row.outcome in REMEDIES else ""
         say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
@@ -298,7 +303,7 @@ def _show_searches(crawl: "models.Crawl") -> None:
 
 
 def _wait_for(desk: Desk, crawl: "models.Crawl") -> None:
-    """Wait until a crawl has finished and the images that it saw are matched."""
+    """Wait until a crawl has finished and the pictures that it saw are matched."""
     from registry import models
     from registry.crawls import crawling
 

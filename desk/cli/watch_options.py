@@ -19,18 +19,24 @@ AT_LEAST_0 = click.IntRange(0)
 
 
 source_options = together(
-    click.option("--site", multiple=True, metavar="URL", help="First page; links within its site are followed."),
-    click.option("--sitemap", multiple=True, metavar="URL", help="A sitemap or a sitemap index."),
-    click.option("--feed", multiple=True, metavar="URL", help="A feed: RSS, Atom or JSON Feed."),
+    click.option("--site", multiple=True, metavar="URL", help="URL of a site; links within the site are followed."),
+    click.option("--sitemap", multiple=True, metavar="URL", help="URL of a sitemap or a sitemap index."),
+    click.option("--feed", multiple=True, metavar="URL", help="URL of an RSS, Atom or JSON feed."),
     click.option(
-        "--list", "lists", multiple=True, metavar="FILE", type=FILE, help="A file with one page URL per line."
+        "--list", "lists", multiple=True, metavar="FILE", type=FILE, help="Text file with one page URL per line."
     ),
-    click.option("--folder", multiple=True, metavar="DIR", type=FOLDER, help="A folder of images."),
-    click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A web archive file: WARC, ARC or WACZ."),
-    click.option("--own", is_flag=True, help="These are your own places: propose images there as works."),
-    click.option("--words", metavar="FILE", type=FILE, help="Queries for a search, one per line."),
-    click.option("--works", metavar="N,N,…", help="Works to search for; all by default."),
-    click.option("--newest/--in-turn", default=None, help="Start with the newest work, or continue in turn."),
+    click.option("--folder", multiple=True, metavar="DIR", type=FOLDER, help="Folder of pictures."),
+    click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="Web archive file: WARC, ARC or WACZ."),
+    click.option(
+        "--own-site", "own", is_flag=True, help="Treat the sources as your own: propose their pictures as works."
+    ),
+    click.option(
+        "--queries", "words", metavar="FILE", type=FILE, help="Text file with queries for a search, one per line."
+    ),
+    click.option("--works", metavar="N,N,…", help="Numbers of works to search for; all works by default."),
+    click.option(
+        "--newest-first/--in-turn", "newest", default=None, help="Start with the newest work, or continue in turn."
+    ),
 )
 """Sources of a watch."""
 
@@ -40,11 +46,13 @@ archive_options = together(
         "archives",
         multiple=True,
         type=click.Choice(["wayback", "common-crawl"]),
-        help="A public web archive; takes images from its captures of a domain.",
+        help="Public web archive to search for captures of --domain.",
     ),
-    click.option("--domain", "domains", multiple=True, metavar="NAME", help="The domain, including its subdomains."),
+    click.option(
+        "--domain", "domains", multiple=True, metavar="NAME", help="Domain in --archive, including its subdomains."
+    ),
     click.option("--from", "since", metavar="DATE", help="Earliest capture: 2019, 2019-03 or 2019-03-31."),
-    click.option("--to", "until", metavar="DATE", help="Latest capture."),
+    click.option("--to", "until", metavar="DATE", help="Latest capture, in the same form."),
 )
 """Sources in public web archives."""
 
@@ -58,23 +66,31 @@ time_options = together(
 limit_options = together(
     click.option("--pages", type=AT_LEAST_1, metavar="N", help="Maximum pages per crawl; default 1,000."),
     click.option("--depth", type=AT_LEAST_0, metavar="N", help="Maximum link depth; default 3, with a list 0."),
-    click.option("--visits", type=AT_LEAST_0, metavar="N", help="Maximum evidence visits per day; default 1,000."),
+    click.option(
+        "--visits", type=AT_LEAST_0, metavar="N", help="Maximum automatic evidence visits per day; default 1,000."
+    ),
     click.option("--searches", type=AT_LEAST_1, metavar="N", help="Maximum searches per crawl; default 50."),
-    click.option("--money", metavar="AMOUNT", help="Maximum cost of searches per crawl, such as 5USD; or none."),
-    click.option("--money-month", metavar="AMOUNT", help="Maximum cost of searches per calendar month."),
+    click.option(
+        "--max-cost", "money", metavar="AMOUNT", help="Maximum cost of searches per crawl, such as 5USD, or none."
+    ),
+    click.option(
+        "--max-cost-month", "money_month", metavar="AMOUNT", help="Maximum cost of searches per month, or none."
+    ),
     click.option(
         "--render",
         type=click.Choice(["never", "auto", "always"]),
-        help="Pages to render in a browser: none, those likely to gain images (default), or all.",
+        help="Pages to render in a browser: none, those likely to gain pictures, or all; default auto.",
     ),
     click.option("--render-pages", type=AT_LEAST_0, metavar="N", help="Maximum rendered pages per crawl; default 200."),
     click.option(
         "--render-seconds",
         type=AT_LEAST_0,
         metavar="S",
-        help="Maximum rendering seconds per crawl; default 1,800.",
+        help="Maximum rendering time per crawl in seconds; default 1,800.",
     ),
-    click.option("--delay", type=click.FloatRange(0), metavar="S", help="Minimum seconds between requests to a host."),
+    click.option(
+        "--delay", type=click.FloatRange(0), metavar="S", help="Minimum delay between requests to a host in seconds."
+    ),
 )
 """Limits of a crawl."""
 
@@ -93,7 +109,7 @@ def works(given: Mapping[str, Any]) -> list[int] | None:
     if text is None or text == "all":
         return text and []
     if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", text):
-        raise WrongUseError(f"{text!r} is not a list of works.", hint="Enter their numbers, such as 3,7,12, or all.")
+        raise WrongUseError(f"{text!r} is not a list of works.", hint="Enter numbers such as 3,7,12, or all.")
     return [int(number) for number in text.split(",")]
 
 
@@ -128,11 +144,11 @@ def _lines(file: Path) -> list[str]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUseError(f"{file.name} is not a text file in UTF-8.") from error
+        raise WrongUseError(f"{file.name} is not a UTF-8 text file.") from error
     if len(lines) > MAX_LISTED:
         raise WrongUseError(
             f"{file.name} has more than {MAX_LISTED:,} lines.",
-            hint="Use exhibit ingest.",
+            hint="Import it instead: exhibit ingest",
         )
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 

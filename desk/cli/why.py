@@ -19,20 +19,20 @@ from registry.configuration import load_config
 if TYPE_CHECKING:
     from indexer.search import why as explaining
 
-KEEP = "Keep the pair for `exhibit calibrate`, as a copy or as different images."
+KEEP = "Save the pair for `exhibit calibrate`, as a copy or as different pictures."
 
 
-@click.command("why", epilog=examples("exhibit why ours.jpg theirs.png", "exhibit why 12 theirs.png --keep copy"))
+@click.command("why", epilog=examples("exhibit why ours.jpg theirs.png", "exhibit why 12 theirs.png --save copy"))
 @click.argument("original")
 @click.argument("copy", type=FILE)
 @owner_option
-@click.option("--keep", type=click.Choice(["copy", "different"]), help=KEEP)
+@click.option("--save", "keep", type=click.Choice(["copy", "different"]), help=KEEP)
 @json_option
 def why_command(*, original: str, copy: Path, named: str | None, keep: str | None, as_json: bool) -> None:
-    """Explain why COPY matches or does not match ORIGINAL: each stage's measurements, limits and result.
+    """Explain why COPY matches or does not match ORIGINAL, with the measurements, limits and result of each stage.
 
-    ORIGINAL is a file, or the number of a work; then COPY is searched for among all works of the owner. Nothing is
-    decided. Exits with 0 if COPY matches, 1 if not.
+    ORIGINAL is a file or the number of a work. For a work, COPY is searched for among all works of the owner. No case
+    is changed. Exits with 0 if COPY matches, 1 if it does not.
     """
     from indexer.calibration import kept
     from indexer.search import why as explaining
@@ -55,10 +55,12 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
         if keep is not None:
             why.keep(desk.services, work, explained, data, kept.Said(keep), name=copy.name, by=person())
     else:
-        raise WrongUseError(f"{original} is neither a file nor the number of a work.")
+        raise WrongUseError(
+            f"{original} is neither a file nor the number of a work.", hint="List works: exhibit api GET works"
+        )
     tell(_plain(explained, before), lambda: _tell(explained, before), as_json=as_json)
     if keep is not None:
-        note("The pair was kept for calibrations.")
+        note("Saved the pair for calibrations.")
     if explained.decision is Decision.NONE:
         finish(ExitCode.CHECK_FAILED)
 
@@ -75,12 +77,12 @@ def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
         else wording.odds_in_words(explained.examined.related, explained.examined.exposure)
     )
     fields(*(("  odds", words) for words in odds))
-    fields(("  named before it", ", ".join(f"work {number}" for number in before)))
+    fields(("  ranked before it", ", ".join(f"work {number}" for number in before)))
     lines: list[tuple[str, str, str, str]] = []
     for gate in explained.gates:
         lines.append((gate.title, "", "", "passed" if gate.passed else "FAILED"))
         lines += [(f"  {what}", figure, limit, "" if holds else "not met") for what, figure, limit, holds in gate.rows]
-    table(("", "measured", "required, or contribution", ""), lines)
+    table(("", "measured", "limit or weight", "result"), lines)
 
 
 def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mapping[str, Json]:

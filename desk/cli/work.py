@@ -37,30 +37,30 @@ if TYPE_CHECKING:
 STATED_SUFFIX = ".json"
 LINES_SHOWN = 20
 """Lines of a list that the terminal shows."""
-DECLARED = "A table of declarations, CSV or XLSX, one row per file."
-STATED = "Declare what the files state (EXIF, IPTC, XMP), where the table does not."
-work_command = click.Group("work", help="Registered works, whose copies Exhibit searches for.")
+DECLARED = "Table of declarations (CSV or XLSX), one row per file."
+STATED = "Use the files' metadata (EXIF, IPTC, XMP) where the table declares nothing."
+work_command = click.Group("work", help="Manage registered works, whose copies Exhibit searches for.")
 
 
 @work_command.command(
     "add",
     epilog=examples(
         "exhibit work add photo.jpg another.png",
-        "exhibit work add ~/Pictures/portfolio --csv works.csv",
+        "exhibit work add ~/Pictures/portfolio --table works.csv",
         "exhibit work add portfolio --owner studio-example --json",
         notes=(
-            "List works:  exhibit api GET works",
-            "Change one:  exhibit api PATCH works/N --field title=TITLE",
-            "Change many: exhibit api --list works/changes",
-            "Remove one:  exhibit api DELETE works/N",
+            "List works:    exhibit api GET works",
+            "Change a work: exhibit api PATCH works/N --field title=TITLE",
+            "Change many:   exhibit api --list works/changes",
+            "Remove a work: exhibit api DELETE works/N",
         ),
     ),
 )
 @click.argument("paths", nargs=-1, required=True, type=THERE)
 @owner_option
-@click.option("--csv", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
+@click.option("--table", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
 @table_options
-@click.option("--metadata", is_flag=True, help=STATED)
+@click.option("--use-metadata", "metadata", is_flag=True, help=STATED)
 @json_option
 def add_works(
     *,
@@ -74,22 +74,22 @@ def add_works(
     metadata: bool,
     as_json: bool,
 ) -> None:
-    """Register images as works. PATHS are files, and folders whose images are all registered.
+    """Register picture files, and all pictures in folders, as works.
 
-    A .json file of `exhibit fingerprint` registers works without their images; what is found with fingerprints alone
-    needs review.
+    A .json file written by `exhibit fingerprint` registers works without their pictures. Matches by fingerprints alone
+    require a review.
 
-    Files that cannot be registered are listed with the reason, the others are registered, and the command exits with
-    4. An image that is registered already remains the same work with the same declaration.
+    If files cannot be registered, the command lists them with the reason, registers the others, and exits with 4. A
+    picture that is already registered keeps its work and declaration.
 
     Columns of the table: file (required), title, author, holder, credit, created, first_publication, rights,
     registrations (office|number|date, separated by ;). Common headings in English, German, French and Chinese are
-    recognized.
+    recognised.
     """
     files, left = pictures_in(paths), left_out_of(paths)
     if not files:
         said = f" {left_out_in_words(left)}" if left else ""
-        raise WrongUseError(f"No images found.{said}", hint="Enter image files, or folders that contain images.")
+        raise WrongUseError(f"No pictures found.{said}", hint="Enter picture files, or folders with pictures.")
     desk = open_desk()
     from registry.models import ColumnMapping
     from registry.works import registration, tables
@@ -116,10 +116,10 @@ def add_works(
     works = _shapes(registered)
     names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
     without_file = tables.lines_without(declared, names)
-    answer = {"works": works, "failed": failed, "lines_without_file": without_file}
-    answer |= {"lines_unused": _unused(registered, declared), **left_out_as_json(left)}
+    answer = {"works": works, "failed": failed, "rows_without_file": without_file}
+    answer |= {"rows_unused": _unused(registered, declared), **left_out_as_json(left)}
     skipped = () if table is None else table.understood.skipped
-    answer["skipped_rows"] = [{"line": line, "problem": problem} for line, problem in skipped]
+    answer["skipped_rows"] = [{"row": line, "problem": problem} for line, problem in skipped]
     answer["unread_sheets"] = [] if table is None else list(table.understood.unread_sheets)
     if table is not None:
         note_unread(table.understood)
@@ -162,7 +162,7 @@ def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]")
 
     rows = schemas.with_pictures(models.Work.objects.all()).in_bulk([result.work.pk for _, result in registered])
     return [
-        schemas.AddedWork.from_row(row, remarks=schemas.open_remarks(row), file=name, new=result.new)
+        schemas.AddedWork.from_row(row, ownership_warnings=schemas.open_warnings(row), file=name, is_new=result.new)
         for name, result in registered
         for row in (rows[result.work.pk],)
     ]
@@ -191,27 +191,27 @@ def _tell(answer: Mapping[str, Any], left: Sequence[LeftOut]) -> None:
     from indexer.compare import wording
 
     works: Sequence[schemas.AddedWork] = answer["works"]
-    new = sum(work.new for work in works)
+    new = sum(work.is_new for work in works)
     old = len(works) - new
-    known = f"; {old:,} {'was' if old == 1 else 'were'} registered already" if old else ""
+    known = f"; {old:,} already registered" if old else ""
     say(f"{counted(new, 'work')} registered{known}.")
     for work in works:
         if work.flags:
             say(f"  {work.file} {wording.held_back_in_words(work.flags)}.")
-        for sentence in (*_cut(work), *_masked(work), *_warned(work, work.remarks)):
+        for sentence in (*_cut(work), *_masked(work), *_warned(work, work.ownership_warnings)):
             say(f"  {work.file}: {sentence}")
-    if any(work.remarks for work in works):
-        say("  Answer that on the page of the work before you rely on it.")
+    if any(work.ownership_warnings for work in works):
+        say("  Review these ownership warnings on the work's page before you rely on the work.")
     _tell_metadata_problems(works)
     for other in answer["failed"]:
         note(f"  {other['file']}: not registered ({other['reason']}). {other['sentence']}")
-    without_file: Sequence[str] = answer["lines_without_file"]
+    without_file: Sequence[str] = answer["rows_without_file"]
     for file in without_file[:LINES_SHOWN]:
-        note(f"  {file}: stands in the table, and no such file was named.")
+        note(f"  {file}: in the table, but not among the files.")
     if len(without_file) > LINES_SHOWN:
-        note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
-    if answer["lines_unused"]:
-        _tell_unused(answer["lines_unused"])
+        note(f"  and {counted(len(without_file) - LINES_SHOWN, 'more row')} without a file.")
+    if answer["rows_unused"]:
+        _tell_unused(answer["rows_unused"])
     if left:
         note(f"  {left_out_in_words(left)}")
 
@@ -224,17 +224,17 @@ def _tell_metadata_problems(works: "Sequence[schemas.AddedWork]") -> None:
     for file, sentence in problems[:LINES_SHOWN]:
         note(f"  {file}: {sentence}")
     if len(problems) > LINES_SHOWN:
-        note(f"  and {len(problems) - LINES_SHOWN:,} more; --json lists all of them.")
+        note(f"  and {len(problems) - LINES_SHOWN:,} more. To list all, add --json.")
 
 
 def _tell_unused(unused: Sequence[Mapping[str, Any]]) -> None:
     """Say which lines of a table weren't used, and how to declare what they say."""
-    lines = counted(len(unused), "line of the table wasn't used", "lines of the table weren't used")
-    note(f"  {lines}: what is declared of a registered work stays as it is.")
+    lines = counted(len(unused), "row", "rows")
+    note(f"  {lines} not used: declarations of registered works are not changed.")
     for line in unused[:LINES_SHOWN]:
-        note(f"  {line['file']}: work {line['work']} says something else in {', '.join(line['columns'])}.")
+        note(f"  {line['file']}: work {line['work']} differs in {', '.join(line['columns'])}.")
     if len(unused) > LINES_SHOWN:
-        note(f"  and {counted(len(unused) - LINES_SHOWN, 'line')} more.")
+        note(f"  and {counted(len(unused) - LINES_SHOWN, 'more row')}.")
     work = unused[0]["work"]
     note(f"  Change a declaration: exhibit api PATCH works/{work} --field title=TITLE, or on the work's page")
 
@@ -245,8 +245,8 @@ def _cut(work: "schemas.Work") -> list[str]:
 
 
 def _masked(work: "schemas.Work") -> list[str]:
-    return [mask.sentence for picture in work.pictures for mask in picture.masked]
+    return [mask.sentence for picture in work.pictures for mask in picture.masks]
 
 
-def _warned(work: "schemas.Work", remarks: "Sequence[schemas.Remark]") -> list[str]:
-    return [conflict.sentence for conflict in work.conflicts] + [remark.sentence for remark in remarks]
+def _warned(work: "schemas.Work", remarks: "Sequence[schemas.OwnershipWarning]") -> list[str]:
+    return [conflict.sentence for conflict in work.earlier_registrations] + [remark.sentence for remark in remarks]

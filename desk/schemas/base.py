@@ -1,4 +1,4 @@
-"""What all answers look like: each says of itself all that it holds, and lists come in pieces."""
+"""Base classes of responses, and the types of their fields."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -18,12 +18,12 @@ Hex = Annotated[
 ]
 Moment = Annotated[datetime, PlainSerializer(rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})]
 RELATED = (
-    "Natural logarithm of the odds that it has to do with the work, as the weighing of its figures gives them, which "
-    "isn't a rate that was counted; null where that isn't weighed."
+    "Natural logarithm of the odds that the picture is related to the work, computed from the measurements. It is not "
+    "an observed rate. Null if it was not computed."
 )
-EXPOSURE = "The same of the odds that it shows this very picture, and not another one of the scene."
-FIGURES = "What was measured, by name; null where it couldn't be."
-"""Of a comparison, wherever one is told of."""
+EXPOSURE = "Natural logarithm of the odds that it shows the same picture, not another one of the same scene."
+FIGURES = "Measurements by name; null if one could not be made."
+"""Descriptions of fields of comparisons."""
 NOON = "2026-11-20T12:00:00.000000Z"
 
 
@@ -84,31 +84,31 @@ def _behind(row: object, name: str) -> object:
         return None
 
 
-class Piece(Answer, Generic[T]):
-    """A piece of a list, oldest first."""
+class Page(Answer, Generic[T]):
+    """A page of a list, oldest first."""
 
-    items: list[T]
-    next: str | None = Field(description="The cursor of the next piece; null at the end of the list.", examples=[None])
+    items: list[T] = Field(description="Rows of this page.")
+    next: str | None = Field(description="Cursor of the next page; null at the end of the list.", examples=[None])
     last: str = Field(
-        description="The cursor of the last row: ask with it later for what is new.", examples=["after-12"]
+        description="Cursor of the last row. Send it later as `cursor` to get new rows.", examples=["after-12"]
     )
 
 
 class Problem(Answer):
-    """What went wrong (RFC 9457)."""
+    """An error (RFC 9457)."""
 
-    type: str = Field(examples=["about:blank"])
-    title: str = Field(examples=["Not Found"])
-    status: int = Field(examples=[404])
-    detail: str = Field("", examples=["Studio Example has no work 7."])
-    hint: str = Field("", description="What to do about it.")
-    reason: str = Field("", description="A short stable word, such as `quota`.")
-    scope: str = Field("", description="What the token would have to permit.")
-    errors: list["Wrong"] = []
+    type: str = Field(examples=["about:blank"], description="URI of the problem type; always `about:blank`.")
+    title: str = Field(examples=["Not Found"], description="Short name of the HTTP status.")
+    status: int = Field(examples=[404], description="HTTP status.")
+    detail: str = Field("", examples=["Studio Example has no work 7."], description="What happened, and why.")
+    hint: str = Field("", description="How to fix it.")
+    reason: str = Field("", description="Stable identifier of the reason, such as `quota`.")
+    scope: str = Field("", description="Scope that the token needs.")
+    errors: list["InvalidPart"] = Field([], description="Invalid parts of the request.")
 
 
-class Wrong(Answer):
-    """One thing that is wrong with a request."""
+class InvalidPart(Answer):
+    """An invalid part of a request."""
 
-    where: str = Field(examples=["body/given/name"])
-    detail: str = Field(examples=["Field required"])
+    where: str = Field(examples=["body/new/name"], description="Location, such as `body/new/name`.")
+    detail: str = Field(examples=["Field required"], description="What is expected.")

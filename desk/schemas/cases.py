@@ -1,6 +1,5 @@
-"""Cases, as programs are told of them."""
+"""Responses about cases."""
 
-from dataclasses import asdict
 from typing import Any, Self
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
@@ -24,44 +23,55 @@ from registry.notices.claims import check
 
 
 class CaseWork(Answer):
-    """The work of a case, in short."""
+    """Summary of the work of a case."""
 
     number: int
     title: str
-    file: str = Field(alias="source_name")
+    file: str = Field(alias="source_name", description="Name of the registered file.")
 
 
-class CaseLine(Answer):
+class CaseSummary(Answer):
     """A case in a list."""
 
     number: int = Field(examples=[3])
     work: CaseWork
-    party: str = Field(examples=["shop.example"])
-    decision: str = Field(examples=["open"])
+    site: str = Field(alias="party", examples=["shop.example"], description="Site that uses the work.")
+    decision: str = Field(examples=["open"], description="`open`, `confirmed`, `licensed` or `cleared` (dismissed).")
     decided_at: Moment | None
-    decided_by: str
-    reason: str
-    demonstration: bool
-    waits: bool = Field(description="Whether it waits for a person.")
-    resembles: bool = Field(description="Whether it only resembles the work, and lies in the drawer of such cases.")
+    decided_by: str = Field(description="Member who decided; empty for the licence ledger.")
+    reason: str = Field(description="Reason for the decision.")
+    demonstration: bool = Field(description="Whether a demonstration decided the case without a review.")
+    needs_review: bool = Field(alias="waits", description="Whether the case needs a review.")
+    is_related: bool = Field(alias="resembles", description="Whether the found pictures are only related to the work.")
     opened_at: Moment = Field(examples=[NOON])
-    disputed_at: Moment | None = Field(description="Since when a member says that it was decided wrongly.")
+    disputed_at: Moment | None = Field(description="Time since which a member disputes the decision.")
     assigned_to: int | None = Field(
-        alias="assigned_to_id", description="The member (`person`) who looks after it; null for nobody.", examples=[7]
+        alias="assigned_to_id",
+        description="Member to whom the case is assigned (`person`); null if unassigned.",
+        examples=[7],
     )
-    agency: str = Field(description="The agency that was asked last whether it sold a licence.", examples=[""])
-    asked_at: Moment | None = Field(description="Since when its answer is awaited: until then no notice goes out.")
-    places: int = Field(description="Different images on different pages.", examples=[2])
-    standing: str = Field(description="Of its places: `online`, `hidden`, `changed`, `unseen`; `removed` when all are.")
+    agency: str = Field(description="Agency that was asked last whether it sold a licence.", examples=[""])
+    agency_asked_at: Moment | None = Field(
+        alias="asked_at", description="Time since which the agency's reply is pending. Notices are blocked until then."
+    )
+    pages: int = Field(alias="places", description="Number of different pictures on different pages.", examples=[2])
+    page_status: str = Field(
+        alias="standing",
+        description=(
+            "Result of later visits: `online`, `hidden`, `changed` or `unseen`; `removed` if all pages are removed."
+        ),
+    )
 
 
 class Calibration(Answer):
-    """What gave a probability, and its bound on false alarms."""
+    """Calibration of a probability, with its bound on false alarms."""
 
-    name: str
+    name: str = Field(description="Name of the calibration.")
     digest: Hex
-    false_alarms_in_a_million_at_most: int
-    photographs: int
+    false_alarms_in_a_million_at_most: int = Field(
+        description="Upper bound of false alarms per million pictures (95% confidence)."
+    )
+    photographs: int = Field(description="Number of photographs measured.")
 
     @classmethod
     def of(cls, match: models.Match) -> Self | None:
@@ -75,37 +85,47 @@ class Calibration(Answer):
 
 
 class Use(Answer):
-    """A match at a place, covered by one licence or by none, over all runs that saw it."""
+    """A matched picture on a page, covered by one licence or none, in all crawls that saw it."""
 
-    page_url: str = Field(alias="sighting.page_url")
-    image_url: str = Field(alias="sighting.image_url")
-    first_seen: Moment | None = Field(description="Null where an archive states no moment.", examples=[NOON])
-    last_seen: Moment | None = Field(examples=[NOON])
+    page_url: str = Field(alias="sighting.page_url", description="URL of the page.")
+    image_url: str = Field(alias="sighting.image_url", description="URL of the picture.")
+    first_seen: Moment | None = Field(
+        description="Time of the first sighting; null if an archive states no time.", examples=[NOON]
+    )
+    last_seen: Moment | None = Field(examples=[NOON], description="Time of the latest sighting.")
     period: str = Field(
         alias="sighting.period",
-        description="Such as `2016-01`, where an archive states that in place of a moment.",
+        description="Period such as `2016-01`, if an archive states one instead of a time.",
         examples=[""],
     )
-    picture: Hex = Field(alias="sighting.picture.digest")
+    picture: Hex = Field(alias="sighting.picture.digest", description="Digest of the found picture.")
     incomplete: bool | None = Field(
         alias="sighting.picture.incomplete",
-        description="Whether the picture's file breaks off or is damaged; null where nobody knows.",
+        description="Whether the file is truncated or damaged; null if unknown.",
     )
-    comparison: int = Field(alias="match_id", description="Its number, for drawings of it.", examples=[97])
-    match: str = Field(alias="match.decision", description="`certain`, `review` or `resembles`.", examples=["certain"])
+    comparison: int = Field(alias="match_id", description="Number of the comparison, for its drawings.", examples=[97])
+    match: str = Field(
+        alias="match.decision",
+        description="`certain`, `review` (possible match) or `resembles` (related picture).",
+        examples=["certain"],
+    )
     by_fingerprints: bool = Field(
-        description="Whether only stated fingerprints were compared: the work's picture was never here."
+        description="Whether only fingerprints were compared, because the work's picture is not stored here."
     )
-    licence: int | None = Field(alias="licence.number")
-    hamming: int = Field(alias="match.hamming")
-    inliers: int = Field(alias="match.inliers")
-    dense: float = Field(alias="match.dense")
+    licence: int | None = Field(
+        alias="licence.number", description="Number of the licence that covers the use; null if none does."
+    )
+    hamming: int = Field(alias="match.hamming", description="Hamming distance of the perceptual hashes, in bits.")
+    inliers: int = Field(alias="match.inliers", description="Number of matching details.")
+    dense: float = Field(alias="match.dense", description="Correlation of the aligned pictures, at most 1.")
     related: float | None = Field(alias="match.related", description=RELATED)
     exposure: float | None = Field(alias="match.exposure", description=EXPOSURE)
     figures: dict[str, float | None] = Field(alias="match.figures", description=FIGURES)
-    mirrored: bool = Field(alias="match.mirrored")
-    rotation: int = Field(alias="match.rotation")
-    probability: float | None = Field(alias="match.probability")
+    mirrored: bool = Field(alias="match.mirrored", description="Whether the found picture is mirrored.")
+    rotation: int = Field(alias="match.rotation", description="Rotation of the found picture in degrees.")
+    probability: float | None = Field(
+        alias="match.probability", description="Probability that the match is correct; null if it is not calibrated."
+    )
     calibration: Calibration | None
 
     @staticmethod
@@ -136,26 +156,28 @@ class Use(Answer):
 
 
 class Capture(Answer):
-    """A visit to a place of a case."""
+    """A visit to a page of a case that was recorded as evidence."""
 
-    id: int = Field(alias="pk", examples=[41])
+    id: int = Field(alias="pk", examples=[41], description="Identifier of the capture.")
     page_url: str = Field(alias="sighting.page_url", examples=["https://shop.example/42"])
-    number: int = Field(description="1 for the first visit of this place, more for later ones.", examples=[1])
-    files: list[str] = Field(examples=[["page.png"]])
-    state: str
-    method: str
-    outcome: str
-    standing: str = Field(description="How the place stands: `online`, `removed`, …; empty while it isn't known.")
-    sentence: str
+    number: int = Field(description="1 for the first visit to the page, then counting up.", examples=[1])
+    files: list[str] = Field(examples=[["page.png"]], description="Names of the recorded files.")
+    state: str = Field(description="`todo`, `doing`, `done` or `failed`.")
+    method: str = Field(description="`browser` or `plain` HTTP.")
+    outcome: str = Field(description="Result of the visit.")
+    page_status: str = Field(description="State of the page: `online`, `removed` and others; empty if unknown.")
+    sentence: str = Field(description="Description of the result.")
     finished_at: Moment | None
-    next_at: Moment | None
+    next_visit_at: Moment | None = Field(
+        alias="next_at", description="Time of the next visit; null if none is planned."
+    )
 
     @staticmethod
     def resolve_files(row: models.Capture) -> list[str]:
         return [file["name"] for file in row.kept]
 
     @staticmethod
-    def resolve_standing(row: models.Capture) -> str:
+    def resolve_page_status(row: models.Capture) -> str:
         return str(recaptures.standing_of(row.outcome)) if row.state == models.StepState.DONE else ""
 
     @staticmethod
@@ -164,86 +186,98 @@ class Capture(Answer):
 
 
 class CaseEvent(Answer):
-    """One line of a case's history."""
+    """An entry in the history of a case."""
 
     at: Moment = Field(examples=[NOON])
-    kind: str
-    by: str = Field(alias="actor")
-    sentence: str
+    kind: str = Field(description="Type of the event.")
+    by: str = Field(alias="actor", description="Member or part of Exhibit that caused the event.")
+    sentence: str = Field(description="Description of the event.")
 
     @staticmethod
     def resolve_sentence(row: models.CaseEvent) -> str:
         return in_english(row.said, row.sentence)
 
 
-class Case(CaseLine):
+class Case(CaseSummary):
     """A case with its uses and bundles."""
 
-    uses: list[Use]
-    bundles: list[Bundle]
+    uses: list[Use] = Field(description="Matched pictures on pages.")
+    bundles: list[Bundle] = Field(description="Sealed evidence.")
 
     resolve_uses = staticmethod(Use.of_case)
 
 
 class AlsoShown(Answer):
-    """Another work of the same owner that a found picture of a case was found to show, too."""
+    """Another work of the owner that a found picture shows."""
 
-    number: int = Field(examples=[12])
+    number: int = Field(examples=[12], description="Number of the work.")
     title: str
-    file: str
+    file: str = Field(description="Name of the registered file.")
     decision: str = Field(description="`certain` or `review`.", examples=["certain"])
 
 
-class Elsewhere(Answer):
-    """What somebody else states of when a picture was at a place: their word, apart from what was seen."""
+class ThirdPartyStatement(Answer):
+    """A third party's statement about when a picture or page existed. Exhibit did not observe it."""
 
-    page_url: str = Field(examples=["https://shop.example/42"])
-    image_url: str
-    kind: SeenKind = Field(description="Who states what.", examples=["archive-captured"])
-    by: str = Field(description="Their name; empty where the kind says all.", examples=["Internet Archive"])
-    of: str = Field(description="What was there: `picture` or `page`.", examples=["picture"])
-    stated: str = Field(
-        description="As much of ISO 8601 as they state; empty where they were asked and state nothing.",
+    page_url: str = Field(examples=["https://shop.example/42"], description="URL of the page.")
+    image_url: str = Field(description="URL of the picture.")
+    kind: SeenKind = Field(description="Source and type of the statement.", examples=["archive-captured"])
+    source: str = Field(description="Name of the source; empty if `kind` identifies it.", examples=["Internet Archive"])
+    subject: str = Field(description="Subject of the statement: `picture` or `page`.", examples=["picture"])
+    stated_time: str = Field(
+        description="Stated time in ISO 8601, as precise as the source states it; empty if the source has none.",
         examples=["2019-03-03T10:15:57Z"],
     )
-    where: str = Field(description="The address at which it can be looked up, or empty.")
-    learnt: Moment = Field(description="When they said so.", examples=[NOON])
-    same: bool | None = Field(description="Whether that was the seen picture, byte for byte; null where none can tell.")
+    url: str = Field(description="URL to check the statement; empty if there is none.")
+    received_at: Moment = Field(description="Time at which Exhibit received the statement.", examples=[NOON])
+    is_same_picture: bool | None = Field(
+        description="Whether it concerns the same bytes; null if that cannot be determined."
+    )
+
+    @classmethod
+    def _from_facts(cls, seen: models.Sighting, one: ElsewhereFacts) -> Self:
+        return cls(
+            page_url=seen.page_url,
+            image_url=seen.image_url,
+            kind=one.kind,
+            source=one.by,
+            subject=one.of,
+            stated_time=one.stated,
+            url=one.where,
+            received_at=one.learnt,
+            is_same_picture=one.same,
+        )
 
     @classmethod
     def of_case(cls, row: models.Case) -> list[Self]:
-        """All that others state of a case's places."""
+        """Return the statements about a case's pages."""
         prefetch_related_objects([row], QUESTIONS)
         return [
-            cls(page_url=place.first.page_url, image_url=place.first.image_url, **_without_file(one))
+            cls._from_facts(place.first, one)
             for number, place in enumerate(places_of(rows_of(row, sealed=False)), 1)
             for one in elsewhere_of(row, place, number)[0]
         ]
 
 
-def _without_file(one: ElsewhereFacts) -> dict[str, Any]:
-    return {name: value for name, value in asdict(one).items() if name != "file"}
+class CaseDetails(Case):
+    """A case with all details."""
 
-
-class FullCase(Case):
-    """A case with everything that is known of it."""
-
-    also_shown: list[AlsoShown] = Field(
-        description="What else its pictures were found to show: another registration of one picture, or its page."
+    also_shown: list[AlsoShown] = Field(description="Other works that the found pictures show.")
+    third_party_statements: list[ThirdPartyStatement] = Field(
+        description="Statements by third parties about earlier publication."
     )
-    elsewhere: list[Elsewhere] = Field(description="What others state of when it was there.")
-    claims: list[ClaimCheck] = Field(description="What speaks against the claim.")
-    captures: list[Capture]
-    history: list[CaseEvent]
+    claim_checks: list[ClaimCheck] = Field(description="Facts that may weaken the claim.")
+    captures: list[Capture] = Field(description="Visits recorded as evidence.")
+    history: list[CaseEvent] = Field(description="Events of the case, oldest first.")
 
     @staticmethod
     def resolve_also_shown(row: models.Case) -> object:
         return also_shown([row]).get(row.pk, [])
 
-    resolve_elsewhere = staticmethod(Elsewhere.of_case)
+    resolve_third_party_statements = staticmethod(ThirdPartyStatement.of_case)
 
     @staticmethod
-    def resolve_claims(row: models.Case) -> list[ClaimCheck]:
+    def resolve_claim_checks(row: models.Case) -> list[ClaimCheck]:
         return ClaimCheck.of(check([row]))
 
     @staticmethod
@@ -255,47 +289,52 @@ class FullCase(Case):
         return row.events.order_by("at", "pk")
 
 
-class Fit(Answer):
-    """How a licence fits a case."""
+class LicenceFit(Answer):
+    """How a licence covers a case."""
 
-    licence: int = Field(alias="licence.number", examples=[2])
-    covered: int = Field(description="Places of the case that it covers by its own words.")
-    of: int = Field(description="Places of the case.", examples=[3])
-    why_not: str = Field(description="What keeps it from the others.", examples=["is for other.example"])
-
-
-class Fits(Answer):
-    """The licences that may permit what a case holds, the likeliest first."""
-
-    licences: list[Fit]
+    licence: int = Field(alias="licence.number", examples=[2], description="Number of the licence.")
+    covered_pages: int = Field(alias="covered", description="Pages of the case that the licence covers.")
+    pages: int = Field(alias="of", description="Pages of the case.", examples=[3])
+    reason: str = Field(
+        alias="why_not", description="Reason why it does not cover the others.", examples=["is for other.example"]
+    )
 
 
-class Outcome(Answer):
-    """What came of a decision for one case."""
+class LicenceFits(Answer):
+    """Licences that may cover a case, most likely first."""
 
-    done: bool = Field(description="False where somebody else was first.", examples=[True])
-    case: CaseLine
-
-
-class Decided(Answer):
-    """What came of a decision on many cases."""
-
-    left: int = Field(description="Cases that wait for a person.", examples=[12])
-    outcomes: list[Outcome]
+    licences: list[LicenceFit]
 
 
-class Assigned(Answer):
-    """What an assignment changed of a case: members by `person`, null for nobody."""
+class DecisionResult(Answer):
+    """Result of a decision for one case."""
+
+    applied: bool = Field(
+        description="Whether the decision was applied; false if another member decided first.",
+        examples=[True],
+    )
+    case: CaseSummary
+
+
+class DecisionResults(Answer):
+    """Result of a decision about several cases."""
+
+    remaining: int = Field(description="Number of cases that need a review.", examples=[12])
+    outcomes: list[DecisionResult]
+
+
+class AssignmentChange(Answer):
+    """A change of an assignment. Members are identified by `person`; null means unassigned."""
 
     case: int = Field(examples=[3])
-    before: int | None = Field(description="Who had it; assigning it back is the undo.", examples=[None])
-    after: int | None = Field(examples=[7])
+    before: int | None = Field(description="Previous member; assign it again to undo the change.", examples=[None])
+    after: int | None = Field(examples=[7], description="New member.")
 
 
 class Assignments(Answer):
-    """What an assignment changed; cases that the person has already are left out."""
+    """Changed assignments. Cases that were already assigned to the member are omitted."""
 
-    changes: list[Assigned]
+    changes: list[AssignmentChange]
 
 
 def with_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:
@@ -305,7 +344,7 @@ def with_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:
     return cases.prefetch_related(Prefetch("case_sightings", uses), Prefetch("bundles", bundles), "captures")
 
 
-class PasskeyQuestion(Answer):
-    """What a passkey has to sign."""
+class PasskeyChallenge(Answer):
+    """Challenge for a passkey."""
 
-    public_key: dict[str, Any] = Field(description="For `navigator.credentials.get`, as the JSON of its `publicKey`.")
+    public_key: dict[str, Any] = Field(description="Argument `publicKey` of `navigator.credentials.get`, as JSON.")

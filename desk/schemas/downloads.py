@@ -1,4 +1,4 @@
-"""Reports, packages, deposit records and links for people outside, as programs are told of them."""
+"""Responses about reports, packages, deposit records and download links."""
 
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,13 @@ CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("c
 
 
 class Deposit(Answer):
-    """A deposit record: what was declared of a work, sealed and logged. It creates no right."""
+    """A deposit record: a sealed and logged record of a work's declaration. It creates no right."""
 
-    work: int = Field(alias="work.number")
+    work: int = Field(alias="work.number", description="Number of the work.")
     number: int
-    seal: Hex = Field(alias="seal_digest")
+    seal: Hex = Field(alias="seal_digest", description="Digest of the sealed record.")
     sealed_at: Moment = Field(examples=[NOON])
-    made_by: str
+    created_by: str = Field(alias="made_by", description="Member who created the record.")
 
 
 def _cases(row: models.Package) -> list[int]:
@@ -39,29 +39,33 @@ def _wanted(row: models.Report) -> "scopes.Wanted":
 
 
 class Scope(Answer):
-    """What a report is limited to."""
+    """Content of a report."""
 
-    watch: str = Field(description="The name of one; all when empty.")
-    works: list[int] = Field(description="Numbers; all when empty.")
-    every_work: bool = Field(description="Whether each is named, with or without finds.")
-    decisions: list[str] = Field(examples=[["open", "confirmed", "licensed"]])
-    first: str = Field(examples=["2026-11-01"])
-    last: str = Field(examples=["2026-11-30"])
+    watch: str = Field(description="Name of a watch; all watches if empty.")
+    works: list[int] = Field(description="Numbers of works; all works if empty.")
+    all_works: bool = Field(alias="every_work", description="Whether works without matches are listed too.")
+    decisions: list[str] = Field(
+        examples=[["open", "confirmed", "licensed"]], description="Decisions of the listed cases."
+    )
+    start_date: str = Field(alias="first", examples=["2026-11-01"], description="First day.")
+    end_date: str = Field(alias="last", examples=["2026-11-30"], description="Last day.")
 
 
 class Report(Answer):
-    """A report, and the names of its files."""
+    """A report and the names of its files."""
 
     number: int = Field(examples=[1])
     title: str = Field(examples=["November"])
-    state: str = Field(examples=["done"])
-    error: str
+    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
+    error: str = Field(description="Reason of a failure; empty otherwise.")
     created_at: Moment = Field(examples=[NOON])
     scope: Scope
     formats: list[str] = Field(examples=[["pdf", "csv"]])
-    languages: list[str] = Field(description="Of the PDFs; the installation's when empty.", examples=[["en"]])
-    volumes: int
-    files: list[str] = Field(examples=[["studio-example-report-1.pdf"]])
+    languages: list[str] = Field(
+        description="Languages of the PDFs; the installation's languages if empty.", examples=[["en"]]
+    )
+    volumes: int = Field(description="Number of volumes of each file.")
+    files: list[str] = Field(examples=[["studio-example-report-1.pdf"]], description="Names of the files.")
 
     @staticmethod
     def resolve_title(row: models.Report) -> object:
@@ -89,7 +93,7 @@ class Report(Answer):
 
 
 class ListedPackage(Answer):
-    """A package in a list of the command line, with the names of its files."""
+    """A package with the names of its files, for commands."""
 
     number: int
     recipient: str
@@ -108,64 +112,66 @@ class ListedPackage(Answer):
 
 
 class Package(Answer):
-    """Bundles of several cases that are handed over together, as one ZIP; and as a PDF beside it, to be read."""
+    """Bundles of several cases as one ZIP, with PDFs for reading."""
 
     number: int = Field(examples=[1])
-    recipient: str = Field(examples=["court"])
-    reason: str
-    asked_by: str
-    cases: list[int] = Field(examples=[[3]])
-    state: str = Field(examples=["done"])
-    error: str
+    recipient: str = Field(examples=["court"], description="`court` or the other side.")
+    reason: str = Field(description="Reason why originals are withheld.")
+    requested_by: str = Field(alias="asked_by", description="Member who requested the package.")
+    cases: list[int] = Field(examples=[[3]], description="Numbers of the cases.")
+    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
+    error: str = Field(description="Reason of a failure; empty otherwise.")
     created_at: Moment = Field(examples=[NOON])
-    made_at: Moment | None
+    generated_at: Moment | None = Field(alias="made_at", description="Time at which the files were generated.")
     expires_at: Moment | None
-    kept: bool = Field(description="Whether the ZIP can be taken.")
+    is_ready: bool = Field(description="Whether the ZIP can be downloaded.")
     pdfs: list[str] = Field(
-        description="Names of the PDFs beside it: its bundles as numbered exhibits, in each language, in volumes.",
+        description="Names of the printable copies: bundles as numbered exhibits, by language and volume.",
         examples=[["studio-shop.example-court-1-case-2026-11-20-exhibits.pdf"]],
     )
-    without_pdf: list[str] = Field(description="Languages in which the PDF couldn't be made.", examples=[[]])
+    missing_pdf_languages: list[str] = Field(
+        description="Languages for which no PDF could be generated.", examples=[[]]
+    )
 
     resolve_cases = staticmethod(_cases)
 
     @staticmethod
-    def resolve_kept(row: models.Package) -> bool:
+    def resolve_is_ready(row: models.Package) -> bool:
         return bool(row.made_at and row.files)
 
     @staticmethod
     def resolve_pdfs(row: models.Package) -> list[str]:
         return [file["name"] for file in reading_copies(row)]
 
-    resolve_without_pdf = staticmethod(languages_without)
+    resolve_missing_pdf_languages = staticmethod(languages_without)
 
 
 class Link(Answer):
-    """A link for somebody outside, to a package or a report."""
+    """A download link to a package or a report, for people without an account."""
 
     number: int = Field(examples=[1])
-    package: int | None = Field(alias="package.number")
-    report: int | None = Field(alias="report.number", examples=[1])
+    package: int | None = Field(alias="package.number", description="Number of the package; null for a report.")
+    report: int | None = Field(
+        alias="report.number", examples=[1], description="Number of the report; null for a package."
+    )
     note: str = Field(examples=["For the court clerk"])
     has_password: bool
-    made_by: str
+    created_by: str = Field(alias="made_by", description="Member who created the link.")
     created_at: Moment = Field(examples=[NOON])
     expires_at: Moment = Field(examples=["2026-11-27T12:00:00.000000Z"])
     revoked_at: Moment | None
-    holds: bool = Field(
-        description="Whether it leads anywhere: neither over nor revoked, and what it leads to is still there."
-    )
-    downloads: int
+    is_valid: bool = Field(description="Whether the link works: not expired, not revoked, and its file still exists.")
+    downloads: int = Field(description="Number of downloads.")
     last_used_at: Moment | None
 
     @staticmethod
     def resolve_has_password(row: models.DownloadLink) -> bool:
         return bool(row.password)
 
-    resolve_holds = staticmethod(links.holds)
+    resolve_is_valid = staticmethod(links.holds)
 
 
-class LinkWithAddress(Link):
-    """A link with its address, which is told this once."""
+class LinkWithUrl(Link):
+    """A download link with its URL, which is returned only once."""
 
-    address: str = Field(examples=["https://exhibit.example/d/…"])
+    url: str = Field(alias="address", examples=["https://exhibit.example/d/…"], description="URL of the download.")

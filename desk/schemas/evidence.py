@@ -1,4 +1,4 @@
-"""Bundles, their witnesses, and proofs of the log, as programs are told of them."""
+"""Responses about bundles, timestamps and proofs of the log."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
 
 class Receipt(Answer):
-    """What an outside witness has answered."""
+    """A timestamp receipt."""
 
-    kind: str = Field(examples=["rfc3161"])
-    witness: str = Field(alias="name")
-    development: bool = Field(description="A witness made for trials, without legal weight.")
+    kind: str = Field(
+        examples=["rfc3161"],
+        description="Type of the timestamp service: `rfc3161`, `opentimestamps`, `evm` or `witness`.",
+    )
+    service: str = Field(alias="name", description="Name of the timestamp service.")
+    development: bool = Field(description="Whether it is a test service without legal weight.")
     state: str = Field(description="`asked`, `pending` or `complete`.", examples=["complete"])
-    subject: str = Field(description="What was witnessed: the `manifest` or the `checkpoint` that covers it.")
-    time: Moment | None
-    qualified_as_of: str | None = Field(description="A day of the operator's list.")
+    subject: str = Field(description="What was timestamped: the `manifest`, or the `checkpoint` that includes it.")
+    time: Moment | None = Field(description="Time that the receipt proves; null while it is incomplete.")
+    qualified_as_of: str | None = Field(
+        description="Date of the operator's list that names the timestamp as qualified; null otherwise."
+    )
 
     @staticmethod
     def resolve_qualified_as_of(row: "WitnessFacts") -> str | None:
@@ -34,32 +39,36 @@ class Receipt(Answer):
 
 
 class Manifest(Answer):
-    """The manifest (C2PA) inside a picture's file; what it states is its signer's word."""
+    """Content credentials (C2PA) in a picture's file. Its content is stated by the signer."""
 
-    standing: str = Field(description="`none`, `unreadable`, `invalid` or `valid`.", examples=["valid"])
-    signer: str = Field(description="As its certificate names it, which was checked against no list.")
-    signed_at: str
-    generator: str
+    status: str = Field(alias="standing", description="`none`, `unreadable`, `invalid` or `valid`.", examples=["valid"])
+    signer: str = Field(description="Name in the signer's certificate, which was not checked against a trust list.")
+    signed_at: str = Field(description="Time stated by the signature.")
+    generator: str = Field(description="Software that wrote the manifest.")
     title: str
-    actions: list[str] = Field(description="With digital source types.", examples=[["c2pa.created (digitalCapture)"]])
-    problems: list[str]
+    actions: list[str] = Field(
+        description="Actions with their digital source types.", examples=[["c2pa.created (digitalCapture)"]]
+    )
+    problems: list[str] = Field(description="Reasons why it is invalid or unreadable.")
 
 
 class MetadataIssue(Answer):
-    """Part of a file's metadata that is damaged, uncertain, cut, or contradicted. Such values are not used."""
+    """File metadata that is damaged, ambiguous, truncated or contradictory. Such values are not used."""
 
     block: str = Field(
         description="`EXIF`, `IPTC`, `XMP`, `Photoshop`, `PNG text` or `comment`; empty for the whole file.",
         examples=["IPTC"],
     )
     reason: str = Field(
-        description="`damaged`, `encoding` (unknown character set), `long` (the value was cut), `conflict` (another "
-        "block says something else), or why the file could not be opened.",
+        description=(
+            "`damaged`, `encoding` (unknown character set), `long` (truncated), `conflict` "
+            "(contradicts another block), or why the file could not be read."
+        ),
         examples=["encoding"],
     )
-    field: str = Field(description="Empty where it is not known which field is missing.", examples=["author"])
-    text: str = Field(description="What can be read of the value, with U+FFFD for the rest.")
-    sentence: str
+    field: str = Field(description="Name of the field; empty if it is unknown.", examples=["author"])
+    text: str = Field(description="Readable part of the value, with U+FFFD for the rest.")
+    sentence: str = Field(description="Description of the problem.")
 
     resolve_sentence = staticmethod(metadata_problems.sentence_of)
 
@@ -75,46 +84,54 @@ class MetadataIssue(Answer):
 
 
 class FileStatement(Answer):
-    """What a picture's file says of itself; nobody has examined any of it."""
+    """Statements in a picture's file. They are not verified."""
 
     metadata: dict[str, str] = Field(
-        description="From XMP, IPTC and EXIF, what there is: `title`, `author`, `created`, `rights`, `credit`, "
-        "`holder`, `licence`, `source_type` (IPTC digital source type), `aigc` (label of GB 45438-2025), `keywords` "
-        "and `comment`."
+        description=(
+            "Values from XMP, IPTC and EXIF, as far as present: `title`, `author`, `created`,"
+            " `rights`, `credit`, `holder`, `licence`, `source_type` (IPTC digital source "
+            "type), `aigc` (label of GB 45438-2025), `keywords` and `comment`."
+        )
     )
-    problems: list[MetadataIssue] = Field(alias="metadata.problems", description="Values that are not used, and why.")
-    manifest: Manifest | None = Field(description="None when nobody looked: without the optional part `c2pa`.")
+    problems: list[MetadataIssue] = Field(
+        alias="metadata.problems", description="Values that are not used, with the reason."
+    )
+    manifest: Manifest | None = Field(
+        description="Content credentials; null if the optional part `c2pa` is not installed."
+    )
 
     @staticmethod
     def resolve_metadata(row: "provenance.FileStatement") -> dict[str, str]:
         return row.metadata.as_dict()
 
 
-class BundleLine(Answer):
+class BundleSummary(Answer):
     """A bundle in a list."""
 
-    case: int = Field(alias="case.number")
+    case: int = Field(alias="case.number", description="Number of the case.")
     number: int
-    state: str = Field(examples=["done"])
-    error: str
-    seal: Hex | None = Field(alias="seal_digest")
+    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
+    error: str = Field(description="Reason of a failure; empty otherwise.")
+    seal: Hex | None = Field(alias="seal_digest", description="Digest of the seal; null until it is sealed.")
     sealed_at: Moment | None
 
 
-class Counted(Answer):
-    """How many different witnesses have answered in full, were asked, and are needed."""
+class TimestampCounts(Answer):
+    """Numbers of different timestamp services."""
 
-    complete: int
-    asked: int
-    needed: int
+    complete: int = Field(description="Services with a complete receipt.")
+    requested: int = Field(alias="asked", description="Services that were requested.")
+    required: int = Field(alias="needed", description="Services that are required.")
 
 
-class Bundle(BundleLine):
-    """Sealed evidence, with what witnesses have answered."""
+class Bundle(BundleSummary):
+    """Sealed evidence with its timestamps."""
 
-    witnessed: bool = Field(description="Whether as many witnesses as are needed have answered in full.")
-    witnesses: Counted
-    receipts: list[Receipt]
+    is_timestamped: bool = Field(
+        alias="witnessed", description="Whether the required number of timestamps is complete."
+    )
+    timestamps: TimestampCounts = Field(alias="witnesses", description="Numbers of timestamp services.")
+    receipts: list[Receipt] = Field(description="Timestamp receipts.")
 
     @classmethod
     def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, object]]:
@@ -124,33 +141,37 @@ class Bundle(BundleLine):
         receipts = [proofs.witnesses_of(row) if row.seal_digest is not None else () for row in rows]
         counts = [witnessed.witnessed(found, settings.CONFIG.witnesses_needed) for found in receipts]
         return [
-            {"witnessed": count.enough, "witnesses": Counted.from_row(count), "receipts": Receipt.from_rows(found)}
+            {
+                "is_timestamped": count.enough,
+                "timestamps": TimestampCounts.from_row(count),
+                "receipts": Receipt.from_rows(found),
+            }
             for found, count in zip(receipts, counts, strict=True)
         ]
 
 
-class LogHead(Answer):
-    """A signed head of the log."""
+class LogCheckpoint(Answer):
+    """A signed checkpoint of the log."""
 
-    origin: str = Field(examples=["exhibit.example/log"])
-    size: int
-    checkpoint: str = Field(alias="note", description="A C2SP signed note.")
+    origin: str = Field(examples=["exhibit.example/log"], description="Name of the log.")
+    size: int = Field(description="Number of entries.")
+    checkpoint: str = Field(alias="note", description="Checkpoint as a C2SP signed note.")
 
 
-class Inclusion(LogHead):
-    """That an entry is in the log (RFC 9162, 2.1.3). What it commits to isn't told here."""
+class Inclusion(LogCheckpoint):
+    """Proof that an entry is in the log (RFC 9162, section 2.1.3). The entry's content is not included."""
 
-    sequence: int
-    type: str
+    sequence: int = Field(description="Number of the entry.")
+    type: str = Field(description="Type of the entry.")
     time: Moment = Field(examples=[NOON])
-    commitment: Hex
-    path: list[Hex]
+    commitment: Hex = Field(description="Salted SHA-256 commitment to the content.")
+    path: list[Hex] = Field(description="Hashes of the inclusion proof.")
 
 
 class Consistency(Answer):
-    """That the longer log continues the shorter one (RFC 9162, 2.1.4)."""
+    """Proof that the longer log continues the shorter one (RFC 9162, section 2.1.4)."""
 
-    old: int
-    new: int
-    path: list[Hex]
-    checkpoint: str
+    old: int = Field(description="Number of entries of the shorter log.")
+    new: int = Field(description="Number of entries of the longer log.")
+    path: list[Hex] = Field(description="Hashes of the consistency proof.")
+    checkpoint: str = Field(description="Checkpoint of the longer log, as a C2SP signed note.")

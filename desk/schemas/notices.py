@@ -1,4 +1,4 @@
-"""Notices, as programs are told of them."""
+"""Responses about notices."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -19,24 +19,30 @@ from registry.notices.signing import TEXT_NAME, file_of
 from registry.services.services import Services
 
 
-class NoticeLine(Answer):
+class NoticeSummary(Answer):
     """A notice in a list."""
 
     number: int = Field(examples=[2])
     kind: str = Field(examples=["dmca"])
     language: str = Field(examples=["en"])
-    party: str = Field(examples=["shop.example"])
-    state: str = Field(description="What has happened last.", examples=["draft"])
+    site: str = Field(alias="party", examples=["shop.example"], description="Site of the notice's cases.")
+    state: str = Field(description="Latest state.", examples=["draft"])
     created_at: Moment = Field(examples=[NOON])
     created_by: str
     signed_at: Moment | None
     signed_by: str
     sent_at: Moment | None
-    unread: bool = Field(description="Whether an answer came on its page that no member has read.")
-    refuted: bool = Field(description="Whether it was said to be taken down, and a later visit found it still online.")
-    due_on: date | None = Field(description="By when somebody has to look at it again.")
-    due_what: str = Field(
-        description="Why: `dmca-counter`, `prc-statement` and `dsa-complaint` are terms of law, `reminder` is ours.",
+    has_unread_reply: bool = Field(alias="unread", description="Whether there is a reply that no member has read.")
+    is_refuted: bool = Field(
+        alias="refuted", description="Whether a picture reported as removed was found online by a later visit."
+    )
+    due_on: date | None = Field(description="Day on which the notice must be reviewed.")
+    due_reason: str = Field(
+        alias="due_what",
+        description=(
+            "Reason of the deadline: `dmca-counter`, `prc-statement` and `dsa-complaint` are "
+            "statutory, `reminder` is set by Exhibit."
+        ),
         examples=["reminder"],
     )
 
@@ -45,50 +51,51 @@ class NoticedCase(Answer):
     """A case in a notice."""
 
     number: int = Field(alias="row.case.number")
-    places: int = Field(description="Places that the letter is about.")
-    answers: dict[str, str] = Field(alias="row.answers", description="What the signer considered about fair use.")
+    pages: int = Field(alias="places", description="Number of pages that the notice concerns.")
+    answers: dict[str, str] = Field(alias="row.answers", description="The signer's considerations about fair use.")
 
 
 class ClaimEvidence(Answer):
-    """Where something was found, in what words: a page's are its own, and prove nothing."""
+    """Evidence for a finding: a quotation, which the page states and which proves nothing."""
 
-    page: str
-    words: str
-    visit: int | None = Field(
-        description="The visit that kept the page; null for what a crawl read beside the picture."
-    )
+    url: str = Field(alias="page", description="URL of the page.")
+    quote: str = Field(alias="words", description="Quotation.")
+    capture: int | None = Field(alias="visit", description="Capture that recorded the page; null if a crawl read it.")
 
 
 class ClaimAnswer(Answer):
-    """What a member said to a point."""
+    """A member's answer to a finding."""
 
     by: str
     at: Moment = Field(examples=[NOON])
-    words: str
+    text: str = Field(alias="words", description="Text of the answer.")
 
 
-class ClaimPoint(Answer):
-    """Something that may speak against a claim. It decides nothing."""
+class ClaimFinding(Answer):
+    """A fact that may weaken a claim. It decides nothing."""
 
-    kind: str = Field(examples=["page-licence"])
-    sentence: str
-    grounds: dict[str, Any] = Field(description="What it rests on: an answer holds while this stays the same.")
-    evidence: list[ClaimEvidence]
-    answer: ClaimAnswer | None
+    kind: str = Field(examples=["page-licence"], description="Type of the fact.")
+    sentence: str = Field(description="Description of the fact.")
+    basis: dict[str, Any] = Field(
+        alias="grounds", description="Facts on which it is based. An answer stays valid while they are unchanged."
+    )
+    evidence: list[ClaimEvidence] = Field(description="Quotations.")
+    answer: ClaimAnswer | None = Field(description="A member's answer; null if there is none.")
 
     resolve_sentence = staticmethod(claims.sentence)
 
 
 class ClaimCheck(Answer):
-    """What speaks against the claim of a case. No notice about it is signed while a point has no answer."""
+    """Facts that may weaken the claim of a case. A notice cannot be signed while one is unanswered."""
 
-    case: int
-    places: int = Field(description="Where the case was seen.")
-    pages: int = Field(description="Kept pages of those that were read.")
-    friendly_first: bool = Field(
-        description="Whether a Creative Commons licence is named: write a friendly letter first."
+    case: int = Field(description="Number of the case.")
+    case_pages: int = Field(alias="places", description="Number of pages of the case.")
+    pages_read: int = Field(alias="pages", description="Number of recorded pages that were read.")
+    names_cc_licence: bool = Field(
+        alias="friendly_first",
+        description="Whether a page names a Creative Commons licence. Consider an informal request first.",
     )
-    points: list[ClaimPoint]
+    findings: list[ClaimFinding] = Field(alias="points", description="Facts that may weaken the claim.")
 
     @classmethod
     def of(cls, checks: Mapping[int, Check]) -> list[Self]:
@@ -97,80 +104,88 @@ class ClaimCheck(Answer):
 
 
 class NoticeFile(Answer):
-    """Exact bytes of what was signed or sent."""
+    """A file of a notice, exactly as it was signed or sent."""
 
     name: str = Field(examples=["notice.pdf"])
     media_type: str
     digest: Hex
-    size: int
+    size: int = Field(description="Size in bytes.")
 
 
 class NoticeEvent(Answer):
-    """One line of a notice's history."""
+    """An entry in the history of a notice."""
 
     at: Moment = Field(examples=[NOON])
-    kind: str = Field(examples=["drafted"])
-    day: date | None
+    kind: str = Field(examples=["drafted"], description="Type of the event.")
+    day: date | None = Field(description="Day of the event; null if it is that of `at`.")
     by: str
-    words: str
+    note: str = Field(alias="words", description="Note by the member.")
 
 
 class NoticeReplyFile(Answer):
-    """A file of a reply, as it came from a stranger."""
+    """A file attached to a reply. It comes from an untrusted sender."""
 
     number: int = Field(examples=[1])
     name: str
-    size: int
+    size: int = Field(description="Size in bytes.")
     digest: Hex
 
 
 class NoticeReply(Answer):
-    """What somebody who has the letter answered on the page that it names."""
+    """A reply on the page that the notice names. Anyone who has the notice can reply."""
 
     number: int = Field(examples=[1])
     kind: str = Field(
-        description="`licence`, `removed` (taken down), `credit` (corrected), `dispute` or `offer` (asked for)."
+        description="`licence`, `removed`, `credit` (corrected), `dispute` or `offer` (asks for an offer)."
     )
-    words: str
-    contact: str
+    text: str = Field(alias="words", description="Text of the reply.")
+    contact: str = Field(description="Contact stated by the sender.")
     files: list[NoticeReplyFile]
     at: Moment = Field(examples=[NOON])
-    still_online: int = Field(
-        description="Places of the letter that later visits found still online: they refute that it was taken down."
+    pages_still_online: int = Field(
+        description="Number of pages that later visits found online, although they were reported as removed."
     )
-    seen_at: Moment | None = Field(description="When a member read it; the notice rests until then.")
-    seen_by: str
-    withdrawn_at: Moment | None = Field(description="When it was taken back on that page, before a member read it.")
+    seen_at: Moment | None = Field(
+        description="Time at which a member read the reply. Deadlines are paused until then."
+    )
+    seen_by: str = Field(description="Member who read the reply.")
+    withdrawn_at: Moment | None = Field(
+        description="Time at which the sender withdrew the reply; null if they did not."
+    )
 
     @staticmethod
     def resolve_files(row: models.NoticeReply) -> object:
         return row.files.defer("data")
 
     @staticmethod
-    def resolve_still_online(row: models.NoticeReply) -> int:
+    def resolve_pages_still_online(row: models.NoticeReply) -> int:
         return len(refuting(row))
 
 
 class NoticeMail(Answer):
-    """How a mail of it stands."""
+    """Email with which a notice was sent."""
 
-    to: str
-    state: str = Field(examples=["todo"])
-    error: str
-    may_have_left: bool = Field(description="Nobody heard the mail server's answer; a member says on the site.")
+    to: str = Field(description="Recipient.")
+    state: str = Field(examples=["todo"], description="`todo`, `doing`, `done` or `failed`.")
+    error: str = Field(description="Latest error.")
+    may_have_been_sent: bool = Field(
+        description="Whether the mail server's response is unknown. A member must check and confirm it on the site."
+    )
 
     @staticmethod
-    def resolve_may_have_left(row: models.NoticeMail) -> bool:
+    def resolve_may_have_been_sent(row: models.NoticeMail) -> bool:
         return may_have_left(row)
 
 
-class FullNotice(NoticeLine):
-    """A notice with its letter: as it would be sent now, or as it was signed."""
+class NoticeDetails(NoticeSummary):
+    """A notice with its letter: a draft as it would be sent now, or the signed text."""
 
-    fields: dict[str, str]
-    text: str
-    claims: list[ClaimCheck] = Field(description="What speaks against the claims, of a notice that hasn't been sent.")
-    missing: list[str] = Field(description="What it lacks before it can be signed.")
+    fields: dict[str, str] = Field(description="Values of the draft's fields.")
+    text: str = Field(description="Text of the letter.")
+    claim_checks: list[ClaimCheck] = Field(
+        alias="claims", description="Facts that may weaken the claims, if the notice has not been sent."
+    )
+    missing: list[str] = Field(description="Items that are missing before it can be signed.")
     cases: list[NoticedCase]
     files: list[NoticeFile]
     events: list[NoticeEvent]
@@ -193,11 +208,11 @@ class FullNotice(NoticeLine):
         made = letter(row, items) if is_draft else None
         return cls.from_row(
             row,
-            unread=row.replies.filter(seen_at=None).exists(),
+            has_unread_reply=row.replies.filter(seen_at=None).exists(),
             text=_text(services, row) if made is None else made.whole,
-            claims=ClaimCheck.of(checks),
+            claim_checks=ClaimCheck.of(checks),
             missing=[*gaps(row, items), *unanswered(checks), *unread(checks)] if is_draft else [],
-            cases=[NoticedCase.from_row(item, places=len(item.there)) for item in items],
+            cases=[NoticedCase.from_row(item, pages=len(item.there)) for item in items],
         )
 
 

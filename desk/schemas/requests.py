@@ -1,4 +1,4 @@
-"""What requests bring. Unknown fields are refused, so that a mistyped one isn't taken for nothing."""
+"""Request bodies. Unknown fields are rejected, so that typing errors are noticed."""
 
 import re
 from datetime import date
@@ -30,19 +30,32 @@ DOMAIN = f"^[^{ACTING}{SPACES}]*$"
 URL = "^https?://[!-~]+$"
 AMOUNT = "^([0-9]{1,9}([.][0-9]{1,6})? ?[A-Z]{3})?$"
 IN_WORDS = {
-    CLEAN: "Text without control characters.",
-    SOMETHING: "Text without control characters, and not only spaces.",
-    IN_LINE: "One line of text without control characters.",
-    IN_LINE_SOMETHING: "One line of text without control characters, and not only spaces.",
-    YEAR: "A year, month or day such as 2026, 2026-01 or 2026-01-31.",
-    DOMAIN: "A domain such as shop.example.",
-    URL: "An address that begins with http:// or https:// and has no spaces.",
-    AMOUNT: "An amount with its currency, such as 5 USD.",
+    CLEAN: "Enter text without control characters.",
+    SOMETHING: "Enter text that is not empty and has no control characters.",
+    IN_LINE: "Enter one line of text without control characters.",
+    IN_LINE_SOMETHING: "Enter one line of text that is not empty and has no control characters.",
+    YEAR: "Enter a year, month or day such as 2026, 2026-01 or 2026-01-31.",
+    DOMAIN: "Enter a domain such as shop.example.",
+    URL: "Enter a URL that starts with http:// or https:// and contains no spaces.",
+    AMOUNT: "Enter an amount with its currency, such as 5 USD.",
 }
-"""What has to be given where one of these patterns stands, for whoever gave something else."""
+"""Error messages by pattern."""
 RENDERING = ("render", "render_pages", "render_seconds")
-LIMITS = ("pages", "images", "bytes", "seconds", "depth", "visits", "searches", "money", "money_month", *RENDERING)
+LIMITS = (
+    "pages",
+    "images",
+    "bytes",
+    "seconds",
+    "depth",
+    "visits",
+    "searches",
+    "max_cost",
+    "max_cost_month",
+    *RENDERING,
+)
 
+BUDGET_NAMES = {"max_cost": "money", "max_cost_month": "money_month"}
+"""Names of limits in the rows of watches, where they differ."""
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -69,8 +82,8 @@ SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z
 Amount = Annotated[str, Field(max_length=20, pattern=AMOUNT, examples=["5 USD"])]
 
 
-class OfferedKind(StrEnum):
-    """What a webhook can be told of."""
+class EventType(StrEnum):
+    """Type of event that a webhook can receive."""
 
     CASE_OPENED = EventKind.CASE_OPENED.value
     CASE_DECIDED = EventKind.CASE_DECIDED.value
@@ -85,7 +98,7 @@ class OfferedKind(StrEnum):
 
 
 class BulkField(StrEnum):
-    """What can be changed of many works at once."""
+    """Field that can be changed for many works."""
 
     PUT = "put"
     TAKE = "take"
@@ -102,35 +115,39 @@ class BulkField(StrEnum):
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-class Given(Schema):
-    """Takes nothing that it doesn't know."""
+class RequestBody(Schema):
+    """A request body that rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class HeldAnswer(Given):
-    """What is to become of a work that is held back."""
+class HoldDecision(RequestBody):
+    """Decision about a work on hold."""
 
-    answer: Answer = Field(description="`open` its cases, `dismiss` what waits, or `undo` that.", examples=["open"])
-    reason: Long = ""
-
-
-class CollectionName(Given):
-    """What a collection is called."""
-
-    name: Name = Field(examples=["Harbours"])
+    action: Answer = Field(
+        description="`open` its cases, `dismiss` the waiting matches, or `undo` the dismissal.", examples=["open"]
+    )
+    reason: Long = Field("", description="Reason; kept in the history.")
 
 
-class Sought(Given):
-    """Which works are meant: all that match."""
+class CollectionName(RequestBody):
+    """Name of a collection."""
 
-    q: str = Field("", max_length=200, pattern=CLEAN, description="Parts of title, author, holder, file; or a number.")
-    only: Only | None = Field(None, description="Only those that need something.")
-    upload: Number | None = Field(None, description="Only those it brought.")
-    collection: Number | None = Field(None, description="Only those in it.")
+    name: Name = Field(examples=["Harbours"], description="Name of the collection.")
 
 
-class ProposedPictures(Given):
+class WorkFilter(RequestBody):
+    """Filter for works."""
+
+    q: str = Field(
+        "", max_length=200, pattern=CLEAN, description="Part of title, author, holder or file name; or a number."
+    )
+    only: Only | None = Field(None, description="Only works that need attention for this reason.")
+    upload: Number | None = Field(None, description="Only works of this upload.")
+    collection: Number | None = Field(None, description="Only works of this collection.")
+
+
+class ProposedPictures(RequestBody):
     """Pictures that were proposed as works."""
 
     pictures: Annotated[list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]], Field(min_length=1, max_length=200)] = (
@@ -138,34 +155,37 @@ class ProposedPictures(Given):
     )
 
 
-class BulkChange(Given):
-    """One change of many works, named by their numbers or all that match."""
+class BulkChange(RequestBody):
+    """One change of many works, selected by number or by a filter."""
 
-    works: Annotated[list[Number], Field(max_length=1_000)] | None = Field(None, examples=[[1, 2]])
-    match: Sought | None = Field(None, description="Where no numbers are given.")
-    what: BulkField = Field(description="A field to declare, or `put` or `take` of a collection.", examples=["author"])
-    value: Long = Field(
-        description="What it says from then on, or the name of the collection.", examples=["A. Example"]
+    works: Annotated[list[Number], Field(max_length=1_000)] | None = Field(
+        None, examples=[[1, 2]], description="Numbers of the works."
     )
-    reason: Long = ""
+    filter: WorkFilter | None = Field(None, description="Filter for works, if no numbers are given.")
+    field: BulkField = Field(
+        description="Field to change, or `put` or `take` to add works to or remove them from a collection.",
+        examples=["author"],
+    )
+    value: Long = Field(description="New value, or the name of the collection.", examples=["A. Example"])
+    reason: Long = Field("", description="Reason; kept in the history.")
 
 
-class OfficialRegistration(Given):
-    """A registration with an office."""
+class OfficialRegistration(RequestBody):
+    """A registration with a copyright office."""
 
-    office: Name = Field(examples=["US Copyright Office"])
-    number: Name = Field(examples=["VA 2-345-678"])
-    date: Day = ""
+    office: Name = Field(examples=["US Copyright Office"], description="Name of the office.")
+    number: Name = Field(examples=["VA 2-345-678"], description="Registration number.")
+    date: Day = Field("", description="Date of registration: year, month or day.")
 
 
-class Reason(Given):
-    """Why."""
+class Reason(RequestBody):
+    """A reason."""
 
-    reason: Said = Field(examples=["It is a pseudonym of mine."])
+    reason: Said = Field(examples=["It is a pseudonym of mine."], description="Reason; kept in the log or history.")
 
 
 class SourceKind(StrEnum):
-    """Where a watch may begin; files are for the command line on the server."""
+    """Type of a source. Files can be used only with commands on the server."""
 
     SITE = "site"
     SITEMAP = "sitemap"
@@ -173,42 +193,45 @@ class SourceKind(StrEnum):
     LIST = "list"
 
 
-class NewSource(Given):
-    """A place on the web to begin."""
+class NewSource(RequestBody):
+    """A source of a watch."""
 
-    kind: SourceKind = SourceKind.SITE
-    url: Url = Field(examples=["https://shop.example/"])
+    kind: SourceKind = Field(default=SourceKind.SITE, description="Type of the source.")
+    url: Url = Field(examples=["https://shop.example/"], description="URL of the source.")
 
 
-class WatchLimits(Given):
-    """What a run of a watch may spend, and how it treats sites; what isn't said stays as it is."""
+class WatchLimits(RequestBody):
+    """Limits of a crawl. Omitted fields are unchanged."""
 
-    pages: Whole | None = Field(None, ge=1, le=1_000_000, description="Pages of a run at most.")
-    images: Whole | None = Field(None, ge=1, le=10_000_000, description="Pictures of a run at most.")
-    bytes: Whole | None = Field(None, ge=1_000_000, le=10**12, description="Bytes of a run at most.")
-    seconds: Whole | None = Field(None, ge=60, le=2_592_000, description="How long a run takes at most.")
-    depth: Whole | None = Field(None, ge=0, le=50, description="Links followed from a source.")
+    pages: Whole | None = Field(None, ge=1, le=1_000_000, description="Maximum pages per crawl.")
+    images: Whole | None = Field(None, ge=1, le=10_000_000, description="Maximum pictures per crawl.")
+    bytes: Whole | None = Field(None, ge=1_000_000, le=10**12, description="Maximum bytes per crawl.")
+    seconds: Whole | None = Field(None, ge=60, le=2_592_000, description="Maximum duration of a crawl in seconds.")
+    depth: Whole | None = Field(None, ge=0, le=50, description="Maximum number of links followed from a source.")
     visits: Whole | None = Field(
-        None, ge=0, le=1_000_000, description="Visits for evidence a day (UTC) that nobody asked for, at most."
+        None, ge=0, le=1_000_000, description="Maximum automatic evidence visits per day (UTC)."
     )
-    searches: Whole | None = Field(None, ge=1, le=100_000, description="Searches of a run at most.")
-    money: Amount | None = Field(None, description="What the searches of a run cost at most; empty for no limit.")
-    money_month: Amount | None = Field(None, description="The same of a calendar month (UTC).")
+    searches: Whole | None = Field(None, ge=1, le=100_000, description="Maximum searches per crawl.")
+    max_cost: Amount | None = Field(None, description="Maximum cost of searches per crawl; unlimited if empty.")
+    max_cost_month: Amount | None = Field(
+        None, description="Maximum cost of searches per calendar month (UTC); unlimited if empty."
+    )
     render: Literal["never", "auto", "always"] | None = Field(
-        None, description="Which pages a browser renders: none, those where that promises pictures, or all."
+        None, description="Pages to render in a browser: none, those likely to gain pictures, or all."
     )
-    render_pages: Whole | None = Field(
-        None, ge=0, le=1_000_000, description="Pages of a run that a browser renders at most."
-    )
+    render_pages: Whole | None = Field(None, ge=0, le=1_000_000, description="Maximum rendered pages per crawl.")
     render_seconds: Whole | None = Field(
-        None, ge=0, le=2_592_000, description="Seconds of a run that the browser takes for them at most."
+        None, ge=0, le=2_592_000, description="Maximum rendering time per crawl in seconds."
     )
-    delay: Annotated[float, Strict()] | None = Field(None, ge=0.5, le=60, description="Least seconds between requests.")
+    delay: Annotated[float, Strict()] | None = Field(
+        None, ge=0.5, le=60, description="Minimum seconds between requests to a host."
+    )
 
     @property
     def budget(self) -> dict[str, Any]:
         """What is said of what a run may spend."""
-        return self.model_dump(include={*LIMITS}, exclude_none=True)
+        said = self.model_dump(include={*LIMITS}, exclude_none=True)
+        return {BUDGET_NAMES.get(name, name): value for name, value in said.items()}
 
     @property
     def politeness(self) -> dict[str, float]:
@@ -216,106 +239,131 @@ class WatchLimits(Given):
         return self.model_dump(include={"delay"}, exclude_none=True)
 
 
-Words = Annotated[list[Name], Field(max_length=1000, description="What is searched for, of a search that takes words.")]
-Works = Annotated[list[Number], Field(max_length=10_000, description="Works that are asked for; empty for all.")]
+Words = Annotated[list[Name], Field(max_length=1000, description="Queries, for a search that takes words.")]
+Works = Annotated[list[Number], Field(max_length=10_000, description="Works to search for; all works if empty.")]
 
 
 ArchiveName = Literal["wayback", "common-crawl"]
 Stated = Annotated[str, Field(max_length=10, pattern="^[0-9]{4}(-[0-9]{2}){0,2}$", examples=["2019-03"])]
 
 
-class WatchTimes(Given):
-    """When a watch runs that has whole days between two runs; with an hour or six it is the time of one of them."""
+class WatchTimes(RequestBody):
+    """Time of day of crawls, for intervals of whole days. An interval of hours counts from this time."""
 
     at: str | None = Field(
         None, pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:30"], description="Time of day."
     )
-    weekday: Weekday | None = Field(None, description="Of runs with whole weeks between them.")
+    weekday: Weekday | None = Field(None, description="Day of the week, for intervals of whole weeks.")
     time_zone: str | None = Field(
         None,
         max_length=64,
         pattern="^[A-Za-z0-9_+/-]+$",
         examples=["Europe/Berlin"],
-        description="Where it is that time; else the installation's.",
+        description="Time zone of `at`; by default the installation's.",
     )
 
 
 class NewWatch(WatchLimits, WatchTimes):
-    """A watch to be arranged, over places, a search or an archive.
+    """A watch of sources, searches or archives.
 
-    Its first run comes after one period, or at its time of day.
+    It first runs after one interval, or at its time of day.
     """
 
-    name: Name = Field(examples=["shop"])
-    sources: list[NewSource] = Field([], max_length=1_000)
+    name: Name = Field(examples=["shop"], description="Name of the watch.")
+    sources: list[NewSource] = Field([], max_length=1_000, description="Sites, sitemaps, feeds or pages to crawl.")
     search: SearchName | Annotated[list[SearchName], Field(max_length=100)] | None = Field(
-        None, description="What is asked, instead of sources."
+        None, description="Searches to use, instead of sources."
     )
     archives: Annotated[list[ArchiveName], Field(max_length=2)] = Field(
-        [], description="Whose captures of the domains are taken, instead of sources."
+        [], description="Web archives to search for captures of `domains`, instead of sources."
     )
     domains: Annotated[list[Name], Field(max_length=100)] = Field(
-        [], description="With all hosts below them.", examples=[["shop.example"]]
+        [], description="Domains in web archives, including all their subdomains.", examples=[["shop.example"]]
     )
-    since: Stated | None = Field(None, description="The first year, month or day of the captures that are taken.")
-    until: Stated | None = Field(None, description="The last one, likewise.")
-    words: Words = []
+    since: Stated | None = Field(None, description="Earliest capture: year, month or day.")
+    until: Stated | None = Field(None, description="Latest capture: year, month or day.")
+    queries: Words = []
     works: Works = []
-    newest: Flag = Field(default=False, description="A run begins with the newest work, not where the last one ended.")
-    own: Flag = Field(
-        default=False,
-        description="The sources are your own places: pictures there are proposed as works, and no finds.",
+    newest_first: Flag = Field(
+        default=False, description="Start each crawl with the newest work, instead of continuing after the last one."
     )
-    every_seconds: Whole = Field(86_400, ge=60, le=315_360_000)
+    own_site: Flag = Field(
+        default=False,
+        description="The sources are your own sites: pictures there are proposed as works, and never become cases.",
+    )
+    interval_seconds: Whole = Field(86_400, ge=60, le=315_360_000, description="Interval between crawls in seconds.")
+
+    @property
+    def subjects(self) -> dict[str, Any]:
+        """Queries and works of searches, as rows name them."""
+        return {"words": self.queries, "works": self.works, "newest": self.newest_first}
 
 
 class WatchChange(WatchLimits, WatchTimes):
-    """What is changed of a watch; what isn't said stays as it is."""
+    """Changes to a watch. Omitted fields are unchanged."""
 
-    name: Name | None = Field(None, examples=["shop"])
+    name: Name | None = Field(None, examples=["shop"], description="Name of the watch.")
     sources: Annotated[list[NewSource], Field(min_length=1, max_length=1_000)] | None = Field(
-        None, description="All of them: what isn't named any more is looked at no more. A run under way ends with that."
+        None,
+        description="All sources of the watch. Sources that are not listed are removed; a crawl in progress stops.",
     )
-    words: Words | None = None
+    queries: Words | None = None
     works: Works | None = None
-    newest: Flag | None = None
-    own: Flag | None = Field(None, description="Whether the sources are your own places.")
-    every_seconds: Whole | None = Field(None, ge=60, le=315_360_000, examples=[604_800])
+    newest_first: Flag | None = Field(
+        None, description="Start each crawl with the newest work, instead of continuing after the last one."
+    )
+    own_site: Flag | None = Field(None, description="Whether the sources are your own sites.")
+    interval_seconds: Whole | None = Field(
+        None, ge=60, le=315_360_000, examples=[604_800], description="Interval between crawls in seconds."
+    )
+
+    @property
+    def subjects(self) -> dict[str, Any]:
+        """Queries and works of searches, as rows name them."""
+        return {"words": self.queries, "works": self.works, "newest": self.newest_first}
 
 
-class NewSearchKey(Given):
-    """A key for a search, of the owner's own account there."""
+class NewSearchKey(RequestBody):
+    """A key for a search, from the owner's account with the vendor."""
 
-    key: str = Field(min_length=1, max_length=4_000, pattern="^[!-~]+$", examples=["a-key-of-yours"])
-
-
-class NewSearchPrice(Given):
-    """What a search costs the owner, in place of its public price."""
-
-    amount: Annotated[Amount, Field(min_length=4)]
-    requests: Number = Field(1, description="So many cost it.")
-    free: Whole = Field(0, ge=0, le=10**9, description="Requests of a calendar month without a price.")
+    key: str = Field(
+        min_length=1,
+        max_length=4_000,
+        pattern="^[!-~]+$",
+        examples=["a-key-of-yours"],
+        description="Key in the form that `key_form` of the search states.",
+    )
 
 
-class NewLook(Given):
-    """A page to look at once, or a picture's own address."""
+class NewSearchPrice(RequestBody):
+    """Price of a search for the owner, instead of its public price."""
 
-    url: Url = Field(examples=["https://shop.example/42"])
-    image: Url | None = Field(None, description="A picture that the page shows, which is fetched, too.")
-
-
-class NewCanary(Given):
-    """A known copy on a page of yours."""
-
-    work: Number
-    url: Url
+    amount: Annotated[Amount, Field(min_length=4)] = Field(description="Price of `requests` requests.")
+    requests: Number = Field(1, description="Number of requests for this price.")
+    free_requests: Whole = Field(0, ge=0, le=10**9, description="Free requests per calendar month.")
 
 
-class NewColumn(Given):
-    """A heading of a table, and what it means."""
+class PageVisit(RequestBody):
+    """A page or picture URL to visit once."""
 
-    heading: Short = Field(examples=["Bildname"])
-    column: str = Field("", max_length=40, pattern=IN_LINE, description="Empty where it isn't used.", examples=["file"])
+    url: Url = Field(examples=["https://shop.example/42"], description="URL of the page or picture.")
+    image_url: Url | None = Field(None, description="URL of a picture on the page, which is fetched as well.")
+
+
+class NewKnownCopy(RequestBody):
+    """A known copy on one of your own pages."""
+
+    work: Number = Field(description="Number of the work.")
+    url: Url = Field(description="URL of the page.")
+
+
+class NewColumn(RequestBody):
+    """A table heading and its meaning."""
+
+    heading: Short = Field(examples=["Bildname"], description="Heading in the table.")
+    column: str = Field(
+        "", max_length=40, pattern=IN_LINE, description="Column of Exhibit; empty to ignore it.", examples=["file"]
+    )
 
 
 Encoding = Annotated[
@@ -323,117 +371,136 @@ Encoding = Annotated[
     Field(
         max_length=40,
         pattern=f"^({'|'.join(ENCODINGS)})?$",
-        description=f"The encoding of a CSV table that Exhibit can't determine: {', '.join(ENCODINGS)}.",
+        description=f"Encoding of a CSV table, if Exhibit cannot detect it: {', '.join(ENCODINGS)}.",
         examples=["windows-1252"],
     ),
 ]
 
 
-class NewColumnMapping(Given):
-    """What the headings of tables mean, in their order."""
+class NewColumnMapping(RequestBody):
+    """Meanings of table headings, in their order."""
 
-    kind: Literal["works", "licences"] = Field(examples=["works"])
-    columns: list[NewColumn] = Field(min_length=1, max_length=100)
-
-
-class NewLicence(Given):
-    """A permitted use. It says where: a domain with its subdomains, or a pattern of addresses."""
-
-    licensee: Name = Field(examples=["Example Shop Ltd"])
-    works: list[Number] = Field([], max_length=10_000, description="Numbers; empty for all works, now and later.")
-    domain: str = Field("", max_length=253, pattern=DOMAIN, description="No address.", examples=["shop.example"])
-    url_pattern: Long = Field("", description="`*` stands for any characters.")
-    account: str = Field("", max_length=200, pattern=CLEAN, description="On the platform `domain`.")
-    territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field([], max_length=250, examples=[["CN", "DE"]])
-    valid_from: Date | None = None
-    valid_until: Date | None = None
-    reason: Long = ""
-    reseller: str = Field("", max_length=200, pattern=IN_LINE, description="The agency that sold it, if one did.")
-    invoice: str = Field("", max_length=100, pattern=IN_LINE, description="The number of the invoice.")
+    kind: Literal["works", "licences"] = Field(examples=["works"], description="Type of table.")
+    columns: list[NewColumn] = Field(min_length=1, max_length=100, description="All headings of the table.")
 
 
-class ChangedLicence(NewLicence):
-    """All words of a licence as they are from now on."""
+class NewLicence(RequestBody):
+    """A licence for a domain with its subdomains, or for URLs that match a pattern."""
 
-    why: Long = Field("", description="Why it is changed; kept with it.")
+    licensee: Name = Field(examples=["Example Shop Ltd"], description="Person or organisation that holds the licence.")
+    works: list[Number] = Field(
+        [], max_length=10_000, description="Numbers of works; all current and future works if empty."
+    )
+    domain: str = Field(
+        "",
+        max_length=253,
+        pattern=DOMAIN,
+        description="Domain including its subdomains, not a URL.",
+        examples=["shop.example"],
+    )
+    url_pattern: Long = Field("", description="Pattern of URLs; `*` matches any characters.")
+    account: str = Field("", max_length=200, pattern=CLEAN, description="Account on the platform `domain`.")
+    territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field(
+        [],
+        max_length=250,
+        examples=[["CN", "DE"]],
+        description="Country codes (ISO 3166-1 alpha-2); all countries if empty.",
+    )
+    valid_from: Date | None = Field(None, description="First day; unlimited if null.")
+    valid_until: Date | None = Field(None, description="Last day; unlimited if null.")
+    reason: Long = Field("", description="Note about the licence.")
+    reseller: str = Field("", max_length=200, pattern=IN_LINE, description="Agency that sold the licence, if any.")
+    invoice: str = Field("", max_length=100, pattern=IN_LINE, description="Invoice number.")
 
 
-class LicenceTrial(Given):
-    """Licences to be tried against the cases."""
+class LicenceUpdate(NewLicence):
+    """All terms of a licence."""
 
-    licences: list[NewLicence] = Field(min_length=1, max_length=1_000, description="4 MiB altogether.")
-    instead_of: Number | None = Field(None, description="The licence whose words they would replace.")
-    after: Whole = Field(0, ge=0, le=2_147_483_647, description="The field `next` of the answer before.")
+    change_reason: Long = Field("", description="Reason for the change; kept in the history.")
 
 
-class LastDay(Given):
-    """The end of a licence."""
+class LicencePreviewRequest(RequestBody):
+    """Licences to preview."""
 
-    day: Date = Field(examples=["2026-12-31"])
-    reason: Long
+    licences: list[NewLicence] = Field(min_length=1, max_length=1_000, description="Licences, 4 MiB in total at most.")
+    replaces: Number | None = Field(None, description="Number of the licence whose terms they would replace.")
+    after: Whole = Field(0, ge=0, le=2_147_483_647, description="`next` of the previous response.")
 
 
-class NewWebhook(Given):
-    """An address that is to be told of what happens."""
+class LicenceEnd(RequestBody):
+    """Last day of a licence."""
 
-    url: Url = Field(examples=["https://example.org/hooks/exhibit"])
-    kinds: list[OfferedKind] = Field([], max_length=20, description="Of what; of everything when empty.")
+    last_day: Date = Field(examples=["2026-12-31"], description="Last day.")
+    reason: Long = Field(description="Reason; kept in the history.")
+
+
+class NewWebhook(RequestBody):
+    """A webhook to add."""
+
+    url: Url = Field(examples=["https://example.org/hooks/exhibit"], description="URL that receives events.")
+    events: list[EventType] = Field([], max_length=20, description="Types of events to send; all types if empty.")
 
 
 Passkey = dict[str, Any]
 """What `navigator.credentials.get` gave, as its JSON."""
 
 
-class NewQuestion(Given):
-    """What a passkey is to sign."""
+class PasskeyRequest(RequestBody):
+    """An action to sign with a passkey."""
 
-    act: Literal["confirm", "purge"] = Field(examples=["confirm"])
-    case: Number = Field(examples=[3])
+    action: Literal["confirm", "purge"] = Field(examples=["confirm"], description="Action to sign.")
+    case: Number = Field(examples=[3], description="Number of the case.")
 
 
 class ReportedPicture(Reason):
-    """Why a picture is reported."""
+    """Reason for reporting a picture."""
 
-    passkey: Passkey | None = Field(None, description="Where the owner has purges signed.")
+    passkey: Passkey | None = Field(None, description="Passkey response, if the owner requires one.")
 
 
-class NewDecision(Given):
-    """A person's decision, made through a program."""
+class NewDecision(RequestBody):
+    """A decision about a case."""
 
-    decision: CaseDecision = Field(examples=["confirmed"], description="`open` opens a decided case again.")
-    reason: Long = Field("", examples=["No permission was given."])
-    licence: Number | None = Field(None, description="The licence that permits it, when `licensed`.")
-    copies: Flag = Field(default=False, description="When `cleared`: they are copies, and nothing is wrong with them.")
-    passkey: Passkey | None = Field(None, description="When `confirmed`, and the owner has that signed.")
+    decision: CaseDecision = Field(examples=["confirmed"], description="Decision. `open` reopens a decided case.")
+    reason: Long = Field("", examples=["No permission was given."], description="Reason for the decision.")
+    licence: Number | None = Field(None, description="Number of the licence, for `licensed`.")
+    is_copy: Flag = Field(
+        default=False, description="For `cleared`: the pictures are copies, and their use is acceptable."
+    )
+    passkey: Passkey | None = Field(None, description="Passkey response for `confirmed`, if the owner requires one.")
 
 
 class NewDecisions(NewDecision):
-    """The same decision on many cases."""
+    """One decision about several cases."""
 
-    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[3, 4]])
-
-
-class AskedAgency(Given):
-    """An agency that is asked whether it sold a licence."""
-
-    agency: Name = Field(examples=["Alamy"])
+    cases: list[Number] = Field(
+        min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Numbers of the cases."
+    )
 
 
-class NewAssignment(Given):
-    """Cases, and who is to look after them."""
+class AgencyInquiry(RequestBody):
+    """An agency that you asked about a licence."""
 
-    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[3, 4]])
-    person: Number | None = Field(description="A member, by `person` of the members; null for nobody.", examples=[7])
+    agency: Name = Field(examples=["Alamy"], description="Name of the agency.")
 
 
-class NewNote(Given):
+class NewAssignment(RequestBody):
+    """Cases and the member to assign them to."""
+
+    cases: list[Number] = Field(
+        min_length=1, max_length=MAX_CASES, examples=[[3, 4]], description="Numbers of the cases."
+    )
+    member: Number | None = Field(description="Member (`person`); null to unassign the cases.", examples=[7])
+
+
+class NewNote(RequestBody):
     """A note."""
 
-    words: Said = Field(examples=["Asked the photographer."])
+    text: Said = Field(examples=["Asked the photographer."], description="Text of the note.")
 
 
 class NoticeKind(StrEnum):
-    """Under which rules a notice is written."""
+    """Type of a notice, by the law on which it is based."""
 
     DMCA = Notice.Kind.DMCA.value
     DSA = Notice.Kind.DSA.value
@@ -445,14 +512,14 @@ class NoticeKind(StrEnum):
 
 
 class Language(StrEnum):
-    """Of a document."""
+    """Language of a document."""
 
     ENGLISH = "en"
     CHINESE = "zh-Hans"
 
 
 class NoticeLanguage(StrEnum):
-    """Of a notice."""
+    """Language of a notice."""
 
     ENGLISH = "en"
     GERMAN = "de"
@@ -461,7 +528,7 @@ class NoticeLanguage(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """What has happened to a notice last."""
+    """Latest state of a notice."""
 
     DRAFT = Notice.State.DRAFT.value
     SIGNED = Notice.State.SIGNED.value
@@ -473,50 +540,56 @@ class NoticeState(StrEnum):
     RESOLVED = Notice.State.RESOLVED.value
 
 
-class NewNotice(Given):
-    """A notice to be drafted about confirmed cases of one party."""
+class NewNotice(RequestBody):
+    """A notice about confirmed cases of one site."""
 
-    kind: NoticeKind = Field(examples=["dmca"])
+    kind: NoticeKind = Field(examples=["dmca"], description="Type of the notice.")
     language: NoticeLanguage = Field(
-        NoticeLanguage.ENGLISH, description="Not each kind is there in each language.", examples=["en"]
+        NoticeLanguage.ENGLISH, description="Language. Not every type is available in every language.", examples=["en"]
     )
-    cases: list[Number] = Field(min_length=1, max_length=100, description="Their numbers.", examples=[[1]])
+    cases: list[Number] = Field(min_length=1, max_length=100, description="Numbers of the cases.", examples=[[1]])
 
 
 Line = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
 
 
-class NoticeFields(Given):
-    """What a draft says of addressee and sender; what is left out stays as it is."""
+class NoticeFields(RequestBody):
+    """Fields of a draft. Omitted fields are unchanged."""
 
     addressee_name: Line = Field("", examples=["Copyright Agent"])
     addressee_email: Line = Field("", examples=["agent@shop.example"])
     addressee_address: Annotated[str, Field(max_length=500, pattern=CLEAN)] = ""
-    addressee_source: Line = Field("", description="Where the addressee was found.")
-    sender_name: Line = Field("", description="Who signs.", examples=["Ann Example"])
-    sender_capacity: Line = Field("", examples=["owner"])
+    addressee_source: Line = Field("", description="Source of the addressee's contact data.")
+    sender_name: Line = Field("", description="Person who signs.", examples=["Ann Example"])
+    sender_capacity: Line = Field("", examples=["owner"], description="Capacity in which the person signs.")
     sender_organisation: Line = ""
     sender_address: Line = ""
     sender_telephone: Line = ""
     sender_email: Line = ""
-    sender_code: Line = Field("", description="Unified social credit code (GB 32100-2015) of a Chinese organisation.")
-    sender_representative: Line = Field("", description="Of the organisation, with the position.")
-    respondent_name: Line = Field("", description="Of what is filed with a board or a court, as all that follows it.")
-    respondent_representative: Line = ""
-    respondent_address: Line = ""
-    respondent_contact: Line = ""
-    facts: Long = ""
-    relief: Long = ""
-    amount: Line = Field("", description="Of a filing, or damages of a formal demand; none is proposed.")
-    costs: Line = Field("", description="Of a formal demand: expenses, apart from damages; none are proposed.")
+    sender_code: Line = Field("", description="Unified social credit code of a Chinese organisation (GB 32100-2015).")
+    sender_representative: Line = Field("", description="Representative of the organisation, with position.")
+    respondent_name: Line = Field("", description="Respondent, in filings with a board or court.")
+    respondent_representative: Line = Field("", description="Representative of the respondent, in filings.")
+    respondent_address: Line = Field("", description="Address of the respondent, in filings.")
+    respondent_contact: Line = Field("", description="Contact of the respondent, in filings.")
+    facts: Long = Field("", description="Statement of facts, in filings.")
+    relief: Long = Field("", description="Relief sought, in filings.")
+    amount: Line = Field(
+        "", description="Amount claimed in a filing, or damages in a formal demand. Exhibit proposes none."
+    )
+    costs: Line = Field("", description="Expenses in a formal demand, apart from damages. Exhibit proposes none.")
     undertaking: Literal["", "none", "within", "beyond"] = Field(
         "",
-        description="Of a formal demand: whether one is asked for, and goes considerably beyond the uses described.",
+        description=(
+            "Undertaking in a formal demand: `none`, `within` the uses described, or considerably `beyond` them."
+        ),
     )
-    smaller: Literal["", "yes", "no"] = Field("", description="Whether the Board is asked for a smaller claim.")
-    fee: Line = Field("", description="Of an offer.")
-    reply_days: Whole = Field(14, ge=1, le=365, description="Of an offer or a formal demand.")
-    further: Long = Field("", description="The sender's own words, below the rest.")
+    smaller: Literal["", "yes", "no"] = Field(
+        "", description="Whether the Copyright Claims Board is asked for a smaller claim."
+    )
+    fee: Line = Field("", description="Fee in a licence offer.")
+    reply_days: Whole = Field(14, ge=1, le=365, description="Days to reply to an offer or a formal demand.")
+    further: Long = Field("", description="Additional text by the sender.")
 
 
 Happened = Literal[
@@ -524,9 +597,9 @@ Happened = Literal[
 ]
 
 
-class NewNoticeEvent(Given):
-    """What became of a notice."""
+class NewNoticeEvent(RequestBody):
+    """An event in the history of a sent notice."""
 
-    what: Happened = Field(examples=["removed"])
-    day: Date | None = Field(None, description="On which day; today, if absent.")
-    words: Long = ""
+    state: Happened = Field(examples=["removed"], description="New state of the notice.")
+    day: Date | None = Field(None, description="Day of the event; today by default.")
+    note: Long = Field("", description="Note; kept in the history.")

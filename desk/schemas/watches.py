@@ -1,13 +1,13 @@
-"""Watches, their crawls, searches and canaries, as programs are told of them."""
+"""Responses about watches, crawls, searches and known copies."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any, Self
 
 from django.db.models import Count, Sum
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from desk.schemas.base import NOON, Answer, Moment
+from desk.schemas.requests import BUDGET_NAMES
 from exhibit.types import Money
 from registry import models, scoped
 from registry.crawls import budgets, canaries, crawling
@@ -21,38 +21,47 @@ Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
 
 
 class Source(Answer):
-    """Where a watch begins."""
+    """A source of a watch."""
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = Field(examples=["site"])
-    url: str = Field("", exclude_if=lambda url: not url, examples=["https://shop.example/"])
+    kind: str = Field(examples=["site"], description="Type of the source.")
+    url: str = Field(
+        "", exclude_if=lambda url: not url, examples=["https://shop.example/"], description="URL of the source."
+    )
 
 
 class Crawl(Answer):
-    """One run of a watch."""
+    """A crawl of a watch."""
 
-    watch: str = Field(alias="watch.name")
-    watch_number: int = Field(alias="watch.number")
+    watch: str = Field(alias="watch.name", description="Name of the watch.")
+    watch_number: int = Field(alias="watch.number", description="Number of the watch.")
     number: int
-    state: str = Field(examples=["done"])
-    reason: str = Field(description="Why it ended: `finished`, `budget-pages`, …")
+    state: str = Field(examples=["done"], description="`todo`, `doing`, `done` or `failed`.")
+    reason: str = Field(description="Reason why it ended: `finished`, `budget-pages` and others.")
     started_at: Moment = Field(examples=[NOON])
     finished_at: Moment | None
-    pages: int
-    sightings: int
-    pictures: int
-    waiting: int = Field(description="Pictures that aren't compared yet.")
-    scripts_not_run: int | None = Field(
-        description="Pages with scripts, which may add pictures, that no browser rendered; null if that wasn't counted."
+    pages: int = Field(description="Number of visited pages.")
+    sightings: int = Field(description="Number of pictures on pages.")
+    pictures: int = Field(description="Number of different pictures.")
+    pictures_waiting: int = Field(alias="waiting", description="Pictures that are waiting to be matched.")
+    pages_with_scripts: int | None = Field(
+        alias="scripts_not_run",
+        description="Pages with scripts that may add pictures and that no browser rendered; null if unknown.",
     )
-    everything: bool = Field(description="Whether every page was to be asked for anew.")
-    not_asked: dict[str, int] = Field(
-        description="Known pages left for a later run: `unchanged` at the last visits, or so `stated` by their site.",
+    all_pages: bool = Field(alias="everything", description="Whether unchanged pages were requested too.")
+    not_requested: dict[str, int] = Field(
+        alias="not_asked",
+        description=(
+            "Known pages that were skipped: `unchanged` in recent visits, or `stated` as unchanged by the site."
+        ),
         examples=[{"unchanged": 412}],
     )
-    waits_for: dict[str, Moment] = Field(
-        description="Hosts that are asked again, and when: they asked for it, or their robots.txt can't be had."
+    hosts_waiting: dict[str, Moment] = Field(
+        alias="waits_for",
+        description=(
+            "Hosts to request later, with the time: they asked for a pause, or their robots.txt was not available."
+        ),
     )
 
     @classmethod
@@ -70,101 +79,112 @@ class Crawl(Answer):
             {
                 "sightings": sightings.get(row.pk, 0),
                 "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
-                "waiting": waiting.get(row.pk, 0),
-                "scripts_not_run": not_run[row.pk],
-                "waits_for": crawling.resting(row),
+                "pictures_waiting": waiting.get(row.pk, 0),
+                "pages_with_scripts": not_run[row.pk],
+                "hosts_waiting": crawling.resting(row),
             }
             for row in rows
         ]
 
 
-class Asked(Answer):
-    """What a run asked a search, and what came."""
+class SearchUsage(Answer):
+    """Use of a search by a crawl."""
 
     search: str = Field(alias="service", examples=["tineye"])
-    asked: int = Field(description="Requests that were answered.")
-    found: int = Field(description="Addresses that came.")
-    outcome: str = Field(description="Why it wasn't asked to the end, or empty.", examples=["no-consent"])
-    spent: list[str] = Field(examples=[["0.04 USD"]])
-    remaining: int | None = Field(description="Searches that weren't made when money ran out.")
+    requests: int = Field(alias="asked", description="Completed requests.")
+    results: int = Field(alias="found", description="URLs returned.")
+    outcome: str = Field(
+        description="Reason why the search was not completed; empty if it was.", examples=["no-consent"]
+    )
+    spent: list[str] = Field(examples=[["0.04 USD"]], description="Costs by currency.")
+    searches_left: int | None = Field(description="Searches skipped because the budget was used up.")
 
     @staticmethod
     def resolve_spent(row: models.Inquiry) -> list[str]:
         return [str(one) for one in budgets.spent_of(row.charges.all())]
 
     @staticmethod
-    def resolve_remaining(row: models.Inquiry) -> object:
+    def resolve_searches_left(row: models.Inquiry) -> object:
         return row.stopped_at.get("left")
 
 
-class FullCrawl(Crawl):
-    """A crawl, with how much it refused and passed over, by reason, and what it asked searches."""
+class CrawlDetails(Crawl):
+    """A crawl with its refusals by reason, and its searches."""
 
     unrendered: dict[str, int] = Field(
-        description="Pages that were to be rendered and weren't, by reason.", examples=[{"budget": 12}]
+        description="Pages that should have been rendered and were not, by reason.", examples=[{"budget": 12}]
     )
-    refused: dict[str, int]
-    left_out: dict[str, int] = Field(
-        description="What the crawler's limits left out of pages, and list entries it could not read.",
+    refused: dict[str, int] = Field(description="Refused URLs, by reason.")
+    skipped: dict[str, int] = Field(
+        description="Content skipped because of the crawler's limits, and unreadable list entries, by type.",
         examples=[{"style-sheets": 3}],
     )
-    passed: dict[str, int] = Field(
-        description="Records of web archives that hold no picture.", examples=[{"http-404": 2}]
+    skipped_records: dict[str, int] = Field(
+        description="Archive records without a picture, by reason.", examples=[{"http-404": 2}]
     )
-    searches: list[Asked]
+    searches: list[SearchUsage] = Field(description="Searches used.")
 
     resolve_unrendered = staticmethod(budgets.unrendered)
-    resolve_left_out = staticmethod(crawling.left_out)
-    resolve_passed = staticmethod(scoped.passed_counts)
+    resolve_skipped = staticmethod(crawling.left_out)
+    resolve_skipped_records = staticmethod(scoped.passed_counts)
 
     @staticmethod
     def resolve_searches(row: models.Crawl) -> object:
-        return Asked.from_rows(row.inquiries.order_by("pk"))
+        return SearchUsage.from_rows(row.inquiries.order_by("pk"))
 
 
 class Refusal(Answer):
-    """What a crawl didn't fetch or keep, and why."""
+    """A URL that a crawl did not fetch or store."""
 
     url: str
-    page_url: str
-    reason: str = Field(examples=["robots"])
-    sentence: str
+    page_url: str = Field(description="URL of the page that links to it.")
+    reason: str = Field(examples=["robots"], description="Stable identifier of the reason.")
+    sentence: str = Field(description="Description of the reason.")
 
 
-class UnreadableImage(Answer):
-    """A file that a crawl fetched, and that cannot be read as an image."""
+class UnreadablePicture(Answer):
+    """A fetched file that cannot be read as a picture."""
 
     url: str = Field(alias="image_url")
     page_url: str
-    reason: str = Field(alias="picture.refusal", examples=["not-a-picture"])
+    reason: str = Field(
+        alias="picture.refusal", examples=["not-a-picture"], description="Stable identifier of the reason."
+    )
 
 
-class RunCrawl(FullCrawl):
-    """A crawl as it was begun by a command, with how many cases came of it."""
+class RunCrawl(CrawlDetails):
+    """A crawl started by a command, with the number of its cases."""
 
-    cases: int
+    cases: int = Field(description="Number of cases with pictures of this crawl.")
 
 
 class Watch(Answer):
-    """A scheduled visit to places where copies may be."""
+    """A scheduled crawl."""
 
     number: int
     name: str = Field(examples=["shop"])
-    sources: list[Source]
-    every_seconds: int = Field(alias="interval_seconds", examples=[86400])
-    budget: dict[str, Number | str]
-    spent_this_month: list[str] = Field(description="By its searches, where prices are known.", examples=[["0.04 USD"]])
-    politeness: dict[str, Any]
-    private: bool
-    own: bool = Field(description="Its places are the owner's own: pictures there are proposed as works, and no finds.")
-    paused: bool
-    next_run_at: Moment | None = Field(examples=[NOON])
-    at: str | None = Field(
-        examples=["02:30"], description="The time of day of its runs, if whole days lie between them."
+    sources: list[Source] = Field(description="Sources of the watch.")
+    interval_seconds: int = Field(
+        alias="interval_seconds", examples=[86400], description="Interval between crawls in seconds."
     )
-    weekday: str | None = Field(examples=["monday"], description="Of its runs, if whole weeks lie between them.")
-    time_zone: str = Field(examples=["Europe/Berlin"], description="Where it is that time of day.")
-    last_crawl: Crawl | None
+    budget: dict[str, Number | str] = Field(description="Limits of each crawl.")
+    spent_this_month: list[str] = Field(description="Known costs of its searches this month.", examples=[["0.04 USD"]])
+    politeness: dict[str, Any] = Field(description="Settings for requests to sites.")
+    private: bool = Field(description="Whether it may access private networks.")
+    own_site: bool = Field(alias="own", description="Whether its sources are the owner's own sites.")
+    paused: bool = Field(description="Whether the watch is paused.")
+    next_run_at: Moment | None = Field(examples=[NOON])
+    at: str | None = Field(examples=["02:30"], description="Time of day of its crawls, for intervals of whole days.")
+    weekday: str | None = Field(
+        examples=["monday"], description="Day of the week of its crawls, for intervals of whole weeks."
+    )
+    time_zone: str = Field(examples=["Europe/Berlin"], description="Time zone of `at`.")
+    last_crawl: Crawl | None = Field(description="Latest crawl; null if there is none.")
+
+    @staticmethod
+    def resolve_budget(row: models.Watch) -> dict[str, Any]:
+        names = {of_row: name for name, of_row in BUDGET_NAMES.items()}
+        return {names.get(name, name): value for name, value in row.budget.items()}
 
     @staticmethod
     def resolve_at(row: models.Watch) -> str | None:
@@ -189,41 +209,49 @@ class Watch(Answer):
 
 
 class OptOut(Answer):
-    """A host that keeps addresses from programs, as the newest runs of a watch were told."""
+    """A host that opted out of automated access, according to the latest crawls."""
 
     host: str = Field(examples=["shop.example"])
-    how: dict[str, int] = Field(
-        description="Addresses by `robots`, `tdm-reserved`, `noai` and `denied-host` (the operator's list).",
+    reasons: dict[str, int] = Field(
+        alias="how",
+        description=(
+            "Number of URLs by reason: `robots`, `tdm-reserved`, `noai` or `denied-host` (the operator's list)."
+        ),
         examples=[{"robots": 12}],
     )
-    cases: list[int] = Field(description="Your cases with finds there that aren't cleared.", examples=[[3, 7]])
+    cases: list[int] = Field(
+        description="Your cases with matches on the host, without dismissed ones.", examples=[[3, 7]]
+    )
 
 
 class OptOuts(Answer):
-    """The same of a watch, those with finds first."""
+    """Hosts that opted out, those with matches first."""
 
     items: list[OptOut]
 
 
 class Price(Answer):
-    """What requests to a search cost."""
+    """Price of a search."""
 
-    amount: str = Field(examples=["3.50 USD"])
-    requests: int = Field(description="So many cost it.", examples=[1000])
-    free: int = Field(description="Requests of a calendar month (UTC) that cost nothing.", examples=[1000])
-    looked_up: str = Field(description="The day when that was so.", examples=["2026-11-23"])
+    amount: str = Field(examples=["3.50 USD"], description="Price of `requests` requests.")
+    requests: int = Field(description="Number of requests for this price.", examples=[1000])
+    free_requests: int = Field(alias="free", description="Free requests per calendar month (UTC).", examples=[1000])
+    checked_on: str = Field(alias="looked_up", description="Date of the price information.", examples=["2026-11-23"])
 
     def __str__(self) -> str:
-        return f"{self.amount} for {self.requests:,}, {self.free:,} free a month; as of {self.looked_up or 'no day'}"
+        return (
+            f"{self.amount} for {self.requests:,}, {self.free_requests:,} free a month; as of "
+            f"{self.checked_on or 'no day'}"
+        )
 
 
 class Estimate(Answer):
-    """What a run of a watch asks a search at most, and what that costs if nothing is free."""
+    """Maximum requests of a search in one crawl, and their cost without free requests."""
 
-    search: str = Field(examples=["tineye"])
-    searches: int = Field(description="Pictures of works, or sets of words.")
-    requests: int = Field(alias="pages", description="For each of them.")
-    cost: str | None = Field(examples=["1.44 USD"])
+    search: str = Field(examples=["tineye"], description="Name of the search.")
+    searches: int = Field(description="Number of pictures of works, or of queries.")
+    requests: int = Field(alias="pages", description="Requests per search.")
+    cost: str | None = Field(examples=["1.44 USD"], description="Maximum cost; null if the price is unknown.")
 
     @staticmethod
     def resolve_cost(row: CostEstimate) -> str | None:
@@ -231,65 +259,79 @@ class Estimate(Answer):
 
 
 class ArchiveEstimate(Answer):
-    """What an archive's index names of a domain on its first page, and what a run would ask."""
+    """Captures in the first page of a web archive's index, and the requests of a crawl."""
 
-    archive: str = Field(examples=["wayback"])
+    archive: str = Field(examples=["wayback"], description="Name of the web archive.")
     domain: str = Field(examples=["shop.example"])
-    pictures: int = Field(description="Different ones on that page.")
-    more: bool = Field(description="Whether the index goes on behind it.")
-    indexes: int = Field(description="That are asked one after the other.")
-    most: int = Field(description="Pictures that a run takes.")
-    seconds: int = Field(description="That a run takes at least, at the archive's pace.")
+    pictures: int = Field(description="Number of different pictures on the page.")
+    has_more: bool = Field(alias="more", description="Whether the index has further pages.")
+    indexes: int = Field(description="Number of indexes that are queried in sequence.")
+    max_pictures: int = Field(alias="most", description="Maximum pictures per crawl.")
+    seconds: int = Field(description="Minimum duration of a crawl in seconds, at the archive's rate limit.")
 
 
 class HostEstimate(Answer):
-    """How many pages of a list lie at one host."""
+    """Number of listed pages on one host."""
 
     host: str = Field(examples=["shop.example"])
-    addresses: int
-    seconds: float = Field(description="That they take at least, at the host's pace.")
+    urls: int = Field(description="Number of URLs.")
+    seconds: float = Field(description="Minimum duration in seconds, at the host's rate limit.")
 
 
 class ListEstimate(Answer):
-    """What the pages of a list would be asked of whom. Links that are followed come on top of it."""
+    """Requests for the pages of a list, without followed links."""
 
-    addresses: int
-    hosts: int
-    seconds: float = Field(description="That a run takes at least: hosts are asked beside one another.")
-    largest: list[HostEstimate] = Field(description="The hosts with most addresses, ten at most.")
+    urls: int = Field(description="Number of URLs.")
+    hosts: int = Field(description="Number of hosts.")
+    seconds: float = Field(description="Minimum duration of a crawl in seconds. Hosts are requested in parallel.")
+    largest: list[HostEstimate] = Field(description="Up to ten hosts with the most URLs.")
 
     @classmethod
     def from_hosts(cls, hosts: Hosts) -> Self:
         """Count what was counted by host."""
-        largest = [HostEstimate(host=host, addresses=n, seconds=hosts.seconds(n)) for host, n in hosts.largest]
-        return cls(addresses=hosts.addresses, hosts=len(hosts.counts), seconds=hosts.seconds(), largest=largest)
+        largest = [HostEstimate(host=host, urls=n, seconds=hosts.seconds(n)) for host, n in hosts.largest]
+        return cls(urls=hosts.addresses, hosts=len(hosts.counts), seconds=hosts.seconds(), largest=largest)
 
 
 class Estimates(Answer):
-    """What each search of a watch would cost, and what its archives and the hosts of its lists would be asked."""
+    """Estimated requests and costs of a watch."""
 
-    items: list[Estimate]
-    archives: list[ArchiveEstimate]
-    lists: ListEstimate
+    items: list[Estimate] = Field(description="Estimates of searches.")
+    archives: list[ArchiveEstimate] = Field(description="Estimates of web archives.")
+    lists: ListEstimate = Field(description="Estimate of listed pages.")
 
 
 class Search(Answer):
-    """An image search or a marketplace that a watch can ask with the owner's own key."""
+    """An image search or marketplace that a watch can use with the owner's key."""
 
-    search: str = Field(examples=["tineye"])
+    search: str = Field(examples=["tineye"], description="Short name.")
     name: str = Field(examples=["TinEye"])
-    about: str
-    takes: str = Field(description="`pictures` of works, `words`, or `nothing`: it lists all.", examples=["pictures"])
-    costs: str = Field(description="What the vendor asks for it, and when that was looked up.")
-    price: Price | None = Field(description="Of requests: what the owner says, or the vendor; null if not known.")
-    sends: str = Field(description="What is sent out.")
-    terms: str = Field(description="The address of the terms that bind.")
-    key_form: str = Field(description="What a key is: `key`, `id:secret`, or empty without one.", examples=["key"])
-    key_added_at: Moment | None = Field(description="When the key was kept; null without one.")
-    key_added_by: str
-    consent_given_at: Moment | None = Field(description="When it was allowed to be sent copies of works, if it was.")
-    consent_given_by: str
-    lacks: str = Field(description="Why it isn't asked: `no-key`, `no-consent`, or empty.", examples=["no-key"])
+    description: str = Field(alias="about", description="Description.")
+    input: str = Field(
+        alias="takes",
+        description="Input: `pictures` of works, `words` (queries), or `nothing` if it lists everything.",
+        examples=["pictures"],
+    )
+    vendor_price: str = Field(alias="costs", description="The vendor's prices, with the date of the information.")
+    price: Price | None = Field(description="Price in use, yours or the vendor's; null if it is unknown.")
+    data_sent: str = Field(alias="sends", description="Data sent to the vendor.")
+    terms: str = Field(description="URL of the vendor's terms.")
+    key_format: str = Field(
+        alias="key_form",
+        description="Form of the key: `key`, `id:secret`, or empty if none is needed.",
+        examples=["key"],
+    )
+    key_added_at: Moment | None = Field(description="Time at which the key was stored; null if there is none.")
+    key_added_by: str = Field(description="Member who stored the key.")
+    consent_given_at: Moment | None = Field(
+        description="Time of the consent to send copies of works; null if there is none."
+    )
+    consent_given_by: str = Field(description="Member who gave the consent.")
+    missing: str = Field(
+        alias="lacks",
+        description="Reason why it cannot be used: `no-key`, `no-consent`, or empty.",
+        examples=["no-key"],
+    )
 
     @classmethod
     def of(cls, services: Services, owner: models.Owner, name: str | None = None) -> list[Self]:
@@ -300,42 +342,46 @@ class Search(Answer):
         return [
             cls.from_row(
                 one,
-                **asdict(one.conditions),
+                vendor_price=one.conditions.costs,
+                data_sent=one.conditions.sends,
+                terms=one.conditions.terms,
                 search=name,
-                price=(price := price_of(owner, name, one)) and asdict(price),
+                price=(price := price_of(owner, name, one)) and Price.from_row(price),
                 key_added_at=keys[name].added_at if name in keys else None,
                 key_added_by=keys[name].added_by if name in keys else "",
                 consent_given_at=yes.given_at if (yes := consents.get((name, one.host))) else None,
                 consent_given_by=yes.given_by if yes else "",
-                lacks=lacking(services, owner, name, one),
+                missing=lacking(services, owner, name, one),
             )
             for name, one in sorted(found.items())
         ]
 
 
 class Searches(Answer):
-    """All searches of this installation: they are few."""
+    """All searches of this installation."""
 
     items: list[Search]
 
 
-class CanaryRun(Answer):
-    """What the last run made of a canary."""
+class KnownCopyResult(Answer):
+    """Result of a known copy in the latest crawl."""
 
-    outcome: str = Field(examples=["found"])
-    reason: str
+    outcome: str = Field(examples=["found"], description="Whether it was found.")
+    reason: str = Field(description="Reason why it was not found.")
 
 
-class Canary(Answer):
-    """A known copy on a page of the owner, which a watch has to find."""
+class KnownCopy(Answer):
+    """A known copy on one of the owner's pages, which a watch must find."""
 
     number: int
-    work: int = Field(alias="work.number")
-    url: str
-    watch: str = Field(alias="watch.name")
+    work: int = Field(alias="work.number", description="Number of the work.")
+    url: str = Field(description="URL of the page.")
+    watch: str = Field(alias="watch.name", description="Name of the watch.")
     added_by: str
     added_at: Moment = Field(examples=[NOON])
-    last_run: CanaryRun | None
+    last_result: KnownCopyResult | None = Field(
+        alias="last_run", description="Result in the latest crawl; null before the first one."
+    )
 
     @classmethod
     def together(cls, rows: Sequence[models.Canary]) -> list[dict[str, object]]:
@@ -345,5 +391,5 @@ class Canary(Answer):
         }
         last = [watch.crawls.filter(started_at__gte=at).order_by("-number") for watch, at in first.items()]
         made = canaries.results([crawl for crawls in last for crawl in crawls[:1]])
-        runs = {row.canary.pk: CanaryRun.from_row(row) for found in made.values() for row in found}
-        return [{"last_run": runs.get(row.pk)} for row in rows]
+        runs = {row.canary.pk: KnownCopyResult.from_row(row) for found in made.values() for row in found}
+        return [{"last_result": runs.get(row.pk)} for row in rows]

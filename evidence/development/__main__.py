@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except OSError as error:
         what = f"The port {options.port}" if error.filename is None else error.filename
-        print(f"{what} can't be used: {error.strerror}.", file=sys.stderr)
+        print(f"{what} cannot be used: {error.strerror}.", file=sys.stderr)
         return ExitCode.SERVICE_MISSING
     return ExitCode.DONE
 
@@ -44,14 +44,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m evidence.development",
-        description=f"Witnesses for trials on one machine. {TITLE}.",
+        description=f"Run a test timestamp service on this machine. {TITLE}.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("witness", choices=["authority", "chain"], help="a timestamp authority, or a calendar")
-    parser.add_argument("--folder", type=Path, required=True, help="where it keeps its keys or blocks")
-    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; any free one when absent")
-    parser.add_argument("--every", type=float, default=1.0, help="chain: seconds between blocks, when one is needed")
+    parser.add_argument(
+        "witness", choices=["authority", "chain"], help="timestamp authority, or OpenTimestamps calendar with a chain"
+    )
+    parser.add_argument("--folder", type=Path, required=True, help="folder for its keys or blocks")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--every", type=float, default=1.0, help="chain only: seconds between blocks (default: 1)")
     return parser
 
 

@@ -171,7 +171,7 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
     beside = compared_of(row)
     short = beside is not None and beside.falls_short
     if short and not anyway:
-        raise WrongUseError(f"{row} found less here than its card claims.", hint="To use it all the same: --anyway")
+        raise WrongUseError(f"{row} found less here than its card claims.", hint="To use it all the same: --force")
     about = {"network": str(row), "digest": row.digest.hex, **({"falls_short": True} if short else {})}
     with transaction.atomic():
         descriptors.start_building(row)

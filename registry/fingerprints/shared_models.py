@@ -103,7 +103,7 @@ def look_at(path: Path, key: str = "", *, anyway: bool = False) -> Offer:
     cards = [card_from(row.shared) for row in DescriptorModel.objects.exclude(shared=None)]
     same_network = [other for other in cards if (other.key, other.network.name) == (card.key, card.network.name)]
     if not anyway and any(other.made_at > card.made_at for other in same_network):
-        raise WrongUseError("A newer card of this author's network is here.", hint="To take the older one: --anyway")
+        raise WrongUseError("A newer card of this author's network is here.", hint="To add the older one, use --force.")
     names = {
         other.key.hex()
         for other in cards

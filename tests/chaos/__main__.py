@@ -14,13 +14,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     rounds = commands.add_parser("rounds")
-    rounds.add_argument("--rounds", type=int, default=200, help="how many, those in the record included")
+    rounds.add_argument(
+        "--rounds", type=int, default=200, help="number of rounds, including those in the record (default: 200)"
+    )
     rounds.add_argument("--seed", type=int, default=1)
-    rounds.add_argument("--record", type=Path, default=Path("var/chaos/record.jsonl"), help="one line for each round")
-    rounds.add_argument("--only", action="append", default=[], help="a mishap by its name; may be repeated")
+    rounds.add_argument(
+        "--record", type=Path, default=Path("var/chaos/record.jsonl"), help="record of rounds, one line each"
+    )
+    rounds.add_argument("--only", action="append", default=[], help="name of a mishap; repeatable")
     soak = commands.add_parser("soak")
     soak.add_argument("--seconds", type=float, default=3600)
-    soak.add_argument("--every", type=float, default=30, help="seconds between two looks")
+    soak.add_argument("--every", type=float, default=30, help="seconds between measurements (default: 30)")
     soak.add_argument("--record", type=Path, default=Path("var/chaos/soak.jsonl"))
     options = parser.parse_args()
     for sign in (signal.SIGINT, signal.SIGTERM):  # a shell makes background jobs ignore the first

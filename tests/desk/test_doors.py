@@ -25,7 +25,7 @@ from tests.assets.accounts import ann
 
 __all__ = ["ann"]
 
-ALTOGETHER = {"LicenceTrial"}
+ALTOGETHER = {"LicencePreviewRequest"}
 """Schemas that may exceed the limit if all fields have maximum length, and that say so."""
 
 

@@ -33,7 +33,7 @@ def test_lists_programs_and_the_other_acts_are_refused_without_one(scene: Scene)
         assert "passkey" in told.json()["detail"]
     told = alice.post(f"{calls}/report", {"reason": "Illegal."}, "application/json")
     assert told.status_code == 422
-    told = alice.post("/api/v1/owners/studio/passkeys", {"act": "confirm", "case": 1}, "application/json")
+    told = alice.post("/api/v1/owners/studio/passkeys", {"action": "confirm", "case": 1}, "application/json")
     assert (told.status_code, told.json()["detail"]) == (422, "You have no passkey.")
     told = alice.post(f"{calls}/decisions", {"decision": "cleared"}, "application/json")
     assert told.status_code == 201

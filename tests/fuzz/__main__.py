@@ -1,8 +1,8 @@
-"""``python -m tests.fuzz [TARGET …] [--minutes N]``: gives every target changed bytes for some minutes each.
+"""``python -m tests.fuzz [TARGET …] [--minutes N]``: fuzz every target with changed bytes for some minutes each.
 
-Where atheris is installed (``make fuzz`` does, where there is a wheel of it) it leads them, and the first fault ends a
-target; else the changes are blind. What raises anything but an ``ExhibitError``, or takes more than ten seconds, is
-written to ``var/fuzz/``; ends with 1 then.
+With atheris (installed by ``make fuzz`` if a wheel exists), fuzzing is guided and the first fault ends a target;
+otherwise changes are random. Inputs that raise anything but an ``ExhibitError``, or take more than ten seconds, are
+written to ``var/fuzz/``, and the exit code is 1.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*")
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--first", type=int, default=0, help="number of the first change")
+    parser.add_argument("--first", type=int, default=0, help="number of the first change (default: 0)")
     options = parser.parse_args()
     os.environ.setdefault("EXHIBIT_DATA", str(OUT.absolute() / "data"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
@@ -37,7 +37,7 @@ def main() -> int:
     from tests.fuzz.targets import TARGETS
 
     if unknown := sorted(set(options.targets) - TARGETS.keys()):
-        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
+        parser.error(f"unknown target {', '.join(unknown)}; choose from {', '.join(TARGETS)}")
     run = _run if find_spec("atheris") is None else _run_guided
     return int(sum(run(one, options.minutes * 60, options.first) for one in options.targets or TARGETS) > 0)
 

@@ -221,7 +221,7 @@ def _confirm(host: Host, environ: Environ) -> list[str]:
     """Confirm some cases; returns the verdicts on their bundles, by number."""
     cases = json.loads(_desk(host, environ, "case", "list", "--owner", OWNER, "--json"))["cases"]
     certain = [case for case in cases if any(use["match"] == "certain" for use in case["uses"])]
-    first = sorted(certain, key=lambda case: (case["work"]["number"], case["party"]))[:BUNDLES]
+    first = sorted(certain, key=lambda case: (case["work"]["number"], case["site"]))[:BUNDLES]
     numbers, out = [str(case["number"]) for case in first], str(host.disk / "bundles")
     _desk(host, environ, "case", "confirm", *numbers, "--owner", OWNER, "--demonstration", "--wait")
     _desk(host, environ, "trust", out + ".json", "--label", "A test")

@@ -86,7 +86,7 @@ def test_the_readmes_commands_lead_from_an_owner_to_a_verified_bundle(open_folde
             here = {one: open_folder / one for one in words if re.search(r"\.(jpg|json|zip)$", one)}
             given = [{**here, **own}.get(word, word) for word in words]
             if words[:2] == ["user", "add"]:
-                given.append("--generate")  # no terminal to type a password
+                given.append("--generate-password")  # no terminal to type a password
             told[" ".join(words[:2])] = cli.run(*given, code=ENDS.get(words[0], 0)).out
     finally:
         cli.run("down", code=None)

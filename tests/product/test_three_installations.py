@@ -31,7 +31,7 @@ def found_blindly(a: Installation, c: Installation) -> None:
         c.run.run("watch", "run", "shop", "--wait")
     search = ("POST", "/operator/partners/c/search")
     assert "no agreement with you" in a.run.run("api", *search, code=None).err
-    c.run.api("POST", "/operator/agreements", partner="a", fields="page", until="2090-01-01", queries=30)
+    c.run.api("POST", "/operator/agreements", partner="a", fields="page", valid_until="2090-01-01", queries=30)
     (found,) = a.run.api(*search)["found"]
     assert (found["works"], found["told"]) == (["studio/1"], {"page": shop.url()})
     assert "allows 30 queries" in a.run.run("api", *search, code=None).err
@@ -52,7 +52,7 @@ def outsider_asks(a: Installation, address: str) -> None:
 
 def accused_answers(a: Installation) -> None:
     """Send the case's party a letter, and reply with a licence: case and log record it, and the notice is paused."""
-    password = a.run.run("user", "add", "ann@example.org", "--generate").out.split()[-1]
+    password = a.run.run("user", "add", "ann@example.org", "--generate-password").out.split()[-1]
     with signed_in(a.url, "ann@example.org", password) as member:
         page, link = letter_signed(member, f"{a.url}/o/studio", 1)
         assert "Received: I have a licence" in answered(link)
@@ -99,9 +99,9 @@ def seen_by_two(
         liar.routes["/api/v1/alliance/capture"] = lie
         card = json.loads((folder / "c.json").read_text()) | {"url": liar.url("")}
         add_partner(a.run, "c", card)
-        b.run.api("PATCH", "/operator/partners/a/captures", visits=5)
+        b.run.api("PATCH", "/operator/partners/a/captures", daily_visits=5)
         for name in ("b", "c"):
-            a.run.api("PATCH", f"/operator/partners/{name}/captures", ask="true")
+            a.run.api("PATCH", f"/operator/partners/{name}/captures", requests_visits="true")
         a.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
         a.run.run("watch", "run", "shop", "--wait")
         a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
@@ -146,7 +146,7 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
 
         wait_until(both_have_cosigned, seconds=120)
         (dead,) = [one for one in a.run.api("GET", "/operator/witnesses")["items"] if one["name"] == "d"]
-        assert dead["silent_since"]
+        assert dead["failing_since"]
         assert "doesn't answer" in dead["error"]
         for one in made.values():
             assert one.run.api("POST", "/operator/partners/compare") == {"faults": {}}

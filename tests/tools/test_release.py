@@ -92,10 +92,10 @@ HOLE = {"id": "PYSEC-2026-1", "fix_versions": ["9.9"]}
 @pytest.mark.parametrize(
     ("options", "answers", "code", "said"),
     [
-        ([], {}, 0, "Asked about {all} of {all} packages; known holes in these: none."),
+        ([], {}, 0, " {all} of {all} packages"),
         (["--dry-run"], {}, 0, ""),
-        ([], {"django": {"version": "6.0", "vulns": [HOLE]}}, 3, "django 6.0: PYSEC-2026-1, mended in 9.9"),
-        ([], {"django": {"skip_reason": "not found"}}, 3, "Asked about {less} of {all} packages"),
+        ([], {"django": {"version": "6.0", "vulns": [HOLE]}}, 3, "django 6.0: PYSEC-2026-1, fixed in 9.9"),
+        ([], {"django": {"skip_reason": "not found"}}, 3, " {less} of {all} packages"),
         ([], {"reached": False}, 3, ""),
     ],
 )

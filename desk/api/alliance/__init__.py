@@ -1,1 +1,1 @@
-"""What other installations ask of this one."""
+"""Operations that other installations and the public call."""

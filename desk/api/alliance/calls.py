@@ -1,7 +1,7 @@
-"""What other installations ask: each request is signed by a partner's log key, for this log and this call, once.
+"""Operations that partners call. Each request is signed with the partner's log key and accepted once.
 
-No token opens these operations; adding a partner does. Partners ask for heads of logs, for blinded points and the
-index that opens with what comes back, and to visit a page as well and seal what is seen.
+API tokens do not work here; a partner must have been added. Partners request checkpoints, blinded points and the
+blind index, and visits to pages.
 """
 
 from http import HTTPStatus
@@ -28,14 +28,22 @@ router = Router(tags=["alliance"])
 LOG_NAME = "^[!-*,-~]{1,200}$"
 
 
-class PartnerRequest(requests.Given):
-    """Who asks whom for what, and when. The header `Exhibit-Signature` signs the body (docs/reference/protocols.md)."""
+class PartnerRequest(requests.RequestBody):
+    """Sender, recipient, call and time. The header `Exhibit-Signature` signs the body (docs/reference/protocols.md)."""
 
-    sender: str = Field(alias="from", pattern=LOG_NAME, description="The log of who asks.", examples=["b.example/log"])
-    to: str = Field(pattern=LOG_NAME, description="The log of who is asked.", examples=["a.example/log"])
-    call: str = Field(pattern="^[a-z-]{1,40}$", description="The end of the address.", examples=["heads"])
-    at: str = Field(pattern=r"^[0-9T:.-]{19,26}Z$", description="RFC 3339.", examples=["2026-11-25T04:19:00.000Z"])
-    nonce: str = Field(pattern="^[0-9a-f]{32}$", description="Never used before.", examples=["9f" * 16])
+    sender: str = Field(
+        alias="from", pattern=LOG_NAME, description="Log name of the sender.", examples=["b.example/log"]
+    )
+    to: str = Field(pattern=LOG_NAME, description="Log name of the recipient.", examples=["a.example/log"])
+    call: str = Field(pattern="^[a-z-]{1,40}$", description="Last part of the path.", examples=["heads"])
+    at: str = Field(
+        pattern=r"^[0-9T:.-]{19,26}Z$",
+        description="Time of the request, RFC 3339.",
+        examples=["2026-11-25T04:19:00.000Z"],
+    )
+    nonce: str = Field(
+        pattern="^[0-9a-f]{32}$", description="Random value that was never used before.", examples=["9f" * 16]
+    )
 
 
 class PartnerCall(HttpRequest):
@@ -45,13 +53,13 @@ class PartnerCall(HttpRequest):
 
 
 class Signed(Permitted):
-    """Lets partners in, as often as the limit allows."""
+    """Authenticate partners and apply their rate limit."""
 
     openapi_security_schema = {
         "type": "apiKey",
         "in": "header",
         "name": signed_calls.SIGNATURE,
-        "description": "The partner's signature (Ed25519, hexadecimal), as docs/reference/protocols.md says.",
+        "description": "The partner's signature (Ed25519, hexadecimal); see docs/reference/protocols.md.",
     }
 
     def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
@@ -71,7 +79,7 @@ PARTNER = Signed(Scope.READ)
 
 @router.post("/alliance/heads", response=schemas.Heads, auth=PARTNER)
 def heads_seen(request: PartnerCall, new: PartnerRequest) -> schemas.Heads:
-    """The last heads that were cosigned here, of every log, and the proofs of forks: whoever has others compares."""
+    """List the latest cosigned checkpoint of each log, and fork proofs."""
     forks = [schemas.Fork(**fork) for fork in cosigning.forks_known()]
     return schemas.Heads(heads=cosigning.heads_seen(), forks=forks)
 
@@ -88,40 +96,40 @@ class PointsRequest(PartnerRequest):
 
 
 class IndexRequest(PartnerRequest):
-    """The page of the index that follows."""
+    """A page of the blind index."""
 
     after: requests.Whole = Field(
-        ge=0, le=2**62, description="The `next` of the page before; 0 at first.", examples=[0]
+        ge=0, le=2**62, description="`next` of the previous page; 0 for the first page.", examples=[0]
     )
 
 
 class Points(Answer):
-    """The same points, in order, times the agreement's key."""
+    """The points in the same order, multiplied by the agreement's key."""
 
     points: list[str]
-    agreement: int
-    left: int = Field(description="Queries that the agreement still allows.")
+    agreement: int = Field(description="Number of the agreement.")
+    left: int = Field(description="Queries left in the agreement.")
 
 
 class IndexPage(Answer):
-    """Entries that only the outputs of their elements find and uncover, and the records they open."""
+    """Encrypted entries, which only the matching elements can find and decrypt, and their records."""
 
     salt: str
     entries: list[str]
     records: list[str]
-    next: int | None
+    next: int | None = Field(description="Value for `after`; null at the end.")
 
 
 @router.post("/alliance/blind-points", response=Points, auth=PARTNER)
 def blind_points(request: PartnerCall, new: PointsRequest) -> Points:
-    """Multiply blinded points by the agreement's key; each counts as a query."""
+    """Multiply blinded points by the agreement's key. Each point counts as one query."""
     row, points = answer_points(wiring.services(), request.auth, new.points)
     return Points(points=points, agreement=row.pk, left=row.queries - row.used)
 
 
 @router.post("/alliance/blind-index", response=IndexPage, auth=PARTNER)
 def blind_index(request: PartnerCall, new: IndexRequest) -> IndexPage:
-    """A page of the index of pictures seen here; it counts as a query."""
+    """Get a page of the blind index of pictures seen here. Each page counts as one query."""
     return IndexPage(**index_page(wiring.services(), request.auth, new.after))
 
 
@@ -130,20 +138,26 @@ URL = r"https?://[^\x00-\x1f\x7f]*"
 
 
 class CaptureRequest(PartnerRequest):
-    """What is to be visited."""
+    """A page and a picture to visit."""
 
-    page: str = Field(pattern=f"^{URL}$", max_length=MAX_URL, examples=["https://shop.example/sale"])
+    page: str = Field(
+        pattern=f"^{URL}$", max_length=MAX_URL, examples=["https://shop.example/sale"], description="URL of the page."
+    )
     picture: str = Field(
-        pattern=f"^({URL})?$", max_length=MAX_URL, description="Empty where it lies inside the page.",
+        pattern=f"^({URL})?$", max_length=MAX_URL, description="URL of the picture; empty if it is part of the page.",
         examples=["https://shop.example/sale.jpg"],
     )  # fmt: skip
-    challenge: str = Field(pattern="^[0-9a-f]{64}$", description="Random, new for each capture.", examples=["5c" * 32])
+    challenge: str = Field(
+        pattern="^[0-9a-f]{64}$", description="Random value, new for each capture.", examples=["5c" * 32]
+    )
 
 
 class Seen(Answer):
-    """What was seen, as an entry of the log of whoever visited, with its place in a signed head."""
+    """Result of a visit, as a log entry of the visiting installation with its inclusion proof."""
 
-    statement: dict[str, Any] = Field(description="The entry's opening: its fields are in docs/reference/protocols.md.")
+    statement: dict[str, Any] = Field(
+        description="Content of the log entry; docs/reference/protocols.md describes its fields."
+    )
     sequence: int
     time: str
     salt: str
@@ -154,6 +168,6 @@ class Seen(Answer):
 
 @router.post("/alliance/capture", response=Seen, auth=PARTNER)
 def visit_with(request: PartnerCall, new: CaptureRequest) -> Seen:
-    """Visit a public page and its picture now; each counts among the partner's visits of the day."""
+    """Visit a public page and its picture now. Counts towards the partner's daily visits."""
     challenge = bytes.fromhex(new.challenge)
     return Seen(**to_plain(visit_for(wiring.services(), request.auth, new.page, new.picture, challenge)))

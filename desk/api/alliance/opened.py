@@ -1,4 +1,4 @@
-"""Works that their owners open to everybody, and whose a picture is that anybody brings, without a token."""
+"""Public pages of works, and the public search for the owner of a picture."""
 
 from base64 import b64encode
 
@@ -24,84 +24,105 @@ ADDRESS = "https://exhibit.example.org/id/0123456789abcdef/"
 CONTACT = "https://studio.example/licences"
 
 
-class Opening(requests.Given):
-    """How a work is opened."""
+class PublicPageSettings(requests.RequestBody):
+    """Settings of a public page."""
 
     contact: requests.Short = Field(
-        "", description="Whom to ask for a licence: a web or e-mail address, or nobody.", examples=[CONTACT]
+        "", description="Contact for licences: a web or email address; empty for none.", examples=[CONTACT]
     )
 
 
 class PublicPage(Answer):
-    """Where everybody may see a work."""
+    """The public page of a work."""
 
     work: int = Field(alias="number", examples=[12])
-    address: str = Field(examples=[ADDRESS])
-    contact: str = Field(alias="licence_contact", examples=[CONTACT])
+    address: str = Field(examples=[ADDRESS], description="URL of the page.")
+    contact: str = Field(alias="licence_contact", examples=[CONTACT], description="Contact for licences.")
     opened_at: Moment = Field(examples=[NOON])
 
 
 class ClaimedWork(Answer):
-    """An opened work that the picture shows. What it declares nobody has checked. Empty is what wasn't compared."""
+    """A public work that the picture shows. Its declarations are not verified. Null: not compared."""
 
     title: str = Field(alias="work.title", examples=["Harbour at dawn"])
     author: str = Field(alias="work.author")
-    holder: str = Field(examples=["Studio"])
-    address: str = Field(description="The public page; `work.json` below it says more.", examples=[ADDRESS])
+    holder: str = Field(examples=["Studio"], description="Rights holder as declared.")
+    address: str = Field(
+        description="URL of the public page; `work.json` below it contains more details.", examples=[ADDRESS]
+    )
     registered_at: Moment = Field(alias="work.registered_at", examples=[NOON])
-    verdict: Verdict = Field(description="What the picture is to this work.", examples=["part"])
-    width: int = Field(alias="picture.width", description="Of the registered picture, pixels.", examples=[480])
-    height: int = Field(alias="picture.height", examples=[360])
-    shown: float | None = Field(alias="verification.overlap_work", description="Share of it that is shown.")
-    mirrored: bool | None = Field(alias="verification.mirrored")
-    place: list[list[int]] = Field(description="Corners of what is shown, in pixels of the registered picture.")
-    differing: float | None = Field(description="Share of what both show that differs.", examples=[0.02])
-    map: str = Field(description="A JPEG, base64: the brought picture in grey, what differs in orange.")
+    verdict: Verdict = Field(description="Relation of the picture to the work.", examples=["part"])
+    width: int = Field(alias="picture.width", description="Width of the registered picture in pixels.", examples=[480])
+    height: int = Field(
+        alias="picture.height", examples=[360], description="Height of the registered picture in pixels."
+    )
+    shown: float | None = Field(
+        alias="verification.overlap_work", description="Share of the registered picture that is shown, from 0 to 1."
+    )
+    mirrored: bool | None = Field(alias="verification.mirrored", description="Whether the picture is mirrored.")
+    place: list[list[int]] = Field(description="Corners of the shown part, in pixels of the registered picture.")
+    differing: float | None = Field(description="Share of the common area that differs, from 0 to 1.", examples=[0.02])
+    map: str = Field(description="JPEG in base64: the uploaded picture in grey, differences in orange.")
 
 
-class Whose(Answer):
-    """Whose picture it is, as far as works here are opened to everybody."""
+class OwnerSearchResult(Answer):
+    """Owners of a picture, as far as their works have public pages."""
 
     digest: Hex
-    verdict: Verdict = Field(description="The surest of all; `unknown` doesn't say that it is nobody's.")
-    claims: list[ClaimedWork] = Field(
-        description="One of each owner first, those registered first before the others, which proves no authorship."
+    verdict: Verdict = Field(
+        description="The most certain verdict of all claims. `unknown` does not mean that the picture has no owner."
     )
-    more: int = Field(description="Further works that were found, or look the same, at least.", examples=[0])
-    owners: int = Field(description="Who claim the picture; from two on they contradict each other.", examples=[1])
-    complete: bool = Field(description="Whether the search went to its end.", examples=[True])
-    too_plain: list[str] = Field(description="Why only nearly exact copies of it can be told; empty for most.")
+    claims: list[ClaimedWork] = Field(
+        description=(
+            "Public works that the picture shows: one work of each owner first, earliest "
+            "registrations first. The order does not prove authorship."
+        )
+    )
+    more: int = Field(description="Minimum number of further works that match or look the same.", examples=[0])
+    owners: int = Field(
+        description=(
+            "Number of owners who claim the picture; their claims contradict each other if there are several."
+        ),
+        examples=[1],
+    )
+    complete: bool = Field(description="Whether the search was completed.", examples=[True])
+    too_plain: list[str] = Field(
+        description="Reasons why only nearly exact copies can be recognised; empty for most pictures."
+    )
 
 
 @router.put(PUBLIC, response=PublicPage, auth=WRITE)
-def open_public_page(request: Call, owner: str, number: int, new: Opening) -> PublicPage:
-    """Show a work to everybody on a public page, or give that page another contact. It is an entry of the log."""
+def open_public_page(request: Call, owner: str, number: int, new: PublicPageSettings) -> PublicPage:
+    """Publish a work on a public page, or change the contact of its page. The change is logged."""
     row = open_work(wiring.services(), scoped.work(of(request), number), contact=new.contact, by=request.auth.by)
     return PublicPage.from_row(row, address=public_address(wiring.services().config, row))
 
 
 @router.delete(PUBLIC, response={204: None}, auth=WRITE)
 def close_public_page(request: Call, owner: str, number: int) -> None:
-    """Close a work's public page: its address answers as if it had never been. It is an entry of the log."""
+    """Remove the public page of a work. Its URL then returns 404. The change is logged."""
     close_work(scoped.work(of(request), number), by=request.auth.by)
 
 
-@router.post("/id", response=Whose, auth=None, operation_id="ask_whose")
-def ask(request: HttpRequest, file: File[SentFile]) -> Whose:
-    """Say whose this picture is, without a token: of the works that owners opened to everybody, no others.
+@router.post("/id", response=OwnerSearchResult, auth=None, operation_id="find_owner")
+def ask(request: HttpRequest, file: File[SentFile]) -> OwnerSearchResult:
+    """Find the owner of a picture among works with public pages. No token is needed.
 
-    Each address may ask so often. The picture isn't kept; its digest and the answer are, as an entry of the log.
+    Requests are limited by IP address. The picture is not stored; its digest and the result are entered in the log.
     """
     return answer_to(file)
 
 
-def answer_to(file: "UploadedFile[bytes]") -> Whose:
-    """What a stranger is told of a picture, on the site as by the API; raises ``Problem`` for too many."""
+def answer_to(file: "UploadedFile[bytes]") -> OwnerSearchResult:
+    """Return what the public may know about a picture, on the site and in the API.
+
+    Raises ``Problem`` if there are too many requests.
+    """
     services = wiring.services()
     with one_asked():
         data = picture_in(file, brought_limits(services))
         found = whose(services, data)
-        return Whose.from_row(found, claims=[_told(services, claim, data) for claim in found.claims])
+        return OwnerSearchResult.from_row(found, claims=[_told(services, claim, data) for claim in found.claims])
 
 
 def _told(services: Services, claim: Claim, data: bytes) -> ClaimedWork:

@@ -1,1 +1,1 @@
-"""What all operations stand on; nothing here knows a resource."""
+"""Shared parts of all operations. Nothing here depends on a resource."""

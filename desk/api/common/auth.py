@@ -1,4 +1,4 @@
-"""Who calls the API: a program with a token, or a member who is signed in to the site."""
+"""Authentication and permissions: API tokens of programs, and sessions of members."""
 
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -19,7 +19,7 @@ BEARER = "bearer"
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who calls."""
+    """The authenticated caller."""
 
     user: User
     by: str  # as records name it
@@ -31,27 +31,27 @@ class Actor:
 
 
 class Call(HttpRequest):
-    """A request of the API, when it is known who calls."""
+    """A request whose caller is authenticated."""
 
     auth: Actor
 
 
 def of(request: Call) -> Owner:
-    """The owner that the address names, and that the caller may act for."""
+    """Return the owner in the path, to whom the caller has access."""
     assert request.auth.owner is not None
     return request.auth.owner
 
 
 class Permitted:
-    """Lets callers in whose token or role permits something, each as often as the limit allows.
+    """Authenticate the caller, check the scope, and apply the rate limit.
 
-    An owner who isn't theirs isn't there for them: 404, as for one that doesn't exist.
+    Owners to whom the caller has no access return 404, as do unknown ones.
     """
 
     openapi_security_schema = {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token of the API, made on the page of the account.",
+        "description": "An API token, created on the account page.",
     }
 
     def __init__(self, scope: Scope) -> None:
@@ -67,26 +67,28 @@ class Permitted:
         if match is not None and (slug := match.kwargs.get("owner")) is not None:
             actor = _with_owner(actor, slug)
         if self.scope not in ({Scope.READ} if actor.scopes is None else actor.scopes):
-            sentence = f"This needs the scope {self.scope.value}, within the role of the member."
+            sentence = f"This operation requires the scope {self.scope.value}, and a member whose role permits it."
             raise Problem(HTTPStatus.FORBIDDEN, sentence, scope=self.scope.value)
         return actor
 
 
 class OnTheMachine(Permitted):
-    """Allows the operator alone, who runs `exhibit api` on the installation's own machine.
+    """Allow only the operator, who runs `exhibit api` on the installation's own machine.
 
     No token and no session opens these operations, not even those of an operator's account.
     """
 
     openapi_security_schema = Permitted.openapi_security_schema | {
-        "description": "None: these operations are called with `exhibit api` on the installation's own machine."
+        "description": "None. Call these operations with `exhibit api` on the installation's own machine."
     }
 
     def __call__(self, request: HttpRequest) -> Actor:
         """The operator; raises where the caller is unknown (401), too frequent (429), or anybody else (403)."""
         actor = super().__call__(request)
         if not actor.is_operator:
-            sentence = "Only the operator can do this, with `exhibit api` on the machine of the installation."
+            sentence = (
+                "Only the operator can call this operation, with `exhibit api` on the installation's own machine."
+            )
             raise Problem(HTTPStatus.FORBIDDEN, sentence)
         return actor
 
@@ -97,29 +99,29 @@ OPERATOR = OnTheMachine(Scope.READ)
 
 
 def _caller(request: HttpRequest) -> Actor:
-    """Who calls, whatever about."""
+    """Return the authenticated caller without an owner."""
     given = request.headers.get("Authorization", "")
     if given:
         kind, _, secret = given.partition(" ")
         found = tokens.find(secret.strip() if kind.lower() == BEARER else "")
         if found is None:
-            raise unauthorized("The token is unknown, has expired or was revoked.")
+            raise unauthorized("The API token is unknown, expired or revoked.")
         token, scopes = found
         tokens.used(token)
         owners = Owner.objects.filter(pk=token.owner_id)
         return Actor(token.user, token.by, f"token:{token.pk}", owners, scopes)
     user = request.user
     if not isinstance(user, User):
-        raise unauthorized("Send a token: Authorization: Bearer exh_…")
+        raise unauthorized("An API token is required. Send the header Authorization: Bearer exh_…")
     if check_csrf(request) is not None:
-        raise Problem(HTTPStatus.FORBIDDEN, "A browser that is signed in has to send the header X-CSRFToken.")
+        raise Problem(HTTPStatus.FORBIDDEN, "The CSRF token is missing. Send it in the header X-CSRFToken.")
     return Actor(user, user.get_username(), f"user:{user.pk}", scoped.owners_of(user), None)
 
 
 def _with_owner(actor: Actor, slug: str) -> Actor:
-    """The caller, for the owner whom the address names."""
+    """Return the caller with the owner in the path."""
     owner = actor.owners.filter(slug=slug).first()
     if owner is None:
-        raise NotFoundError("There is no such owner.")
+        raise NotFoundError("There is no such owner, or you have no access to it.")
     scopes = tokens.permitted(owner, actor.user) if actor.scopes is None else actor.scopes
     return replace(actor, owner=owner, scopes=scopes)

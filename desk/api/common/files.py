@@ -1,4 +1,4 @@
-"""Files that come and go: each that is taken away is an entry of the log first."""
+"""Uploaded and downloaded files. Every download of evidence is logged first."""
 
 from typing import Annotated, BinaryIO
 
@@ -25,7 +25,7 @@ SANDBOX = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-
 
 
 def picture_in(file: "UploadedFile[bytes]", limits: Limits) -> bytes:
-    """The bytes of a picture that was sent; one that is too large is refused, and nothing of it is read."""
+    """Return the bytes of an uploaded picture. Raises ``RefusedError`` without reading it if it is too large."""
     if (file.size or 0) > limits.max_bytes:
         raise RefusedError(f"The picture has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
     data: bytes = file.read()
@@ -33,7 +33,7 @@ def picture_in(file: "UploadedFile[bytes]", limits: Limits) -> bytes:
 
 
 def taken(request: Call, what: Evidence, **about: Json) -> None:
-    """Put into the log that the caller takes evidence away."""
+    """Log that the caller downloads evidence."""
     accessed(what, Way.TAKEN, of(request), by=request.auth.by, **about)
 
 

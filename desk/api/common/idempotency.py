@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is sent again with its key gets the first answer again, and does nothing."""
+"""Idempotency keys: a repeated request with the same key returns the first response and does nothing."""
 
 import hashlib
 import re
@@ -30,8 +30,8 @@ PARAMETER: dict[str, Any] = {
     "required": False,
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
     "example": "report-2026-11",
-    "description": "A text of your own for this request. Sent again with it, the request does nothing and gets "
-    f"the same answer, with the header {AGAIN}.",
+    "description": "A unique value for this request. If the request is repeated with it, it is not executed again, and "
+    f"the same response is returned with the header {AGAIN}.",
 }
 
 
@@ -56,13 +56,13 @@ def once(view: View) -> View:
         if key is None:
             return view(request, **given)
         if not _KEY.fullmatch(key):
-            raise Problem(HTTPStatus.BAD_REQUEST, f"{HEADER} takes 1 to 200 visible ASCII characters.")
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{HEADER} must contain 1 to 200 visible ASCII characters.")
         asked = digest_of(request)
         with transaction.atomic():
             try:
                 kept = idempotency.begin(request.auth.ident, key, asked)
             except idempotency.UnderWayError as error:
-                sentence = "A request with this key is being answered at this moment."
+                sentence = "A request with this idempotency key is in progress. Try again in a second."
                 raise Problem(HTTPStatus.CONFLICT, sentence, {"Retry-After": "1"}) from error
             if kept is None:
                 answer = view(request, **given)
@@ -71,7 +71,9 @@ def once(view: View) -> View:
                 idempotency.keep(request.auth.ident, key, status, text)
                 return HttpResponse(text, status=status, content_type=JSON)
         if kept.request != asked:
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "This key was used for another request. Use a new one.")
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "This idempotency key was used for a different request. Use a new key."
+            )
         return HttpResponse(kept.body, status=kept.status, content_type=JSON, headers={AGAIN: "true"})
 
     contribute_operation_callback(answered, contribute)

@@ -1,6 +1,6 @@
-"""How often each caller may ask: so many requests a minute, counted in Redis for all processes together.
+"""Rate limits: requests per minute, counted in Redis for all processes together.
 
-A search for a picture costs as much as hundreds of other requests, so it has limits of its own.
+A search for a picture costs as much as hundreds of other requests, so it has its own limits.
 """
 
 import threading
@@ -84,7 +84,7 @@ def count(request: HttpRequest, ident: str) -> None:
     }
     request.api_headers = headers  # type: ignore[attr-defined] # for the middleware, which sees every answer
     if used > limit:
-        raise _too_many(f"At most {limit} requests a minute; go on in {left} seconds.", left)
+        raise _too_many(f"You can send {limit} requests per minute. Try again in {left} seconds.", left)
 
 
 def _used(ident: str) -> tuple[int, int]:

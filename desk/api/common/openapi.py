@@ -1,4 +1,4 @@
-"""What ninja leaves out of the OpenAPI document: problems, limits, idempotency keys, files as answers, and examples."""
+"""Additions to ninja's OpenAPI document: errors, limits, idempotency keys, file responses and examples."""
 
 import json
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ Schema = Mapping[str, Any]
 
 
 def example_of(schema: Schema, named: Mapping[str, Schema], field: str = "") -> Json:
-    """An example of what a schema describes: its own, its default, its first choice, or one of its parts.
+    """Return an example of a schema: its own, its default, its first choice, or one built from its parts.
 
-    ``named`` is what its references lead to, ``field`` the name under which it stands, if any.
+    ``named`` contains the referenced schemas, ``field`` is the name of the field, if any.
     """
     if "$ref" in schema:
         schema = {**named[schema["$ref"].rpartition("/")[2]], **schema}
@@ -52,18 +52,18 @@ TEMPLATE = "#/components/schemas/{model}"
 
 
 def file_of(*media_types: str) -> dict[str, Any]:
-    """For an operation whose answer is a file."""
+    """Return the OpenAPI additions of an operation that returns a file."""
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
     return {"responses": {200: {"description": "The file.", "content": content}}}
 
 
 def is_file(field: Mapping[str, Any]) -> bool:
-    """Whether a form's field, as its schema says, is a file or several."""
+    """Return True if a form field is a file or a list of files."""
     return "binary" in (field.get("format"), field.get("items", {}).get("format"))
 
 
 def described(document: Untyped) -> Untyped:
-    """Complete the document."""
+    """Complete the OpenAPI document."""
     schemas = document["components"].setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template=TEMPLATE)
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
@@ -81,7 +81,7 @@ def described(document: Untyped) -> Untyped:
 
 
 def _in_a_form(field: Mapping[str, Any]) -> dict[str, Any]:
-    """A field as a form has it, which can leave it out, and can't say null."""
+    """Return the schema of a form field, which can be omitted but not null."""
     (kind,) = [choice for choice in field.get("anyOf", [{}]) if choice != {"type": "null"}]
     return {name: value for name, value in {**field, **kind}.items() if name != "anyOf"}
 

@@ -1,24 +1,24 @@
-"""Lists in pieces: each names the cursor that the next one is asked for with."""
+"""Pagination of lists by cursors."""
 
 from typing import Annotated, TypeVar
 
 from django.db.models import Model, QuerySet
 from ninja import Query
 
-from desk.schemas.base import Answer, Piece
+from desk.schemas.base import Answer, Page
 
 MAX_ROWS = 100
 _WORD = "after-"
 Row = TypeVar("Row", bound=Model)
 A = TypeVar("A", bound=Answer)
 
-Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="How many at most.")]
-_BEFORE = "The field `next` or `last` of the answer before this one."
+Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="Maximum number of rows.")]
+_BEFORE = "`next` or `last` of the previous response."
 Cursor = Annotated[str, Query(pattern=f"^({_WORD}[0-9]{{1,18}})?$", description=_BEFORE)]
 
 
-def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Piece[A]:
-    """One piece of a list, oldest first: by the numbers that rows are told with, or else by their keys."""
+def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Page[A]:
+    """Return one page of a list, oldest first, ordered by the numbers of the rows or else by their keys."""
     number = kind.model_fields.get("number")
     key = "pk" if number is None else number.alias or "number"
     after = {f"{key}__gt": int(cursor.removeprefix(_WORD))} if cursor else {}
@@ -27,4 +27,4 @@ def page(rows: QuerySet[Row], kind: type[A], cursor: str, limit: int) -> Piece[A
     more = len(found) > limit
     found = found[:limit]
     last = f"{_WORD}{getattr(found[-1], key)}" if found else cursor
-    return Piece[kind](items=kind.from_rows(found), next=last if more else None, last=last)  # type: ignore[valid-type] # made as it runs
+    return Page[kind](items=kind.from_rows(found), next=last if more else None, last=last)  # type: ignore[valid-type] # made as it runs

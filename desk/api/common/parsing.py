@@ -1,4 +1,4 @@
-"""How bodies are read: numbers as JSON Schema understands them."""
+"""Parsing of request bodies, with numbers as in JSON Schema."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from ninja.parser import Parser as UsualParser
 
 
 class Parser(UsualParser):
-    """Takes ``1.0`` and ``1e3`` for the whole numbers that they are; fields of whole numbers take no others."""
+    """Accept ``1.0`` and ``1e3`` as integers. Fields of integers accept no other floats."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         """The JSON of a body."""

@@ -1,4 +1,4 @@
-"""Every error of the API is a problem document (RFC 9457), whoever raises it."""
+"""Problem documents (RFC 9457) for all errors of the API."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,21 +20,21 @@ ROOT = "/api/"
 RETRY_SECONDS = "5"
 
 _DETAILS: dict[int, str] = {
-    HTTPStatus.BAD_REQUEST: "The request can't be read. Let your HTTP library put it together, headers and all.",
-    HTTPStatus.NOT_FOUND: "There is nothing here.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address doesn't take that method; the header Allow names those it takes.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send less at once.",
-    HTTPStatus.TOO_MANY_REQUESTS: "There were too many requests from your address; try again in some minutes.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Something that is needed doesn't answer; try again.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here. Tell the operator if it happens again.",
+    HTTPStatus.BAD_REQUEST: "The request is malformed. Use an HTTP library to create it, including its headers.",
+    HTTPStatus.NOT_FOUND: "No resource exists at this URL.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This URL does not support the method. The header Allow lists the supported ones.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large. Split it into several requests.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Your IP address has sent too many requests. Try again in some minutes.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "A required service does not respond. Try again later.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "An internal error occurred. Contact the operator if it happens again.",
 }
 _BROKEN_FORM = (
-    "The form can't be read: the boundary in its Content-Type is missing or wrong, or a part of it is broken. "
-    "Let your HTTP library make the form and set the Content-Type."
+    "The form is malformed: the boundary in its Content-Type is missing or wrong, or a part is damaged. "
+    "Use an HTTP library to create the form and its Content-Type."
 )
 _NO_SUCH_HOST = (
-    "The site doesn't answer under the host that this request names. Use the address at which people open it, or have "
-    "the operator name the host in `allowed_hosts`."
+    "The host in this request is not allowed. Use the site's public address, or have the operator add the host to "
+    "`allowed_hosts`."
 )
 _REFUSED = {
     "disk": HTTPStatus.INSUFFICIENT_STORAGE,
@@ -43,10 +43,10 @@ _REFUSED = {
 
 
 _EXPECTED = {
-    "extra_forbidden": "There is no such field.",
-    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_type"), "A day such as 2026-01-31."),
-    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "A whole number."),
-    **dict.fromkeys(("bool_parsing", "bool_type"), "Either true or false."),
+    "extra_forbidden": "Unknown field.",
+    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_type"), "Enter a date such as 2026-01-31."),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "Enter a whole number."),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "Enter true or false."),
 }
 """By the kinds of errors that pydantic names."""
 
@@ -65,7 +65,7 @@ class Problem(Exception):  # noqa: N818 - the name of the standard
 
 
 def problem(status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Json) -> HttpResponse:
-    """The answer that states a problem."""
+    """Return a response with a problem document."""
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     document |= {"detail": detail or _DETAILS.get(status, "")}
     document |= {name: value for name, value in more.items() if value}
@@ -74,12 +74,12 @@ def problem(status: int, detail: str = "", headers: dict[str, str] | None = None
 
 
 def unauthorized(detail: str) -> Problem:
-    """What somebody without a valid token or session gets."""
+    """Return the problem for a missing or invalid token or session."""
     return Problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'Bearer realm="exhibit"'})
 
 
 def status_of(error: ExhibitError) -> int:
-    """The status that tells a program the kind of an error."""
+    """Return the HTTP status of an error."""
     kinds: tuple[tuple[type[ExhibitError], int], ...] = (
         (NotFoundError, HTTPStatus.NOT_FOUND),
         (ConflictError, HTTPStatus.CONFLICT),
@@ -93,7 +93,7 @@ def status_of(error: ExhibitError) -> int:
 
 
 def tell_problems(api: NinjaAPI) -> None:
-    """Let the API state its errors as problems."""
+    """Register the handlers that return errors as problem documents."""
     too_much = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
     known: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
         Problem: lambda _, e: problem(e.status, e.detail, e.headers, **e.more),
@@ -110,7 +110,7 @@ def tell_problems(api: NinjaAPI) -> None:
 
 
 def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: errors of the API that come from elsewhere, such as an unknown address, are problems too."""
+    """Middleware that returns errors from outside the API, such as unknown URLs, as problem documents too."""
 
     def answered(request: HttpRequest) -> HttpResponseBase:
         response = answer(request)
@@ -144,14 +144,14 @@ def _known(_: HttpRequest, error: ExhibitError) -> HttpResponse:
 
 
 def _invalid(_: HttpRequest, error: ValidationError) -> HttpResponse:
-    """What was wrong with the request: where, and what; values aren't repeated."""
+    """Return location and expectation of each invalid part. Values are not repeated."""
     errors = [{"where": "/".join(map(str, wrong["loc"])), "detail": _expected(wrong)} for wrong in error.errors]
-    return problem(HTTPStatus.BAD_REQUEST, "The request isn't what the OpenAPI document says.", errors=errors)
+    return problem(HTTPStatus.BAD_REQUEST, "The request does not match the OpenAPI document.", errors=errors)
 
 
 def _expected(wrong: Mapping[str, Any]) -> str:
-    """What should have been given, in plain words; else what the library says."""
+    """Return the expectation in plain words, or else pydantic's message."""
     if wrong["type"] == "string_pattern_mismatch":
         pattern = wrong["ctx"]["pattern"]
-        return IN_WORDS.get(pattern, f"Text of the form that the OpenAPI document says: {pattern}")
+        return IN_WORDS.get(pattern, f"Enter text that matches the pattern {pattern}")
     return _EXPECTED.get(wrong["type"], str(wrong["msg"]))

@@ -1,4 +1,4 @@
-"""What people read of each operation and of what travels, made from the OpenAPI document; the page that shows it."""
+"""The API reference: texts of the OpenAPI document for people, and the page that shows them."""
 
 import json
 import re
@@ -28,7 +28,7 @@ Fields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What travels."""
+    """A schema."""
 
     name: str
     words: str
@@ -37,7 +37,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation; its texts with `code` and links as those of fields."""
+    """An operation; its texts contain `code` and links like those of fields."""
 
     name: str
     address: str  # with its method
@@ -51,7 +51,7 @@ class Operation:
 
 @cache
 def read(api: NinjaAPI) -> tuple[str, list[Operation], list[Thing]]:
-    """What the document says of the whole, of each operation, subject by subject, and of what travels, by its name."""
+    """Return the introduction, the operations by tag, and the schemas by name."""
     document = json.loads(json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder))
     return document["info"]["description"], list(_operations(api, document)), list(_things(document))
 
@@ -81,11 +81,11 @@ def _things(document: Schema) -> Iterator[Thing]:
 
 
 def shape(schema: Schema) -> str:
-    """What kind of value it is, in words."""
+    """Return the type of a value in words."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         inner = name.removeprefix(PIECE).rstrip("_")
-        return f"{'a piece of a list of ' * name.startswith(PIECE)}[{inner}](#{inner.lower()})"
+        return f"{'a page of ' * name.startswith(PIECE)}[{inner}](#{inner.lower()})"
     for several in ("anyOf", "allOf", "oneOf"):
         if several in schema:
             return " or ".join(shape(one) for one in schema[several])
@@ -98,7 +98,7 @@ def shape(schema: Schema) -> str:
 
 
 def named_in(shown: list[Operation], all_things: list[Thing]) -> list[Thing]:
-    """Those things to which operations lead, one way or another."""
+    """Return the schemas that the operations refer to, directly or indirectly."""
     left = {thing.name.lower(): thing for thing in all_things}
     texts = [text for one in shown for text in (one.takes, one.answers, *(said for _name, said in one.fields))]
     found = []
@@ -111,7 +111,7 @@ def named_in(shown: list[Operation], all_things: list[Thing]) -> list[Thing]:
 
 
 class Pages(DocsBase):
-    """The API to browse: all operations, or those of one subject with what travels in them."""
+    """The API reference as pages: all operations, or those of one tag with their schemas."""
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_path: object) -> HttpResponse:
         """The page; whoever isn't signed in reads it, too."""

@@ -1,4 +1,4 @@
-"""Answers as JSON."""
+"""Rendering of responses as JSON."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _ESCAPED = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\u[0-9a-f]{4}
 
 
 class Renderer(JSONRenderer):
-    """Of what was kept before texts were cleaned as they came in, no control character leaves the API."""
+    """Escape control characters, which old rows may contain."""
 
     def render(self, request: HttpRequest, data: object, *, response_status: int) -> str:
         """The text of an answer."""

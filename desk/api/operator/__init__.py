@@ -1,1 +1,1 @@
-"""Operations of the operator, for `exhibit api` on the installation's own machine alone."""
+"""Operations of the operator, available only to `exhibit api` on the installation's own machine."""

@@ -1,4 +1,4 @@
-"""Partners, agreements with them, contributors, and timestamp services, as the operator manages them."""
+"""The operator's partners, agreements, contributors and timestamp services."""
 
 import json
 from datetime import UTC, date, datetime, time
@@ -25,30 +25,30 @@ from workers import wiring
 
 router = Router(tags=["operator"], auth=OPERATOR)
 ONE = "/operator/partners/{name}"
-Named = Annotated[str, Path(max_length=200, pattern=requests.IN_LINE_SOMETHING)]
+Named = Annotated[str, Path(max_length=200, pattern=requests.IN_LINE_SOMETHING, description="Name.")]
 DisclosedField = Annotated[str, Field(max_length=20, pattern=requests.IN_LINE_SOMETHING)]
 PublicKey = Annotated[str, Field(max_length=500, pattern=requests.IN_LINE_SOMETHING)]
 CardUrl = Annotated[str, Query(max_length=2_000, pattern=requests.URL, description="Address of the partner's site.")]
 OfContributor = Annotated[str, Query(max_length=200, pattern=requests.IN_LINE, description="Only this contributor.")]
-Most = Annotated[int, Query(ge=1, le=2**31, description="Number of pictures, the newest first.")]
+Most = Annotated[int, Query(ge=1, le=2**31, description="Maximum number of pictures, newest first.")]
 
 
 class Card(Answer):
-    """The address and public keys of an installation."""
+    """Address and public keys of an installation."""
 
-    format: str
-    url: str
-    log: str
-    witness: str
+    format: str = Field(description="Format and version.")
+    url: str = Field(description="Address of the site.")
+    log: str = Field(description="Public key of the log.")
+    witness: str = Field(description="Public key of the log witness.")
 
 
-class NewPartner(requests.Given):
-    """An installation to work with. Compare its keys with what its operator tells you before you add it."""
+class NewPartner(requests.RequestBody):
+    """An installation to add as a partner. Compare its keys with its operator before you add it."""
 
-    name: requests.Name = Field(examples=["anna"])
-    url: requests.Url = Field(examples=["https://anna.example"])
-    log: PublicKey = Field(description="Key of its log.", examples=["anna.example/log+9b84e97f+AX…"])
-    witness: PublicKey = Field(description="Key of its witness.", examples=["anna.example/w+9b84e97f+BF…"])
+    name: requests.Name = Field(examples=["anna"], description="Name that you give to the partner.")
+    url: requests.Url = Field(examples=["https://anna.example"], description="Address of the partner's site.")
+    log: PublicKey = Field(description="Public key of its log.", examples=["anna.example/log+9b84e97f+AX…"])
+    witness: PublicKey = Field(description="Public key of its log witness.", examples=["anna.example/w+9b84e97f+BF…"])
 
 
 class Partners(Answer):
@@ -57,133 +57,149 @@ class Partners(Answer):
     items: list[schemas.Partner]
 
 
-class Captures(requests.Given):
-    """Visits that partners make for each other; null leaves a field unchanged."""
+class Captures(requests.RequestBody):
+    """Visits that partners make for each other. Null leaves a field unchanged."""
 
-    ask: requests.Flag | None = Field(None, description="Ask the partner to visit pages of each case.")
-    visits: Annotated[requests.Whole, Field(ge=0, le=100_000)] | None = Field(
-        None, description="Visits a day that are made here for the partner."
+    requests_visits: requests.Flag | None = Field(
+        None, description="Request visits by the partner to the pages of each case."
+    )
+    daily_visits: Annotated[requests.Whole, Field(ge=0, le=100_000)] | None = Field(
+        None, description="Maximum visits per day that this installation makes for the partner."
     )
 
 
-class Faults(Answer):
+class PartnerProblems(Answer):
     """Problems of partners' logs, by partner."""
 
     faults: dict[str, str]
 
 
 class Forks(Answer):
-    """Pairs of signed checkpoints with which logs contradict themselves."""
+    """Pairs of signed checkpoints that contradict each other."""
 
     forks: list[schemas.Fork]
 
 
-class FeedFinds(Answer):
+class FeedMatches(Answer):
     """Pictures seen here that are similar to those in a partner's feed."""
 
-    feed_at: Moment
-    hashes: int
-    compared: int
-    found: list[schemas.FeedFind]
+    feed_at: Moment = Field(description="Time of the feed.")
+    hashes: int = Field(description="Number of hashes in the feed.")
+    compared: int = Field(description="Number of pictures that were compared.")
+    found: list[schemas.FeedMatch]
 
 
-class NewAgreement(requests.Given):
-    """What a partner may search here without seeing it."""
+class NewAgreement(requests.RequestBody):
+    """Permission for a partner to search the pictures seen here, without disclosing either side's pictures."""
 
-    partner: requests.Name = Field(examples=["anna"])
+    partner: requests.Name = Field(examples=["anna"], description="Name of the partner.")
     fields: list[DisclosedField] = Field(
-        max_length=5, description="Returned for a match: page, image, seen, digest, hash.", examples=[["page", "seen"]]
+        max_length=5,
+        description="Data returned for a match: `page`, `image`, `seen`, `digest` or `hash`.",
+        examples=[["page", "seen"]],
     )
-    until: requests.Date
-    queries: requests.Number = Field(examples=[100_000])
+    valid_until: requests.Date = Field(description="Last day of the agreement.")
+    queries: requests.Number = Field(examples=[100_000], description="Maximum number of queries.")
 
 
 class Agreements(Answer):
-    """Agreements, including those that have ended."""
+    """Agreements, including ended ones."""
 
     items: list[schemas.Agreement]
 
 
-class BlindFinds(Answer):
-    """What a partner has seen of the works registered here, as the partner reports it."""
+class BlindMatches(Answer):
+    """Pictures seen by a partner that match works registered here, as reported by the partner."""
 
-    found: list[schemas.BlindFind]
-    missing: str = Field(description="What was not searched; empty if all was.")
-
-
-class NewContributor(requests.Given):
-    """A name for the machine of somebody who helps."""
-
-    name: requests.Name = Field(examples=["Ann's machine"])
+    found: list[schemas.BlindMatch]
+    missing: str = Field(description="Reason why the search is incomplete; empty if it is complete.")
 
 
-class Invited(Answer):
-    """A contributor's token, shown once. Its machine runs `exhibit edge join URL TOKEN`."""
+class NewContributor(requests.RequestBody):
+    """A contributor to invite."""
+
+    name: requests.Name = Field(examples=["Ann's machine"], description="Name of the contributor.")
+
+
+class ContributorToken(Answer):
+    """A contributor's token, shown once. The contributor runs `exhibit contributor join URL TOKEN`."""
 
     name: str
     token: str
-    url: str
+    url: str = Field(description="Address of this installation.")
 
 
-class ContributorAccount(requests.Given):
-    """The text of a signed account."""
+class ContributorAccount(requests.RequestBody):
+    """A signed account of contributors."""
 
-    account: str = Field(max_length=1_000_000, pattern=requests.CLEAN, description="The account's JSON, as a text.")
-    key: str = Field("", max_length=500, pattern=requests.IN_LINE, description="Key of the log; else the one it names.")
-
-
-class Witnesses(Answer):
-    """Timestamp services, and how many are required."""
-
-    items: list[schemas.Witness]
-    needed: int
+    account: str = Field(max_length=1_000_000, pattern=requests.CLEAN, description="The account as a JSON text.")
+    key: str = Field(
+        "",
+        max_length=500,
+        pattern=requests.IN_LINE,
+        description="Public key of the log; by default the key that the account names.",
+    )
 
 
-class OfferedWitness(Answer):
+class TimestampServices(Answer):
+    """Timestamp services, and the required number of them."""
+
+    items: list[schemas.TimestampService]
+    needed: int = Field(description="Number of services required for a bundle.")
+
+
+class AvailableService(Answer):
     """A public timestamp service that can be added."""
 
     name: str
     title: str
-    learns: str
-    costs: str
-    takes: str
-    page: str
+    learns: str = Field(description="Data that the service receives.")
+    costs: str = Field(description="Price.")
+    takes: str = Field(description="Typical duration until a timestamp is complete.")
+    page: str = Field(description="URL of the service's site.")
 
 
-class OfferedWitnesses(Answer):
+class AvailableServices(Answer):
     """Public timestamp services that can be added."""
 
-    items: list[OfferedWitness]
+    items: list[AvailableService]
 
 
-class NewWitness(requests.Given):
-    """A public timestamp service."""
+class NewTimestampService(requests.RequestBody):
+    """A public timestamp service to add."""
 
-    name: requests.Name = Field(examples=["freetsa"])
+    name: requests.Name = Field(examples=["freetsa"], description="Name of the service, as listed.")
 
 
-class ContractRequest(requests.Given):
-    """A transaction that was sent before, if any."""
+class ContractRequest(requests.RequestBody):
+    """A transaction that was sent earlier, if any."""
 
-    transaction: str = Field("", max_length=200, pattern=requests.IN_LINE, description="Do not send another one.")
+    transaction: str = Field(
+        "",
+        max_length=200,
+        pattern=requests.IN_LINE,
+        description="Hash of the earlier transaction; no other one is sent.",
+    )
 
 
 class Contract(Answer):
     """The contract of an EVM chain."""
 
-    transaction: str
-    contract: str | None = Field(description="Its address for exhibit.toml; null while no block contains it.")
+    transaction: str = Field(description="Hash of the transaction.")
+    contract: str | None = Field(
+        description="Address of the contract for exhibit.toml; null until a block contains it."
+    )
 
 
 @router.get("/operator/card", response=Card)
 def get_own_card(request: Call) -> Card:
-    """This installation's card, for the operators of partners."""
+    """Get this installation's card, for operators of partners."""
     return Card(**signed_calls.own_card(wiring.services()))
 
 
 @router.get("/operator/partner-card", response=Card)
 def get_partner_card(request: Call, url: CardUrl) -> Card:
-    """The card of another installation; compare its keys with what its operator tells you."""
+    """Get the card of another installation. Compare its keys with its operator before you add it."""
     found = signed_calls.read_card(wiring.services(), signed_calls.fetch_card(wiring.services(), url))
     if found.url.rstrip("/") != url.rstrip("/"):
         hint = "If its operator told you that address, request it instead."
@@ -193,13 +209,13 @@ def get_partner_card(request: Call, url: CardUrl) -> Card:
 
 @router.get("/operator/partners", response=Partners)
 def list_partners(request: Call) -> Partners:
-    """Partners with the problems of their logs."""
+    """List partners and problems of their logs."""
     return Partners(items=schemas.Partner.from_rows(Partner.objects.order_by("name", "pk")))
 
 
 @router.post("/operator/partners", response={201: schemas.Partner})
 def add_partner(request: Call, new: NewPartner) -> schemas.Partner:
-    """Add a partner, or give a known one another address and other keys. Its log is witnessed here from then on."""
+    """Add a partner, or update the address and keys of an existing one. Its log is cosigned from then on."""
     plain = {"format": signed_calls.FORMAT, "url": new.url, "log": new.log, "witness": new.witness}
     card = signed_calls.read_card(wiring.services(), json.dumps(plain).encode())
     row = partners.add(new.name, card.url, card.log, card.witness, by=request.auth.by)
@@ -208,76 +224,76 @@ def add_partner(request: Call, new: NewPartner) -> schemas.Partner:
 
 @router.patch(ONE + "/captures", response=schemas.Partner)
 def set_partner_captures(request: Call, name: Named, new: Captures) -> schemas.Partner:
-    """Ask a partner to visit pages of cases as well, or allow it to request visits here. Both are off at first."""
-    partners.set_captures(partners.named(name), ask=new.ask, visits=new.visits, by=request.auth.by)
+    """Set whether a partner visits pages of cases, and how many visits it may request. Both are off by default."""
+    partners.set_captures(partners.named(name), ask=new.requests_visits, visits=new.daily_visits, by=request.auth.by)
     return schemas.Partner.from_row(partners.named(name))
 
 
 @router.post(ONE + "/revoke", response=schemas.Partner)
 def revoke_partner(request: Call, name: Named, new: requests.Reason) -> schemas.Partner:
-    """Stop working with a partner. What it signed stays."""
+    """Revoke a partner. Its earlier signatures remain stored."""
     row = partners.named(name)
     partners.revoke(row, by=request.auth.by, reason=new.reason)
     return schemas.Partner.from_row(Partner.objects.get(pk=row.pk))
 
 
-@router.post("/operator/partners/compare", response=Faults)
-def compare_partner_logs(request: Call) -> Faults:
-    """Compare the checkpoints of partners' logs now, as happens every hour."""
-    return Faults(faults=cosigning.compare_heads(wiring.services()))
+@router.post("/operator/partners/compare", response=PartnerProblems)
+def compare_partner_logs(request: Call) -> PartnerProblems:
+    """Compare the checkpoints of partners' logs now. Exhibit also does this every hour."""
+    return PartnerProblems(faults=cosigning.compare_heads(wiring.services()))
 
 
 @router.get("/operator/forks", response=Forks)
 def list_forks(request: Call) -> Forks:
-    """Pairs of checkpoints with which logs contradict themselves, as proof for others."""
+    """List pairs of checkpoints that contradict each other, as proof for others."""
     return Forks(forks=[schemas.Fork(**one) for one in cosigning.forks_known()])
 
 
-@router.get(ONE + "/feed", response=FeedFinds)
-def read_partner_feed(request: Call, name: Named, most: Most = 10_000) -> FeedFinds:
-    """Pictures seen here that are similar to those in a partner's feed of PDQ hashes. A similar hash proves nothing."""
+@router.get(ONE + "/feed", response=FeedMatches)
+def read_partner_feed(request: Call, name: Named, most: Most = 10_000) -> FeedMatches:
+    """Find pictures seen here that are similar to a partner's feed of PDQ hashes. A similar hash proves nothing."""
     feed = pdq_feed.read_feed(wiring.services(), partners.named(name))
     held = sightings.seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most]
     found, compared = pdq_feed.near(wiring.services(), feed, list(held))
-    finds = [schemas.FeedFind.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
-    return FeedFinds(feed_at=feed.at, hashes=len(feed.pages), compared=compared, found=finds)
+    finds = [schemas.FeedMatch.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
+    return FeedMatches(feed_at=feed.at, hashes=len(feed.pages), compared=compared, found=finds)
 
 
-@router.post(ONE + "/search", response=BlindFinds)
-def search_partner(request: Call, name: Named) -> BlindFinds:
-    """Search what a partner has seen for all works here, blindly: the partner learns only their number."""
+@router.post(ONE + "/search", response=BlindMatches)
+def search_partner(request: Call, name: Named) -> BlindMatches:
+    """Search the pictures that a partner has seen for all works. The partner learns only the number of works."""
     done = blind.search(wiring.services(), partners.named(name))
     found = [
-        schemas.BlindFind(works=blind.works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)
+        schemas.BlindMatch(works=blind.works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)
         for one in done.found
     ]
-    return BlindFinds(found=found, missing=done.missing)
+    return BlindMatches(found=found, missing=done.missing)
 
 
 @router.get("/operator/agreements", response=Agreements)
 def list_agreements(request: Call) -> Agreements:
-    """Agreements about blind searches, and how much of each is used."""
+    """List agreements about blind searches, and the queries used."""
     rows = Agreement.objects.select_related("partner").order_by("pk")
     return Agreements(items=schemas.Agreement.from_rows(rows))
 
 
 @router.post("/operator/agreements", response={201: schemas.Agreement})
 def add_agreement(request: Call, new: NewAgreement) -> schemas.Agreement:
-    """Allow a partner to search the pictures seen here without seeing others or showing its own."""
-    until = datetime.combine(date.fromisoformat(str(new.until)), time(), UTC)
+    """Allow a partner to run blind searches here. Neither side sees the other's pictures."""
+    until = datetime.combine(date.fromisoformat(str(new.valid_until)), time(), UTC)
     row = partners.agree(partners.named(new.partner), new.fields, until, new.queries, by=request.auth.by)
     return schemas.Agreement.from_row(row)
 
 
 @router.delete("/operator/agreements/{int:number}", response={204: None})
 def end_agreement(request: Call, number: int) -> None:
-    """End an agreement now."""
+    """End an agreement immediately."""
     partners.end_agreement(number, by=request.auth.by)
 
 
 @router.get("/operator/contributors", response=dict[str, Any])
 def list_contributors(request: Call, name: OfContributor = "") -> Any:  # noqa: ANN401 - a signed document
-    """What contributors have done and how they were checked: an account signed with the log's key."""
+    """Get the results and checks of contributors, signed with the log's key."""
     rows = Contributor.objects.order_by("pk")
     chosen = list(rows.filter(name=name) if name else rows)
     if name and not chosen:
@@ -286,62 +302,64 @@ def list_contributors(request: Call, name: OfContributor = "") -> Any:  # noqa: 
     return taking.signed_account(wiring.services(), done)
 
 
-@router.post("/operator/contributors", response={201: Invited})
-def invite_contributor(request: Call, new: NewContributor) -> Invited:
-    """Invite somebody to help with a machine, and create its token."""
+@router.post("/operator/contributors", response={201: ContributorToken})
+def invite_contributor(request: Call, new: NewContributor) -> ContributorToken:
+    """Invite a contributor, and create a token for their machine."""
     row, token = contributors.invite(new.name, by=request.auth.by)
-    return Invited(name=row.name, token=token, url=addresses.absolute(wiring.services().config))
+    return ContributorToken(name=row.name, token=token, url=addresses.absolute(wiring.services().config))
 
 
 @router.post("/operator/contributors/check", response=dict[str, Any])
 def check_contributor_account(request: Call, new: ContributorAccount) -> Any:  # noqa: ANN401 - a signed document
-    """Verify the signature of an account of contributors, and return it."""
+    """Verify the signature of a contributor account, and return the account."""
     return accounts.read_account(new.account.encode(), new.key)
 
 
 @router.delete("/operator/contributors/{name}", response={204: None})
-def remove_contributor(request: Call, name: Named, drop: bool = False) -> None:  # noqa: FBT002 - of the query
-    """Accept no more results of a contributor; with `drop`, discard those it sent and fetch their addresses here."""
-    contributors.throw_out(contributors.named(name), by=request.auth.by, drop=drop)
+def remove_contributor(request: Call, name: Named, discard_results: bool = False) -> None:  # noqa: FBT002 - of the query
+    """Remove a contributor. With `discard_results`, fetch their URLs again from here."""
+    contributors.throw_out(contributors.named(name), by=request.auth.by, drop=discard_results)
 
 
-@router.get("/operator/witnesses", response=Witnesses)
-def list_witnesses(request: Call) -> Witnesses:
-    """Timestamp services, when each responded, and how many receipts it owes."""
+@router.get("/operator/witnesses", response=TimestampServices)
+def list_timestamp_services(request: Call) -> TimestampServices:
+    """List timestamp services, their last responses and pending receipts."""
     known = witnesses.health()
     configured = {(one.kind, one.name): one for one in get_anchor_configs(wiring.services())}
     items = []
     for kind, name in sorted({*configured, *known}):
         row, one = known.get((kind, name)), configured.get((kind, name))
-        empty = {"error": "", "owed": 0} if row is None else {}
+        empty = {"error": "", "pending_receipts": 0} if row is None else {}
         trial = one is not None and one.development
         items.append(
-            schemas.Witness.from_row(row, kind=kind, name=name, development=trial, configured=one is not None, **empty)
+            schemas.TimestampService.from_row(
+                row, kind=kind, name=name, development=trial, configured=one is not None, **empty
+            )
         )
-    return Witnesses(items=items, needed=wiring.services().config.witnesses_needed)
+    return TimestampServices(items=items, needed=wiring.services().config.witnesses_needed)
 
 
-@router.get("/operator/witnesses/offered", response=OfferedWitnesses)
-def list_offered_witnesses(request: Call) -> OfferedWitnesses:
-    """Public timestamp services that can be added: what each learns, its price, and how long it takes."""
-    return OfferedWitnesses(items=OfferedWitness.from_rows(added_witnesses.offered(wiring.services())))
+@router.get("/operator/witnesses/offered", response=AvailableServices)
+def list_available_timestamp_services(request: Call) -> AvailableServices:
+    """List public timestamp services that can be added, with their prices, durations and data received."""
+    return AvailableServices(items=AvailableService.from_rows(added_witnesses.offered(wiring.services())))
 
 
 @router.post("/operator/witnesses", response={204: None})
-def add_witness(request: Call, new: NewWitness) -> None:
+def add_timestamp_service(request: Call, new: NewTimestampService) -> None:
     """Add a public timestamp service after a trial request."""
     added_witnesses.add_witness(wiring.services(), new.name, by=request.auth.by)
 
 
 @router.delete("/operator/witnesses/{name}", response={204: None})
-def remove_witness(request: Call, name: Named) -> None:
-    """Stop using an added timestamp service. Its receipts stay."""
+def remove_timestamp_service(request: Call, name: Named) -> None:
+    """Remove a timestamp service. Its receipts remain stored."""
     added_witnesses.remove_witness(name, by=request.auth.by)
 
 
 @router.post("/operator/witnesses/{name}/contract", response=Contract)
 def deploy_contract(request: Call, name: Named, new: ContractRequest) -> Contract:
-    """Create the contract that an EVM chain needs, paid by the configured account; repeat with its transaction."""
+    """Create the contract for an EVM chain, paid by the configured account. Repeat with the returned transaction."""
     config = wiring.services().config
     found = next((one for one in config.anchors if isinstance(one, evm.EvmConfig) and one.name == name), None)
     if found is None:

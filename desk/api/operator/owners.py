@@ -1,4 +1,4 @@
-"""What the operator sets for an owner: options, keys, signatures of an owner's device, and hashes for everybody."""
+"""The operator's settings of owners: options, keys, countersignatures and published hashes."""
 
 import secrets
 from typing import Annotated
@@ -28,54 +28,56 @@ from workers import wiring
 router = Router(tags=["operator"], auth=OPERATOR)
 OWNER = "/owners/{slug:owner}"
 BUNDLE = OWNER + "/cases/{int:number}/bundles/{int:bundle}"
-KeyStart = Annotated[str, Path(pattern="^[0-9a-f]{8,200}$", description="First digits of the public key.")]
+KeyStart = Annotated[str, Path(pattern="^[0-9a-f]{8,200}$", description="First digits of the public key, at least 8.")]
 
 
-class OwnerOptions(requests.Given):
-    """Options of an owner; null leaves an option unchanged."""
+class OwnerOptions(requests.RequestBody):
+    """Options of an owner. Null leaves an option unchanged."""
 
-    derived: requests.Flag | None = Field(None, description="Show works derived from the owner's works.")
-    web_archive: requests.Flag | None = Field(None, description="Ask a web archive to save pages of cases.")
-    passkeys: requests.Flag | None = Field(None, description="Require a passkey for decisions with consequences.")
+    derived_works: requests.Flag | None = Field(None, description="Show works derived from the owner's works.")
+    web_archive: requests.Flag | None = Field(None, description="Save pages of confirmed cases in a web archive.")
+    requires_passkeys: requests.Flag | None = Field(None, description="Require a passkey for sensitive actions.")
 
 
 class Options(Answer):
     """Options of an owner."""
 
-    derived: bool
-    web_archive: bool
-    passkeys: bool
+    derived_works: bool = Field(alias="derived", description="Whether works derived from the owner's works are shown.")
+    web_archive: bool = Field(description="Whether pages of confirmed cases are saved in a web archive.")
+    requires_passkeys: bool = Field(alias="passkeys", description="Whether sensitive actions require a passkey.")
 
 
 class Keys(Answer):
-    """Keys that sign for an owner, including retired and revoked ones."""
+    """Signing keys of an owner, including retired and revoked ones."""
 
     items: list[schemas.Key]
 
 
-class NewDeviceKey(requests.Given):
-    """The public key of an owner's device; the private key stays on the device."""
+class NewDeviceKey(requests.RequestBody):
+    """Public key of an owner's device. The private key never leaves the device."""
 
-    name: requests.Name = Field(examples=["laptop"])
-    public_key: str = Field(max_length=10_000, pattern=requests.CLEAN, description="PEM or hexadecimal.")
+    name: requests.Name = Field(examples=["laptop"], description="Name of the device.")
+    public_key: str = Field(max_length=10_000, pattern=requests.CLEAN, description="Public key, PEM or hexadecimal.")
 
 
-class Countersignature(requests.Given):
+class Countersignature(requests.RequestBody):
     """An Ed25519 signature of a bundle's manifest, made on the owner's device."""
 
-    signature: Base64Bytes = Field(min_length=88, max_length=100, examples=["A" * 86 + "=="])
+    signature: Base64Bytes = Field(
+        min_length=88, max_length=100, examples=["A" * 86 + "=="], description="Signature in base64."
+    )
 
 
 class Countersigned(Answer):
-    """A bundle with a countersignature."""
+    """A countersigned bundle."""
 
-    case: int
-    bundle: int
+    case: int = Field(description="Number of the case.")
+    bundle: int = Field(description="Number of the bundle.")
     key: str = Field(description="Name of the device key.")
 
 
-class UserEmail(requests.Given):
-    """An account."""
+class UserEmail(requests.RequestBody):
+    """An account, identified by its email address."""
 
     email: str = Field(min_length=3, max_length=254, pattern=requests.IN_LINE_SOMETHING, examples=["ann@example.org"])
 
@@ -88,40 +90,40 @@ class NewPassword(Answer):
 
 
 class OperatorLink(Answer):
-    """An invitation to run the installation."""
+    """An invitation for an operator."""
 
     link: str
 
 
 @router.patch(OWNER + "/options", response=Options)
 def set_owner_options(request: Call, owner: str, new: OwnerOptions) -> Options:
-    """Set options of an owner: derived works, a web archive that saves pages, passkeys for decisions."""
+    """Set options of an owner."""
     row = of(request)
-    for name, wanted in (("derived", new.derived), ("web_archive", new.web_archive)):
+    for name, wanted in (("derived", new.derived_works), ("web_archive", new.web_archive)):
         if wanted is not None:
             people.ask_for(row, name, wanted=wanted, by=request.auth.by)
-    if new.passkeys is not None:
-        passkeys.switch(row, wanted=new.passkeys, by=request.auth.by, operator=True)
+    if new.requires_passkeys is not None:
+        passkeys.switch(row, wanted=new.requires_passkeys, by=request.auth.by, operator=True)
     row.refresh_from_db()
     return Options.from_row(row)
 
 
 @router.get(OWNER + "/keys", response=Keys)
 def list_keys(request: Call, owner: str) -> Keys:
-    """All keys that sign for an owner."""
+    """List all signing keys of an owner."""
     return Keys(items=schemas.Key.from_rows(key_rows.keys_of(of(request))))
 
 
 @router.post(OWNER + "/keys", response={201: schemas.Key})
 def add_device_key(request: Call, owner: str, new: NewDeviceKey) -> schemas.Key:
-    """Add the public key of an owner's device, which then countersigns with `python -m evidence sign`."""
+    """Add the public key of an owner's device, for countersignatures with `python -m evidence sign`."""
     key = read_public_key(new.public_key.encode())
     return schemas.Key.from_row(key_rows.add_device_key(of(request), new.name, key, by=request.auth.by))
 
 
 @router.post(OWNER + "/keys/{key}/revoke", response=schemas.Key)
 def revoke_key(request: Call, owner: str, key: KeyStart, new: requests.Reason) -> schemas.Key:
-    """Revoke a key: what it signs from now on is refused. What it signed before a timestamp stays valid."""
+    """Revoke a key. Signatures that were timestamped before stay valid."""
     row = key_rows.key_named(of(request), key)
     keys.revoke(row, by=request.auth.by, reason=new.reason)
     return schemas.Key.from_row(key_rows.key_named(of(request), key))
@@ -129,7 +131,7 @@ def revoke_key(request: Call, owner: str, key: KeyStart, new: requests.Reason) -
 
 @router.get(OWNER + "/certificate", openapi_extra=file_of("application/x-pem-file"))
 def get_certificate(request: Call, owner: str) -> HttpResponseBase:
-    """The certificate of an owner's key for PDF signatures, as PEM, for readers that should trust it."""
+    """Download the certificate of an owner's PDF signatures (PEM), to install in PDF readers."""
     row = of(request).document_keys.order_by("-pk").first()
     if row is None or row.revoked_at is not None:
         hint = "exhibit key rotate --use documents"
@@ -140,7 +142,7 @@ def get_certificate(request: Call, owner: str) -> HttpResponseBase:
 
 @router.get(BUNDLE + "/manifest", openapi_extra=file_of("application/json"))
 def get_manifest(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
-    """The manifest of a bundle, to be signed on the owner's device with `python -m evidence sign`."""
+    """Download the manifest of a bundle, to sign it on the owner's device with `python -m evidence sign`."""
     row = scoped.bundle(of(request), number, bundle)
     sealed = bundles.sealed_case(wiring.services(), row)
     taken(request, Evidence.MANIFEST, bundle=bundle, case=number, seal=sealed.seal.hex)
@@ -149,7 +151,7 @@ def get_manifest(request: Call, owner: str, number: int, bundle: int) -> HttpRes
 
 @router.post(BUNDLE + "/countersignatures", response={201: Countersigned})
 def countersign_bundle(request: Call, owner: str, number: int, bundle: int, new: Countersignature) -> Countersigned:
-    """Add a signature made on the owner's device to a bundle, which includes it from then on."""
+    """Add a signature made on the owner's device to a bundle."""
     row = scoped.bundle(of(request), number, bundle)
     kept = bundles.file_countersignature(wiring.services(), row, new.signature)
     return Countersigned(case=number, bundle=bundle, key=kept.key.name)
@@ -163,19 +165,19 @@ def publish_work_hash(request: Call, owner: str, number: int) -> None:
 
 @router.delete(OWNER + "/works/{int:number}/feed", response={204: None})
 def withdraw_work_hash(request: Call, owner: str, number: int) -> None:
-    """Remove the PDQ hashes of a work from the public feed. Copies that others fetched stay with them."""
+    """Remove the PDQ hashes of a work from the public feed. Copies that others downloaded are not removed."""
     pdq_feed.withdraw(scoped.work(of(request), number), by=request.auth.by)
 
 
 @router.post("/operator/passwords", response={201: NewPassword})
 def reset_password(request: Call, new: UserEmail) -> NewPassword:
-    """Give a user a generated password, which is shown once."""
+    """Reset a user's password to a generated one, which is shown once."""
     person, password = people.user(new.email), secrets.token_urlsafe(12)
     people.change_password(person, password, by=request.auth.by)
     return NewPassword(email=person.email, password=password)
 
 
 @router.post("/operator/links", response={201: OperatorLink})
-def make_operator_link(request: Call) -> OperatorLink:
-    """Create a link with which one person becomes an operator, valid once within 24 hours. Earlier links expire."""
+def create_operator_link(request: Call) -> OperatorLink:
+    """Create an invitation for an operator. It is valid once, for 24 hours; earlier invitations expire."""
     return OperatorLink(link=invitations.operator_link(wiring.services().config, by=request.auth.by))

@@ -1,4 +1,4 @@
-"""Failed jobs, networks, calibrations, and what the operator refuses to visit, to store or to keep."""
+"""The operator's maintenance: failed jobs, networks, calibrations, deny lists and purges."""
 
 import json
 from dataclasses import asdict
@@ -31,22 +31,29 @@ from workers import wiring
 from workers.operations import backlog
 
 router = Router(tags=["operator"], auth=OPERATOR)
-Step = Annotated[str, Path(pattern="^[a-z_-]{1,60}$")]
+Step = Annotated[str, Path(pattern="^[a-z_-]{1,60}$", description="Name of the step, as listed.")]
 Network = Annotated[str, Path(max_length=120, pattern=requests.IN_LINE_SOMETHING, description="NAME or NAME@VERSION.")]
-Host = Annotated[str, Path(max_length=253, pattern=requests.DOMAIN)]
-Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Host = Annotated[str, Path(max_length=253, pattern=requests.DOMAIN, description="Host name.")]
+Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of the file, hexadecimal.")]
 Text = Annotated[str, Query(max_length=1_000, pattern=requests.IN_LINE)]
-KeyFile = Annotated[str, Query(max_length=1_000, pattern=requests.IN_LINE, description="PEM file of the author's key.")]
+KeyFile = Annotated[
+    str,
+    Query(
+        max_length=1_000,
+        pattern=requests.IN_LINE,
+        description="PEM file with the author's private key; by default this installation's key.",
+    ),
+]
 
 
 class Failure(Answer):
     """Jobs of one step that failed for the same reason."""
 
-    step: str
+    step: str = Field(description="Name of the step.")
     error: str
     count: int
-    since: Moment
-    dismissed: bool
+    since: Moment = Field(description="Time of the first failure.")
+    dismissed: bool = Field(description="Whether the failure is no longer reported.")
 
 
 class Failures(Answer):
@@ -55,34 +62,34 @@ class Failures(Answer):
     items: list[Failure]
 
 
-class Affected(Answer):
-    """A number of rows."""
+class ChangedRows(Answer):
+    """Number of changed rows."""
 
-    rows: int
+    rows: int = Field(description="Number of changed rows.")
 
 
 class Model(Answer):
-    """A network that describes pictures."""
+    """A network that computes descriptors of pictures."""
 
     name: str
     version: str
-    state: str = Field(description="`serving`, `building`, `failed`, `measured`, `shipped` or `added`.")
-    width: int
-    size: int
+    state: str = Field(description="`serving` (in use), `building`, `failed`, `measured`, `shipped` or `added`.")
+    width: int = Field(description="Components of a descriptor.")
+    size: int = Field(description="Size of the file in bytes.")
     licence: str
     source: str
-    described: int
-    waiting: int
-    beyond_reach: int = Field(description="Pictures whose bytes are no longer stored.")
-    failed: int
+    described: int = Field(description="Pictures that have descriptors.")
+    waiting: int = Field(description="Pictures that are waiting for descriptors.")
+    beyond_reach: int = Field(description="Pictures whose files are no longer stored.")
+    failed: int = Field(description="Pictures for which the network failed.")
     error: str
     measured_at: Moment | None
-    recall: dict[str, Any] | None
+    recall: dict[str, Any] | None = Field(description="Measured recall; null if it was not measured.")
     author: str
     key: str
     terms: str
     price: str
-    compared: dict[str, Any] | None
+    compared: dict[str, Any] | None = Field(description="Recall claimed by the card, and as measured here.")
 
     @staticmethod
     def resolve_recall(row: networks.ModelState) -> dict[str, Any] | None:
@@ -96,121 +103,123 @@ class Model(Answer):
 
 
 class Models(Answer):
-    """Networks."""
+    """Networks that compute descriptors of pictures."""
 
     items: list[Model]
 
 
-class ModelUse(requests.Given):
-    """How a network is brought into use."""
+class ModelUse(requests.RequestBody):
+    """Options for using a network."""
 
-    anyway: requests.Flag = Field(default=False, description="Although it finds less here than its card claims.")
+    force: requests.Flag = Field(
+        default=False, description="Use the network even if its measured recall is below the claim of its card."
+    )
 
 
-class Measurement(requests.Given):
-    """What a network is measured with."""
+class Measurement(requests.RequestBody):
+    """Settings of a measurement."""
 
     photos: str = Field(
         "",
         max_length=1_000,
         pattern=requests.IN_LINE,
-        description="Folder of photographs; the registered works if empty.",
+        description="Folder of photographs on this machine; by default the registered works.",
     )
-    works: Annotated[requests.Whole, Field(ge=4, le=500)] = 60
+    works: Annotated[requests.Whole, Field(ge=4, le=500)] = Field(60, description="Number of searches.")
 
 
 class Measured(Answer):
-    """What a network finds, beside the one in use."""
+    """Recall of a network and of the one in use."""
 
     name: str
-    recall: dict[str, Any]
-    serving: str
-    beside: dict[str, Any]
+    recall: dict[str, Any] = Field(description="Recall of the measured network.")
+    serving: str = Field(description="Network in use.")
+    beside: dict[str, Any] = Field(description="Recall of the network in use.")
 
 
 class Calibrations(Answer):
-    """Calibrations, and which one new matches use."""
+    """Calibrations, and the one that new matches use."""
 
-    in_use: str | None = Field(description="Digest; null if none fits the network in use.")
+    in_use: str | None = Field(description="Digest of the calibration in use; null if none fits the network in use.")
     items: list[dict[str, Any]]
 
 
-class Denial(Answer):
-    """A host that is never visited."""
+class DeniedHost(Answer):
+    """A host that Exhibit never visits."""
 
     host: str
     since: Moment = Field(alias="created_at")
     reason: str
 
 
-class Denials(Answer):
-    """Hosts that are never visited."""
+class DeniedHosts(Answer):
+    """Hosts that Exhibit never visits."""
 
-    items: list[Denial]
+    items: list[DeniedHost]
 
 
-class Blocked(Answer):
-    """Bytes that are never stored."""
+class BlockedFile(Answer):
+    """A digest that Exhibit never stores."""
 
     digest: Hex
     since: Moment = Field(alias="created_at")
     reason: str
 
 
-class Blocks(Answer):
-    """Bytes that are never stored."""
+class BlockedFiles(Answer):
+    """Digests that Exhibit never stores."""
 
-    items: list[Blocked]
+    items: list[BlockedFile]
 
 
-class Touched(Answer):
-    """A file that goes with a picture when it is purged."""
+class AffectedFile(Answer):
+    """A file that is affected when a picture is purged."""
 
     digest: Hex
     owner: str
-    what: str = Field(description="What the file belongs to.")
-    kept: bool = Field(description="Withheld from view instead of removed: it only shows the picture.")
+    what: str = Field(description="Type of record to which the file belongs.")
+    kept: bool = Field(description="Whether the file is withheld from view instead of removed.")
 
 
-class TouchedFiles(Answer):
-    """Files that go with a picture when it is purged."""
+class AffectedFiles(Answer):
+    """Files that are affected when a picture is purged."""
 
-    items: list[Touched]
+    items: list[AffectedFile]
 
 
-class Purged(Answer):
-    """The result of a purge."""
+class PurgeResult(Answer):
+    """Result of a purge."""
 
-    removed: bool = Field(description="Whether the bytes were stored here.")
+    removed: bool = Field(description="Whether a file was stored here.")
 
 
 @router.get("/operator/failures", response=Failures)
 def list_failures(request: Call) -> Failures:
-    """Failed jobs, by step and reason."""
+    """List failed jobs, by step and reason."""
     return Failures(items=Failure.from_rows(backlog.failures()))
 
 
-@router.post("/operator/failures/{step}/retry", response=Affected)
-def retry_failures(request: Call, step: Step) -> Affected:
-    """Retry the failed jobs of a step, from the first attempt."""
-    return Affected(rows=backlog.try_again(wiring.services().enqueue, step))
+@router.post("/operator/failures/{step}/retry", response=ChangedRows)
+def retry_failures(request: Call, step: Step) -> ChangedRows:
+    """Retry all failed jobs of a step."""
+    return ChangedRows(rows=backlog.try_again(wiring.services().enqueue, step))
 
 
-@router.post("/operator/failures/{step}/dismiss", response=Affected)
-def dismiss_failures(request: Call, step: Step) -> Affected:
-    """Stop reporting the failed jobs of a step until they are retried."""
-    return Affected(rows=backlog.dismiss(step, by=request.auth.by))
+@router.post("/operator/failures/{step}/dismiss", response=ChangedRows)
+def dismiss_failures(request: Call, step: Step) -> ChangedRows:
+    """Dismiss the failed jobs of a step: they are not reported until they are retried."""
+    return ChangedRows(rows=backlog.dismiss(step, by=request.auth.by))
 
 
 @router.get("/operator/models", response=Models)
 def list_models(request: Call) -> Models:
-    """Networks that describe pictures: state, progress and measurements."""
+    """List the networks that compute descriptors, with their state and measurements."""
     return Models(items=Model.from_rows(networks.model_states(wiring.services())))
 
 
 @router.post("/operator/models/{name}/measure", response=Measured)
 def measure_model(request: Call, name: Network, new: Measurement) -> Measured:
-    """Measure a network beside the one in use, which takes minutes and at least 20 photographs."""
+    """Measure a network and the one in use. This takes minutes and needs at least 20 photographs."""
     networks.model_named(wiring.services(), name)
     photos = FilePath(new.photos) if new.photos else None
     found = networks.measure_model(wiring.services(), name, photos, new.works, lambda _done, _total: None)
@@ -220,15 +229,15 @@ def measure_model(request: Call, name: Network, new: Measurement) -> Measured:
 
 @router.post("/operator/models/{name}/use", response=Model)
 def use_model(request: Call, name: Network, new: ModelUse) -> Model:
-    """Switch to a measured network after it has described all pictures; naming the one in use cancels a switch."""
-    row = networks.use_model(wiring.services(), name, anyway=new.anyway, by=request.auth.by)
+    """Switch to a measured network once it has processed all pictures. Name the one in use to cancel a switch."""
+    row = networks.use_model(wiring.services(), name, anyway=new.force, by=request.auth.by)
     states = networks.model_states(wiring.services())
     return Model.from_row(next(one for one in states if (one.name, one.version) == (row.name, row.version)))
 
 
 @router.delete("/operator/models/{name}", response={204: None})
-def drop_model(request: Call, name: Network) -> None:
-    """Remove a network that is not in use, with all its descriptions."""
+def delete_model(request: Call, name: Network) -> None:
+    """Delete a network that is not in use, with all its descriptors."""
     networks.drop_model(wiring.services(), name, by=request.auth.by)
 
 
@@ -236,9 +245,9 @@ def drop_model(request: Call, name: Network) -> None:
 def export_model(
     request: Call, name: Network, author: Text = "", terms: Text = "", price: Text = "", key: KeyFile = ""
 ) -> HttpResponseBase:
-    """A measured network with its signed card, for `exhibit model add` elsewhere.
+    """Download a measured network with its signed card, for `exhibit model add` elsewhere.
 
-    Without `key` the card is signed with this installation's key for authors; a missing file is created.
+    Without `key`, the card is signed with this installation's author key, which is created if it is missing.
     """
     signer = FileSigner(FilePath(key)) if key else get_author_signer(wiring.services())
     row, chunks = shared_models.export_model(wiring.services(), name, author, terms, price, signer, by=request.auth.by)
@@ -247,7 +256,7 @@ def export_model(
 
 @router.get("/operator/calibrations", response=Calibrations)
 def list_calibrations(request: Call) -> Calibrations:
-    """All calibrations, and which one new matches use."""
+    """List all calibrations."""
     active = calibrations.active(PIPELINE)
     rows = [(row.shipped, Calibration.from_json(row.content.encode())) for row in calibrations.every()]
     items = [{**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": shipped} for shipped, one in rows]
@@ -256,20 +265,20 @@ def list_calibrations(request: Call) -> Calibrations:
 
 @router.post("/operator/calibrations/reset", response=Calibrations)
 def reset_calibrations(request: Call) -> Calibrations:
-    """Use the calibration that is included in Exhibit for new matches, instead of your own."""
+    """Reset new matches to the calibration that Exhibit includes."""
     calibrations.use_shipped(by=request.auth.by)
     return list_calibrations(request)
 
 
-@router.get("/operator/denied-hosts", response=Denials)
-def list_denied_hosts(request: Call) -> Denials:
-    """Hosts that are never visited."""
-    return Denials(items=Denial.from_rows(HostDenial.objects.order_by("host")))
+@router.get("/operator/denied-hosts", response=DeniedHosts)
+def list_denied_hosts(request: Call) -> DeniedHosts:
+    """List the hosts that Exhibit never visits."""
+    return DeniedHosts(items=DeniedHost.from_rows(HostDenial.objects.order_by("host")))
 
 
 @router.put("/operator/denied-hosts/{host}", response={204: None})
 def deny_host(request: Call, host: Host, new: requests.Reason) -> None:
-    """Never visit a host and the hosts below it."""
+    """Add a host to the deny list, including its subdomains."""
     name = host_of(f"http://{host}/")
     if not name:
         raise WrongUseError(f"{host!r} is not a host.", hint="Write shop.example.")
@@ -278,36 +287,36 @@ def deny_host(request: Call, host: Host, new: requests.Reason) -> None:
 
 @router.delete("/operator/denied-hosts/{host}", response={204: None})
 def allow_host(request: Call, host: Host) -> None:
-    """Visit a denied host again."""
+    """Remove a host from the deny list."""
     denylists.allow(host_of(f"http://{host}/") or host, by=request.auth.by)
 
 
-@router.get("/operator/blocked-bytes", response=Blocks)
-def list_blocked_bytes(request: Call) -> Blocks:
-    """SHA-256 digests of bytes that are never stored."""
-    return Blocks(items=Blocked.from_rows(BlockedDigest.objects.order_by("created_at")))
+@router.get("/operator/blocked-bytes", response=BlockedFiles)
+def list_blocked_bytes(request: Call) -> BlockedFiles:
+    """List the digests that Exhibit never stores."""
+    return BlockedFiles(items=BlockedFile.from_rows(BlockedDigest.objects.order_by("created_at")))
 
 
 @router.put("/operator/blocked-bytes/{digest}", response={204: None})
 def block_bytes(request: Call, digest: Sha256, new: requests.Reason) -> None:
-    """Never store these bytes again. Stored ones stay; purge them to remove them."""
+    """Block a digest: matching files are never stored again. Stored files remain; purge them instead."""
     denylists.block(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
 
 
-@router.post("/operator/pictures/{digest}/keep", response=Affected)
-def keep_reported_picture(request: Call, digest: Sha256, new: requests.Reason) -> Affected:
-    """Dismiss reports of a picture as illegal; the owners who reported it see it again."""
-    return Affected(rows=reported.let_stay(Digest.from_hex(digest), by=request.auth.by, reason=new.reason))
+@router.post("/operator/pictures/{digest}/keep", response=ChangedRows)
+def dismiss_picture_reports(request: Call, digest: Sha256, new: requests.Reason) -> ChangedRows:
+    """Dismiss reports of a picture as illegal content. The owners who reported it can see it again."""
+    return ChangedRows(rows=reported.let_stay(Digest.from_hex(digest), by=request.auth.by, reason=new.reason))
 
 
-@router.get("/operator/pictures/{digest}/files", response=TouchedFiles)
-def list_files_of_picture(request: Call, digest: Sha256) -> TouchedFiles:
-    """Files that are removed or withheld when a picture is purged."""
-    return TouchedFiles(items=Touched.from_rows(purge.touched(wiring.services(), Digest.from_hex(digest))))
+@router.get("/operator/pictures/{digest}/files", response=AffectedFiles)
+def list_files_of_picture(request: Call, digest: Sha256) -> AffectedFiles:
+    """List the files that are removed or withheld when a picture is purged."""
+    return AffectedFiles(items=AffectedFile.from_rows(purge.touched(wiring.services(), Digest.from_hex(digest))))
 
 
-@router.post("/operator/pictures/{digest}/purge", response=Purged)
-def purge_picture(request: Call, digest: Sha256, new: requests.Reason) -> Purged:
-    """Remove a picture's bytes everywhere, permanently, and never store them again. The digest stays in the log."""
+@router.post("/operator/pictures/{digest}/purge", response=PurgeResult)
+def purge_picture(request: Call, digest: Sha256, new: requests.Reason) -> PurgeResult:
+    """Delete a picture's files everywhere, permanently, and block its digest. The digest remains in the log."""
     known = Digest.from_hex(digest)
-    return Purged(removed=purge.purge(wiring.services(), known, by=request.auth.by, reason=new.reason))
+    return PurgeResult(removed=purge.purge(wiring.services(), known, by=request.auth.by, reason=new.reason))

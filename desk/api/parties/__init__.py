@@ -1,1 +1,1 @@
-"""Operations about parties and money."""
+"""Operations about sites and payment demands."""

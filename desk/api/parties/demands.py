@@ -1,6 +1,5 @@
-"""Money asked of parties: how it stands, its entries, the ledger, invoices, and tables of fees."""
+"""Payment demands, the ledger, invoices and fee tables."""
 
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 from django.http.response import HttpResponseBase
@@ -12,7 +11,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from desk.schemas.parties import demands as schemas
 from evidence.documents.report.volumes import FORMATS
 from exhibit.errors import WrongUseError
@@ -26,30 +25,47 @@ from registry.parties.tables import ledger_bytes, ledger_xlsx
 router = Router(tags=["money"])
 DEMANDS = "/owners/{slug:owner}/demands"
 INVOICES = "/owners/{slug:owner}/invoices"
-InvoiceName = Annotated[str, Path(pattern=NAME, description="Its number, such as `2026-0001`.")]
-OfDemand = Annotated[int | None, Query(ge=1, le=2_147_483_647, description="Only those of this demand.")]
-InPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]+$", description="`2026`, `2026-Q3` or `2026-07`.")]
-OfPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]*$", description="Only of these days, as `2026-Q3`.")]
-As = Annotated[Literal["csv", "xlsx"], Query(description="CSV, or a workbook with days and amounts as such.")]
-Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only what is asked of this party.")]
-OneParty = Annotated[str, Query(max_length=260, pattern=requests.CLEAN)]
-Cases = Annotated[str, Query(pattern="^[0-9]{1,9}(,[0-9]{1,9}){0,199}$", description="Their numbers, such as `3,4`.")]
+InvoiceName = Annotated[str, Path(pattern=NAME, description="Invoice number, such as `2026-0001`.")]
+OfDemand = Annotated[int | None, Query(ge=1, le=2_147_483_647, description="Only invoices of this payment demand.")]
+InPeriod = Annotated[
+    str,
+    Query(max_length=7, pattern="^[0-9Q-]+$", description="Year, quarter or month: `2026`, `2026-Q3` or `2026-07`."),
+]
+OfPeriod = Annotated[
+    str,
+    Query(
+        max_length=7,
+        pattern="^[0-9Q-]*$",
+        description="Only entries of this year, quarter or month, such as `2026-Q3`.",
+    ),
+]
+As = Annotated[
+    Literal["csv", "xlsx"], Query(description="File format: CSV, or a workbook with typed dates and amounts.")
+]
+Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only demands to this site.")]
+OneParty = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Site of the cases.")]
+Cases = Annotated[
+    str,
+    Query(
+        pattern="^[0-9]{1,9}(,[0-9]{1,9}){0,199}$", description="Numbers of cases, separated by commas, such as `3,4`."
+    ),
+]
 
 
-@router.get(DEMANDS, response=Piece[schemas.DemandLine])
+@router.get(DEMANDS, response=Page[schemas.DemandSummary])
 def list_demands(
-    request: Call, owner: str, party: Party = "", cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.DemandLine]:
-    """What was asked of whom, and how it stands."""
-    return page(demands.demands(of(request), party), schemas.DemandLine, cursor, limit)
+    request: Call, owner: str, site: Party = "", cursor: Cursor = "", limit: Limit = 50
+) -> Page[schemas.DemandSummary]:
+    """List payment demands."""
+    return page(demands.demands(of(request), site), schemas.DemandSummary, cursor, limit)
 
 
 @router.post(DEMANDS, response={201: schemas.Demand}, auth=WRITE)
 @once
-def begin_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.Demand:
-    """Write down that money is asked of a party for confirmed cases. It is the owner's own book; nothing is sent."""
-    to, about = of(request), new.model_dump(exclude={"fee_table", "fee"})
-    about |= {"fee": _fee(to, new), "currency": new.currency or ""}
+def add_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.Demand:
+    """Record a payment demand to a site for confirmed cases. Exhibit sends nothing."""
+    to, about = of(request), new.model_dump(exclude={"fee_table", "fee", "site"})
+    about |= {"party": new.site, "fee": _fee(to, new), "currency": new.currency or ""}
     return schemas.Demand.from_row(demands.begin(to, demands.NewDemand(**about), by=request.auth.by))
 
 
@@ -64,84 +80,84 @@ def _fee(to: Owner, new: schemas.NewDemand) -> Fee | None:
 
 @router.get(DEMANDS + "/ledger", openapi_extra=file_of("text/csv", FORMATS["xlsx"]))
 def get_ledger(request: Call, owner: str, period: OfPeriod = "", format: As = "csv") -> HttpResponseBase:  # noqa: A002 - its name in the address
-    """The entries of all demands, then the invoices, or those of a period; amounts such as 1200.50."""
+    """Download the ledger: entries of all demands, and invoices. Amounts are written as 1200.50."""
     found, stem = period_named(period) if period else None, f"{of(request).slug}-money"
     if format == "xlsx":
         return download(ledger_xlsx(of(request), found), f"{stem}.xlsx", FORMATS["xlsx"])
     return download(ledger_bytes(of(request), found), f"{stem}.csv", "text/csv; charset=utf-8")
 
 
-@router.get(DEMANDS + "/sums", response=schemas.Sums)
-def get_money_sums(request: Call, owner: str, period: InPeriod) -> schemas.Sums:
-    """What was asked, agreed, invoiced and received in a month, a quarter or a year, and open on its last day."""
+@router.get(DEMANDS + "/totals", response=schemas.Totals)
+def get_demand_totals(request: Call, owner: str, period: InPeriod) -> schemas.Totals:
+    """Get the amounts demanded, agreed, invoiced and received in a period, and outstanding on its last day."""
     found = sums(of(request), period_named(period))
-    return schemas.Sums(sums=[schemas.PeriodSums(**asdict(one)) for one in found])
+    return schemas.Totals(totals=[schemas.PeriodTotals.from_row(one) for one in found])
 
 
 @router.get(DEMANDS + "/{int:number}", response=schemas.Demand)
 def get_demand(request: Call, owner: str, number: int) -> schemas.Demand:
-    """One demand with its entries."""
+    """Get a payment demand with its entries."""
     return schemas.Demand.from_row(demands.demand(of(request), number))
 
 
 @router.post(DEMANDS + "/{int:number}/entries", response={201: schemas.Demand}, auth=WRITE)
 @once
 def add_demand_entry(request: Call, owner: str, number: int, new: schemas.NewEntry) -> schemas.Demand:
-    """Write down what was asked, agreed or received. Nothing is deleted: another entry of its kind corrects one."""
+    """Record an amount that was demanded, agreed or received. Entries are never deleted; add a correcting entry."""
     row = demands.demand(of(request), number)
-    demands.add_entry(row, demands.NewEntry(**new.model_dump()), by=request.auth.by)
+    demands.add_entry(row, demands.NewEntry(**new.model_dump(exclude={"note"}), words=new.note), by=request.auth.by)
     return schemas.Demand.from_row(demands.demand(of(request), number))
 
 
 @router.post(DEMANDS + "/{int:number}/invoices", response={201: schemas.Invoice}, auth=WRITE)
 @once
 def issue_invoice(request: Call, owner: str, number: int, new: schemas.NewInvoice) -> schemas.Invoice:
-    """Make an invoice over what was agreed, dated today. It never changes: another one cancels it. Nothing is sent."""
+    """Issue an invoice for the agreed amount, dated today. It can be cancelled but not changed. Nothing is sent."""
     row, said = demands.demand(of(request), number), new.model_dump(exclude={"instalments"})
     dues = [Due(one.day, one.amount) for one in new.instalments]
     made = invoices.issue(row, invoices.NewInvoice(**said, instalments=dues), by=request.auth.by)
     return schemas.Invoice.from_row(made)
 
 
-@router.get(INVOICES, response=Piece[schemas.Invoice])
+@router.get(INVOICES, response=Page[schemas.Invoice])
 def list_invoices(
     request: Call, owner: str, demand: OfDemand = None, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Invoice]:
-    """Invoices over what was agreed, and what cancels them."""
+) -> Page[schemas.Invoice]:
+    """List invoices and cancellations."""
     return page(invoices.invoices(of(request), demand), schemas.Invoice, cursor, limit)
 
 
 @router.get(INVOICES + "/{name}", response=schemas.Invoice)
 def get_invoice(request: Call, owner: str, name: InvoiceName) -> schemas.Invoice:
-    """One invoice with its instalments."""
+    """Get an invoice with its instalments."""
     return schemas.Invoice.from_row(invoices.invoice(of(request), name))
 
 
 @router.get(INVOICES + "/{name}/file", openapi_extra=file_of("application/pdf"))
 def get_invoice_file(request: Call, owner: str, name: InvoiceName) -> HttpResponseBase:
-    """An invoice as PDF/A, made of what was kept of it: the same bytes each time."""
+    """Download an invoice as PDF/A. The file is identical each time."""
     row = invoices.invoice(of(request), name)
     return download(invoice_pdf(row), f"{of(request).slug}-invoice-{row.name}.pdf", "application/pdf")
 
 
 @router.post(INVOICES + "/{name}/cancel", response={201: schemas.Invoice}, auth=WRITE)
 @once
-def cancel_invoice(request: Call, owner: str, name: InvoiceName, why: schemas.Cancelling) -> schemas.Invoice:
-    """Cancel an invoice by another one, with its own number."""
+def cancel_invoice(request: Call, owner: str, name: InvoiceName, why: schemas.InvoiceCancellation) -> schemas.Invoice:
+    """Cancel an invoice by issuing a cancellation with its own number."""
     row = invoices.invoice(of(request), name)
-    return schemas.Invoice.from_row(invoices.cancel(row, why.words, by=request.auth.by))
+    return schemas.Invoice.from_row(invoices.cancel(row, why.reason, by=request.auth.by))
 
 
-@router.get("/owners/{slug:owner}/fee-tables", response=Piece[schemas.FeeTable])
-def list_fee_tables(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.FeeTable]:
-    """Tables of what uses cost."""
+@router.get("/owners/{slug:owner}/fee-tables", response=Page[schemas.FeeTable])
+def list_fee_tables(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.FeeTable]:
+    """List fee tables."""
     return page(demands.fee_tables(of(request)).prefetch_related("fees"), schemas.FeeTable, cursor, limit)
 
 
 @router.get("/owners/{slug:owner}/fee-proposals", response=schemas.ProposedFees)
-def propose_fees(request: Call, owner: str, party: OneParty, cases: Cases) -> schemas.ProposedFees:
-    """Which lines of your tables fit what is known of confirmed cases of one party. Nothing is asked by it."""
-    found = proposed_fees(of(request), party, list(map(int, cases.split(","))))
+def propose_fees(request: Call, owner: str, site: OneParty, cases: Cases) -> schemas.ProposedFees:
+    """Propose fees from your fee tables for confirmed cases of one site. Nothing is recorded or sent."""
+    found = proposed_fees(of(request), site, list(map(int, cases.split(","))))
     sum_of_all = together(found)
     return schemas.ProposedFees(
         items=schemas.ProposedFee.from_rows(found),
@@ -153,7 +169,7 @@ def propose_fees(request: Call, owner: str, party: OneParty, cases: Cases) -> sc
 @router.post("/owners/{slug:owner}/fee-tables", response={201: schemas.FeeTable}, auth=WRITE)
 @once
 def add_fee_table(request: Call, owner: str, new: schemas.NewFeeTable) -> schemas.FeeTable:
-    """Keep a table of fees. It is offered in the place of an older one of the same name, which stays as it is."""
+    """Add a fee table. It replaces an earlier table of the same name in proposals; the earlier one remains stored."""
     lines = [Fee(**fee.model_dump()) for fee in new.fees]
     made = demands.keep_fees(of(request), new.name, new.currency, lines, by=request.auth.by)
     return schemas.FeeTable.from_row(made)

@@ -1,4 +1,4 @@
-"""Parties of an owner's cases, with what registries say of them, and what notices brought about."""
+"""Sites that appear in an owner's cases, registry lookups, and results of notices."""
 
 from typing import Annotated
 
@@ -13,35 +13,35 @@ from registry.parties import parties
 from registry.parties.rdap import have_asked
 from workers import wiring
 
-router = Router(tags=["parties"])
-PARTIES = "/owners/{slug:owner}/parties"
-Words = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only those with this in their name.")]
-Name = Annotated[str, Path(max_length=260, pattern=requests.CLEAN)]
-Skip = Annotated[int, Query(ge=0, le=1_000_000)]
+router = Router(tags=["sites"])
+SITES = "/owners/{slug:owner}/sites"
+Words = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Part of the site's name.")]
+Name = Annotated[str, Path(max_length=260, pattern=requests.CLEAN, description="Host name or account.")]
+Skip = Annotated[int, Query(ge=0, le=1_000_000, description="Number of sites to skip: `next` of the previous page.")]
 
 
-@router.get(PARTIES, response=schemas.Parties)
-def list_parties(request: Call, owner: str, q: Words = "", skip: Skip = 0, limit: Limit = 50) -> schemas.Parties:
-    """The parties of the owner's cases, counted: those with the most confirmed and waiting cases first."""
-    found = parties.lines(parties.parties(of(request), q)[skip : skip + limit + 1])
+@router.get(SITES, response=schemas.Sites)
+def list_sites(request: Call, owner: str, q: Words = "", offset: Skip = 0, limit: Limit = 50) -> schemas.Sites:
+    """List the sites that appear in the owner's cases, those with the most confirmed and waiting cases first."""
+    found = parties.lines(parties.parties(of(request), q)[offset : offset + limit + 1])
     more = len(found) > limit
-    return schemas.Parties(items=schemas.PartyLine.from_rows(found[:limit]), next=skip + limit if more else None)
+    return schemas.Sites(items=schemas.SiteSummary.from_rows(found[:limit]), next=offset + limit if more else None)
 
 
-@router.get("/owners/{slug:owner}/outcomes", response=schemas.NoticeOutcomes)
-def list_outcomes(request: Call, owner: str) -> schemas.NoticeOutcomes:
-    """What came of the notices that were sent, by kind: removals, answers, and median days."""
-    return schemas.NoticeOutcomes(items=schemas.NoticeOutcome.from_rows(parties.outcomes(of(request))))
+@router.get("/owners/{slug:owner}/notice-statistics", response=schemas.AllNoticeStatistics)
+def get_notice_statistics(request: Call, owner: str) -> schemas.AllNoticeStatistics:
+    """Get statistics of sent notices, by kind: removals, replies, and median days."""
+    return schemas.AllNoticeStatistics(items=schemas.NoticeStatistics.from_rows(parties.outcomes(of(request))))
 
 
-@router.post("/owners/{slug:owner}/lookups", response={201: schemas.PartyLookup}, auth=WRITE)
+@router.post("/owners/{slug:owner}/site-lookups", response={201: schemas.SiteLookup}, auth=WRITE)
 @once
-def look_up_party(request: Call, owner: str, named: schemas.PartyNamed) -> schemas.PartyLookup:
-    """Have registries asked for a party; what they said within a day is kept. They learn which name is asked about."""
-    return schemas.PartyLookup.from_row(have_asked(wiring.services(), of(request), named.party, by=request.auth.by))
+def look_up_site(request: Call, owner: str, named: schemas.SiteName) -> schemas.SiteLookup:
+    """Look up a site in domain and IP registries (RDAP), which learn its name. Results are reused for a day."""
+    return schemas.SiteLookup.from_row(have_asked(wiring.services(), of(request), named.site, by=request.auth.by))
 
 
-@router.get(PARTIES + "/{path:party}", response=schemas.Party)
-def get_party(request: Call, owner: str, party: Name) -> schemas.Party:
-    """One party with its cases, works, places, notices, contacts, and what registries said of it."""
-    return schemas.Party.of(of(request), party)
+@router.get(SITES + "/{path:site}", response=schemas.Site)
+def get_site(request: Call, owner: str, site: Name) -> schemas.Site:
+    """Get a site with its cases, works, pages, notices, contacts and registry data."""
+    return schemas.Site.of(of(request), site)

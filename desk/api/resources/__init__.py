@@ -1,1 +1,1 @@
-"""The operations, a module for a resource or a few; what they answer is in :mod:`desk.schemas`."""
+"""Operations by resource. Their responses are defined in :mod:`desk.schemas`."""

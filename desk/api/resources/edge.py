@@ -1,6 +1,6 @@
-"""The edge: whoever lends a machine is leased addresses of pictures, and brings what it measured.
+"""Operations for contributors, which lease picture URLs and return measurements.
 
-Its token opens these operations and no others, and no other token opens these.
+Only contributor tokens open these operations, and they open no others.
 """
 
 from typing import Annotated, Any
@@ -23,29 +23,37 @@ Hex = Annotated[str, Field(max_length=30_000, pattern="^([0-9a-f]{2})*$")]
 Row = Annotated[requests.Whole, Field(ge=1, le=2**53 - 1)]
 
 
-class LeaseRequest(requests.Given):
-    """Who asks for something to do. The key is noted the first time, once and for all."""
+class LeaseRequest(requests.RequestBody):
+    """A request for work. The public key is stored with the first request and cannot change."""
 
-    public_key: str = Field(pattern="^[0-9a-f]{64}$", description="Ed25519, hexadecimal.", examples=["9f" * 32])
+    public_key: str = Field(
+        pattern="^[0-9a-f]{64}$", description="Ed25519 public key, hexadecimal.", examples=["9f" * 32]
+    )
     pipeline: str = Field(
-        pattern="^[0-9A-Za-z@:., +_-]{1,200}$", description="What it measures with.", examples=["match-1 descriptor@1"]
+        pattern="^[0-9A-Za-z@:., +_-]{1,200}$",
+        description="Version of the measurements.",
+        examples=["match-1 descriptor@1"],
     )
 
 
-class EdgeResult(requests.Given):
-    """What came of one address; without a digest no picture did."""
+class EdgeResult(requests.RequestBody):
+    """Result for one URL. Without a digest, no picture was fetched."""
 
-    target: Row = Field(examples=[71])
-    sha256: str = Field("", pattern="^([0-9a-f]{64})?$", description="Of the exact bytes.", examples=["9f" * 32])
-    hashes: Hex = Field("", description="In all orientations, 32 bytes each, of the whole and its parts.")
-    vectors: Hex = Field("", description="Descriptors of the whole and of pictures within: float32, little endian.")
+    target: Row = Field(examples=[71], description="Number of the URL in the lease.")
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$", description="Digest of the exact bytes.", examples=["9f" * 32])
+    hashes: Hex = Field(
+        "", description="Hashes of the picture and its parts in all orientations, 32 bytes each, hexadecimal."
+    )
+    vectors: Hex = Field(
+        "", description="Descriptors of the picture and of pictures inside it: float32, little endian, hexadecimal."
+    )
 
 
-class EdgeDelivery(requests.Given):
-    """The results of a lease. What isn't named waits again."""
+class EdgeDelivery(requests.RequestBody):
+    """Results of a lease. URLs without a result are leased again."""
 
-    lease: Row = Field(examples=[12])
-    epoch: Row = Field(examples=[1])
+    lease: Row = Field(examples=[12], description="Number of the lease.")
+    epoch: Row = Field(examples=[1], description="Epoch of the lease.")
     results: list[EdgeResult] = Field(max_length=50)
 
 
@@ -56,16 +64,18 @@ class Call(HttpRequest):
 
 
 class Edge(Permitted):
-    """Lets contributors in, as often as the limit allows."""
+    """Authenticate contributors and apply their rate limit."""
 
-    openapi_security_schema = Permitted.openapi_security_schema | {"description": "Of `POST /operator/contributors`."}
+    openapi_security_schema = Permitted.openapi_security_schema | {
+        "description": "A contributor's token, created with `POST /operator/contributors`."
+    }
 
     def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
         """The contributor; raises where it is nobody (401), or too often (429)."""
         kind, _, secret = request.headers.get("Authorization", "").partition(" ")
         row = contributors.find(secret.strip()) if kind.lower() == BEARER else None
         if row is None:
-            raise unauthorized("This isn't the token of a contributor.")
+            raise unauthorized("The token is not a contributor's token, or was revoked.")
         limits.count(request, f"edge:{row.pk}")
         return row
 
@@ -75,7 +85,7 @@ EDGE = Edge(Scope.READ)
 
 @router.post("/edge/leases", response=schemas.EdgeLease, auth=EDGE)
 def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
-    """Take addresses to be fetched; a lease that is held already comes again."""
+    """Lease URLs to fetch. A lease that is still held is returned again."""
     services = wiring.services()
     found = taking.hand_out(services, request.auth, bytes.fromhex(new.public_key), new.pipeline)
     if found is None:
@@ -86,9 +96,9 @@ def lease_targets(request: Call, new: LeaseRequest) -> schemas.EdgeLease:
     return schemas.EdgeLease.model_validate(told | {"contact": services.config.contact})
 
 
-@router.post("/edge/results", response=schemas.Taken, auth=EDGE)
-def bring_results(request: Call, new: EdgeDelivery) -> schemas.Taken:
-    """Bring the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/reference/edge.md)."""
+@router.post("/edge/results", response=schemas.AcceptedPictures, auth=EDGE)
+def bring_results(request: Call, new: EdgeDelivery) -> schemas.AcceptedPictures:
+    """Return the results of a lease, once. The header `Exhibit-Signature` signs the body (docs/reference/edge.md)."""
     signature = request.headers.get(SIGNATURE, "")
     taken = taking.take(wiring.services(), request.auth, new.model_dump(), request.body, signature)
-    return schemas.Taken(pictures=taken)
+    return schemas.AcceptedPictures(pictures=taken)

@@ -1,4 +1,4 @@
-"""Bundles, files of captures, draft papers; and proofs of the log, whose tiles lie below /log/ for everybody."""
+"""Bundles, capture files, draft documents, and proofs of the log."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from desk.api.common.files import FileName, download, taken
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import evidence as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from desk.schemas.requests import CLEAN
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
@@ -29,23 +29,35 @@ router = Router(tags=["evidence"])
 log_router = Router(tags=["log"])
 CASE = "/owners/{slug:owner}/cases/{int:number}"
 ONE = CASE + "/bundles/{int:bundle}"
-Language = Annotated[str, Query(max_length=10, description="Of a reading copy; the paper's own if there is none.")]
-Withheld = Annotated[Literal["originals"] | None, Query(description="What a copy for the other side lacks.")]
-Why = Annotated[str, Query(max_length=1_000, pattern=CLEAN, description="Why something is withheld.")]
-Paper = Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
+Language = Annotated[
+    str, Query(max_length=10, description="Language of a printable copy; by default the document's own language.")
+]
+Withheld = Annotated[
+    Literal["originals"] | None, Query(description="Content to leave out of a copy for the other side.")
+]
+Why = Annotated[
+    str, Query(max_length=1_000, pattern=CLEAN, description="Reason why content is withheld; stated in the copy.")
+]
+Paper = Annotated[
+    str,
+    Path(
+        pattern="^[a-z0-9-]{1,40}$",
+        description="`cover`, `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`.",
+    ),
+]
 
 
-@router.get(CASE + "/bundles", response=Piece[schemas.BundleLine])
+@router.get(CASE + "/bundles", response=Page[schemas.BundleSummary])
 def list_bundles(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.BundleLine]:
-    """The bundles of a case."""
-    return page(scoped.case(of(request), number).bundles.select_related("case"), schemas.BundleLine, cursor, limit)
+) -> Page[schemas.BundleSummary]:
+    """List the bundles of a case."""
+    return page(scoped.case(of(request), number).bundles.select_related("case"), schemas.BundleSummary, cursor, limit)
 
 
 @router.get(ONE, response=schemas.Bundle)
 def get_bundle(request: Call, owner: str, number: int, bundle: int) -> schemas.Bundle:
-    """A bundle, with what outside witnesses have answered."""
+    """Get a bundle with its timestamps."""
     return schemas.Bundle.from_row(scoped.bundle(of(request), number, bundle))
 
 
@@ -53,10 +65,10 @@ def get_bundle(request: Call, owner: str, number: int, bundle: int) -> schemas.B
 def get_bundle_file(
     request: Call, owner: str, number: int, bundle: int, withhold: Withheld = None, reason: Why = ""
 ) -> HttpResponseBase:
-    """A sealed bundle with the receipts of this moment, as a ZIP that verifies offline.
+    """Download a sealed bundle with its current timestamp receipts, as a ZIP that can be verified offline.
 
-    For the other side, `withhold=originals` leaves out documents and registered pictures in full size; the copy states
-    the `reason`. Reduced ones and digests stay.
+    For the other side, `withhold=originals` leaves out documents and full-size registered pictures; the copy states
+    the `reason`. Reduced pictures and digests remain.
     """
     row = scoped.bundle(of(request), number, bundle)
     without = None if withhold is None else reason
@@ -68,27 +80,27 @@ def get_bundle_file(
 
 @router.get(ONE + "/signed-sheet", openapi_extra=file_of("application/pdf"))
 def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
-    """The exhibit sheet of a bundle with a signature inside the PDF."""
+    """Download the exhibit sheet of a bundle as a digitally signed PDF."""
     row = scoped.bundle(of(request), number, bundle)
     data = signed_sheet(wiring.services(), row)
     taken(request, Evidence.SHEET, bundle=bundle, case=number)
     return download(data, signed_name(row), "application/pdf")
 
 
-@router.get(ONE + "/papers/{paper}", openapi_extra=file_of("application/pdf"))
-def get_paper(
-    request: Call, owner: str, number: int, bundle: int, paper: Paper, language: Language = ""
+@router.get(ONE + "/documents/{document}", openapi_extra=file_of("application/pdf"))
+def get_draft_document(
+    request: Call, owner: str, number: int, bundle: int, document: Paper, language: Language = ""
 ) -> HttpResponseBase:
-    """A draft paper about a bundle: `cover`, `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
+    """Download a draft document about a bundle."""
     row = scoped.bundle(of(request), number, bundle)
-    data = draft_paper(wiring.services(), row, paper, language)
-    taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=paper)
-    return download(data, paper_name(row, paper, language), "application/pdf")
+    data = draft_paper(wiring.services(), row, document, language)
+    taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=document)
+    return download(data, paper_name(row, document, language), "application/pdf")
 
 
 @router.get(CASE + "/captures/{int:capture}/files/{name}", openapi_extra=file_of("application/octet-stream"))
 def get_capture_file(request: Call, owner: str, number: int, capture: int, name: FileName) -> HttpResponseBase:
-    """A file of a visit, named by its `id`, as it was kept; it may be a stranger's page, so treat it as such."""
+    """Download a file recorded by a capture. It comes from an untrusted site."""
     row = scoped.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((file for file in row.kept if file["name"] == name), None) if row else None
     digest = Digest.from_hex(file["digest"]) if file else None
@@ -99,18 +111,21 @@ def get_capture_file(request: Call, owner: str, number: int, capture: int, name:
     return download(wiring.services().blobs.open(digest), name, "application/octet-stream")
 
 
-Size = Annotated[int | None, Query(ge=1, le=2**53, description="Under the signed head of so many entries; the newest.")]
+Size = Annotated[
+    int | None,
+    Query(ge=1, le=2**53, description="Number of entries of the checkpoint; the latest checkpoint by default."),
+]
 
 
-@log_router.get("/log/head", response=schemas.LogHead, operation_id="get_log_head")
-def get_head(request: Call) -> schemas.LogHead:
-    """The head of the log that was signed last."""
-    return schemas.LogHead.from_row(_head(None))
+@log_router.get("/log/checkpoint", response=schemas.LogCheckpoint, operation_id="get_log_checkpoint")
+def get_head(request: Call) -> schemas.LogCheckpoint:
+    """Get the latest signed checkpoint of the log."""
+    return schemas.LogCheckpoint.from_row(_head(None))
 
 
 @log_router.get("/log/entries/{int:sequence}/proof", response=schemas.Inclusion)
 def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.Inclusion:
-    """That an entry is in the log, under a signed head."""
+    """Prove that an entry is included in the log under a signed checkpoint."""
     head = _head(size)
     row = LogEntry.objects.filter(sequence=sequence, sequence__lt=head.size).first()
     row = there(row, f"No signed head covers an entry {sequence}.")
@@ -123,7 +138,7 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.
 def prove_consistency(
     request: Call, old: Annotated[int, Query(ge=1, le=2**53)], new: Size = None
 ) -> schemas.Consistency:
-    """That the log of `new` entries continues that of `old`."""
+    """Prove that the log of `new` entries continues the log of `old` entries."""
     head = _head(new)
     if old > head.size:
         raise NotFoundError(f"The log of {head.size} entries doesn't continue one of {old}.")
@@ -134,4 +149,4 @@ def prove_consistency(
 def _head(size: int | None) -> LogCheckpoint:
     rows = LogCheckpoint.objects.filter(origin=get_log(wiring.services()).origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
-    return there(found, "No such head was signed.", "GET /log/head names the newest.")
+    return there(found, "No such checkpoint was signed.", "Get the latest one: GET /log/checkpoint")

@@ -11,7 +11,7 @@ from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import licences as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from desk.schemas.works import NamedColumn, SkippedRow
 from exhibit.errors import WrongUseError
 from exhibit.files.delimited import ENCODINGS
@@ -26,37 +26,37 @@ from workers import wiring
 
 router = Router(tags=["licences"])
 LICENCES = "/owners/{slug:owner}/licences"
-Table = Annotated[UploadedFile, File(description="CSV or XLSX, a licence a line.")]
+Table = Annotated[UploadedFile, File(description="CSV or XLSX table with one licence per row.")]
 MOMENT = 1.0
 """Seconds that a trial looks at cases."""
 
 
-class Importing(requests.Given):
-    """How a table of licences is taken."""
+class LicenceImport(requests.RequestBody):
+    """Options of an import."""
 
     days: str = Field(
         "",
         max_length=9,
         pattern=f"^({'|'.join(ORDERS)})?$",
-        description="What comes first in days like 01/02/2026, which are refused else: `day-month` or `month-day`.",
+        description="Order in dates such as 01/02/2026, which are otherwise rejected: `day-month` or `month-day`.",
     )
     encoding: requests.Encoding = ""
-    skip_rows: bool = Field(default=False, description="Skip rows that can't be used, and list them in the answer.")
-    dry_run: bool = Field(default=False, description="Say how the table is understood, and keep nothing.")
+    skip_rows: bool = Field(default=False, description="Skip invalid rows, and list them in the response.")
+    dry_run: bool = Field(default=False, description="Check how the table is read, without importing it.")
 
 
-@router.get(LICENCES, response=Piece[schemas.Licence])
-def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Licence]:
-    """The permitted uses."""
+@router.get(LICENCES, response=Page[schemas.Licence])
+def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Licence]:
+    """List licences."""
     return page(scoped.licences(of(request)).prefetch_related("works"), schemas.Licence, cursor, limit)
 
 
 @router.post(LICENCES, response={200: schemas.Licence, 201: schemas.Licence}, auth=WRITE)
 @once
 def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[schemas.Licence]:
-    """Add a permitted use; the cases are looked at in the background. One that is there word for word stays alone.
+    """Add a licence. Affected cases are checked in the background. An identical licence is not added twice.
 
-    Where one is there that lacks only the reseller or the invoice, these are filled in instead.
+    If an existing licence differs only by its missing reseller or invoice, these are added to it.
     """
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
@@ -66,10 +66,10 @@ def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[s
 
 @router.post(LICENCES + "/import", response=schemas.ImportedLicences, auth=WRITE)
 @once
-def import_licences(request: Call, owner: str, how: Form[Importing], table: Table) -> schemas.ImportedLicences:
-    """Add the licences of a table, all or none unless `skip_rows` is set; the cases are looked at in the background.
+def import_licences(request: Call, owner: str, how: Form[LicenceImport], table: Table) -> schemas.ImportedLicences:
+    """Import licences from a table: all or none, unless `skip_rows` is set. Cases are checked in the background.
 
-    Headings mean what they say, or else what was chosen for them (`column-mappings`).
+    Unknown headings need a column mapping (`column-mappings`).
     """
     to = of(request)
     if (table.size or 0) > MAX_AT_ONCE:
@@ -92,57 +92,57 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
         encoding=read.understood.encoding,
         is_likely=read.understood.likely,
         columns=headings,
-        columns_by="" if columns.used is None else columns.used.by,
-        skipped_rows=[SkippedRow(line=line, problem=problem) for line, problem in read.understood.skipped],
+        columns_chosen_by="" if columns.used is None else columns.used.by,
+        skipped_rows=[SkippedRow(row=line, problem=problem) for line, problem in read.understood.skipped],
         unread_sheets=list(read.understood.unread_sheets),
     )
 
 
 @router.post(LICENCES + "/{int:number}/end", response=schemas.Licence, auth=WRITE, operation_id="end_licence")
 @once
-def end(request: Call, owner: str, number: int, last: requests.LastDay) -> schemas.Licence:
-    """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
-    end_licence(scoped.licence(of(request), number), last.day, by=request.auth.by, reason=last.reason)
+def end(request: Call, owner: str, number: int, last: requests.LicenceEnd) -> schemas.Licence:
+    """End a licence on a given day. Uses seen before stay covered; later ones do not."""
+    end_licence(scoped.licence(of(request), number), last.last_day, by=request.auth.by, reason=last.reason)
     wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
 @router.get(LICENCES + "/{int:number}", response=schemas.Licence)
 def get_licence(request: Call, owner: str, number: int) -> schemas.Licence:
-    """One permitted use."""
+    """Get a licence."""
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
 @router.put(LICENCES + "/{int:number}", response=schemas.Licence, auth=WRITE, operation_id="change_licence")
-def change(request: Call, owner: str, number: int, new: requests.ChangedLicence) -> schemas.Licence:
-    """Give a licence other words, all of them. The cases that it covered or may cover are looked at in the background.
+def change(request: Call, owner: str, number: int, new: requests.LicenceUpdate) -> schemas.Licence:
+    """Replace all terms of a licence. Affected cases are checked in the background.
 
-    What the ledger had licensed by it and it covers no more is open again; what a person decided stays.
+    Cases that the ledger licensed and that are no longer covered are reopened. Decisions by members stay.
     """
     row = scoped.licence(of(request), number)
-    change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.why)
+    change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.change_reason)
     wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
-@router.post(LICENCES + "/trials", response=schemas.TriedLicence, operation_id="try_licences")
-def try_some(request: Call, owner: str, trial: requests.LicenceTrial) -> schemas.TriedLicence:
-    """Try licences against the cases before they are added, or before one is changed. Nothing is changed by that.
+@router.post(LICENCES + "/preview", response=schemas.LicencePreview, operation_id="preview_licences")
+def try_some(request: Call, owner: str, trial: requests.LicencePreviewRequest) -> schemas.LicencePreview:
+    """Preview the effect of new or changed licences on cases. Nothing is changed.
 
-    It looks at cases for a second or so: where there are more, ask again with `next` as `after`, and add the figures.
+    A request checks cases for about one second. If `next` is not null, send it as `after` and add up the numbers.
     """
     to = of(request)
-    row = None if trial.instead_of is None else scoped.licence(to, trial.instead_of)
+    row = None if trial.replaces is None else scoped.licence(to, trial.replaces)
     new = [_meant(to, licence) for licence in trial.licences]
     begin = replace(NOTHING, after=trial.after)
     found = try_licences(to, new, instead_of=row, so_far=begin, seconds=MOMENT)
-    cases = [schemas.TriedCase.from_row(case, effect=effect) for case, effect in cases_of(to, found)]
+    cases = [schemas.AffectedCase.from_row(case, effect=effect) for case, effect in cases_of(to, found)]
     counts = {effect: found.counts.get(effect, 0) for effect in ORDER}
-    return schemas.TriedLicence.from_row(found, cases=cases, **counts)
+    return schemas.LicencePreview.from_row(found, cases=cases, **counts)
 
 
 def _meant(to: Owner, new: requests.NewLicence) -> NewLicence:
     """The licence that a request describes, with the owner's works."""
     works = tuple(scoped.work(to, number) for number in dict.fromkeys(new.works))
-    said = new.model_dump(exclude={"why"})
+    said = new.model_dump(exclude={"change_reason"})
     return checked(NewLicence(**{**said, "works": works, "territories": tuple(new.territories)}))

@@ -1,4 +1,4 @@
-"""Notices: drafts, and what became of them. Signing and sending are a person's, on the site."""
+"""Notices: drafts, and their results. Signing and sending are possible only on the site."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notices as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from registry import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
@@ -21,34 +21,34 @@ from workers import wiring
 
 router = Router(tags=["notices"])
 NOTICES, ONE = "/owners/{slug:owner}/notices", "/owners/{slug:owner}/notices/{int:number}"
-Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only notices about this party.")]
-Stands = Annotated[requests.NoticeState | None, Query(description="Only those that stand so.")]
+Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only notices to this site.")]
+Stands = Annotated[requests.NoticeState | None, Query(description="Only notices in this state.")]
 
 
-@router.get(NOTICES, response=Piece[schemas.NoticeLine])
+@router.get(NOTICES, response=Page[schemas.NoticeSummary])
 def list_notices(
-    request: Call, owner: str, party: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.NoticeLine]:
-    """The notices, without the discarded ones."""
+    request: Call, owner: str, site: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
+) -> Page[schemas.NoticeSummary]:
+    """List notices, without discarded drafts."""
     rows = notices.notices(of(request))
-    wanted = {"party": party, "state": state}
+    wanted = {"party": site, "state": state}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
-    return page(rows, schemas.NoticeLine, cursor, limit)
+    return page(rows, schemas.NoticeSummary, cursor, limit)
 
 
-@router.get(ONE, response=schemas.FullNotice)
-def get_notice(request: Call, owner: str, number: int) -> schemas.FullNotice:
-    """One notice with its letter: a draft as it would be sent now, with what it lacks; else as it was signed."""
+@router.get(ONE, response=schemas.NoticeDetails)
+def get_notice(request: Call, owner: str, number: int) -> schemas.NoticeDetails:
+    """Get a notice with its letter: a draft as it would be sent now with its missing items, or the signed text."""
     return _told(request, number)
 
 
-@router.post(NOTICES, response={201: schemas.FullNotice}, auth=SEND)
+@router.post(NOTICES, response={201: schemas.NoticeDetails}, auth=SEND)
 @once
-def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.FullNotice:
-    """Draft a notice about confirmed cases of one party. Nothing leaves by that.
+def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.NoticeDetails:
+    """Draft a notice about confirmed cases of one site. Nothing is sent.
 
-    What a member considers about fair use, the signature, and sending are for a person with a session of their own on
-    the site: no token can do them, and there is no operation for them.
+    Fair-use considerations, signing and sending require a person who is signed in to the site. The API has no
+    operation for them.
     """
     for number in set(new.cases):  # a letter about fewer cases than were named would surprise its sender
         scoped.case(of(request), number)
@@ -56,9 +56,9 @@ def draft_notice(request: Call, owner: str, new: requests.NewNotice) -> schemas.
     return _told(request, made.number)
 
 
-@router.patch(ONE, response=schemas.FullNotice, auth=SEND)
-def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeFields) -> schemas.FullNotice:
-    """Change what a draft says of addressee and sender. What is signed answers 422: take the signature back first."""
+@router.patch(ONE, response=schemas.NoticeDetails, auth=SEND)
+def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeFields) -> schemas.NoticeDetails:
+    """Update the addressee and sender of a draft. Returns 422 if the notice is signed; withdraw the signature first."""
     row = notices.notice(of(request), number)
     said = {name: str(value) for name, value in fields.model_dump(exclude_unset=True).items()}
     notices.fill(row, said, said)
@@ -67,22 +67,22 @@ def edit_notice(request: Call, owner: str, number: int, fields: requests.NoticeF
 
 @router.delete(ONE, response={204: None}, auth=SEND)
 def discard_notice(request: Call, owner: str, number: int) -> None:
-    """Throw a draft away; its number isn't given again."""
+    """Discard a draft. Its number is not reused."""
     notices.discard(notices.notice(of(request), number), by=request.auth.by)
 
 
-@router.post(ONE + "/events", response={201: schemas.FullNotice}, auth=SEND)
+@router.post(ONE + "/events", response={201: schemas.NoticeDetails}, auth=SEND)
 @once
-def track_notice(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> schemas.FullNotice:
-    """Say what became of a notice that was sent. A counter-notice pauses its cases until it is resolved."""
+def add_notice_event(request: Call, owner: str, number: int, new: requests.NewNoticeEvent) -> schemas.NoticeDetails:
+    """Record what happened to a sent notice. A counter-notice pauses its cases until it is resolved."""
     row, day = notices.notice(of(request), number), new.day or timezone.localdate()
-    notices.happened(row, new.what.value, day, new.words.strip(), by=request.auth.by)
+    notices.happened(row, new.state.value, day, new.note.strip(), by=request.auth.by)
     return _told(request, number)
 
 
 @router.get(ONE + "/replies/{int:reply}/files/{int:file}", openapi_extra=file_of("application/octet-stream"))
 def get_reply_file(request: Call, owner: str, number: int, reply: int, file: int) -> HttpResponseBase:
-    """A file of a reply, as it came from a stranger, to take away."""
+    """Download a file attached to a reply. It comes from an untrusted sender."""
     found = replies.file_of(notices.notice(of(request), number), reply, file)
     taken(request, Evidence.PAPER, notice=number, reply=reply, file=file)
     return download(bytes(found.data), found.name, "application/octet-stream")
@@ -90,7 +90,7 @@ def get_reply_file(request: Call, owner: str, number: int, reply: int, file: int
 
 @router.get(ONE + "/files/{name}", openapi_extra=file_of(*signing.MEDIA_TYPES))
 def get_notice_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
-    """Exact bytes of what was signed or sent."""
+    """Download a file of a notice, exactly as it was signed or sent."""
     row = notices.notice(of(request), number)
     found = signing.file_of(wiring.services(), row, name)
     content, media_type = there(found, f"Notice {number} has no such file.")
@@ -98,13 +98,13 @@ def get_notice_file(request: Call, owner: str, number: int, name: FileName) -> H
     return download(content, signing.download_name(row, name), media_type)
 
 
-@router.get(ONE + "/packet", openapi_extra=file_of("application/zip"))
-def get_notice_packet(request: Call, owner: str, number: int) -> HttpResponseBase:
-    """A signed paper for a board or a court as one ZIP: its files, and the evidence bundles of its cases."""
+@router.get(ONE + "/filing", openapi_extra=file_of("application/zip"))
+def get_filing(request: Call, owner: str, number: int) -> HttpResponseBase:
+    """Download a signed filing for a board or a court as one ZIP, with the evidence bundles of its cases."""
     answer, seals = packet_answer(notices.notice(of(request), number))
     taken(request, Evidence.PACKAGE, notice=number, seals=seals)
     return answer
 
 
-def _told(request: Call, number: int) -> schemas.FullNotice:
-    return schemas.FullNotice.of(wiring.services(), notices.notice(of(request), number))
+def _told(request: Call, number: int) -> schemas.NoticeDetails:
+    return schemas.NoticeDetails.of(wiring.services(), notices.notice(of(request), number))

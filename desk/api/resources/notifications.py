@@ -8,7 +8,7 @@ from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notifications as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from registry import scoped
 from registry.events import events
 from registry.models import Delivery
@@ -20,41 +20,41 @@ WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/
 Message = Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
 
 
-@router.get("/owners/{slug:owner}/events", response=Piece[schemas.Event])
-def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Event]:
-    """What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."""
+@router.get("/owners/{slug:owner}/events", response=Page[schemas.Event])
+def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Event]:
+    """List events of the last months, delayed by one minute. Save `last` and send it as `cursor` to get new ones."""
     return page(events.settled(of(request)), schemas.Event, cursor, limit)
 
 
-@router.get(WEBHOOKS, response=Piece[schemas.Webhook], auth=MANAGE)
-def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Webhook]:
-    """The webhooks."""
+@router.get(WEBHOOKS, response=Page[schemas.Webhook], auth=MANAGE)
+def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Webhook]:
+    """List webhooks."""
     return page(scoped.webhooks(of(request)), schemas.Webhook, cursor, limit)
 
 
 @router.post(WEBHOOKS, response={201: schemas.WebhookWithSecret}, auth=MANAGE)
 def add_webhook(request: Call, owner: str, new: requests.NewWebhook) -> schemas.WebhookWithSecret:
-    """Add a webhook. Its secret is told this once, and kept with no answer: there is no key to send this again with."""
-    row, secret = webhooks.add_webhook(wiring.services(), of(request), new.url, new.kinds, by=request.auth.by)
+    """Add a webhook. Its secret is returned only once, so the operation takes no idempotency key."""
+    row, secret = webhooks.add_webhook(wiring.services(), of(request), new.url, new.events, by=request.auth.by)
     return schemas.WebhookWithSecret.from_row(row, secret=secret)
 
 
 @router.get(ONE, response=schemas.Webhook, auth=MANAGE)
 def get_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
-    """One webhook."""
+    """Get a webhook."""
     return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
 
 @router.delete(ONE, response={204: None}, auth=MANAGE)
 def remove_webhook(request: Call, owner: str, number: int) -> None:
-    """Send nothing more there."""
+    """Delete a webhook."""
     webhooks.remove_webhook(scoped.webhook(of(request), number), by=request.auth.by)
 
 
 @router.post(ONE + "/test", response={202: schemas.Delivery}, auth=MANAGE)
 @once
 def test_webhook(request: Call, owner: str, number: int) -> schemas.Delivery:
-    """Send a test; its delivery says what came of it."""
+    """Send a test event. Its delivery contains the result."""
     row = events.record_test(scoped.webhook(of(request), number))
     wiring.services().enqueue(Delivery, [row.pk])
     return schemas.Delivery.from_row(row)
@@ -63,7 +63,7 @@ def test_webhook(request: Call, owner: str, number: int) -> schemas.Delivery:
 @router.post(ONE + "/pause", response=schemas.Webhook, auth=MANAGE)
 @once
 def pause_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
-    """Send nothing until it is resumed; what happens meanwhile waits."""
+    """Pause a webhook. Events are stored until it is resumed."""
     webhooks.pause(scoped.webhook(of(request), number), webhooks.BY_A_PROGRAM, by=request.auth.by)
     return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
@@ -71,23 +71,23 @@ def pause_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
 @router.post(ONE + "/resume", response=schemas.Webhook, auth=MANAGE)
 @once
 def resume_webhook(request: Call, owner: str, number: int) -> schemas.Webhook:
-    """Send again, what has waited first."""
+    """Resume a webhook. Stored events are sent first."""
     webhooks.resume(wiring.services(), scoped.webhook(of(request), number), by=request.auth.by)
     return schemas.Webhook.from_row(scoped.webhook(of(request), number))
 
 
-@router.get(ONE + "/deliveries", response=Piece[schemas.Delivery], auth=MANAGE)
+@router.get(ONE + "/deliveries", response=Page[schemas.Delivery], auth=MANAGE)
 def list_deliveries(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Delivery]:
-    """The messages to a webhook, and what came of them."""
+) -> Page[schemas.Delivery]:
+    """List deliveries to a webhook and their results."""
     return page(scoped.webhook(of(request), number).deliveries.select_related("event"), schemas.Delivery, cursor, limit)
 
 
-@router.post(ONE + "/deliveries/{message}/again", response={202: schemas.Delivery}, auth=MANAGE)
+@router.post(ONE + "/deliveries/{message}/redeliver", response={202: schemas.Delivery}, auth=MANAGE)
 @once
-def send_again(request: Call, owner: str, number: int, message: Message) -> schemas.Delivery:
-    """Send a message once more, under its name; a receiver knows by it that it is the same."""
+def redeliver_event(request: Call, owner: str, number: int, message: Message) -> schemas.Delivery:
+    """Send an event again with the same ID, so that the receiver can recognise the repetition."""
     row = scoped.message(scoped.webhook(of(request), number), message)
     webhooks.send_again(wiring.services(), row)
     return schemas.Delivery.from_row(scoped.message(row.webhook, message))

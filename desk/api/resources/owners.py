@@ -1,4 +1,4 @@
-"""The owners whom a caller may act for, their members and invitations, and the tokens of programs."""
+"""Owners, members, invitations and API tokens."""
 
 from smtplib import SMTPException
 
@@ -10,7 +10,7 @@ from desk.api.common.auth import MANAGE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import owners as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from exhibit.errors import ServiceMissingError
 from registry.members import invitations, people, tokens
 from registry.models import Role
@@ -20,9 +20,9 @@ router = Router(tags=["owners"])
 member_router = Router(tags=["members"])
 
 
-@router.get("/owners", response=Piece[schemas.Owner])
-def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Owner]:
-    """The owners whom the caller may act for: a token's one, or all of a signed-in member."""
+@router.get("/owners", response=Page[schemas.Owner])
+def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Owner]:
+    """List the owners that you can access: one with a token, all of your owners when signed in."""
     return page(request.auth.owners, schemas.Owner, cursor, limit)
 
 
@@ -32,51 +32,57 @@ INVITATIONS, PERSON = OWNER + "/invitations", OWNER + "/members/{int:person}"
 
 @router.get(OWNER, response=schemas.Owner)
 def get_owner(request: Call, owner: str) -> schemas.Owner:
-    """One owner."""
+    """Get an owner."""
     return schemas.Owner.from_row(of(request))
 
 
-class NewInvitation(requests.Given):
-    """Somebody who is to be a member."""
+class NewInvitation(requests.RequestBody):
+    """A person to invite."""
 
-    email: str = Field(min_length=3, max_length=254, pattern=requests.IN_LINE_SOMETHING, examples=["bob@example.org"])
-    role: Role = Role.VIEWER
+    email: str = Field(
+        min_length=3,
+        max_length=254,
+        pattern=requests.IN_LINE_SOMETHING,
+        examples=["bob@example.org"],
+        description="Email address of the person.",
+    )
+    role: Role = Field(Role.VIEWER, description="Role of the future member.")
 
 
-class NewRole(requests.Given):
-    """Another role of a member."""
+class NewRole(requests.RequestBody):
+    """A member's new role."""
 
     role: Role
 
 
-@member_router.get(OWNER + "/members", response=Piece[schemas.Member])
-def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Member]:
-    """Who acts for the owner, and in which role."""
+@member_router.get(OWNER + "/members", response=Page[schemas.Member])
+def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Member]:
+    """List members and their roles."""
     return page(people.members(of(request)), schemas.Member, cursor, limit)
 
 
 @member_router.post(PERSON + "/role", response=schemas.Member, auth=MANAGE)
 @once
 def change_role(request: Call, owner: str, person: int, new: NewRole) -> schemas.Member:
-    """Give a member another role. Somebody is always left in the role of owner."""
+    """Change a member's role. At least one member must keep the role `owner`."""
     return schemas.Member.from_row(people.change_role(of(request), person, new.role, by=request.auth.by))
 
 
 @member_router.delete(PERSON, response={204: None}, auth=MANAGE)
 def remove_member(request: Call, owner: str, person: int) -> None:
-    """Let a person be a member no more: their tokens end, what they decided stays."""
+    """Remove a member. Their tokens are revoked; their decisions stay."""
     people.remove_member(of(request), person, by=request.auth.by)
 
 
-@member_router.get(INVITATIONS, response=Piece[schemas.Invitation], auth=MANAGE)
-def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Invitation]:
-    """The invitations that can still be accepted."""
+@member_router.get(INVITATIONS, response=Page[schemas.Invitation], auth=MANAGE)
+def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Invitation]:
+    """List pending invitations."""
     return page(invitations.open_ones(of(request)), schemas.Invitation, cursor, limit)
 
 
 @member_router.post(INVITATIONS, response={201: schemas.InvitationWithLink}, auth=MANAGE)
 def invite_member(request: Call, owner: str, new: NewInvitation) -> schemas.InvitationWithLink:
-    """Invite a person by mail. Without a mail server the link is told instead, this once, and kept with no answer."""
+    """Invite a person by email. Without a mail server, the link is returned once, so no idempotency key is taken."""
     to, by = of(request), request.auth.by
     try:
         link = invite(settings.CONFIG, to, new.email, new.role, by=by)
@@ -92,17 +98,17 @@ INVITATION, TOKEN = INVITATIONS + "/{int:invitation}", OWNER + "/tokens/{int:tok
 
 @member_router.delete(INVITATION, response={204: None}, auth=MANAGE)
 def revoke_invitation(request: Call, owner: str, invitation: int) -> None:
-    """Take an open invitation back."""
+    """Revoke a pending invitation."""
     invitations.revoke(of(request), invitation, by=request.auth.by)
 
 
-@member_router.get(OWNER + "/tokens", response=Piece[schemas.Token], auth=MANAGE)
-def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Token]:
-    """The tokens of the members; a person makes them on the page of the account."""
+@member_router.get(OWNER + "/tokens", response=Page[schemas.Token], auth=MANAGE)
+def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Token]:
+    """List API tokens of the members. Members create them on their account page."""
     return page(tokens.tokens_of(of(request)), schemas.Token, cursor, limit)
 
 
 @member_router.delete(TOKEN, response={204: None}, auth=MANAGE)
 def revoke_token(request: Call, owner: str, token: int) -> None:
-    """Let a token be valid no more, from the next request on."""
+    """Revoke an API token, effective immediately."""
     tokens.revoke(of(request), token, by=request.auth.by)

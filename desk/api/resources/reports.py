@@ -12,7 +12,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads as schemas, requests
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import FORMATS
 from exhibit.digests import Digest
@@ -30,7 +30,7 @@ REPORTS, ONE = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{in
 
 
 class Format(StrEnum):
-    """A file of a report."""
+    """File format of a report."""
 
     PDF = "pdf"
     CSV = "csv"
@@ -38,41 +38,47 @@ class Format(StrEnum):
     JSON = "json"
 
 
-class NewReport(requests.Given):
-    """What a report is limited to; what is left out has no limit."""
+class NewReport(requests.RequestBody):
+    """Content of a report. Without a filter, everything is included."""
 
-    title: str = Field("", max_length=200, pattern=requests.IN_LINE, examples=["November"])
-    watch: str = Field("", max_length=200, pattern=requests.IN_LINE, description="The name of one.")
-    works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Their numbers; all when empty.")
-    every_work: requests.Flag = Field(default=False, description="Whether each work is named, with or without finds.")
+    title: str = Field(
+        "", max_length=200, pattern=requests.IN_LINE, examples=["November"], description="Title of the report."
+    )
+    watch: str = Field(
+        "", max_length=200, pattern=requests.IN_LINE, description="Name of a watch; all watches if empty."
+    )
+    works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Numbers of works; all works if empty.")
+    all_works: requests.Flag = Field(default=False, description="Also list works without matches.")
     decisions: list[CaseDecision] = Field(
         [CaseDecision.OPEN, CaseDecision.CONFIRMED, CaseDecision.LICENSED],
         min_length=1,
         max_length=4,
-        description="Cases with one of these are listed.",
+        description="Only cases with one of these decisions.",
     )
-    first: requests.Date | None = Field(None, examples=["2026-11-01"])
-    last: requests.Date | None = Field(None, examples=["2026-11-30"])
-    formats: list[Format] = Field(list(Format), min_length=1, max_length=4)
+    start_date: requests.Date | None = Field(None, examples=["2026-11-01"], description="First day.")
+    end_date: requests.Date | None = Field(None, examples=["2026-11-30"], description="Last day.")
+    formats: list[Format] = Field(list(Format), min_length=1, max_length=4, description="File formats to generate.")
     languages: list[requests.Language] = Field(
-        [], max_length=2, description="Of the PDFs; the installation's when empty."
+        [], max_length=2, description="Languages of the PDFs; the installation's languages if empty."
     )
 
 
-@router.get(REPORTS, response=Piece[schemas.Report])
-def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Report]:
-    """The reports."""
+@router.get(REPORTS, response=Page[schemas.Report])
+def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Report]:
+    """List reports."""
     return page(scoped.reports(of(request)), schemas.Report, cursor, limit)
 
 
 @router.post(REPORTS, response={202: schemas.Report}, auth=WRITE, operation_id="request_report")
 @once
 def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
-    """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
-    days = {name: day.isoformat() for name, day in (("first", new.first), ("last", new.last)) if day is not None}
+    """Request a report. It is generated in the background; poll until `state` is `done`."""
+    days = {
+        name: day.isoformat() for name, day in (("first", new.start_date), ("last", new.end_date)) if day is not None
+    }
     decisions = tuple(dict.fromkeys(decision.value for decision in new.decisions))
     works = tuple(sorted(set(new.works)))
-    scope = ReportScope(watch=new.watch, works=works, decisions=decisions, every_work=new.every_work, **days)
+    scope = ReportScope(watch=new.watch, works=works, decisions=decisions, every_work=new.all_works, **days)
     formats = tuple(dict.fromkeys(wanted_format.value for wanted_format in new.formats))
     wanted = Wanted(scope, formats, tuple(dict.fromkeys(language.value for language in new.languages)))
     return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
@@ -80,26 +86,26 @@ def ask_for_report(request: Call, owner: str, new: NewReport) -> schemas.Report:
 
 @router.get(ONE, response=schemas.Report)
 def get_report(request: Call, owner: str, number: int) -> schemas.Report:
-    """One report."""
+    """Get a report."""
     return schemas.Report.from_row(scoped.report(of(request), number))
 
 
-@router.post(ONE + "/again", response={202: schemas.Report}, auth=WRITE, operation_id="make_report_again")
+@router.post(ONE + "/regenerate", response={202: schemas.Report}, auth=WRITE, operation_id="regenerate_report")
 @once
 def again(request: Call, owner: str, number: int) -> schemas.Report:
-    """Ask for the same report anew; one that failed is tried again under its number."""
+    """Generate a report again. A failed report keeps its number."""
     return _begun(ask_again(scoped.report(of(request), number), by=request.auth.by))
 
 
 @router.delete(ONE, response={204: None}, auth=WRITE, operation_id="remove_report")
 def remove(request: Call, owner: str, number: int) -> None:
-    """Remove a report with its files; its number isn't given again."""
+    """Delete a report and its files. Its number is not reused."""
     remove_report(wiring.services(), scoped.report(of(request), number), by=request.auth.by)
 
 
 @router.get(ONE + "/files/{name}", openapi_extra=file_of(*FORMATS.values()))
 def get_report_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
-    """One file of a report."""
+    """Download a file of a report."""
     row = scoped.report(of(request), number)
     found = next((file for file in row.files if file["name"] == name), None)
     file = there(found, f"Report {number} has no such file.")

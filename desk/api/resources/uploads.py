@@ -1,4 +1,4 @@
-"""Bringing many works: files in portions, a table that declares them, and what came of each."""
+"""Uploads of many works: files in portions, a table of declarations, and the result for each file."""
 
 from enum import StrEnum
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.api.common.problems import Problem
 from desk.schemas import requests, works as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from exhibit.digests import Digest
 from exhibit.files.delimited import ENCODINGS
 from registry import scoped
@@ -25,31 +25,39 @@ from workers import wiring
 
 router = Router(tags=["uploads"])
 UPLOADS, ONE = "/owners/{slug:owner}/uploads", "/owners/{slug:owner}/uploads/{int:number}"
-Portion = Annotated[list[UploadedFile], File(min_length=1, description="A portion of at most 128 MiB.")]
-Table = Annotated[UploadedFile | None, File(description="CSV or XLSX: a line declares the file that it names.")]
+Portion = Annotated[
+    list[UploadedFile], File(min_length=1, description="Files of this portion, 128 MiB in total at most.")
+]
+Table = Annotated[UploadedFile | None, File(description="CSV or XLSX table of declarations, one row per file.")]
 
 
-class NewUpload(requests.Given):
-    """What is declared of all files that neither the table nor, if wished, the file itself names."""
+class NewUpload(requests.RequestBody):
+    """Declarations for files that neither the table nor, with `reads_metadata`, the file itself describes."""
 
-    author: requests.Short = Field("", examples=["A. Example"])
-    rights: requests.Long = ""
-    reads_metadata: bool = Field(default=True, description="What is left out is taken from the files.")
+    author: requests.Short = Field("", examples=["A. Example"], description="Author of the works.")
+    rights: requests.Long = Field("", description="Rights statement.")
+    use_metadata: bool = Field(
+        default=True, description="Use the files' metadata (EXIF, IPTC, XMP) where nothing else is declared."
+    )
     encoding: requests.Encoding = ""
-    skip_rows: bool = Field(default=False, description="Skip rows of the table that can't be used, and list them.")
-    announced: int = Field(0, ge=0, le=uploading.MAX_FILES, description="How many files are to come.", examples=[2])
+    skip_rows: bool = Field(default=False, description="Skip invalid rows of the table, and list them in the response.")
+    expected: int = Field(
+        0, ge=0, le=uploading.MAX_FILES, description="Number of files that will be sent; 0 if unknown.", examples=[2]
+    )
 
 
-class Names(requests.Given):
-    """The names of the files of a portion."""
+class FileNames(requests.RequestBody):
+    """Names of the files of a portion."""
 
     names: list[requests.Short] = Field(
-        [], max_length=1_000, description="With their folders, in the order of the files; as sent with them otherwise."
+        [],
+        max_length=1_000,
+        description="File names with folders, in the order of the files; by default the names sent with the files.",
     )
 
 
 class Result(StrEnum):
-    """Which files of an upload are listed."""
+    """Result of a file."""
 
     WAITING = "waiting"
     REGISTERED = "registered"
@@ -57,44 +65,44 @@ class Result(StrEnum):
     REFUSED = "refused"
 
 
-Only = Annotated[Result | None, Query(description="With this result only.")]
+Only = Annotated[Result | None, Query(description="Only files with this result.")]
 
 
-@router.get(UPLOADS, response=Piece[schemas.Upload])
-def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Upload]:
-    """What was brought, each with how far it is."""
+@router.get(UPLOADS, response=Page[schemas.Upload])
+def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Upload]:
+    """List uploads with their progress."""
     return page(scoped.uploads(of(request)), schemas.Upload, cursor, limit)
 
 
-@router.post(UPLOADS, response={201: schemas.BegunUpload}, auth=WRITE)
+@router.post(UPLOADS, response={201: schemas.StartedUpload}, auth=WRITE)
 @once
-def begin_upload(request: Call, owner: str, declared: Form[NewUpload], table: Table = None) -> schemas.BegunUpload:
-    """Begin to bring works. Send their files in portions, then say that all are there."""
-    said = uploading.Declaration(declared.author, declared.rights, declared.reads_metadata)
+def start_upload(request: Call, owner: str, declared: Form[NewUpload], table: Table = None) -> schemas.StartedUpload:
+    """Start an upload of works. Send the files in portions, then close the upload."""
+    said = uploading.Declaration(declared.author, declared.rights, declared.use_metadata)
     file = None if table is None else (str(table.name), table.read())
     to, by = of(request), request.auth.by
     columns, encoding = Columns(to, ColumnMapping.Kind.WORKS), ENCODINGS.get(declared.encoding, "")
     read = None if file is None else read_works(*file, columns, encoding=encoding, skips=declared.skip_rows)
-    row = uploading.begin(to, said, by=by, table=read, announced=declared.announced)
+    row = uploading.begin(to, said, by=by, table=read, announced=declared.expected)
     skipped = [] if read is None else read.understood.skipped
-    return schemas.BegunUpload.from_row(
+    return schemas.StartedUpload.from_row(
         row,
-        columns_by="" if columns.used is None else columns.used.by,
-        skipped_rows=[schemas.SkippedRow(line=line, problem=problem) for line, problem in skipped],
+        columns_chosen_by="" if columns.used is None else columns.used.by,
+        skipped_rows=[schemas.SkippedRow(row=line, problem=problem) for line, problem in skipped],
         unread_sheets=[] if read is None else list(read.understood.unread_sheets),
     )
 
 
 @router.get(ONE, response=schemas.Upload)
 def get_upload(request: Call, owner: str, number: int) -> schemas.Upload:
-    """One upload, and how far it is."""
+    """Get an upload with its progress."""
     return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
 @router.post(ONE + "/files", response={202: schemas.Upload}, auth=WRITE)
 @once
-def send_files(request: Call, owner: str, number: int, files: Portion, named: Form[Names]) -> schemas.Upload:
-    """Send a portion of files; they are registered in the background. A file that came before is taken once."""
+def send_files(request: Call, owner: str, number: int, files: Portion, named: Form[FileNames]) -> schemas.Upload:
+    """Send a portion of files. They are registered in the background. Files sent before are ignored."""
     names = named.names or [str(file.name) for file in files]
     if len(names) != len(files):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"There are {len(files)} files and {len(names)} names.")
@@ -107,25 +115,25 @@ def send_files(request: Call, owner: str, number: int, files: Portion, named: Fo
 @router.post(ONE + "/close", response=schemas.Upload, auth=WRITE)
 @once
 def close_upload(request: Call, owner: str, number: int) -> schemas.Upload:
-    """Say that all files have been sent; more may come nevertheless."""
+    """Close an upload after all files were sent. More files are still accepted."""
     uploading.close(scoped.upload(of(request), number))
     return schemas.Upload.from_row(scoped.upload(of(request), number))
 
 
-@router.post(ONE + "/again", response={202: schemas.Upload}, auth=WRITE, operation_id="try_upload_again")
+@router.post(ONE + "/retry", response={202: schemas.Upload}, auth=WRITE, operation_id="retry_upload")
 @once
 def try_again(request: Call, owner: str, number: int) -> schemas.Upload:
-    """Try once more what was given up."""
+    """Retry the failed files of an upload."""
     row = scoped.upload(of(request), number)
     uploading.try_again(wiring.services(), row)
     return schemas.Upload.from_row(row)
 
 
-@router.get(ONE + "/files", response=Piece[schemas.UploadFile], operation_id="list_upload_files")
+@router.get(ONE + "/files", response=Page[schemas.UploadFile], operation_id="list_upload_files")
 def list_files(
     request: Call, owner: str, number: int, only: Only = None, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.UploadFile]:
-    """The files that came, and what came of each: the work, or why there is none and what helps."""
+) -> Page[schemas.UploadFile]:
+    """List the files of an upload with their results: the work, or the reason and a remedy."""
     upload = scoped.upload(of(request), number)
     if only is Result.REFUSED:
         rows = uploading.problems(upload)
@@ -136,22 +144,22 @@ def list_files(
     return page(rows.select_related("work", "line"), schemas.UploadFile, cursor, limit)
 
 
-@router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
+@router.get(ONE + "/unmatched-rows", response=Page[schemas.UploadRow], operation_id="list_unmatched_rows")
 def list_lines(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.UploadLine]:
-    """Lines of the table that are about no file that came."""
-    return page(uploading.lines_without_files(scoped.upload(of(request), number)), schemas.UploadLine, cursor, limit)
+) -> Page[schemas.UploadRow]:
+    """List table rows without a matching file."""
+    return page(uploading.lines_without_files(scoped.upload(of(request), number)), schemas.UploadRow, cursor, limit)
 
 
 PROPOSALS = "/owners/{slug:owner}/proposals"
 
 
-@router.get(PROPOSALS, response=Piece[schemas.Proposal])
-def list_proposals(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Proposal]:
-    """Pictures at your own places that show none of your works, and that nobody has registered or dismissed.
+@router.get(PROPOSALS, response=Page[schemas.Proposal])
+def list_proposals(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Proposal]:
+    """List proposed works: pictures on your own sites that show none of your works and were not dismissed.
 
-    At most 10,000 wait: while they do, no further ones are proposed.
+    At most 10,000 proposals are kept; no further ones are added until you handle some.
     """
     return page(proposals.waiting(of(request)), schemas.Proposal, cursor, limit)
 
@@ -159,17 +167,17 @@ def list_proposals(request: Call, owner: str, cursor: Cursor = "", limit: Limit 
 @router.post(PROPOSALS + "/register", response={202: schemas.Upload}, auth=WRITE)
 @once
 def register_proposals(request: Call, owner: str, new: requests.ProposedPictures) -> schemas.Upload:
-    """Register proposed pictures as works, as an upload; what their files state is declared, and nothing else.
+    """Register proposed pictures as works, as an upload. Only the metadata of their files is declared.
 
-    With each work is kept where its file was seen. That proves nobody's authorship.
+    Exhibit stores where each file was seen. That does not prove authorship.
     """
     chosen = [Digest.from_hex(one) for one in new.pictures]
     return schemas.Upload.from_row(proposals.register(wiring.services(), of(request), chosen, by=request.auth.by))
 
 
-@router.post(PROPOSALS + "/dismiss", response=schemas.Dismissed, auth=WRITE)
+@router.post(PROPOSALS + "/dismiss", response=schemas.DiscardedProposals, auth=WRITE)
 @once
-def dismiss_proposals(request: Call, owner: str, new: requests.ProposedPictures) -> schemas.Dismissed:
-    """Propose pictures as works no more."""
+def dismiss_proposals(request: Call, owner: str, new: requests.ProposedPictures) -> schemas.DiscardedProposals:
+    """Discard proposed works."""
     chosen = [Digest.from_hex(one) for one in new.pictures]
-    return schemas.Dismissed(pictures=proposals.dismiss(of(request), chosen, by=request.auth.by))
+    return schemas.DiscardedProposals(pictures=proposals.dismiss(of(request), chosen, by=request.auth.by))

@@ -1,4 +1,4 @@
-"""Watches, their crawls, their canaries, and the searches that they can ask."""
+"""Watches, crawls, known copies and image searches."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -10,7 +10,7 @@ from desk.api.common.auth import MANAGE, WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import requests, watches as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry import scoped
@@ -24,21 +24,20 @@ from workers import wiring
 
 router = Router(tags=["watches"])
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
-SUBJECTS = {"words", "works", "newest"}
-Everything = Annotated[bool, Query(description="Ask for pages that haven't changed for long, too.")]
+Everything = Annotated[bool, Query(description="Also request pages that have not changed for long.")]
 DOMAINS = {"domains", "since", "until"}
 
 
-@router.get(WATCHES, response=Piece[schemas.Watch])
-def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Watch]:
-    """The watches, each with its last crawl."""
+@router.get(WATCHES, response=Page[schemas.Watch])
+def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Watch]:
+    """List watches with their latest crawl."""
     return page(scoped.watches(of(request)), schemas.Watch, cursor, limit)
 
 
 @router.post(WATCHES, response={201: schemas.Watch}, auth=WRITE)
 @once
 def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watch:
-    """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
+    """Add a watch of sites, sitemaps, feeds, pages, web archives, or searches with your own keys."""
     if sum(map(bool, (new.search, new.sources, new.archives))) != 1:
         raise WrongUseError("A watch has either sources, a search or an archive.", hint="Name one of the three.")
     row = arrange(
@@ -50,25 +49,25 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
             *((crawling.SEARCH, name) for name in _searches(new)),
             *((crawling.ARCHIVE, name) for name in new.archives),
         ],
-        every=timedelta(seconds=new.every_seconds),
+        every=timedelta(seconds=new.interval_seconds),
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
-        when=schedules.chosen(new.at, new.weekday, new.time_zone, timedelta(seconds=new.every_seconds)),
-        own=new.own,
-        **new.model_dump(include=SUBJECTS | DOMAINS),
+        when=schedules.chosen(new.at, new.weekday, new.time_zone, timedelta(seconds=new.interval_seconds)),
+        own=new.own_site,
+        **new.subjects,
+        **new.model_dump(include=DOMAINS),
     )
     return schemas.Watch.from_row(row)
 
 
 @router.post(WATCHES + "/estimate", response=schemas.Estimates, auth=WRITE)
 def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Estimates:
-    """What a watch that asks searches would cost, or what it would ask archives or hosts; nothing is arranged.
+    """Estimate the requests and costs of a watch without adding it.
 
-    An archive's index is asked for its first page, and no more.
+    For a web archive, only the first page of its index is requested.
     """
-    asked = new.model_dump(include=SUBJECTS)
-    found = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **asked)
+    found = estimate(wiring.services(), of(request), _searches(new), budget=new.budget, **new.subjects)
     named = captures.subjects(new.domains, new.since, new.until)
     captured = captures.estimate(wiring.services(), new.archives, new.budget, named)
     items, archives = schemas.Estimate.from_rows(found), schemas.ArchiveEstimate.from_rows(captured)
@@ -87,44 +86,44 @@ def _places(sources: Iterable[requests.NewSource]) -> list[tuple[str, str]]:
 
 @router.get(ONE, response=schemas.Watch)
 def get_watch(request: Call, owner: str, number: int) -> schemas.Watch:
-    """One watch with its last crawl."""
+    """Get a watch with its latest crawl."""
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
 @router.patch(ONE, response=schemas.Watch, auth=WRITE)
 def change_watch(request: Call, owner: str, number: int, new: requests.WatchChange) -> schemas.Watch:
-    """Change a watch; what isn't said stays as it is, and so does what it has seen."""
+    """Update a watch. Omitted fields and earlier results are unchanged."""
     row = scoped.watch_numbered(of(request), number)
     before = watching.places(row)
-    every = timedelta(seconds=new.every_seconds or row.interval_seconds)
+    every = timedelta(seconds=new.interval_seconds or row.interval_seconds)
     after = before if new.sources is None else _places(new.sources)
     change(
         wiring.services(),
         row,
         name=None if new.name is None else new.name.strip(),
-        every=None if new.every_seconds is None else timedelta(seconds=new.every_seconds),
+        every=None if new.interval_seconds is None else timedelta(seconds=new.interval_seconds),
         budget=new.budget,
         politeness=new.politeness,
         by=request.auth.by,
         add=[place for place in after if place not in before],
         remove=[place for place in before if place not in after],
         when=schedules.chosen(new.at, new.weekday, new.time_zone, every, schedules.kept(row)),
-        own=new.own,
-        **new.model_dump(include=SUBJECTS),
+        own=new.own_site,
+        **new.subjects,
     )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
 @router.delete(ONE, response={204: None}, auth=WRITE)
 def remove_watch(request: Call, owner: str, number: int) -> None:
-    """Run it no more, for good; a crawl under way is stopped. What it has seen stays."""
+    """Delete a watch, and stop its crawl. Earlier results remain."""
     plan.remove_watch(wiring.services(), scoped.watch_numbered(of(request), number), by=request.auth.by)
 
 
 @router.post(ONE + "/pause", response=schemas.Watch, auth=WRITE)
 @once
 def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
-    """Start no more crawls; one that is under way goes on."""
+    """Pause a watch. A crawl in progress continues."""
     watching.pause(scoped.watch_numbered(of(request), number), by=request.auth.by)
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
@@ -132,93 +131,93 @@ def pause_watch(request: Call, owner: str, number: int) -> schemas.Watch:
 @router.post(ONE + "/resume", response=schemas.Watch, auth=WRITE)
 @once
 def resume_watch(request: Call, owner: str, number: int) -> schemas.Watch:
-    """Start crawls again at the usual times."""
+    """Resume a watch on its schedule."""
     watching.resume(scoped.watch_numbered(of(request), number), by=request.auth.by)
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))
 
 
 @router.post(ONE + "/run", response={202: schemas.Crawl}, auth=WRITE)
 @once
-def run_watch(request: Call, owner: str, number: int, everything: Everything = False) -> schemas.Crawl:  # noqa: FBT002
-    """Start the next crawl now; one that is under way already is that."""
-    crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number), everything=everything)
+def run_watch(request: Call, owner: str, number: int, all_pages: Everything = False) -> schemas.Crawl:  # noqa: FBT002
+    """Start a crawl now. If one is in progress, it is returned instead."""
+    crawl = plan.start_now(wiring.services(), scoped.watch_numbered(of(request), number), everything=all_pages)
     return schemas.Crawl.from_row(crawl)
 
 
-@router.get(ONE + "/crawls", response=Piece[schemas.Crawl])
-def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Crawl]:
-    """The crawls of a watch."""
+@router.get(ONE + "/crawls", response=Page[schemas.Crawl])
+def list_crawls(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.Crawl]:
+    """List the crawls of a watch."""
     return page(scoped.watch_numbered(of(request), number).crawls.select_related("watch"), schemas.Crawl, cursor, limit)
 
 
-@router.get(ONE + "/crawls/{int:crawl}", response=schemas.FullCrawl)
-def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.FullCrawl:
-    """One crawl, with how much it refused and why."""
+@router.get(ONE + "/crawls/{int:crawl}", response=schemas.CrawlDetails)
+def get_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.CrawlDetails:
+    """Get a crawl with its refusals by reason."""
     row = scoped.crawl(of(request), number, crawl)
-    return schemas.FullCrawl.from_row(row, refused=scoped.refusal_counts(row))
+    return schemas.CrawlDetails.from_row(row, refused=scoped.refusal_counts(row))
 
 
 @router.post(ONE + "/crawls/{int:crawl}/stop", response=schemas.Crawl, auth=WRITE)
 @once
 def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> schemas.Crawl:
-    """Let a crawl end with what it has, within some seconds; one that has ended stays as it is."""
+    """Stop a crawl within some seconds. Its results so far are kept. A finished crawl is unchanged."""
     plan.stop(wiring.services(), scoped.crawl(of(request), number, crawl), by=request.auth.by)
     return schemas.Crawl.from_row(scoped.crawl(of(request), number, crawl))
 
 
-@router.get(ONE + "/crawls/{int:crawl}/refusals", response=Piece[schemas.Refusal])
+@router.get(ONE + "/crawls/{int:crawl}/refusals", response=Page[schemas.Refusal])
 def list_refusals(
     request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Refusal]:
-    """What a crawl didn't fetch or keep, and why."""
+) -> Page[schemas.Refusal]:
+    """List URLs that a crawl did not fetch or store, with the reason."""
     return page(Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl)), schemas.Refusal, cursor, limit)
 
 
-@router.get(ONE + "/crawls/{int:crawl}/unreadable-images", response=Piece[schemas.UnreadableImage])
-def list_unreadable_images(
+@router.get(ONE + "/crawls/{int:crawl}/unreadable-pictures", response=Page[schemas.UnreadablePicture])
+def list_unreadable_pictures(
     request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.UnreadableImage]:
-    """Files that a crawl fetched and that cannot be read as images, with the reason."""
+) -> Page[schemas.UnreadablePicture]:
+    """List files that a crawl fetched but that cannot be read as pictures, with the reason."""
     seen = scoped.crawl(of(request), number, crawl).sightings.exclude(picture__refusal="")
-    return page(seen.select_related("picture"), schemas.UnreadableImage, cursor, limit)
+    return page(seen.select_related("picture"), schemas.UnreadablePicture, cursor, limit)
 
 
 @router.post("/owners/{slug:owner}/looks", response={202: schemas.Crawl}, auth=WRITE)
 @once
-def look_at_page(request: Call, owner: str, new: requests.NewLook) -> schemas.Crawl:
-    """Visit one page once, without a watch of your own, and compare its pictures: what shows a work becomes a case."""
-    crawl = looks.look(wiring.services(), of(request), new.url, image=new.image or "", by=request.auth.by)
+def visit_page(request: Call, owner: str, new: requests.PageVisit) -> schemas.Crawl:
+    """Visit one page once, and match its pictures against your works. Matches open cases."""
+    crawl = looks.look(wiring.services(), of(request), new.url, image=new.image_url or "", by=request.auth.by)
     return schemas.Crawl.from_row(crawl)
 
 
 @router.get(ONE + "/opt-outs", response=schemas.OptOuts)
 def list_opt_outs(request: Call, owner: str, number: int) -> schemas.OptOuts:
-    """Hosts that keep addresses from programs, how they say so, and which of your cases lie there."""
+    """List hosts that opted out of automated access, how they did so, and your cases on them."""
     found = opt_outs.of_watch(scoped.watch_numbered(of(request), number))
     return schemas.OptOuts(items=schemas.OptOut.from_rows(found))
 
 
-@router.get("/owners/{slug:owner}/canaries", response=Piece[schemas.Canary])
-def list_canaries(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Canary]:
-    """The known copies that are expected now, with what the last run made of each."""
-    return page(canaries.active(of(request)), schemas.Canary, cursor, limit)
+@router.get("/owners/{slug:owner}/known-copies", response=Page[schemas.KnownCopy])
+def list_known_copies(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[schemas.KnownCopy]:
+    """List known copies with the result of the latest crawl."""
+    return page(canaries.active(of(request)), schemas.KnownCopy, cursor, limit)
 
 
-@router.post(ONE + "/canaries", response={201: schemas.Canary}, auth=WRITE)
+@router.post(ONE + "/known-copies", response={201: schemas.KnownCopy}, auth=WRITE)
 @once
-def plant_canary(request: Call, owner: str, number: int, new: requests.NewCanary) -> schemas.Canary:
-    """Say that a page of yours shows a known copy, which the watch has to find from its next crawl on."""
+def add_known_copy(request: Call, owner: str, number: int, new: requests.NewKnownCopy) -> schemas.KnownCopy:
+    """Add a known copy on one of your own pages. The watch must find it from its next crawl on."""
     watch, work = scoped.watch_numbered(of(request), number), scoped.work(of(request), new.work)
     row = plant(wiring.services(), work, watch, new.url, by=request.auth.by)
-    return schemas.Canary.from_row(row)
+    return schemas.KnownCopy.from_row(row)
 
 
-CANARY = "/owners/{slug:owner}/canaries/{int:number}"
+CANARY = "/owners/{slug:owner}/known-copies/{int:number}"
 
 
 @router.delete(CANARY, response={204: None}, auth=WRITE)
-def withdraw_canary(request: Call, owner: str, number: int) -> None:
-    """Expect a canary no longer."""
+def remove_known_copy(request: Call, owner: str, number: int) -> None:
+    """Remove a known copy."""
     canaries.withdraw(scoped.canary(of(request), number), by=request.auth.by)
 
 
@@ -229,46 +228,52 @@ PRICE = SEARCHES + "/{slug:service}/price"
 
 @router.get(SEARCHES, response=schemas.Searches)
 def list_searches(request: Call, owner: str) -> schemas.Searches:
-    """The searches that a watch can ask, all at once, and for which of them there is a key; never the key itself."""
+    """List the available image searches and marketplaces, and whether they have a key. Keys are never returned."""
     return schemas.Searches(items=schemas.Search.of(wiring.services(), of(request)))
 
 
 @router.put(KEY, response=schemas.Search, auth=MANAGE)
-def keep_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
-    """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
+def set_search_key(request: Call, owner: str, service: str, new: requests.NewSearchKey) -> schemas.Search:
+    """Store the key for a search, encrypted. It replaces an earlier key and is never shown again."""
     keep_key(wiring.services(), of(request), service, new.key, by=request.auth.by)
     return _search(request, service)
 
 
 @router.delete(KEY, response={204: None}, auth=MANAGE)
-def forget_search_key(request: Call, owner: str, service: str) -> None:
-    """Forget the key for a search; a watch that asks it says so from its next run on."""
+def delete_search_key(request: Call, owner: str, service: str) -> None:
+    """Delete the key for a search. Watches that use it report the missing key from their next crawl on."""
     drop_key(of(request), service, by=request.auth.by)
 
 
 @router.put(CONSENT, response=schemas.Search, auth=MANAGE)
-def allow_search(request: Call, owner: str, service: str) -> schemas.Search:
-    """Allow a search to be sent small copies of the works, until that is taken back; who did is in the log."""
+def give_search_consent(request: Call, owner: str, service: str) -> schemas.Search:
+    """Allow a search to receive small copies of your works. The consent is logged and can be withdrawn."""
     consent(wiring.services(), of(request), service, by=request.auth.by)
     return _search(request, service)
 
 
 @router.delete(CONSENT, response={204: None}, auth=MANAGE)
-def disallow_search(request: Call, owner: str, service: str) -> None:
-    """Take that back: the search is sent nothing from now on."""
+def withdraw_search_consent(request: Call, owner: str, service: str) -> None:
+    """Withdraw the consent for a search. It receives no more copies of your works."""
     withdraw_consent(of(request), service, by=request.auth.by)
 
 
 @router.put(PRICE, response=schemas.Search, auth=MANAGE)
 def set_search_price(request: Call, owner: str, service: str, new: requests.NewSearchPrice) -> schemas.Search:
-    """Say what a search costs you, for it is counted by that from the next request on."""
-    set_price(wiring.services(), of(request), service, Price(**new.model_dump()), by=request.auth.by)
+    """Set your own price for a search, used for costs and budgets from the next request on."""
+    set_price(
+        wiring.services(),
+        of(request),
+        service,
+        Price(amount=new.amount, requests=new.requests, free=new.free_requests),
+        by=request.auth.by,
+    )
     return _search(request, service)
 
 
 @router.delete(PRICE, response={204: None}, auth=MANAGE)
-def forget_search_price(request: Call, owner: str, service: str) -> None:
-    """Count by the public price again."""
+def reset_search_price(request: Call, owner: str, service: str) -> None:
+    """Reset a search to its public price."""
     set_price(wiring.services(), of(request), service, None, by=request.auth.by)
 
 

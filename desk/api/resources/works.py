@@ -1,4 +1,4 @@
-"""Works: registering them, what is declared of them and stands behind that, and which of them a picture shows."""
+"""Works: registration, declarations, documents, exports, and identification of pictures."""
 
 from dataclasses import replace
 from enum import IntEnum
@@ -17,7 +17,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads, requests, works as schemas
-from desk.schemas.base import Piece
+from desk.schemas.base import Page
 from desk.schemas.owners import BulkEdit, Collection
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
@@ -47,55 +47,67 @@ router = Router(tags=["works"])
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
 DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=requests.CLEAN)]
-Only = Annotated[searching.Only | None, QueryValue(description="Only those that need something.")]
-Within = Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those in this collection.")]
-Brought = Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")]
-PictureDigest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Only = Annotated[searching.Only | None, QueryValue(description="Only works that need attention for this reason.")]
+Within = Annotated[
+    int | None, QueryValue(ge=1, le=2_147_483_647, description="Only works of this collection, by its number.")
+]
+Brought = Annotated[
+    int | None, QueryValue(ge=1, le=2_147_483_647, description="Only works of this upload, by its number.")
+]
+PictureDigest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 digest of the picture.")]
 
 
 class Size(IntEnum):
-    """How large a picture is shown."""
+    """Size of a preview in pixels."""
 
     SMALL = SMALL
     LARGE = LARGE
 
 
-Pixels = Annotated[Size, QueryValue(description="Pixels of the longer side.")]
+Pixels = Annotated[Size, QueryValue(description="Length of the longer side in pixels.")]
 
 
-class Declared(requests.Given):
-    """What is declared of a work."""
+class NewWorkDeclaration(requests.RequestBody):
+    """Declaration of a work."""
 
-    title: requests.Title = Field(examples=["Harbour at dawn"])
-    author: requests.Short = ""
-    rights: requests.Long = ""
-    first_publication: requests.Day = Field("", description="As much of the day as is known.")
+    title: requests.Title = Field(examples=["Harbour at dawn"], description="Title of the work.")
+    author: requests.Short = Field("", description="Author of the work.")
+    rights: requests.Long = Field("", description="Rights statement.")
+    first_publication: requests.Day = Field("", description="Date of first publication: year, month or day.")
 
 
-class Changes(requests.Given):
-    """What is to be declared from now on; what is left out stays as it is."""
+class WorkChanges(requests.RequestBody):
+    """Changes to a declaration. Omitted fields are unchanged."""
 
     title: requests.Title | None = Field(None, examples=["Harbour at dawn"])
     author: requests.Short | None = Field(None, examples=["A. Example"])
     author_kind: Work.AuthorKind | None = None
-    author_died: requests.Whole | None = Field(None, ge=0, le=9_999, description="The year; 0 for none.")
-    holder: requests.Short | None = None
-    credit: requests.Short | None = None
+    author_died: requests.Whole | None = Field(
+        None, ge=0, le=9_999, description="Year of the author's death; 0 for none."
+    )
+    holder: requests.Short | None = Field(None, description="Rights holder, if not the owner.")
+    credit: requests.Short | None = Field(None, description="Credit line.")
     rights: requests.Long | None = None
-    created: requests.Day | None = Field(None, examples=["2024-05"])
-    first_publication: requests.Day | None = None
+    created: requests.Day | None = Field(
+        None, examples=["2024-05"], description="Date of creation: year, month or day."
+    )
+    first_publication: requests.Day | None = Field(None, description="Date of first publication: year, month or day.")
     medium: Work.Medium | None = None
-    registrations: Annotated[list[requests.OfficialRegistration], Field(max_length=50)] | None = None
-    reason: requests.Long = Field("", examples=["The name was misspelt."])
+    registrations: Annotated[list[requests.OfficialRegistration], Field(max_length=50)] | None = Field(
+        None, description="Registrations with copyright offices."
+    )
+    reason: requests.Long = Field(
+        "", examples=["The name was misspelt."], description="Reason for the change; kept in the history."
+    )
     version: requests.Whole | None = Field(
         None,
         ge=0,
         le=2_147_483_647,
-        description="That you have seen; when somebody has changed the work since, the answer is 409.",
+        description="Version that you have read. Returns 409 if the work has changed since.",
     )
 
 
-@router.get(WORKS, response=Piece[schemas.Work])
+@router.get(WORKS, response=Page[schemas.Work])
 def list_works(  # noqa: PLR0913, PLR0917 - values of a query
     request: Call,
     owner: str,
@@ -105,8 +117,8 @@ def list_works(  # noqa: PLR0913, PLR0917 - values of a query
     collection: Within = None,
     cursor: Cursor = "",
     limit: Limit = 50,
-) -> Piece[schemas.Work]:
-    """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
+) -> Page[schemas.Work]:
+    """List works. `q` searches title, author, holder, file name and number."""
     rows = searching.search(of(request), q, only or "", upload, collection)
     return page(schemas.with_pictures(rows), schemas.Work, cursor, limit)
 
@@ -116,9 +128,9 @@ def list_works(  # noqa: PLR0913, PLR0917 - values of a query
 )
 @once
 def add_work(
-    request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]
+    request: Call, owner: str, declared: Form[NewWorkDeclaration], file: File[UploadedFile]
 ) -> Status[schemas.RegisteredWork]:
-    """Register a picture as a work. A picture that is registered already stays the same work."""
+    """Register a picture as a work. A picture that is already registered returns the existing work."""
     services = wiring.services()
     check_disk(services)
     data = picture_in(file, services.limits)
@@ -130,15 +142,17 @@ def add_work(
     )
     made = register_work(services, of(request), data, NewWork(said, plain_name(str(file.name))))
     row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
-    return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, new=made.new))
+    return Status(201 if made.new else 200, schemas.RegisteredWork.from_row(row, is_new=made.new))
 
 
-@router.post(WORKS + "/fingerprints", response=schemas.StatedWorks, auth=WRITE, operation_id="state_works")
+@router.post(
+    WORKS + "/fingerprints", response=schemas.RegisteredFingerprints, auth=WRITE, operation_id="register_fingerprints"
+)
 @once
-def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.StatedWorks:
-    """Register works without their pictures, by a file that `exhibit fingerprint` wrote on the owner's machine.
+def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.RegisteredFingerprints:
+    """Register works by fingerprints only, from a file written by `exhibit fingerprint`.
 
-    What is registered already stays the same work. What is found by fingerprints goes to review.
+    Pictures that are already registered return the existing works. Matches by fingerprints alone need review.
     """
     made, failed = [], []
     for name, one in register_all(wiring.services(), of(request), read_prints(file.read(MAX_FILE + 1)), {}):
@@ -147,37 +161,37 @@ def state(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Stated
         else:
             made.append(one)
     rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for one in made])
-    works = [schemas.RegisteredWork.from_row(rows[one.work.pk], new=one.new) for one in made]
-    return schemas.StatedWorks(works=works, failed=failed)
+    works = [schemas.RegisteredWork.from_row(rows[one.work.pk], is_new=one.new) for one in made]
+    return schemas.RegisteredFingerprints(works=works, failed=failed)
 
 
 CHANGES, COLLECTIONS = WORKS + "/changes", "/owners/{slug:owner}/collections"
 CHANGE, COLLECTION = CHANGES + "/{int:number}", COLLECTIONS + "/{int:number}"
 
 
-@router.get(CHANGES, response=Piece[BulkEdit])
-def list_bulk_edits(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[BulkEdit]:
-    """Changes of many works at once."""
+@router.get(CHANGES, response=Page[BulkEdit])
+def list_bulk_edits(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[BulkEdit]:
+    """List changes of many works."""
     return page(scoped.bulk_edits(of(request)), BulkEdit, cursor, limit)
 
 
 @router.get(CHANGE, response=BulkEdit)
 def get_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
-    """A change of many works, and how far it is."""
+    """Get a change of many works with its progress."""
     return BulkEdit.from_row(scoped.bulk_edit(of(request), number))
 
 
 @router.post(CHANGES, response={201: BulkEdit}, auth=WRITE)
 @once
 def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdit:
-    """Change many works at once. Each gets its line of history and its entry of the log; many are worked off later."""
-    if (new.works is None) == (new.match is None):
-        raise WrongUseError("Say which works: either `works` or `match`.")
-    if (match := new.match) is None:
+    """Change many works at once. Each change is logged and kept in the work's history. Large changes run later."""
+    if (new.works is None) == (new.filter is None):
+        raise WrongUseError("Say which works: either `works` or `filter`.")
+    if (match := new.filter) is None:
         chosen = bulk.numbered(of(request), new.works or ())
     else:
         chosen = searching.search(of(request), match.q, match.only or "", match.upload, match.collection)
-    what = "rights_statement" if new.what == requests.BulkField.RIGHTS else new.what.value
+    what = "rights_statement" if new.field == requests.BulkField.RIGHTS else new.field.value
     made = bulk.edit_many(
         wiring.services(), of(request), chosen, what, new.value, by=request.auth.by, reason=new.reason
     )
@@ -187,28 +201,28 @@ def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdi
 @router.post(CHANGE + "/undo", response={201: BulkEdit}, auth=WRITE)
 @once
 def undo_bulk_edit(request: Call, owner: str, number: int) -> BulkEdit:
-    """Undo a change of many works as one; what somebody has changed since stays as it is."""
+    """Undo a change of many works. Fields that were edited since are unchanged."""
     made = bulk.undo(wiring.services(), scoped.bulk_edit(of(request), number), by=request.auth.by)
     return BulkEdit.from_row(scoped.bulk_edit(of(request), made.number))
 
 
-@router.get(COLLECTIONS, response=Piece[Collection])
-def list_collections(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[Collection]:
-    """The named sets of works. Works are put into them and taken out by `change_works`."""
+@router.get(COLLECTIONS, response=Page[Collection])
+def list_collections(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Page[Collection]:
+    """List collections of works. Use `change_works` to add or remove works."""
     return page(counted(collections.collections_of(of(request))), Collection, cursor, limit)
 
 
 @router.post(COLLECTIONS, response={201: Collection}, auth=WRITE)
 @once
-def make_collection(request: Call, owner: str, new: requests.CollectionName) -> Collection:
-    """Make a collection; where there is one with this name, it is that one."""
+def create_collection(request: Call, owner: str, new: requests.CollectionName) -> Collection:
+    """Create a collection. An existing one with this name is returned instead."""
     made = collections.make_collection(of(request), new.name, by=request.auth.by)
     return Collection.from_row(collections.collection_of(of(request), made.number))
 
 
 @router.patch(COLLECTION, response=Collection, auth=WRITE)
 def rename_collection(request: Call, owner: str, number: int, new: requests.CollectionName) -> Collection:
-    """Give a collection another name; where another one has it, the answer is 409."""
+    """Rename a collection. Returns 409 if the name is in use."""
     row = collections.collection_of(of(request), number)
     collections.rename_collection(row, new.name, by=request.auth.by)
     return Collection.from_row(row)
@@ -216,28 +230,28 @@ def rename_collection(request: Call, owner: str, number: int, new: requests.Coll
 
 @router.delete(COLLECTION, response={204: None}, auth=WRITE)
 def remove_collection(request: Call, owner: str, number: int) -> None:
-    """Remove a collection. Its works stay."""
+    """Delete a collection. Its works remain."""
     collections.remove_collection(collections.collection_of(of(request), number), by=request.auth.by)
 
 
-@router.get(ONE, response=schemas.FullWork)
-def get_work(request: Call, owner: str, number: int) -> schemas.FullWork:
-    """One work with its cases, and how far the search of what was seen before is."""
-    return schemas.FullWork.from_row(scoped.work(of(request), number))
+@router.get(ONE, response=schemas.WorkDetails)
+def get_work(request: Call, owner: str, number: int) -> schemas.WorkDetails:
+    """Get a work with its cases, and the progress of the search among pictures seen earlier."""
+    return schemas.WorkDetails.from_row(scoped.work(of(request), number))
 
 
-@router.patch(ONE, response=schemas.FullWork, auth=WRITE)
-def change_work(request: Call, owner: str, number: int, new: Changes) -> schemas.FullWork:
-    """Change what is declared of a work. What was declared before stays in its history and in the log."""
+@router.patch(ONE, response=schemas.WorkDetails, auth=WRITE)
+def change_work(request: Call, owner: str, number: int, new: WorkChanges) -> schemas.WorkDetails:
+    """Update the declaration of a work. Earlier values remain in its history and in the log."""
     row = scoped.work(of(request), number)
     version = row.changes.count() if new.version is None else new.version
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
     declared = replace(row.declared, **_anew(new))
     declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
-    return schemas.FullWork.from_row(scoped.work(of(request), number))
+    return schemas.WorkDetails.from_row(scoped.work(of(request), number))
 
 
-def _anew(new: Changes) -> dict[str, Any]:
+def _anew(new: WorkChanges) -> dict[str, Any]:
     """What is said anew, by its name among all that is declared."""
     said: dict[str, Any] = new.model_dump(exclude_none=True, exclude={"reason", "version"})
     if "title" in said:
@@ -251,63 +265,67 @@ def _anew(new: Changes) -> dict[str, Any]:
     return said
 
 
-@router.post(ONE + "/held", response={201: schemas.FullWork}, auth=DECIDE, operation_id="answer_held_work")
+@router.post(ONE + "/hold", response={201: schemas.WorkDetails}, auth=DECIDE, operation_id="decide_hold")
 @once
-def answer_held(request: Call, owner: str, number: int, new: requests.HeldAnswer) -> schemas.FullWork:
-    """Open the cases of a work that is held back, say that what waits isn't this work, or take that back.
+def answer_held(request: Call, owner: str, number: int, new: requests.HoldDecision) -> schemas.WorkDetails:
+    """Decide about a work on hold: open its cases, dismiss the waiting matches, or undo that.
 
-    Where it isn't held back, or somebody else has said the same, the answer is 409.
+    Returns 409 if the work is not on hold or has been decided already.
     """
     row = scoped.work(of(request), number)
-    answer_flood(wiring.services(), row, new.answer, by=request.auth.by, reason=new.reason)
-    return schemas.FullWork.from_row(row)
+    answer_flood(wiring.services(), row, new.action, by=request.auth.by, reason=new.reason)
+    return schemas.WorkDetails.from_row(row)
 
 
 @router.delete(ONE, response={204: None}, auth=WRITE)
 def remove_work(request: Call, owner: str, number: int) -> None:
-    """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
+    """Remove a work: Exhibit no longer searches for copies. Its cases, evidence and log entries remain."""
     registration.remove_work(scoped.work(of(request), number), by=request.auth.by)
 
 
-class Publishing(requests.Given):
-    """What copies for publishing say besides what is declared."""
+class CopyOptions(requests.RequestBody):
+    """Statements in copies for publication, in addition to the declaration."""
 
     licence_url: str = Field(
-        "", max_length=MAX_ADDRESS, pattern="^(https?://[!-~]+)?$", description="Where a licence is to be had."
+        "", max_length=MAX_ADDRESS, pattern="^(https?://[!-~]+)?$", description="URL where a licence is available."
     )
-    no_training: requests.Flag = Field(default=False, description="Data mining and training of models aren't allowed.")
-    sign: requests.Flag = Field(default=False, description="Credentials (C2PA) that the owner's key signs.")
-    mark_for: requests.Short = Field("", description="For whom the copies are marked invisibly; encoded anew, then.")
+    no_training: requests.Flag = Field(
+        default=False, description="State that data mining and training of models are not allowed."
+    )
+    sign: requests.Flag = Field(
+        default=False, description="Add content credentials (C2PA) signed with the owner's key."
+    )
+    mark_for: requests.Short = Field("", description="Recipient for an invisible mark. The picture is re-encoded.")
 
 
 @router.post(ONE + "/export", auth=WRITE, operation_id="export_work", openapi_extra=file_of("application/zip"))
-def export(request: Call, owner: str, number: int, new: Publishing) -> HttpResponseBase:
-    """Make copies of a work for publishing, which say whose they are, as a ZIP; no pixel is changed without a mark."""
+def export(request: Call, owner: str, number: int, new: CopyOptions) -> HttpResponseBase:
+    """Download copies of a work with rights metadata, as a ZIP. Pixels change only for an invisible mark."""
     row = scoped.work(of(request), number)
     wanted = Wanted(new.licence_url, new.no_training, new.sign, new.mark_for.strip())
     data = packed(wiring.services(), row, wanted, by=request.auth.by)
     return download(data, packed_name(row), "application/zip")
 
 
-@router.get(ONE + "/deposits", response=Piece[downloads.Deposit])
+@router.get(ONE + "/deposits", response=Page[downloads.Deposit])
 def list_deposits(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[downloads.Deposit]:
-    """The deposit records of a work."""
+) -> Page[downloads.Deposit]:
+    """List the deposit records of a work."""
     return page(scoped.work(of(request), number).deposits.select_related("work"), downloads.Deposit, cursor, limit)
 
 
 @router.post(ONE + "/deposits", response={201: downloads.Deposit}, auth=WRITE)
 @once
-def make_deposit(request: Call, owner: str, number: int) -> downloads.Deposit:
-    """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
+def create_deposit(request: Call, owner: str, number: int) -> downloads.Deposit:
+    """Create a deposit record of the current declaration. If nothing has changed, the latest one is returned."""
     row = deposits.make_deposit(wiring.services(), scoped.work(of(request), number), by=request.auth.by)
     return downloads.Deposit.from_row(row)
 
 
 @router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
 def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
-    """A deposit record with the receipts of this moment, as a ZIP that `exhibit verify` checks."""
+    """Download a deposit record with its current receipts, as a ZIP for `exhibit verify`."""
     row: Deposit = scoped.deposit(of(request), number, deposit)
     file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
@@ -316,7 +334,7 @@ def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpRes
 
 @router.get(DEPOSIT + "/record", openapi_extra=file_of("application/pdf"))
 def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
-    """The page of a deposit record that people read, in the installation's first language."""
+    """Download the readable PDF of a deposit record, in the installation's first language."""
     files = deposits.record_files(wiring.services(), scoped.deposit(of(request), number, deposit))
     taken(request, Evidence.DEPOSIT, number=deposit, work=number)
     name, data = min(files.items(), key=lambda file: len(file[0]))
@@ -325,46 +343,46 @@ def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> 
 
 @router.get("/owners/{slug:owner}/pictures/{digest}", openapi_extra=file_of("image/jpeg"))
 def get_picture(request: Call, owner: str, digest: PictureDigest, size: Pixels = Size.SMALL) -> HttpResponse:
-    """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
+    """Get a JPEG preview of a picture of a work or case. Found pictures are never returned in their original form."""
     row = scoped.picture(of(request), Digest.from_hex(digest))
     return HttpResponse(shown(wiring.services(), row, int(size)), content_type="image/jpeg")
 
 
-@router.post("/owners/{slug:owner}/identify", response=schemas.Identified)
-def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Identified:
-    """Say which of the owner's works a picture shows, and what its file says of itself. Nothing of it is stored."""
+@router.post("/owners/{slug:owner}/identify", response=schemas.Identification)
+def identify(request: Call, owner: str, file: File[UploadedFile]) -> schemas.Identification:
+    """Identify which of your works a picture shows, and read its file metadata. Nothing is stored."""
     services = wiring.services()
     data = picture_in(file, services.limits)
     with limits.one_search(request.auth.user.pk):
         found = search(services, of(request), data)
-    return schemas.Identified.from_row(found)
+    return schemas.Identification.from_row(found)
 
 
-class NewDocument(requests.Given):
-    """What is said of a document."""
+class NewDocument(requests.RequestBody):
+    """Description of a document."""
 
-    about: requests.Short = Field("", examples=["Transfer of rights"])
+    about: requests.Short = Field("", examples=["Transfer of rights"], description="Subject of the document.")
 
 
-@router.get(ONE + "/changes", response=Piece[schemas.Change])
+@router.get(ONE + "/changes", response=Page[schemas.Change])
 def list_changes(
     request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50
-) -> Piece[schemas.Change]:
-    """How the declaration was changed, by whom and why."""
+) -> Page[schemas.Change]:
+    """List changes of a work's declaration, with author and reason."""
     return page(scoped.work(of(request), number).changes.all(), schemas.Change, cursor, limit)
 
 
-@router.post(ONE + "/remarks/{kind}/answer", response={201: schemas.Remark}, auth=WRITE)
+@router.post(ONE + "/ownership-warnings/{kind}/answer", response={201: schemas.OwnershipWarning}, auth=WRITE)
 @once
-def answer_remark(
+def answer_ownership_warning(
     request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: requests.Reason
-) -> schemas.Remark:
-    """Say why something that speaks against the declaration doesn't stand; it is kept with the name and the time."""
+) -> schemas.OwnershipWarning:
+    """Answer an ownership warning with a reason. Your name and the time are recorded."""
     row = scoped.work(of(request), number).remarks.filter(kind=kind).select_related("work__owner").first()
     row = there(row, f"There is no such remark on work {number}.")
     answer(row, by=request.auth.by, reason=new.reason)
     row.refresh_from_db()
-    return schemas.Remark.from_row(row)
+    return schemas.OwnershipWarning.from_row(row)
 
 
 @router.post(ONE + "/documents", response={201: schemas.Document}, auth=WRITE, operation_id="attach_document")
@@ -372,7 +390,7 @@ def answer_remark(
 def attach(
     request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]
 ) -> schemas.Document:
-    """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
+    """Attach a document to a work, such as proof of the chain of title. Its digest is logged."""
     row = scoped.work(of(request), number)
     if (file.size or 0) > declaring.MAX_ATTACHMENT:
         raise WrongUseError("The document is too large.")
@@ -382,7 +400,7 @@ def attach(
 
 @router.get(ONE + "/documents/{int:document}/file", openapi_extra=file_of("application/octet-stream"))
 def get_document_file(request: Call, owner: str, number: int, document: int) -> HttpResponseBase:
-    """A document beside a work, as it came."""
+    """Download a document of a work, exactly as it was uploaded."""
     row = scoped.attachment(of(request), number, document)
     if row.digest is None or row.digest not in wiring.services().blobs:
         raise NotFoundError("This document was removed for good.")
@@ -395,5 +413,5 @@ DOCUMENT = ONE + "/documents/{int:document}"
 
 @router.delete(DOCUMENT, response={204: None}, auth=WRITE)
 def detach_document(request: Call, owner: str, number: int, document: int) -> None:
-    """Take a document off a work. Its bytes stay, since the log names their digest."""
+    """Remove a document from a work. The file remains stored, because the log contains its digest."""
     declaring.detach(scoped.attachment(of(request), number, document), by=request.auth.by)

@@ -86,19 +86,19 @@ def _group_in_words(group: Sequence[LeftOut]) -> str:
     kinds = ""
     if group[0].reason == "format":
         endings = Counter(Path(one.file).suffix[1:].upper() for one in group)
-        kinds = ": " + ", ".join(f"{count:,} {name or 'without an ending'}" for name, count in sorted(endings.items()))
+        kinds = ": " + ", ".join(f"{count:,} {name or 'without a suffix'}" for name, count in sorted(endings.items()))
     more = f" and {len(group) - _NAMES_TOLD:,} more" if len(group) > _NAMES_TOLD else ""
     names = ", ".join(one.file for one in group[:_NAMES_TOLD])
-    were = "1 was left out" if len(group) == 1 else f"{len(group):,} were left out"
+    were = "1 file skipped" if len(group) == 1 else f"{len(group):,} files skipped"
     return f"{were}{kinds} ({names}{more}). {group[0].sentence}"
 
 
 _NOT_READ = (
-    "Of folders JPEG, PNG, WebP, GIF, TIFF, BMP, ICO and AVIF are read, by the endings of their names: "
-    "export or rename others."
+    "In folders, Exhibit reads only JPEG, PNG, WebP, GIF, TIFF, BMP, ICO and AVIF files with their usual suffixes. "
+    "Export or rename the others."
 )
-_HIDDEN = "Hidden files and folders are not read. Rename them, or name them in the command."
-_LINKED = "Links to folders are not followed. Name the folder that the link leads to."
+_HIDDEN = "Hidden files and folders are skipped. Rename them, or add them to the command."
+_LINKED = "Links to folders are not followed. Add the target folder to the command."
 
 
 def _pictures(path: Path) -> Iterator[Given]:
@@ -138,7 +138,7 @@ def _below(folder: Path) -> Iterator[Given | LeftOut]:
             elif path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith(_RESOURCE_FORK):
                 yield LeftOut(name_of(path), "hidden", _HIDDEN)
     for error in unreadable:
-        sentence = f"The folder can't be read: {error.strerror}. Change its permissions."
+        sentence = f"The folder cannot be read: {error.strerror}. Change its permissions."
         yield LeftOut(f"{name_of(Path(error.filename))}/", "unreadable", sentence)
 
 
@@ -147,10 +147,10 @@ def read_picture(path: Path, most: int) -> bytes:
     try:
         with open_regular(path) as file:
             if os.fstat(file.fileno()).st_size > most:
-                raise RefusedError(f"It has more than {most:,} bytes.", reason="too-many-bytes")
+                raise RefusedError(f"The file is larger than {most:,} bytes.", reason="too-many-bytes")
             return file.read()
     except OSError as error:
-        raise RefusedError(f"It can't be read: {error.strerror}.", reason="unreadable") from error
+        raise RefusedError(f"The file cannot be read: {error.strerror}.", reason="unreadable") from error
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -158,7 +158,7 @@ def read_file(path: Path, most: int) -> bytes:
     try:
         return read_picture(path, most)
     except RefusedError as error:
-        raise WrongUseError(f"{path} can't be read. {error.message}") from error
+        raise WrongUseError(f"{path} cannot be read. {error.message}") from error
 
 
 def made_folder(folder: Path) -> Path:
@@ -166,7 +166,7 @@ def made_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WrongUseError(f"The folder {folder} can't be made: {error.strerror}.") from error
+        raise WrongUseError(f"The folder {folder} cannot be created: {error.strerror}.") from error
     return folder
 
 
@@ -180,7 +180,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
                 yield file
             made.replace(path)
     except OSError as error:
-        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+        raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -188,4 +188,4 @@ def write_file(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+        raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error

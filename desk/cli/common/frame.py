@@ -63,7 +63,7 @@ class Desk:
         found = list(models.Owner.objects.filter(sample=False).order_by("slug")[:20])
         if not found:
             sample = models.Owner.objects.filter(sample=True).order_by("slug").first()
-            named_sample = f"; the sample is named with --owner {sample.slug}" if sample else ""
+            named_sample = f", or use the sample: --owner {sample.slug}" if sample else ""
             said = "There is only a sample owner." if sample else "There is no owner yet."
             raise NotFoundError(said, hint=f'Add one: exhibit owner add "NAME"{named_sample}')
         if len(found) > 1:
@@ -125,7 +125,7 @@ def check_crawling(config: Config) -> None:
 def ask(question: str) -> None:
     """Go on only when the person says yes; raises ``WrongUseError`` where nobody can be asked."""
     if not sys.stdin.isatty():
-        raise WrongUseError("This command needs a confirmation.", hint="Run it in a terminal, or add --yes.")
+        raise WrongUseError("This command requires a confirmation.", hint="Run it in a terminal, or add --yes.")
     click.confirm(question, abort=True)
 
 

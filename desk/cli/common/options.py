@@ -14,9 +14,11 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 Run = Callable[..., None]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-owner_option = click.option("--owner", "named", metavar="OWNER", help="Owner; required if there are several.")
-reason_option = click.option("--reason", required=True, metavar="TEXT", help="Reason; kept in the log.")
-why_option = click.option("--reason", default="", metavar="TEXT", help="Reason; kept in the log.")
+owner_option = click.option(
+    "--owner", "named", metavar="OWNER", help="Short name of the owner; required if there are several."
+)
+reason_option = click.option("--reason", required=True, metavar="TEXT", help="Reason, recorded in the log.")
+why_option = click.option("--reason", default="", metavar="TEXT", help="Reason, recorded in the log.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 

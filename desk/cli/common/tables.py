@@ -24,9 +24,17 @@ table_options = together(
         type=click.Choice(tuple(ENCODINGS), case_sensitive=False),
         help="Encoding of a CSV table, if it cannot be detected.",
     ),
-    click.option("--column", "named_columns", multiple=True, metavar="HEADING=COLUMN", help="Meaning of a column."),
-    click.option("--leave-out", "unused", multiple=True, metavar="HEADING", help="A column to ignore."),
-    click.option("--skip-rows", is_flag=True, help="Skip invalid rows, and list them."),
+    click.option(
+        "--column",
+        "named_columns",
+        multiple=True,
+        metavar="HEADING=COLUMN",
+        help="Meaning of a table heading; repeatable.",
+    ),
+    click.option(
+        "--ignore-column", "unused", multiple=True, metavar="HEADING", help="Table column to ignore; repeatable."
+    ),
+    click.option("--skip-rows", is_flag=True, help="Skip invalid rows and list them."),
 )
 """Options that say how a table is read: ``encoding``, ``named_columns``, ``unused``, ``skip_rows``."""
 
@@ -41,7 +49,7 @@ def columns_of(owner: "Owner", kind: "ColumnMapping.Kind", named: tuple[str, ...
 
     columns, pairs = Columns(owner, kind), [one.rpartition("=") for one in named]
     if wrong := next((one for one, pair in zip(named, pairs, strict=True) if not pair[0].strip()), None):
-        raise WrongUseError(f"“{wrong}” is not HEADING=COLUMN.", hint="Write --column HEADING=COLUMN.")
+        raise WrongUseError(f"“{wrong}” is not HEADING=COLUMN.", hint="Enter --column HEADING=COLUMN.")
     columns.choose({heading: column.strip() for heading, _sign, column in pairs})
     return columns
 
@@ -68,15 +76,15 @@ def reading_table() -> Iterator[None]:
             raise
         for candidate in error.candidates[:SHOWN]:
             note(f"  --encoding {candidate.encoding}: {candidate.lines[0]}")
-        hint = "Choose the encoding in which the names are right, or save the table as CSV UTF-8."
+        hint = "Choose the encoding in which the names are correct, or save the table as CSV UTF-8."
         raise WrongUseError(error.message, hint=hint) from error
     except HeadingsError as error:
-        hint = f"{error.hint}\n--column HEADING=COLUMN says what a column holds; --leave-out HEADING leaves it out."
+        hint = f"{error.hint}\nUse --column HEADING=COLUMN to set the meaning of a column, or --ignore-column HEADING."
         raise WrongUseError(error.message, hint=hint) from error
     except WrongRowsError as error:
         if not error.sound:
             raise
-        hint = f"{error.hint}\n--skip-rows skips them and uses the other {error.sound:,}.".strip()
+        hint = f"{error.hint}\nUse --skip-rows to skip them and import the other {error.sound:,}.".strip()
         raise WrongUseError(error.message, hint=hint) from error
 
 

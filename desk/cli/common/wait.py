@@ -53,9 +53,11 @@ def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
     unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
     for bundle in unsealed:
         again = (
-            " Retry: exhibit api POST /operator/failures/seal/retry" if bundle.state == "failed" else " It is retried."
+            " Retry: exhibit api POST /operator/failures/seal/retry"
+            if bundle.state == "failed"
+            else " Exhibit retries it."
         )
-        why = bundle.error or "It is waiting."
+        why = bundle.error or "It is still waiting."
         if bundle.error == OPENED_AGAIN:
             again = ""
         note(f"Bundle {bundle.number} of case {bundle.case.number} is not sealed: {why}{again}")

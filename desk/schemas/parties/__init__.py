@@ -1,1 +1,1 @@
-"""Parties and money, as programs are told of them and as they say it."""
+"""Requests and responses about sites and payment demands."""

@@ -1,4 +1,4 @@
-"""Money asked of parties, as programs are told of it and as they say it. Amounts are whole numbers."""
+"""Requests and responses about payment demands. Amounts are integers."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -6,53 +6,55 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, Moment
-from desk.schemas.parties.parties import PartyNamed
-from desk.schemas.requests import Date, Given, Long, Name, Number, Said, Short, Whole
+from desk.schemas.parties.parties import SiteName
+from desk.schemas.requests import Date, Long, Name, Number, RequestBody, Said, Short, Whole
 from registry import models
 from registry.parties import invoices
 from registry.parties.demands import MAX_AMOUNT, MAX_CASES, MAX_FEES
 
 UNIT = "In the currency's smallest unit: cents of EUR, whole JPY."
 Amount = Annotated[Whole, Field(ge=0, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
-Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="By ISO 4217.", examples=["EUR"])]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="Currency code (ISO 4217).", examples=["EUR"])]
 EntryKind = Literal["asked", "agreed", "received"]
 
 
 class DemandEntry(Answer):
-    """What was asked, agreed or received."""
+    """An amount that was demanded, agreed or received."""
 
     number: int
-    kind: str = Field(examples=["asked"])
+    kind: str = Field(examples=["asked"], description="`asked` (demanded), `agreed` or `received`.")
     amount: int = Field(description=UNIT)
-    day: date
-    due_on: date | None
-    corrects: int | None = Field(alias="corrects.number", description="The entry that counts no more because of it.")
-    corrected_by: int | None = Field(alias="correction.number")
-    words: str
+    day: date = Field(description="Day of the entry.")
+    due_on: date | None = Field(description="Day on which the payment is due.")
+    corrects: int | None = Field(alias="corrects.number", description="Number of the entry that this one replaces.")
+    corrected_by: int | None = Field(
+        alias="correction.number", description="Number of the entry that replaces this one."
+    )
+    note: str = Field(alias="words", description="Note.")
     by: str
     at: Moment = Field(examples=[NOON])
 
 
-class DemandLine(Answer):
-    """Money asked of a party, and how it stands."""
+class DemandSummary(Answer):
+    """A payment demand with its totals."""
 
     number: int
-    party: str = Field(examples=["shop.example"])
+    site: str = Field(alias="party", examples=["shop.example"], description="Site that should pay.")
     currency: str = Field(examples=["EUR"])
-    basis: str
-    fee_table: int | None = Field(alias="fee.table.number", description="The table of fees on which it rests.")
-    fee: int | None = Field(alias="fee.number", description="The line of that table.")
-    asked: int | None = Field(description=f"The last that counts. {UNIT}")
-    agreed: int | None
-    received: int | None = Field(description="All that counts together.")
-    due_on: date | None
-    made_at: Moment = Field(examples=[NOON])
+    basis: str = Field(description="Basis of the amount.")
+    fee_table: int | None = Field(alias="fee.table.number", description="Number of the fee table on which it is based.")
+    fee: int | None = Field(alias="fee.number", description="Number of the row in the fee table.")
+    demanded: int | None = Field(alias="asked", description=f"Latest amount demanded. {UNIT}")
+    agreed: int | None = Field(description="Latest amount agreed.")
+    received: int | None = Field(description="Total amount received.")
+    due_on: date | None = Field(description="Day on which the payment is due.")
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
 
 
-class Demand(DemandLine):
-    """The same with its cases and entries."""
+class Demand(DemandSummary):
+    """A payment demand with its cases and entries."""
 
-    cases: list[int]
+    cases: list[int] = Field(description="Numbers of the cases.")
     entries: list[DemandEntry]
 
     @staticmethod
@@ -65,183 +67,181 @@ class Demand(DemandLine):
 
 
 class Instalment(Answer):
-    """What of an invoice is to be paid by a day."""
+    """An instalment of an invoice."""
 
-    day: date
+    day: date = Field(description="Due day.")
     amount: int = Field(description=UNIT)
 
 
 class Invoice(Answer):
-    """An invoice over what was agreed, or the cancellation of one; neither changes."""
+    """An invoice for an agreed amount, or a cancellation. Neither can be changed."""
 
-    name: str = Field(description="Its number, without gaps within a year.", examples=["2026-0001"])
-    demand: int = Field(alias="demand.number")
-    cancels: str | None = Field(alias="cancels.name", description="The invoice that it cancels.")
-    cancelled_by: str | None = Field(alias="cancellation.name")
-    day: date
-    agreed_on: date
+    name: str = Field(description="Invoice number, consecutive within a year.", examples=["2026-0001"])
+    demand: int = Field(alias="demand.number", description="Number of the payment demand.")
+    cancels: str | None = Field(alias="cancels.name", description="Number of the invoice that this one cancels.")
+    cancelled_by: str | None = Field(alias="cancellation.name", description="Number of the cancellation.")
+    day: date = Field(description="Invoice date.")
+    agreed_on: date = Field(description="Day of the agreement.")
     issuer: str
     payer: str
     subject: str
     currency: str = Field(examples=["EUR"])
-    amount: int = Field(description=f"Below nothing of a cancellation. {UNIT}")
-    tax: str = Field(description="As the owner states it; nothing is computed.")
-    payment: str
-    words: str = Field(description="Why it cancels.")
+    amount: int = Field(description=f"Amount; negative for a cancellation. {UNIT}")
+    tax: str = Field(description="Tax statement by the owner. Exhibit computes no taxes.")
+    payment: str = Field(description="Payment instructions.")
+    cancel_reason: str = Field(alias="words", description="Reason of a cancellation.")
     language: str = Field(examples=["en"])
     instalments: list[Instalment]
     by: str
     at: Moment = Field(examples=[NOON])
 
 
-class PeriodSums(Answer):
-    """What the books say of a period in one currency; corrected entries are left out."""
+class PeriodTotals(Answer):
+    """Totals of a period in one currency, without corrected entries."""
 
     currency: str = Field(examples=["EUR"])
-    asked: int = Field(description=f"Of each demand, what was asked last within it. {UNIT}")
-    agreed: int = Field(description="The same of what was agreed.")
-    invoiced: int = Field(description="On invoices of these days, less what cancellations of these days take back.")
-    received: int = Field(description="All that came within it.")
-    open: int = Field(description="Agreed by its last day, and not received by then.")
+    demanded: int = Field(alias="asked", description=f"Latest amounts demanded within the period. {UNIT}")
+    agreed: int = Field(description="Latest amounts agreed within the period.")
+    invoiced: int = Field(description="Invoices of the period, less cancellations of the period.")
+    received: int = Field(description="Amounts received within the period.")
+    open: int = Field(description="Amounts agreed and not received by the last day of the period.")
 
 
-class Sums(Answer):
-    """What the books say of a period, each currency by itself."""
+class Totals(Answer):
+    """Totals of a period by currency."""
 
-    sums: list[PeriodSums]
+    totals: list[PeriodTotals]
 
 
 class Fee(Answer):
-    """A line of a table of fees."""
+    """A row of a fee table."""
 
     number: int
-    use: str
-    size: str
-    duration: str
+    use: str = Field(description="Type of use.")
+    size: str = Field(description="Size of the picture.")
+    duration: str = Field(description="Duration of the use.")
     amount: int = Field(description=UNIT)
 
 
 class FeeTable(Answer):
-    """What uses cost; a newer table of the same name is offered in its place."""
+    """A fee table. A newer table of the same name replaces it in proposals."""
 
     number: int
     name: str
     currency: str
-    made_at: Moment = Field(examples=[NOON])
-    made_by: str
+    created_at: Moment = Field(alias="made_at", examples=[NOON])
+    created_by: str = Field(alias="made_by")
     fees: list[Fee]
 
 
 class FittingFee(Fee):
-    """A line of a table of fees that fits what is known of a use."""
+    """A row of a fee table that fits a use."""
 
-    table: int = Field(alias="table.number", examples=[1])
-    name: str = Field(alias="table.name", description="Of the table.", examples=["Own prices"])
+    table: int = Field(alias="table.number", examples=[1], description="Number of the fee table.")
+    name: str = Field(alias="table.name", description="Name of the fee table.", examples=["Own prices"])
     currency: str = Field(alias="table.currency", examples=["EUR"])
 
 
 class UnknownPart(Answer):
-    """A part of a line that can't be compared with a use."""
+    """A part of a row that cannot be compared with a use."""
 
-    column: str = Field(examples=["size"])
-    text: str = Field(examples=["full page"])
-    kind: str = Field(description="What isn't known of the use; empty where no rule reads the part.")
+    column: str = Field(examples=["size"], description="Column of the fee table.")
+    text: str = Field(examples=["full page"], description="Text in the fee table.")
+    kind: str = Field(description="What is unknown about the use; empty if Exhibit cannot interpret the text.")
 
 
 class ProposedFee(Answer):
-    """What is known of a case, and which lines of the owner's tables fit that."""
+    """Known facts about the uses of a case, and fees that fit."""
 
-    case: int = Field(alias="use.case", examples=[1])
+    case: int = Field(alias="use.case", examples=[1], description="Number of the case.")
     first_seen: Moment | None = Field(alias="use.first_seen", examples=[NOON])
     last_seen: Moment | None = Field(alias="use.last_seen", examples=[NOON])
-    pages: int = Field(alias="use.pages", description="That no licence covers.")
-    longer_side: int | None = Field(alias="use.longer_side", description="Of the largest file there, in pixels.")
+    pages: int = Field(alias="use.pages", description="Number of pages without a licence.")
+    longer_side: int | None = Field(alias="use.longer_side", description="Longer side of the largest file in pixels.")
     purpose: str = Field(
         alias="use.purpose",
-        description="As a member answered it in a notice: `commercial`, `plain` or `comment`; empty if nobody did.",
+        description="Purpose that a member stated in a notice: `commercial`, `plain` or `comment`; empty if none.",
     )
-    notice: int | None = Field(alias="use.notice", description="The notice with that answer.")
-    proposed: FittingFee | None = Field(alias="fee", description="The line that fits; null where a person chooses.")
-    fitting: list[FittingFee] = Field(description="Of each table the line that says most and is narrowest.")
-    unknown: list[UnknownPart] = Field(description="What keeps other lines from fitting.")
+    notice: int | None = Field(alias="use.notice", description="Number of the notice with that statement.")
+    proposed: FittingFee | None = Field(alias="fee", description="Row that fits; null if you must choose.")
+    fitting: list[FittingFee] = Field(description="The most specific fitting row of each fee table.")
+    unknown: list[UnknownPart] = Field(description="Reasons why other rows could not be checked.")
 
 
 class ProposedFees(Answer):
-    """What an owner's tables say of some cases. Nothing is asked by it."""
+    """Fees proposed for cases. Nothing is recorded or sent."""
 
     items: list[ProposedFee]
-    amount: int | None = Field(description=f"A fee for each case; null unless each has one in one currency. {UNIT}")
+    amount: int | None = Field(description=f"Total; null unless each case has a fee in the same currency. {UNIT}")
     currency: str | None = Field(examples=["EUR"])
 
 
-class NewEntry(Given):
-    """What happened to the money."""
+class NewEntry(RequestBody):
+    """An entry of a payment demand."""
 
     kind: EntryKind = Field(examples=["received"])
     amount: Amount
-    day: Date | None = Field(None, description="On which day; today, if absent.")
-    due_on: Date | None = None
-    words: Long = ""
-    corrects: Number | None = Field(None, description="The entry of the same kind in whose place it stands; say why.")
+    day: Date | None = Field(None, description="Day of the entry; today by default.")
+    due_on: Date | None = Field(None, description="Day on which the payment is due.")
+    note: Long = Field("", description="Note; required for a correction.")
+    corrects: Number | None = Field(None, description="Number of the entry of the same kind that this one replaces.")
 
 
-class NewDemand(PartyNamed):
-    """Money to be asked of a party for confirmed cases: by a line of a table of fees, or an amount with its basis."""
+class NewDemand(SiteName):
+    """A payment demand for confirmed cases, based on a fee or on an amount with its basis."""
 
-    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[1]])
-    fee_table: Number | None = None
+    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[1]], description="Numbers of the cases.")
+    fee_table: Number | None = Field(None, description="Number of a fee table.")
     fee: Number | None = Field(
-        None, description="A line of that table: the currency and the amount, unless one is given."
+        None, description="Row of the fee table; sets currency and amount unless they are given."
     )
-    amount: Amount | None = None
+    amount: Amount | None = Field(None, description="Amount to demand.")
     currency: Currency | None = None
-    basis: Long = Field(
-        "", description="On what the amount rests; the fee in words, if absent.", examples=["Usual fee"]
-    )
-    due_on: Date | None = None
+    basis: Long = Field("", description="Basis of the amount; by default the fee in words.", examples=["Usual fee"])
+    due_on: Date | None = Field(None, description="Day on which the payment is due.")
 
 
-class NewFee(Given):
-    """A line of a table of fees."""
+class NewFee(RequestBody):
+    """A row of a fee table."""
 
-    use: Said = Field(examples=["Website"])
-    size: Short = ""
-    duration: Short = Field("", examples=["1 year"])
+    use: Said = Field(examples=["Website"], description="Type of use.")
+    size: Short = Field("", description="Size of the picture.")
+    duration: Short = Field("", examples=["1 year"], description="Duration of the use.")
     amount: Amount
 
 
-class NewFeeTable(Given):
-    """A table of fees: the owner's own, or one that the owner may use."""
+class NewFeeTable(RequestBody):
+    """A fee table that the owner may use."""
 
     name: Name = Field(examples=["Own prices"])
     currency: Currency
     fees: list[NewFee] = Field(min_length=1, max_length=MAX_FEES)
 
 
-class NewInstalment(Given):
-    """What of an invoice is to be paid by a day."""
+class NewInstalment(RequestBody):
+    """An instalment of an invoice."""
 
-    day: Date
+    day: Date = Field(description="Due day.")
     amount: Annotated[Whole, Field(ge=1, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
 
 
-class NewInvoice(Given):
-    """What an owner states on an invoice; the amount is what was agreed."""
+class NewInvoice(RequestBody):
+    """An invoice for the agreed amount."""
 
-    issuer: Said = Field(description="Name and address, a line each.", examples=["Studio Example"])
-    payer: Said = Field(description="Name and address, a line each.", examples=["Shop Example"])
+    issuer: Said = Field(description="Name and address, one item per line.", examples=["Studio Example"])
+    payer: Said = Field(description="Name and address, one item per line.", examples=["Shop Example"])
     subject: Said = Field(description="What is paid for.", examples=["Harbour at dawn, website, 1 year"])
-    tax: Long = Field("", description="As you state it; nothing is computed.")
-    payment: Long = Field("", description="How to pay.")
-    language: Literal["en", "zh-Hans"] = "en"
+    tax: Long = Field("", description="Tax statement. Exhibit computes no taxes.")
+    payment: Long = Field("", description="Payment instructions.")
+    language: Literal["en", "zh-Hans"] = Field("en", description="Language of the invoice.")
     instalments: list[NewInstalment] = Field(
         min_length=1,
         max_length=invoices.MAX_INSTALMENTS,
-        description="Each day after the one before; together the amount that was agreed.",
+        description="Instalments in order of their days; they add up to the agreed amount.",
     )
 
 
-class Cancelling(Given):
-    """Why an invoice is cancelled."""
+class InvoiceCancellation(RequestBody):
+    """Cancellation of an invoice."""
 
-    words: Said = Field(examples=["Wrong address"])
+    reason: Said = Field(examples=["Wrong address"], description="Reason of the cancellation.")

@@ -105,9 +105,9 @@ def test_shapes_are_as_the_document_says(scene_of_programs: Scene) -> None:
     studio = scene_of_programs.studio
     case = cases.with_uses(Case.objects.filter(owner=studio)).get()
     told = [
-        cases.FullCase.from_row(case),
+        cases.CaseDetails.from_row(case),
         owners.Owner.from_row(studio),
-        works.FullWork.from_row(scene_of_programs.work),
+        works.WorkDetails.from_row(scene_of_programs.work),
         watches.Watch.from_row(studio.watches.get()),
         downloads.Report.from_row(studio.reports.get()),
         *licences.Licence.from_rows(studio.licences.all()),

@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from desk.api.api import api
 from desk.api.common.idempotency import HEADER
-from desk.schemas.requests import OfferedKind
+from desk.schemas.requests import EventType
 from registry.bundles.seal import seal_bundles
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches.match import match_pictures
@@ -119,26 +119,26 @@ def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_tw
             continue
         if "post" in operations and not any(one["name"] == HEADER for one in operations["post"]["parameters"]):
             without.add(operations["post"]["operationId"])
-    secrets = {"add_webhook", "link_report", "link_package", "invite_member"}
+    secrets = {"add_webhook", "create_report_link", "create_package_link", "invite_member"}
     assert without == secrets | {
         "identify",
         "export_work",
-        "try_licences",
+        "preview_licences",
         "estimate_watch",
         "report_picture",
-        "ask_passkey",
+        "create_passkey_challenge",
         "lease_targets",
         "bring_results",
         "heads_seen",
         "blind_points",
         "blind_index",
-        "ask_whose",
+        "find_owner",
         "visit_with",
     }
 
 
 def test_a_program_may_ask_for_each_event_that_webhooks_are_told_of() -> None:
-    assert [kind.value for kind in OfferedKind] == [kind.value for kind in OFFERED]
+    assert [kind.value for kind in EventType] == [kind.value for kind in OFFERED]
     assert set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", WEBHOOKS.read_text("utf-8"), re.MULTILINE)) == set(OFFERED)
 
 

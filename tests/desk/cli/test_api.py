@@ -34,7 +34,7 @@ def completed(*words: str, begun: str) -> list[str]:
 
 def test_a_thing_is_printed_as_json_by_either_form_of_its_path(cli: Terminal, case: Case) -> None:
     shown = cli.run("api", "GET", "cases/1").answer
-    assert (shown["number"], shown["party"], shown["decision"]) == (1, case.party, "open")
+    assert (shown["number"], shown["site"], shown["decision"]) == (1, case.party, "open")
     for path in ("/owners/the-studio/cases/1", "/api/v1/owners/the-studio/cases/1"):
         assert cli.run("api", "get", path).answer == shown
     assert cli.run("api", "GET", "/owners").answer["items"][0]["owner"] == "the-studio"
@@ -55,15 +55,15 @@ def test_a_list_is_asked_in_pieces_or_to_its_end(cli: Terminal, studio: str) -> 
 
 
 def test_parties_are_followed_to_their_end_too(cli: Terminal, case: Case) -> None:
-    (line,) = cli.run("api", "GET", "parties", "--all", "--field", "limit=1").out.splitlines()
-    assert json.loads(line)["party"] == case.party
+    (line,) = cli.run("api", "GET", "sites", "--all", "--field", "limit=1").out.splitlines()
+    assert json.loads(line)["site"] == case.party
 
 
 def test_what_is_sent_is_done_in_the_name_of_whoever_types_it(cli: Terminal, case: Case, folder: Path) -> None:
-    cli.run("api", "POST", "cases/1/notes", "--field", "words=Ask the gallery first.")
-    (folder / "note.json").write_text('{"words": "They called."}')
+    cli.run("api", "POST", "cases/1/notes", "--field", "text=Ask the gallery first.")
+    (folder / "note.json").write_text('{"text": "They called."}')
     cli.run("api", "POST", "cases/1/notes", "--json", f"@{folder / 'note.json'}")
-    cli.run("api", "POST", "cases/1/notes", "--json", "-", told='{"words": "Twice."}')
+    cli.run("api", "POST", "cases/1/notes", "--json", "-", told='{"text": "Twice."}')
     told = json.dumps(cli.api("GET", "cases/1")["history"])
     assert [words in told for words in ("Ask the gallery first.", "They called.", "Twice.")] == [True] * 3
     assert told.count("(command line)") >= 3
@@ -73,9 +73,9 @@ def test_what_is_sent_is_done_in_the_name_of_whoever_types_it(cli: Terminal, cas
 
 
 def test_a_field_that_is_repeated_is_a_list(cli: Terminal, studio: str) -> None:
-    kinds = ["--field", "kinds=case.opened", "--field", "kinds=case.decided"]
+    kinds = ["--field", "events=case.opened", "--field", "events=case.decided"]
     made = cli.run("api", "POST", "webhooks", "--field", "url=https://hooks.example/in", *kinds).answer
-    assert cli.run("api", "GET", f"webhooks/{made['number']}").answer["kinds"] == ["case.opened", "case.decided"]
+    assert cli.run("api", "GET", f"webhooks/{made['number']}").answer["events"] == ["case.opened", "case.decided"]
 
 
 def test_a_field_of_json_is_a_number_or_a_truth_value_where_it_takes_one(cli: Terminal, case: Case) -> None:
@@ -84,17 +84,17 @@ def test_a_field_of_json_is_a_number_or_a_truth_value_where_it_takes_one(cli: Te
     cli.run("api", *watch)
     changed = cli.run("api", "PATCH", "watches/1", *limits).answer
     assert changed["budget"]["pages"] == 200
-    decided = ("--field", "cases=1", "--field", "cases=1", "--field", "decision=cleared", "--field", "copies=true")
-    assert cli.run("api", "POST", "cases/decisions", *decided).answer["outcomes"][0]["done"]
-    cli.run("api", "POST", "cases/1/notes", "--field", "words=42")
+    decided = ("--field", "cases=1", "--field", "cases=1", "--field", "decision=cleared", "--field", "is_copy=true")
+    assert cli.run("api", "POST", "cases/decisions", *decided).answer["outcomes"][0]["applied"]
+    cli.run("api", "POST", "cases/1/notes", "--field", "text=42")
     assert '"42"' in json.dumps(cli.api("GET", "cases/1")["history"]), "a text stays one"
-    wrong = cli.run("api", "PATCH", "watches/1", "--field", "pages=many", "--field", "newest=yes", code=2).err
-    assert all(field in wrong for field in ("body/new/pages", "body/new/newest"))
+    wrong = cli.run("api", "PATCH", "watches/1", "--field", "pages=many", "--field", "newest_first=yes", code=2).err
+    assert all(field in wrong for field in ("body/new/pages", "body/new/newest_first"))
 
 
 def test_a_request_that_is_wrong_ends_with_2_and_says_where(cli: Terminal, case: Case) -> None:
     wrong = cli.run("api", "POST", "cases/1/notes", code=2)
-    assert (wrong.out, "body/new/words" in wrong.err) == ("", True)
+    assert (wrong.out, "body/new/text" in wrong.err) == ("", True)
     for words, said in (
         (("POST", "cases/1/notes", "--json", "{"), "--field"),
         (("POST", "cases/1/notes", "--json", "@nowhere.json"), "nowhere.json"),
@@ -148,7 +148,7 @@ def test_what_is_another_owners_is_not_there(cli: Terminal, case: Case, bob: str
 @pytest.mark.long
 def test_a_member_may_what_the_role_permits(cli: Terminal, case: Case, bob: str) -> None:
     assert cli.run("api", "GET", "cases/1", "--as", bob).answer["number"] == 1
-    note = ("POST", "cases/1/notes", "--field", "words=So?", "--as", bob)
+    note = ("POST", "cases/1/notes", "--field", "text=So?", "--as", bob)
     assert "decide" in cli.run("api", *note, code=2).err
     Membership.objects.update(role=Role.REVIEWER)
     cli.run("api", *note)
@@ -157,7 +157,7 @@ def test_a_member_may_what_the_role_permits(cli: Terminal, case: Case, bob: str)
 
 
 def test_a_path_that_is_not_there_names_those_that_come_near(cli: Terminal) -> None:
-    for path, near in (("case/3", "cases/{number}"), ("partys", "parties"), ("/log/haed", "/log/head")):
+    for path, near in (("case/3", "cases/{number}"), ("sitess", "sites"), ("/log/chekpoint", "/log/checkpoint")):
         assert near in cli.run("api", "GET", path, code=2).err
     for method, path in (("DELETE", "cases/3"), ("GETT", "cases")):
         assert "GET" in cli.run("api", method, path, code=2).err.replace(method, "")
@@ -169,16 +169,16 @@ def test_operations_are_listed_whole_or_by_a_word(cli: Terminal) -> None:
     assert cli.run("api", "--list").out.splitlines() == whole
     few = cli.run("api", "--list", "post webhooks").out.splitlines()
     assert few[0] == "POST webhooks"
-    assert "  --field url, kinds" in few
+    assert "  --field url, events" in few
     assert "  --file file" in cli.run("api", "--list", "POST works").out.splitlines()
     assert "exhibit api --list" in cli.run("api", "--list", "xyzzy").out
 
 
 def test_the_shell_completes_methods_and_paths() -> None:
     assert completed("api", begun="P") == ["POST", "PUT", "PATCH"]
-    assert completed("api", "GET", begun="part") == ["parties", "parties/{party}"]
+    assert completed("api", "GET", begun="site") == ["sites", "sites/{site}"]
     assert completed("api", "POST", begun="cases/5/no") == ["cases/5/notes"]
-    assert completed("api", "GET", begun="/log/h") == ["/log/head"]
+    assert completed("api", "GET", begun="/log/ch") == ["/log/checkpoint"]
 
 
 def test_what_it_knows_of_the_api_is_what_the_api_says() -> None:

@@ -19,7 +19,7 @@ def test_it_says_what_is_to_be_set_and_what_was_left(cli: Terminal, tmp_path: Pa
     blobs.put(b"and another")
     count = len(list(blobs))
     ran = cli.run("blobs", "move", "--to", url)
-    assert f"{count} files there" in ran.out
+    assert f"{count} files" in ran.out
     assert f"set EXHIBIT_BLOBS_URL={url}" in ran.out
     again = cli.ask("blobs", "move", "--to", url)
     assert again == {"files": count, "copied": 0, "size": 0, "damaged": [], "running": False}
@@ -35,7 +35,7 @@ def test_it_says_what_is_to_be_set_and_what_was_left(cli: Terminal, tmp_path: Pa
 @pytest.mark.parametrize(
     ("to", "said"),
     [
-        ("data-folder", "already"),
+        ("data-folder", "--to"),
         ("file://{data}", "already"),
         ("file://{data}/blobs", "can't lie one within the other"),
         ("file://{data}/blobs/ab", "can't lie one within the other"),

@@ -18,7 +18,7 @@ def test_it_is_told_stage_by_stage_in_lines_that_a_terminal_holds(cli: Terminal)
     told = cli.run(*MUCH).out
     assert told.startswith("10,000,000 ")
     assert max(map(len, told.splitlines())) <= 100
-    for words in ("match  ", "A million pictures: USD", "assumed list prices", "NOT BUILT", "Left out:", "- people: "):
+    for words in ("match  ", "pictures: USD", "assumed list prices", "NOT IMPLEMENTED", "- people: "):
         assert words in told
     assert str(PRICES) in " ".join(told.split())
 
@@ -31,7 +31,7 @@ def test_the_answer_for_programs_says_of_each_figure_whence_it_is(cli: Terminal)
     laws = {law["name"]: law for law in answer["laws"]}
     assert laws["match"]["beyond"]
     assert laws["match"]["value"] > laws["match"]["fixed"]
-    assert laws["case"]["whence"].startswith("assumed: ")
+    assert laws["case"]["source"].startswith("assumed: ")
 
 
 def test_what_this_installation_has_counted_is_told_as_such(
@@ -41,7 +41,7 @@ def test_what_this_installation_has_counted_is_told_as_such(
     running.add_time("match", rows=ENOUGH, seconds=9, processor_seconds=50)
     (match,) = (law for law in cli.ask(*MUCH)["laws"] if law["name"] == "match")
     assert (match["own"]["value"], match["own"]["counted"]) == (50.0, ENOUGH)
-    assert "counted here since 20" in cli.run(*MUCH).out
+    assert f"counted here {ENOUGH:,} times since 20" in " ".join(cli.run(*MUCH).out.split())
 
 
 def test_the_prices_are_those_of_the_data_folder_or_of_a_file_that_is_named(cli: Terminal, tmp_path: Path) -> None:
@@ -65,9 +65,10 @@ def test_numbers_are_read_as_people_write_large_ones(text: str, number: int) -> 
 
 @pytest.mark.parametrize("text", ["", "many", "-3", "1.5", "nan", "1e400", "M", "10 M M", "inf", "2e15"])
 def test_what_is_no_number_is_refused_with_a_sentence(text: str) -> None:
-    with pytest.raises(WrongUseError, match="isn't a whole number") as refused:
+    with pytest.raises(WrongUseError) as refused:
         whole_number(text)
-    assert refused.value.hint == "Such as 10e6, 1_000_000 or 100M."
+    assert repr(text) in refused.value.message
+    assert "100M" in refused.value.hint
 
 
 @pytest.mark.parametrize(

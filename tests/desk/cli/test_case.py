@@ -19,8 +19,8 @@ def test_a_case_is_listed_with_its_use(cli: Terminal, studio: str) -> None:
     found_case(cli.desk.services, Owner.objects.get())
     (case,) = cli.ask("case", "list", "--decision", "open")["cases"]
     for words, numbers in (("shop.example/page-0", [1]), ("image-0.jpg", [1]), ("#1", [1]), ("#2", []), ("else", [])):
-        assert [one["number"] for one in cli.ask("case", "list", "--match", words)["cases"]] == numbers
-    assert (case["party"], case["decision"], case["bundles"]) == ("shop.example", "open", [])
+        assert [one["number"] for one in cli.ask("case", "list", "--search", words)["cases"]] == numbers
+    assert (case["site"], case["decision"], case["bundles"]) == ("shop.example", "open", [])
     (use,) = case["uses"]
     assert (use["image_url"], use["match"], use["licence"]) == ("http://shop.example/image-0.jpg", "certain", None)
     assert cli.ask("case", "list", "--decision", "cleared") == {"cases": []}
@@ -40,14 +40,14 @@ def test_a_place_that_several_crawls_saw_is_one_use(cli: Terminal, studio: str) 
     )
     (told,) = cli.ask("case", "list")["cases"]
     (use,) = told["uses"]
-    assert (told["places"], use["first_seen"][:10]) == (1, "2026-11-01")
+    assert (told["pages"], use["first_seen"][:10]) == (1, "2026-11-01")
     last = rows[2].sighting.last_seen
     assert last is not None
     assert use["last_seen"] == rfc3339(last)
     licence = keep_licences(of, [NewLicence("A", domain="shop.example")])[0][0]
     rows.filter(pk=rows[0].pk).update(licence=licence)  # as if it had ended after the first crawl
     told = cli.api("GET", "cases/1")
-    assert ([one["licence"] for one in told["uses"]], told["places"]) == ([1, None], 1)
+    assert ([one["licence"] for one in told["uses"]], told["pages"]) == ([1, None], 1)
 
 
 def test_a_case_is_confirmed_once_and_keeps_its_reason(cli: Terminal, studio: str) -> None:

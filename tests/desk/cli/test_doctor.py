@@ -13,8 +13,8 @@ def test_each_check_is_a_line_with_what_helps_where_something_lacks(cli: Termina
     assert len({one["name"] for one in checks}) == len(checks) > 5
     told = cli.run("doctor", code=None).out
     for one in checks:
-        mark = "ok     " if one["ok"] else "MISSING" if one["needed"] else "without"
-        assert f"{mark}  {one['name']}: " in told
+        mark = "ok" if one["ok"] else "MISSING" if one["needed"] else "optional"
+        assert f"{mark:<8}  {one['name']}: " in told
     assert all(one["remedy"] for one in lacks)
 
 

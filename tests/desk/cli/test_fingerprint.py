@@ -19,18 +19,18 @@ def test_works_are_registered_by_a_file_that_no_picture_is_in(cli: Terminal, stu
     answer = json.loads(cli.run("fingerprint", pictures, "--out", told, "--json", code=4).out)
     assert [one["file"] for one in answer["failed"]] == ["flat.jpg"]
     assert len(told.read_bytes()) < 4000 < len(photograph(301))
-    added = cli.ask("work", "add", told, "--owner", studio, "--csv", table)
+    added = cli.ask("work", "add", told, "--owner", studio, "--table", table)
     (work,) = added["works"]
-    assert (work["title"], work["author"], work["new"], added["lines_without_file"]) == (
+    assert (work["title"], work["author"], work["is_new"], added["rows_without_file"]) == (
         "Harbour at dawn",
         "Ann",
         True,
         [],
     )
     (picture,) = work["pictures"]
-    assert (picture["digest"], picture["held"]) == (Digest.of(photograph(301)).hex, False)
+    assert (picture["digest"], picture["has_file"]) == (Digest.of(photograph(301)).hex, False)
     (picture,) = cli.api("GET", f"works/{work['number']}")["pictures"]
-    assert not picture["held"]
+    assert not picture["has_file"]
     assert not Picture.objects.filter(digest=Digest.of(photograph(301))).exists()
     bad = told.read_text("utf-8").replace("prints-1", "prints-9")
     told.write_text(bad, "utf-8")

@@ -59,11 +59,11 @@ def test_a_marked_copy_is_told_with_whom_it_was_for_and_what_that_does_not_show(
     seen = _written(folder, copy_of(given.read_bytes()))
     assert "Heron Magazine" in cli.run("identify", seen).out
     (image,) = cli.ask("identify", seen)["images"]
-    (copy,) = image["copies"]
+    (copy,) = image["published_copies"]
     assert set(copy) == json_keys("copy found by `identify`")
-    assert (copy["work"], copy["recipient"], copy["key"], image["marks"]) == (1, "Heron Magazine", "", 1)
+    assert (copy["work"], copy["recipient"], copy["key"], image["marks_checked"]) == (1, "Heron Magazine", "", 1)
     assert "Heron" not in cli.run("identify", _written(folder, photograph(1))).out
-    assert cli.ask("identify", _written(folder, photograph(1)))["images"][0]["marks"] == 1
+    assert cli.ask("identify", _written(folder, photograph(1)))["images"][0]["marks_checked"] == 1
 
 
 def _exported(cli: Terminal, folder: Path, **wanted: str) -> Path:
@@ -89,7 +89,7 @@ def test_a_signed_copy_is_told_with_the_key(cli: Terminal, studio: str, folder: 
     key = bytes(DocumentKey.objects.get().public_key).hex()
     assert key in said
     for revoked in (False, True):
-        (copy,) = cli.ask("identify", given)["images"][0]["copies"]
+        (copy,) = cli.ask("identify", given)["images"][0]["published_copies"]
         assert (copy["work"], copy["key"], copy["revoked"]) == (1, key, revoked)
         if not revoked:
             cli.api("POST", f"keys/{key}/revoke", reason="Stolen")

@@ -57,7 +57,7 @@ def test_what_a_list_names_is_visited_and_matched(cli: Terminal, studio: str, sh
     told = cli.run(*words)
     assert all(address in told.out for address in ("a.example/1.jpg", OUT))
     assert "exhibit watch run lists --wait" in told.err
-    cli.run("ingest", pages, "--watch", "lists", "--as", "page")
+    cli.run("ingest", pages, "--watch", "lists", "--kind", "page")
     Watch.objects.update(politeness={"delay": 0})
     assert FrontierUrl.objects.count() == 3
     ran = cli.ask("watch", "run", "lists", "--wait")
@@ -107,7 +107,7 @@ def test_what_is_left_out_is_written_and_counting_keeps_nothing(cli: Terminal, s
         folder, "http://a.example/1.jpg,x,", "http://a.example/1.jpg,x,", f"{OUT},x,", "http://b.example/1.png,,"
     )
     out = folder / "out.csv"
-    words = ("--without-host", "b.example", "--skipped", out)
+    words = ("--exclude-host", "b.example", "--skipped", out)
     told = cli.ask("ingest", path, "--watch", "lists", *words, "--dry-run")
     assert [(one["lines"], one["kept"]) for one in told["files"]] == [(4, 1)]
     assert told["asked"]["largest"] == [{"host": "a.example", "addresses": 1, "seconds": 1.0}]

@@ -15,7 +15,7 @@ def test_the_log_is_replayed_and_compared_with_what_others_kept(
     assert set(found) == json_keys("`exhibit log verify`")
     assert (found["entries"], found["checkpoints"] >= 1, found["problems"]) == (state["entries"], True, [])
     cli.run("log", "verify")
-    head = cli.api("GET", "/log/head")
+    head = cli.api("GET", "/log/checkpoint")
     note, bundle = folder / "seen.txt", folder / "bundle.zip"
     note.write_text(head["checkpoint"], "utf-8")
     cli.run("api", "GET", "cases/1/bundles/1/file", "--output", bundle)

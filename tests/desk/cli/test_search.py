@@ -65,7 +65,7 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, 
     mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("[pace]", "[pace]\nsearches = 7"), "utf-8")
     assert cli.ask("watch", "add", "few", "--search", "few", *own)["budget"]["searches"] == 7
     (folder / "words.txt").write_text("wave\n", "utf-8")
-    cli.run("watch", "add", "w", "--search", "tineye", "--words", folder / "words.txt", *own, code=2)
+    cli.run("watch", "add", "w", "--search", "tineye", "--queries", folder / "words.txt", *own, code=2)
     cli.run("api", "DELETE", "searches/tineye/key")
     assert search(cli, "tineye")["key_added_at"] is None
 
@@ -84,22 +84,25 @@ def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studi
     own, copies = ("--owner", studio), ("watch", "add", "copies", "--search", "google-vision")
     tineye = ("--search", "tineye")
     price_of = search(cli, "google-vision")["price"]
-    assert (price_of["amount"], price_of["requests"], price_of["free"]) == ("3.50 USD", 1000, 1000)
-    assert "Google Vision" in cli.run(*copies, "--money-month", "5USD", "--dry-run", *own).out
+    assert (price_of["amount"], price_of["requests"], price_of["free_requests"]) == ("3.50 USD", 1000, 1000)
+    assert "Google Vision" in cli.run(*copies, "--max-cost-month", "5USD", "--dry-run", *own).out
     assert cli.api("GET", "watches")["items"] == []
-    cli.run(*copies, "--money", "5", *own, code=2)
-    assert "TinEye" in cli.run(*copies, *tineye, "--money", "5USD", *own, code=2).err
+    cli.run(*copies, "--max-cost", "5", *own, code=2)
+    assert "TinEye" in cli.run(*copies, *tineye, "--max-cost", "5USD", *own, code=2).err
     cli.run(*copies, "--works", "99", *own, code=2)
     assert "--dry-run" in cli.run(*copies[:3], "--site", "http://a.example", "--dry-run", code=2).err
     price = ("api", "PUT", "searches/tineye/price", "--json", '{"amount": "200USD", "requests": 5000}')
     cli.run(*price, code=2)
     kept(cli, "tineye", "secret")
     assert cli.run(*price).answer["price"]["requests"] == 5000
-    made = cli.ask(*copies, *tineye, "--newest", "--money", "5USD", *own)
-    assert (made["budget"]["money"], [source["url"] for source in made["sources"]]) == (
+    made = cli.ask(*copies, *tineye, "--newest-first", "--max-cost", "5USD", *own)
+    assert (made["budget"]["max_cost"], [source["url"] for source in made["sources"]]) == (
         "5.00 USD", ["google-vision", "tineye"],
     )  # fmt: skip
-    changed = cli.api("PATCH", "watches/1", "--json", '{"money": "", "newest": false}')
-    assert ("money" in changed["budget"], changed["sources"][0]) == (False, {"kind": "search", "url": "google-vision"})
+    changed = cli.api("PATCH", "watches/1", "--json", '{"max_cost": "", "newest_first": false}')
+    assert ("max_cost" in changed["budget"], changed["sources"][0]) == (
+        False,
+        {"kind": "search", "url": "google-vision"},
+    )
     cli.run("api", "DELETE", "searches/tineye/price")
     assert search(cli, "tineye")["price"] is None

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from desk.cli import trust as cli_trust
-from desk.cli.trust import own_trust, with_qualified
+from desk.cli.trust import NOTE, own_trust, with_qualified
 from evidence.anchors.cosignature.kind import CosignatureConfig
 from evidence.anchors.rfc3161.kind import TrustedAuthority
 from evidence.anchors.rfc3161.stamps import load_certificates
@@ -65,7 +65,7 @@ def test_receipts_of_chains_count_by_the_list_that_the_installation_writes(
     assert [check.state for check in told] == [State.NOT_CHECKED, State.PASSED]
     assert "ours (block as the operator's node gave it)" in told[1].sentence
     assert told[1].development
-    assert "its own word" in after.note
+    assert NOTE in after.note
 
 
 def test_partners_that_are_asked_to_visit_are_pinned_and_say_who_runs_them(inline: SyncRunner) -> None:
@@ -87,7 +87,7 @@ def test_a_list_cannot_ask_for_other_than_one_to_all_of_its_witnesses(
 ) -> None:
     monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(services=inline.services))
     path = tmp_path / "list.json"
-    ran = CliRunner().invoke(cli_trust.trust_command, [str(path), "--witnesses", asked])
+    ran = CliRunner().invoke(cli_trust.trust_command, [str(path), "--timestamps", asked])
     assert isinstance(ran.exception, WrongUseError)
     assert f"asks for {asked} witnesses" in ran.exception.message
     assert not path.exists()

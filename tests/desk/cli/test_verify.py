@@ -88,7 +88,7 @@ def test_whoever_checks_asks_for_a_minimum_of_their_own(alone: Terminal, tmp_pat
     more = replace(trust, ledgers=(*trust.ledgers, ledger()))
     many = len({pin.name for kind in KINDS.values() for pin in getattr(more, kind.pins)})
     (tmp_path / "more.json").write_bytes(more.to_json())
-    (told,) = alone.ask("verify", bundle, "--trust", tmp_path / "more.json", "--witnesses", many, code=4)["bundles"]
+    (told,) = alone.ask("verify", bundle, "--trust", tmp_path / "more.json", "--timestamps", many, code=4)["bundles"]
     assert str(many) in next(one["sentence"] for one in told["checks"] if one["name"] == "time")
     said = alone.run("verify", bundle, "--trust", listed, "--cosigners", 5, code=2).err
     assert ("5" in said, "--trust" in said) == (True, True)

@@ -134,7 +134,7 @@ def test_a_crawl_is_shown_with_what_was_left_out_and_how_to_get_it(
             crawl=planned.crawl, key=bytes([place]), url=f"http://a.example/{place}", reason="robots", at=now()
         )
     Picture.objects.filter(size=10).update(refusal="not-a-picture", state="done")
-    for kind, reason in (("refusals", "robots"), ("unreadable-images", "not-a-picture")):
+    for kind, reason in (("refusals", "robots"), ("unreadable-pictures", "not-a-picture")):
         told = cli.api("GET", f"watches/1/crawls/1/{kind}")["items"]
         assert {one["reason"] for one in told} == {reason}
     for counts, hint in (
@@ -145,4 +145,4 @@ def test_a_crawl_is_shown_with_what_was_left_out_and_how_to_get_it(
         planned.crawl.slices.update(counts=counts)
         assert hint in shown()
     Crawl.objects.update(not_asked={"unchanged": 412})
-    assert "exhibit watch run shop --everything" in shown()
+    assert "exhibit watch run shop --all-pages" in shown()

@@ -34,7 +34,7 @@ def test_a_file_is_searched_for_among_the_works_and_the_pair_kept(cli: Terminal,
         register(cli.desk.services, Owner.objects.get(), photograph(seed), title)
     (folder / "copy.jpg").write_bytes(copy_of(photograph(1)))
     assert cli.ask("why", "1", folder / "copy.jpg")["decision"] == "certain"
-    ran = cli.run("why", "2", folder / "copy.jpg", "--keep", "different", code=1)
+    ran = cli.run("why", "2", folder / "copy.jpg", "--save", "different", code=1)
     assert ran.err
     (pair,) = KeptPairs(cli.data).pairs()
     assert (pair.said, pair.decision, pair.about) == ("different", "none", f"{studio} work 2 / copy.jpg")
@@ -49,5 +49,5 @@ def test_what_is_neither_a_file_nor_a_work_is_wrong_use_and_no_picture_is_not_fo
     assert "missing.jpg" in alone.run("why", "missing.jpg", folder / "work.jpg", code=2).err
     assert alone.run("why", folder / "notes.txt", folder / "work.jpg", code=2).err
     assert alone.ask("why", folder / "work.jpg", folder / "notes.txt", code=1)["fell"] == "reading"
-    kept = alone.run("why", folder / "work.jpg", folder / "notes.txt", "--keep", "copy", code=2)
+    kept = alone.run("why", folder / "work.jpg", folder / "notes.txt", "--save", "copy", code=2)
     assert kept.err

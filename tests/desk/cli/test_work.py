@@ -22,7 +22,7 @@ def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studi
     (folder / "works" / ".hidden.jpg").write_bytes(photograph(9))
     table = folder / "works.csv"
     table.write_text("file,title,author,registrations\none.jpg,The First,Ann,USCO|VA 1-234|2024-05-31\n", "utf-8")
-    added = cli.ask("work", "add", folder / "works", "--owner", "The Studio", "--csv", table)
+    added = cli.ask("work", "add", folder / "works", "--owner", "The Studio", "--table", table)
     assert (len(added["works"]), added["failed"]) == (2, [])
     one, two = sorted(cli.api("GET", "works")["items"], key=lambda work: str(work["file"]))[::-1]
     assert (one["file"], one["title"], one["author"]) == ("one.jpg", "The First", "Ann")
@@ -41,9 +41,9 @@ def test_what_is_passed_over_cut_off_or_declared_in_vain_is_told(cli: Terminal, 
     assert "half.jpg" in first.out
     assert all(name in first.err for name in ("IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"))
     table.write_text("file,title,author,holder\na.jpg,My title,Ann,\nhalf.jpg,half,,\n", "utf-8")
-    assert "exhibit api PATCH works/1" in cli.run("work", "add", works, "--owner", studio, "--csv", table).err
-    answer = cli.ask("work", "add", works, "--owner", studio, "--csv", table)
-    assert answer["lines_unused"] == [{"file": "a.jpg", "work": 1, "columns": ["title", "author"]}]
+    assert "exhibit api PATCH works/1" in cli.run("work", "add", works, "--owner", studio, "--table", table).err
+    answer = cli.ask("work", "add", works, "--owner", studio, "--table", table)
+    assert answer["rows_unused"] == [{"file": "a.jpg", "work": 1, "columns": ["title", "author"]}]
     assert answer["passed_over"] == ["IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"]
     assert answer["works"][0]["title"] == "a"
 
@@ -74,7 +74,7 @@ def test_every_file_of_a_folder_that_is_not_registered_is_counted_with_a_reason(
 
 def test_uncertain_metadata_is_reported_and_never_declared(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(with_iptc_of(photograph(1), dataset(80, b"Jos\xe9"), dataset(116, b"Ours")))
-    ((one,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--metadata")["works"],)
+    ((one,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--use-metadata")["works"],)
     (problem,) = one["metadata_problems"]
     assert (one["author"], one["rights"]) == ("", "Ours")
     assert [problem[name] for name in ("block", "reason", "field", "text")] == [
@@ -90,14 +90,14 @@ def test_uncertain_metadata_is_reported_and_never_declared(cli: Terminal, studio
 def test_files_that_cannot_be_registered_are_named_and_the_others_are(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "again.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
-    assert [one["new"] for one in cli.ask("work", "add", folder)["works"]] == [False]
+    assert [one["is_new"] for one in cli.ask("work", "add", folder)["works"]] == [False]
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
     (folder / "flat.jpg").write_bytes(jpeg(flat()))
     answer = cli.ask("work", "add", folder, "--owner", studio, code=4)
     assert [one["file"] for one in answer["failed"]] == ["bad.jpg"]
     found = {one["file"]: one for one in answer["works"]}
     assert found["flat.jpg"]["flags"]
-    assert (found["again.jpg"]["number"], found["again.jpg"]["new"]) == (1, False)
+    assert (found["again.jpg"]["number"], found["again.jpg"]["is_new"]) == (1, False)
 
 
 def test_a_raw_photograph_is_refused_by_name_with_what_to_do(cli: Terminal, studio: str, folder: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_file_that_names_another_author_is_remarked(cli: Terminal, studio: str
     exif[ExifTags.Base.Artist] = "Bo Chan"
     Image.open(BytesIO(photograph(31))).save(folder / "bo.jpg", exif=exif)
     (added,) = cli.ask("work", "add", folder / "bo.jpg", "--owner", studio)["works"]
-    (remark,) = added["remarks"]
+    (remark,) = added["ownership_warnings"]
     assert remark["kind"] == "credit"
     assert remark["sentence"] in cli.run("work", "add", folder / "bo.jpg", "--owner", studio).out
 
@@ -127,7 +127,7 @@ def test_a_conflict_tells_that_an_earlier_registration_exists_and_its_date_only(
     cli.run("work", "add", folder)
     cli.run("owner", "add", "Rival")
     answer = cli.ask("work", "add", folder / "one.jpg", "--owner", "rival")
-    (conflict,) = answer["works"][0]["conflicts"]
+    (conflict,) = answer["works"][0]["earlier_registrations"]
     assert set(conflict) == {"sentence", "date"}
     assert conflict["date"] in conflict["sentence"]
     assert "Studio" not in str(answer)

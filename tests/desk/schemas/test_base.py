@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from desk.schemas.base import Answer, Hex, Moment, Piece
+from desk.schemas.base import Answer, Hex, Moment, Page
 
 
 class Told(Answer):
@@ -67,5 +67,5 @@ def test_what_an_answer_does_not_hold_is_refused() -> None:
     with pytest.raises(ValidationError):
         Told(name="A", watch=None, at=datetime.now(UTC), other=1)  # type: ignore[call-arg]
     with pytest.raises(ValidationError):
-        Piece[Hex](items=["no digest"], next=None, last="after-0")
-    assert Piece[Hex](items=["9f" * 32], next=None, last="after-1").items == ["9f" * 32]
+        Page[Hex](items=["no digest"], next=None, last="after-0")
+    assert Page[Hex](items=["9f" * 32], next=None, last="after-1").items == ["9f" * 32]

@@ -16,7 +16,7 @@ from workers.tasks.sync_runner import SyncRunner
 @pytest.mark.long
 def test_a_case_is_told_with_uses_bundles_and_history(inline: SyncRunner) -> None:
     case = sealed_bundle(inline).case
-    told = schemas.FullCase.from_row(case).model_dump(mode="json")
+    told = schemas.CaseDetails.from_row(case).model_dump(mode="json")
     assert told["work"] == {"number": 1, "title": "Work 1", "file": ""}
     (use,) = told["uses"]
     assert (use["page_url"], use["match"], use["licence"]) == ("http://shop.invalid/page-0", "certain", None)

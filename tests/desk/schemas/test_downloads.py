@@ -24,9 +24,9 @@ def test_a_link_leads_somewhere_until_it_expires_or_is_revoked() -> None:
         return Link.from_row(row)
 
     one = told(password="hashed")
-    assert (one.holds, one.has_password, one.report, one.package) == (True, True, 4, None)
-    assert not told(expires_at=before).holds
-    assert not told(revoked_at=before).holds
+    assert (one.is_valid, one.has_password, one.report, one.package) == (True, True, 4, None)
+    assert not told(expires_at=before).is_valid
+    assert not told(revoked_at=before).is_valid
     assert not told().has_password
 
 
@@ -48,8 +48,8 @@ def test_a_package_names_its_cases_and_says_whether_it_can_be_taken(inline: Sync
     bundle = sealed_bundle(inline)
     row = request_package(bundle.case.owner, [1], "court", by="Ann")
     told = Package.from_row(row)
-    assert (told.cases, told.asked_by, told.kept) == ([1], "Ann", False)
+    assert (told.cases, told.requested_by, told.is_ready) == ([1], "Ann", False)
     inline.run_until_idle()
     row.refresh_from_db()
-    assert Package.from_row(row).kept
+    assert Package.from_row(row).is_ready
     assert ListedPackage.from_row(row).files

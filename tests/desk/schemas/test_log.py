@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from desk.schemas.log import Entry, Head, Key
+from desk.schemas.log import Checkpoint, Entry, Key
 from exhibit.clock import now
 from registry.keys.keys import add_device_key
 from registry.log.log import erase_openings
@@ -24,7 +24,7 @@ def test_an_entry_is_told_with_its_opening_until_that_is_erased(inline: SyncRunn
     assert erased.commitment == told.commitment
     head = sign_checkpoint(inline.services)
     assert head is not None
-    assert (Head.from_row(head).size, len(Head.from_row(head).root)) == (head.size, 64)
+    assert (Checkpoint.from_row(head).size, len(Checkpoint.from_row(head).root)) == (head.size, 64)
 
 
 def test_a_key_says_who_holds_it_and_whether_it_is_in_use(inline: SyncRunner) -> None:

@@ -11,7 +11,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 def test_an_event_has_the_name_under_which_webhooks_know_it() -> None:
     row = models.Event(pk=17, kind="case.opened", at=NOON, about={"case": 3})
     assert Event.from_row(row).model_dump(mode="json") == {
-        "message": "evt_17",
+        "id": "evt_17",
         "type": "case.opened",
         "timestamp": "2026-11-20T12:00:00.000000Z",
         "data": {"case": 3},
@@ -23,6 +23,6 @@ def test_a_delivery_says_when_it_is_tried_again_only_while_it_waits_for_that() -
     answer = {"at": NOON, "status": 503, "milliseconds": 4, "sentence": "It answered with status 503."}
     row = models.Delivery(event=event, state="todo", tries=1, answers=[answer], not_before=NOON)
     told = Delivery.from_row(row)
-    assert (told.message, told.kind, told.next_try, told.answers[0].status) == ("evt_17", "case.opened", NOON, 503)
+    assert (told.id, told.type, told.next_attempt_at, told.attempts[0].status) == ("evt_17", "case.opened", NOON, 503)
     row.state = "done"
-    assert Delivery.from_row(row).next_try is None
+    assert Delivery.from_row(row).next_attempt_at is None

@@ -18,11 +18,11 @@ def test_characters_that_act_on_a_screen_are_refused_as_they_are_elsewhere() -> 
     for sign in "\x00\x1b\x7f\u2028\u202e\u2066\ufffe":
         assert plain(sign) != sign
         with pytest.raises(ValidationError):
-            NewNote(words=f"a{sign}b")
+            NewNote(text=f"a{sign}b")
     for blank in ("", " ", "\u3000"):
         with pytest.raises(ValidationError):
-            NewNote(words=blank)
-    assert NewNote(words="灯塔\nline two").words == "灯塔\nline two"
+            NewNote(text=blank)
+    assert NewNote(text="灯塔\nline two").text == "灯塔\nline two"
 
 
 def test_limits_are_those_that_were_said_and_within_bounds() -> None:

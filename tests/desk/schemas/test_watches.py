@@ -1,6 +1,6 @@
 """Test the API's schemas of watches, crawls, searches and canaries."""
 
-from desk.schemas.watches import Canary, Crawl, Search, UnreadableImage, Watch
+from desk.schemas.watches import Crawl, KnownCopy, Search, UnreadablePicture, Watch
 from registry.crawls import canaries, schedules
 from registry.models import Picture
 from tests.assets.rows import bring, claimed_slice, owner, photograph, register
@@ -13,10 +13,10 @@ def test_a_crawl_counts_what_it_saw_and_what_waits(inline: SyncRunner) -> None:
     bring(inline.services, planned, epoch, [photograph(1), photograph(1), photograph(2)])
     crawl = planned.crawl
     told = Crawl.from_row(crawl)
-    assert (told.watch, told.sightings, told.pictures, told.waiting) == ("shop", 3, 2, 2)
+    assert (told.watch, told.sightings, told.pictures, told.pictures_waiting) == ("shop", 3, 2, 2)
     Picture.objects.update(state="done", refusal="too-many-pixels")
-    assert Crawl.from_row(crawl).waiting == 0
-    unreadable = UnreadableImage.from_rows(crawl.sightings.select_related("picture"))
+    assert Crawl.from_row(crawl).pictures_waiting == 0
+    unreadable = UnreadablePicture.from_rows(crawl.sightings.select_related("picture"))
     assert [one.reason for one in unreadable] == ["too-many-pixels"] * 3
     crawl.pictures = 7
     assert Crawl.from_row(crawl).pictures == 7
@@ -31,10 +31,10 @@ def test_a_canary_is_told_with_the_last_run_that_had_to_find_it(inline: SyncRunn
     schedules.start_crawl(shop.pk)
     work = register(inline.services, studio, photograph(1)).work
     row = canaries.plant(work, shop, "http://shop.example/hidden", by="Ann")
-    assert Canary.from_row(row).last_run is None
+    assert KnownCopy.from_row(row).last_result is None
 
 
 def test_a_search_says_what_it_takes_and_nothing_of_a_key(inline: SyncRunner) -> None:
     found = {one.search: one for one in Search.of(inline.services, owner("studio"))}
-    assert (found["tineye"].takes, found["tineye"].key_added_at) == ("pictures", None)
+    assert (found["tineye"].input, found["tineye"].key_added_at) == ("pictures", None)
     assert "key" not in {name for name in Search.model_fields if not name.startswith("key_added")}

@@ -1,6 +1,6 @@
 """Test timestamp requests from rows: pauses for silent services, and no duplicate or loss after a death."""
 
-from desk.schemas.log import Witness
+from desk.schemas.log import TimestampService
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.errors import IntegrityError, ServiceMissingError
@@ -63,9 +63,9 @@ def test_health_says_how_each_witness_has_answered(inline: SyncRunner) -> None:
     witnesses.note_silence("evm", "ill", Question.UPGRADE, "The node doesn't answer.")
     asked_for(b"1", b"2", witness="ill", kind="evm")
     [ill, well] = [
-        Witness.from_row(one, kind=kind, name=name, development=False, configured=False)
+        TimestampService.from_row(one, kind=kind, name=name, development=False, configured=False)
         for (kind, name), one in witnesses.health().items()
     ]
-    assert (ill.name, ill.owed, ill.error) == ("ill", 2, "The node doesn't answer.")
-    assert (well.owed, well.silent_since) == (0, None)
-    assert well.answered_at is not None
+    assert (ill.name, ill.pending_receipts, ill.error) == ("ill", 2, "The node doesn't answer.")
+    assert (well.pending_receipts, well.failing_since) == (0, None)
+    assert well.last_response_at is not None

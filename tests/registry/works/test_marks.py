@@ -21,14 +21,14 @@ def marked(seed: int) -> bytes:
 
 
 def kinds(row: WorkPicture) -> list[str]:
-    return [one.kind for one in schemas.Work.from_row(row.work).pictures[0].masked]
+    return [one.kind for one in schemas.Work.from_row(row.work).pictures[0].masks]
 
 
 def test_a_caption_is_told_in_a_sentence(inline: SyncRunner) -> None:
     captioned = ImageOps.expand(textured(51), (0, 0, 0, 50), "white").crop((50, 0, 480, 410))
     ImageDraw.Draw(captioned).text((20, 370), "Lumen Photo Agency", fill="black", font_size=24)
     work = register(inline.services, owner("studio"), jpeg(captioned)).work
-    (told,) = schemas.Work.from_row(work).model_dump(mode="json")["pictures"][0]["masked"]
+    (told,) = schemas.Work.from_row(work).model_dump(mode="json")["pictures"][0]["masks"]
     assert (told["kind"], "12%" in told["sentence"]) == ("caption", True)
     assert round(told["share"], 2) == 0.12
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageEnhance, ImageOps, ImageStat
 
-from desk.schemas.works import Identified
+from desk.schemas.works import Identification
 from exhibit.clock import now
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches.find_owner import whose
@@ -137,7 +137,7 @@ def test_a_signed_copy_is_known_by_its_bytes_with_the_key_and_the_log(inline: Sy
     DocumentKey.objects.update(revoked_at=now())
     answer = identify(inline.services, work.owner, data)
     assert answer.copies[0].revoked
-    shown = Identified.from_row(answer).copies[0]
+    shown = Identification.from_row(answer).published_copies[0]
     assert shown.entry is not None
     assert shown.checkpoint is not None
     assert shown.checkpoint > shown.entry

@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from PIL import Image
 
-from desk.schemas.works import FullWork
+from desk.schemas.works import WorkDetails
 from desk.texts.past import RELATIONS
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -96,7 +96,7 @@ def registered(inline: SyncRunner, studio: Owner, *files: bytes) -> None:
 
 
 def told(studio: Owner) -> dict[int, list[tuple[int, str]]]:
-    works = [FullWork.from_row(work) for work in studio.works.order_by("number")]
+    works = [WorkDetails.from_row(work) for work in studio.works.order_by("number")]
     return {work.number: [(other.work, other.kind) for other in work.relations] for work in works}
 
 
@@ -123,8 +123,8 @@ def test_duplicates_parts_and_series_are_told_of_both_works(inline: SyncRunner) 
         5: [(6, "series")],
         6: [(5, "series")],
     }
-    shown = FullWork.from_row(studio.works.get(number=2)).relations[0]
-    assert shown.shown > 0.9
+    shown = WorkDetails.from_row(studio.works.get(number=2)).relations[0]
+    assert shown.overlap > 0.9
     assert shown.sentence == str(RELATIONS["part-of"])
 
 

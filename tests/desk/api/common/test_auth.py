@@ -32,7 +32,7 @@ def addresses(scene: Scene) -> list[str]:
         "paper": "us-902", "name": "a.csv", "sequence": 0, "digest": scene.work.pictures.get().digest.hex,
         "kind": "term", "document": scene.attachment, "comparison": scene.case.case_sightings.get().match_id,
         "view": "overlay", "service": "tineye", "message": "evt_1", "person": scene.ann.pk, "invitation": 1, "token": 1,
-        "reply": 1, "party": "shop.example", "file": 1, "key": "0" * 8,
+        "reply": 1, "site": "shop.example", "file": 1, "key": "0" * 8,
     }  # fmt: skip
     named = {one.name: set(one.pattern.converters) for one in patterns("api") if "owner" in one.pattern.converters}
     return [reverse(f"api:{name}", kwargs={key: values[key] for key in keys}) for name, keys in named.items() if name]
@@ -62,7 +62,7 @@ def test_a_viewer_reads_and_changes_nothing(scene_of_programs: Scene) -> None:
     viewer = program(scene_of_programs.studio, "bob")
     document = api.get_openapi_schema()["paths"]
     # trying a licence and identifying an image change nothing
-    asking = {f"/api/v1/owners/{{owner}}/{what}" for what in ("licences/trials", "identify")}
+    asking = {f"/api/v1/owners/{{owner}}/{what}" for what in ("licences/preview", "identify")}
     others = ("/edge/", "/alliance/", "/id")  # with other tokens, partners' signatures, or public
     ours = {path: known for path, known in document.items() if not any(part in path for part in others)}
     changing = [
@@ -129,7 +129,7 @@ def test_a_decision_says_who_made_it_and_a_second_one_conflicts(scene_of_program
     assert (status, told["decision"], told["decided_by"]) == (201, "cleared", "alice@example.org (token program)")
     status, told = decider.post("/cases/1/decisions", {"decision": "confirmed"})
     assert (status, told["title"]) == (409, "Conflict")
-    assert "Reopen" in told["hint"]
+    assert "reopen" in told["hint"]
     assert decider.post("/cases/1/decisions", {"decision": "open", "reason": "Wrong"})[1]["decision"] == "open"
 
 
@@ -142,7 +142,7 @@ def test_numbers_of_others_things_inside_a_request_are_nobodys(scene_of_programs
     for path, body in (
         ("/cases/1/decisions", decision),
         ("/cases/decisions", {"cases": [1], **decision}),
-        ("/watches/1/canaries", {"work": 7, "url": "https://shop.example/"}),
+        ("/watches/1/known-copies", {"work": 7, "url": "https://shop.example/"}),
         ("/licences", {"licensee": "A", "domain": "a.example", "works": [7]}),
         ("/reports", {"works": [7]}),
         ("/reports", {"watch": "theirs"}),

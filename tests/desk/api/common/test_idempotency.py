@@ -45,7 +45,7 @@ def test_every_post_about_an_owner_takes_a_key_but_these() -> None:
             "cases/{number}/report",
             "identify",
             "invitations",
-            "licences/trials",
+            "licences/preview",
             "packages/{number}/links",
             "passkeys",
             "reports/{number}/links",

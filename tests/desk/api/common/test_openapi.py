@@ -121,7 +121,7 @@ def test_what_is_no_list_comes_once(scene_of_programs: Scene) -> None:
             twice[name] = [one[name], filled(schema["properties"][name])]
             answer = client.post(address, twice)
             assert answer.status_code == 400, (path, name)
-            assert f"'{name}' comes 2 times" in answer.json()["detail"], (path, name)
+            assert f"'{name}' appears 2 times" in answer.json()["detail"], (path, name)
     assert client.get(f"{ROOT}/cases?decision=open&decision=confirmed").status_code == 400
 
 
@@ -160,12 +160,12 @@ def test_a_number_is_whole_however_it_is_written(alice: Program) -> None:
         answer = alice.client.post(ROOT + "/licences", text, content_type=JSON)
         assert answer.status_code == status, number
         if status == 400:
-            assert answer.json()["errors"] == [{"where": "body/new/works/0", "detail": "A whole number."}], number
+            assert answer.json()["errors"] == [{"where": "body/new/works/0", "detail": "Enter a whole number."}], number
 
 
 def test_the_forms_are_those_that_bring_files() -> None:
-    uploads = {"register_work", "state_works", "begin_upload", "send_files"}
-    assert set(FORMS) == uploads | {"attach_document", "identify", "ask_whose", "import_licences"}
+    uploads = {"register_work", "register_fingerprints", "start_upload", "send_files"}
+    assert set(FORMS) == uploads | {"attach_document", "identify", "find_owner", "import_licences"}
     assert all(any(map(is_file, schema["properties"].values())) for _path, schema in FORMS.values())
 
 

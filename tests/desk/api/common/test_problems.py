@@ -73,7 +73,7 @@ def test_a_body_that_nobody_reads_is_refused_unless_it_says_nothing(scene_of_pro
     for body in (b'{"reason": "Ours"}', b"[]", b"reason=Ours"):
         for method, path in (("POST", "/cases/1/undo"), ("DELETE", "/works/1"), ("GET", "/works")):
             answer = decider.client.generic(method, ROOT + path, body, content_type="application/json")
-            assert (answer.status_code, "no body" in answer.json()["detail"]) == (400, True), (method, body)
+            assert (answer.status_code, "no request body" in answer.json()["detail"]) == (400, True), (method, body)
     assert decider.client.post(ROOT + "/cases/1/undo", {"reason": "Ours"}).status_code == 400
 
 

@@ -48,7 +48,7 @@ def test_a_partner_is_added_changed_listed_and_revoked(cli: Terminal) -> None:
     add(cli, card)
     add(cli, card | {"url": "https://c.example"})
     (told,) = cli.api("GET", "/operator/partners")["items"]
-    assert (told["url"], told["log"], told["forked"]) == ("https://c.example", card["log"], False)
+    assert (told["url"], told["log"], told["has_fork"]) == ("https://c.example", card["log"], False)
     revoked = cli.api("POST", "/operator/partners/anna/revoke", reason="The agreement has ended")
     assert (revoked["reason"], revoked["revoked_at"] is None) == ("The agreement has ended", False)
     cli.run("api", "POST", "/operator/partners/anna/revoke", "--field", "reason=x", code=2)
@@ -84,12 +84,12 @@ def test_impossible_names_addresses_and_logs_are_refused(cli: Terminal) -> None:
 def test_visits_with_a_partner_are_switched_each_by_itself(cli: Terminal) -> None:
     partner_of(new_signer())
     for fields, captures, visits in (
-        ({"ask": "true"}, True, 0),
-        ({"visits": 7}, True, 7),
-        ({"ask": "false"}, False, 7),
+        ({"requests_visits": "true"}, True, 0),
+        ({"daily_visits": 7}, True, 7),
+        ({"requests_visits": "false"}, False, 7),
     ):
         told = cli.api("PATCH", "/operator/partners/b/captures", **fields)
-        assert (told["captures"], told["visits"]) == (captures, visits)
+        assert (told["requests_visits"], told["daily_visits"]) == (captures, visits)
     cli.api("PATCH", "/operator/partners/c/captures", code=2, ask="true")
     cli.api("PATCH", "/operator/partners/b/captures", code=2, visits=-1)
 
@@ -101,7 +101,7 @@ def test_faults_of_a_log_are_reported_with_the_proof(cli: Terminal) -> None:
     assert set(cli.api("POST", "/operator/partners/compare")["faults"]) == {"b"}
     (fork,) = cli.api("GET", "/operator/forks")["forks"]
     assert fork == {"log": row.log_key, "known": "one", "other": "other", "path": ["01" * 32]}
-    assert cli.api("GET", "/operator/partners")["items"][0]["forked"]
+    assert cli.api("GET", "/operator/partners")["items"][0]["has_fork"]
 
 
 @pytest.mark.long
@@ -127,7 +127,7 @@ def test_a_partners_feed_is_compared_with_what_was_seen(cli: Terminal) -> None:
 
 def test_an_agreement_is_made_listed_and_ended(cli: Terminal) -> None:
     partner_of(new_signer(), "anna")
-    terms = json.dumps({"partner": "anna", "fields": ["page", "seen"], "until": "2090-01-01", "queries": 100})
+    terms = json.dumps({"partner": "anna", "fields": ["page", "seen"], "valid_until": "2090-01-01", "queries": 100})
     number = cli.api("POST", "/operator/agreements", "--json", terms)["number"]
     cli.run("api", "POST", "/operator/agreements", "--json", terms, code=2)
     (told,) = cli.api("GET", "/operator/agreements")["items"]
@@ -140,7 +140,7 @@ def test_an_agreement_is_made_listed_and_ended(cli: Terminal) -> None:
 def test_a_contributor_is_invited_listed_and_removed(cli: Terminal) -> None:
     assert cli.api("POST", "/operator/contributors", name="Ann")["token"].startswith("exe_")
     cli.api("POST", "/operator/contributors", code=2, name="Ann")
-    cli.api("DELETE", "/operator/contributors/Ann", drop="true")
+    cli.api("DELETE", "/operator/contributors/Ann", discard_results="true")
     (row,) = cli.api("GET", "/operator/contributors")["contributors"]
     assert row["revoked_at"]
     cli.run("api", "DELETE", "/operator/contributors/Ann", code=2)
@@ -169,7 +169,12 @@ def test_a_silent_timestamp_service_is_listed_with_what_it_owes(cli: Terminal) -
         kind="rfc3161", witness="moody", question="submit", silent_since=now(), error="Status 503."
     )
     (told,) = cli.api("GET", "/operator/witnesses")["items"]
-    assert (told["name"], told["configured"], told["owed"], told["error"]) == ("moody", False, 2, "Status 503.")
+    assert (told["name"], told["configured"], told["pending_receipts"], told["error"]) == (
+        "moody",
+        False,
+        2,
+        "Status 503.",
+    )
     cli.run("api", "POST", "/operator/witnesses/consortium/contract", code=2)
 
 

@@ -13,12 +13,16 @@ from tests.assets.rows import photograph, register
 
 
 def test_options_are_switched_each_by_itself(cli: Terminal, studio: str) -> None:
-    assert cli.api("PATCH", "options", derived="true") == {"derived": True, "web_archive": False, "passkeys": False}
-    assert cli.api("PATCH", "options", web_archive="true", derived="null")["derived"]
-    assert cli.api("PATCH", "options", derived="false", passkeys="true") == {
-        "derived": False,
+    assert cli.api("PATCH", "options", derived_works="true") == {
+        "derived_works": True,
+        "web_archive": False,
+        "requires_passkeys": False,
+    }
+    assert cli.api("PATCH", "options", web_archive="true", derived_works="null")["derived_works"]
+    assert cli.api("PATCH", "options", derived_works="false", requires_passkeys="true") == {
+        "derived_works": False,
         "web_archive": True,
-        "passkeys": True,
+        "requires_passkeys": True,
     }
 
 

@@ -1,4 +1,4 @@
-"""Test parties in the API."""
+"""Test sites in the API."""
 
 from dataclasses import replace
 
@@ -14,26 +14,26 @@ __all__ = ["program", "studio"]
 def test_parties_are_listed_and_shown(program: Program, studio: Owner) -> None:
     begun(studio)
     Case.objects.filter(number=2).update(party="zoo.example/seller")
-    status, found = program.get("/parties?limit=1")
-    assert (status, [one["party"] for one in found["items"]], found["next"]) == (200, ["shop.example"], 1)
-    assert [one["party"] for one in program.get("/parties?skip=1")[1]["items"]] == ["zoo.example/seller"]
-    assert program.get("/parties?q=nobody")[1] == {"items": [], "next": None}
-    status, one = program.get("/parties/shop.example")
+    status, found = program.get("/sites?limit=1")
+    assert (status, [one["site"] for one in found["items"]], found["next"]) == (200, ["shop.example"], 1)
+    assert [one["site"] for one in program.get("/sites?offset=1")[1]["items"]] == ["zoo.example/seller"]
+    assert program.get("/sites?q=nobody")[1] == {"items": [], "next": None}
+    status, one = program.get("/sites/shop.example")
     assert (status, one["case_numbers"], one["works"], one["notices"], one["lookup"]) == (200, [1], [1], [1], None)
     assert one["seen_at"][0]["page_url"] == "http://shop.example/page-0"
     assert one["contacts"][0]["email"] == "agent@shop.example"
-    assert program.get("/parties/zoo.example/seller")[0] == 200
-    assert program.get("/parties/nobody.example")[0] == 404
-    assert program.get("/parties/%00")[0] == 400
-    assert program.get("/outcomes") == (200, {"items": []})
+    assert program.get("/sites/zoo.example/seller")[0] == 200
+    assert program.get("/sites/nobody.example")[0] == 404
+    assert program.get("/sites/%00")[0] == 400
+    assert program.get("/notice-statistics") == (200, {"items": []})
 
 
 def test_registries_are_asked_where_the_operator_lets_them(program: Program, studio: Owner) -> None:
-    status, row = program.post("/lookups", {"party": "shop.example"})
+    status, row = program.post("/site-lookups", {"site": "shop.example"})
     assert (status, row["state"], row["answers"]) == (201, "todo", [])
-    assert program.get("/parties/shop.example")[1]["lookup"]["state"] == "todo"
-    assert program.post("/lookups", {"party": "nobody.example"})[0] == 404
+    assert program.get("/sites/shop.example")[1]["lookup"]["state"] == "todo"
+    assert program.post("/site-lookups", {"site": "nobody.example"})[0] == 404
     services = wiring.services()
     services.config = replace(services.config, rdap_url="")
-    assert program.post("/lookups", {"party": "shop.example"})[0] == 422
+    assert program.post("/site-lookups", {"site": "shop.example"})[0] == 422
     assert PartyLookup.objects.count() == 1

@@ -23,11 +23,11 @@ def test_a_program_checks_the_log_by_its_proofs(scene_of_programs: Scene, decide
 
     heads = []
     for _ in range(2):
-        decider.post("/cases/1/notes", {"words": "One more entry."})
+        decider.post("/cases/1/notes", {"text": "One more entry."})
         decider.client.get(ROOT + "/reports/1/files/a.csv").getvalue()
         sequence_log(services)
         sign_checkpoint(services)
-        heads.append(verify_note(str(ask("head")["checkpoint"]), get_log(services).vkey()))
+        heads.append(verify_note(str(ask("checkpoint")["checkpoint"]), get_log(services).vkey()))
     old, new = heads
     assert 0 < old.size < new.size
     row = LogEntry.objects.get(sequence=old.size)

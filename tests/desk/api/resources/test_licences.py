@@ -10,19 +10,19 @@ __all__ = ["program", "studio"]
 
 def test_a_licence_is_tried_added_and_changed(program: Program, studio: Owner) -> None:
     new = {"licensee": "The shop", "domain": "shop.example"}
-    status, trial = program.post("/licences/trials", {"licences": [new]})
-    assert (status, trial["decided"], trial["looked_at"], trial["next"]) == (200, 2, 2, None)
+    status, trial = program.post("/licences/preview", {"licences": [new]})
+    assert (status, trial["decided"], trial["checked"], trial["next"]) == (200, 2, 2, None)
     assert trial["cases"][0] == {
         "number": 1,
-        "party": "shop.example",
+        "site": "shop.example",
         "decision": "confirmed",
         "effect": "decided",
     }
-    assert program.post("/licences/trials", {"licences": [new], "after": 2})[1]["looked_at"] == 0
-    assert program.post("/licences/trials", {"licences": [new], "instead_of": 7})[0] == 404
+    assert program.post("/licences/preview", {"licences": [new], "after": 2})[1]["checked"] == 0
+    assert program.post("/licences/preview", {"licences": [new], "replaces": 7})[0] == 404
     assert not studio.licences.exists()
     assert program.post("/licences", new)[0] == 201
-    status, changed = program.send("PUT", "/licences/1", {**new, "domain": "other.example", "why": "Moved."})
+    status, changed = program.send("PUT", "/licences/1", {**new, "domain": "other.example", "change_reason": "Moved."})
     assert (status, changed["domain"]) == (200, "other.example")
     assert studio.ledger_changes.filter(kind="changed", reason="Moved.").exists()
     assert program.send("PUT", "/licences/1", {"licensee": "The shop"})[0] == 422
@@ -44,7 +44,7 @@ def test_a_table_of_licences_is_read_as_was_chosen_for_its_headings(program: Pro
     assert not studio.licences.exists()
     told = program.form("/licences/import", {"days": "day-month", "table": file_of("l.csv", table)})[1]
     assert (told["new"], told["encoding"], told["is_likely"]) == (1, "ascii", False)
-    assert told["columns_by"]
+    assert told["columns_chosen_by"]
     kept = program.get("/licences/1")[1]
     assert (kept["licensee"], kept["domain"], kept["valid_from"]) == ("The shop", "shop.example", "2026-02-01")
     told = program.form("/licences/import", {"days": "day-month", "table": file_of("l.csv", table)})[1]
@@ -63,6 +63,6 @@ def test_a_table_that_is_too_large_or_only_likely_read_is_refused(program: Progr
     assert program.form("/licences/import", asked)[1]["new"] == 1
     wrong = {"skip_rows": "true", "table": file_of("l.csv", b"licensee,domain\nA,a.example\n,b.example\n")}
     told = program.form("/licences/import", wrong)[1]
-    assert (told["new"], [one["line"] for one in told["skipped_rows"]], told["unread_sheets"]) == (1, [3], [])
+    assert (told["new"], [one["row"] for one in told["skipped_rows"]], told["unread_sheets"]) == (1, [3], [])
     told = program.form("/licences/import", {"dry_run": "true", "table": file_of("l.csv", likely)})[1]
     assert (told["read"], told["is_likely"], told["new"]) == (1, True, None)

@@ -45,7 +45,7 @@ def test_a_program_drafts_edits_reads_and_discards(program: Program, studio: Own
     assert [numbers_in(one) for one in changed["missing"]] == [["1"], ["2"]]
     assert program.send("PATCH", "/notices/1", {"sender_name": "Ann\nBcc: all@example.org"})[0] == 400
     assert [one["number"] for one in program.get("/notices?state=draft")[1]["items"]] == [1]
-    assert program.get("/notices?party=other.example")[1]["items"] == []
+    assert program.get("/notices?site=other.example")[1]["items"] == []
     assert program.send("DELETE", "/notices/1") == (204, None)
     assert program.get("/notices")[1]["items"] == []
 
@@ -57,7 +57,7 @@ def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, st
         "/{number}",
         "/{number}/events",
         "/{number}/files/{name}",
-        "/{number}/packet",
+        "/{number}/filing",
         "/{number}/replies/{reply}/files/{file}",
     }
     program.post("/notices", {"kind": "dmca", "cases": [1]})
@@ -68,10 +68,10 @@ def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, st
 def test_what_became_of_a_notice_is_written_down(program: Program, studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     assert program.send("PATCH", "/notices/1", {"fee": "1"})[0] == 422
-    assert program.post("/notices/1/events", {"what": "removed"})[0] == 422
+    assert program.post("/notices/1/events", {"state": "removed"})[0] == 422
     notices.sent_by_hand(row, by="Ann")
-    status, told = program.post("/notices/1/events", {"what": "countered", "day": now().date().isoformat()})
-    assert (status, told["state"], told["due_what"]) == (201, "countered", "dmca-counter")
+    status, told = program.post("/notices/1/events", {"state": "countered", "day": now().date().isoformat()})
+    assert (status, told["state"], told["due_reason"]) == (201, "countered", "dmca-counter")
     assert told["events"][-1]["by"] == "alice@example.org (token program)"
     assert "/s/ Ann Example" in told["text"]
     before = LogSubmission.objects.filter(type="access").count()
@@ -97,10 +97,10 @@ def test_a_signed_filing_is_had_as_one_zip_and_told_to_the_log(
     program: Program, studio: Owner, inline: SyncRunner
 ) -> None:
     row = filing(studio)
-    assert program.get(f"/notices/{row.number}/packet")[0] == 404
+    assert program.get(f"/notices/{row.number}/filing")[0] == 404
     signed(inline, row)
     before = LogSubmission.objects.filter(type="access").count()
-    answer = program.client.get(f"{ROOT}/notices/{row.number}/packet")
+    answer = program.client.get(f"{ROOT}/notices/{row.number}/filing")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="studio-ccb-packet-1.zip"'
     with ZipFile(io.BytesIO(answer.getvalue())) as archive:
         assert archive.namelist() == ["studio-notice-1.pdf", "studio-notice-1.txt"]

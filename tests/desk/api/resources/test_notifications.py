@@ -12,19 +12,19 @@ __all__ = ["decider", "scene", "scene_of_programs"]
 
 def test_a_webhook_is_tested_paused_resumed_and_removed(scene_of_programs: Scene, decider: Program) -> None:
     status, sent = decider.post("/webhooks/1/test", {})
-    assert (status, sent["kind"], sent["tries"]) == (202, "test", 0)
-    assert [one["message"] for one in decider.get("/webhooks/1/deliveries")[1]["items"]] == [sent["message"]]
-    assert decider.post(f"/webhooks/1/deliveries/{sent['message']}/again", {})[1]["message"] == sent["message"]
-    assert decider.post("/webhooks/1/deliveries/evt_999999/again", {})[0] == 404
+    assert (status, sent["type"], sent["attempt_count"]) == (202, "test", 0)
+    assert [one["id"] for one in decider.get("/webhooks/1/deliveries")[1]["items"]] == [sent["id"]]
+    assert decider.post(f"/webhooks/1/deliveries/{sent['id']}/redeliver", {})[1]["id"] == sent["id"]
+    assert decider.post("/webhooks/1/deliveries/evt_999999/redeliver", {})[0] == 404
     assert decider.post("/webhooks/1/pause", {})[1]["paused_at"] is not None
-    assert decider.get("/webhooks")[1]["items"][0]["paused_why"]
+    assert decider.get("/webhooks")[1]["items"][0]["pause_reason"]
     assert decider.post("/webhooks/1/resume", {})[1]["paused_at"] is None
     assert decider.client.delete("/api/v1/owners/studio/webhooks/1").status_code == 204
     assert decider.get("/webhooks/1")[0] == 404
 
 
 def test_an_address_within_and_a_kind_that_is_none_are_refused(scene_of_programs: Scene, decider: Program) -> None:
-    for wrong in ({"url": "https://10.0.0.1/hook", "kinds": []}, {"url": "https://example.org/", "kinds": ["x"]}):
+    for wrong in ({"url": "https://10.0.0.1/hook", "events": []}, {"url": "https://example.org/", "events": ["x"]}):
         assert decider.post("/webhooks", wrong)[0] in (400, 422)
     assert scene_of_programs.studio.webhooks.count() == 1
 

@@ -23,10 +23,10 @@ def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inl
     sealed_bundle(inline, studio)
     assert alice.post("/packages", {"cases": [2]})[0] == 422
     status, told = alice.post("/packages", {"cases": [1], "recipient": "other-side", "reason": "Kept here."})
-    assert (status, told["cases"], told["kept"]) == (202, [1], False)
+    assert (status, told["cases"], told["is_ready"]) == (202, [1], False)
     assert alice.get("/packages/1/file")[0] == 404
     inline.run_until_idle()
-    assert alice.get("/packages/1")[1]["kept"]
+    assert alice.get("/packages/1")[1]["is_ready"]
     answer = alice.client.get(ROOT + "/packages/1/file")
     data = answer.getvalue()
     assert data.startswith(b"PK")
@@ -37,7 +37,7 @@ def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inl
     assert (answer.headers["Content-Type"], "attachment" in answer.headers["Content-Disposition"]) == (PDF, True)
     assert alice.get("/packages/1/pdfs/another.pdf")[0] == 404
     assert alice.client.get(f"/api/v1/owners/other/packages/1/pdfs/{pdf}").status_code == 404
-    assert alice.post("/packages/1/again", {})[1]["number"] == 2
+    assert alice.post("/packages/1/regenerate", {})[1]["number"] == 2
     assert alice.client.delete(ROOT + "/packages/1").status_code == 204
     assert Bundle.objects.get().seal_digest is not None
     assert Package.objects.get(number=1).removed_at is not None

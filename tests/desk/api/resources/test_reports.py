@@ -16,7 +16,7 @@ __all__ = ["decider", "scene", "scene_of_programs"]
 def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Scene, decider: Program) -> None:
     wanted = {
         "title": "November", "works": [1], "decisions": ["confirmed"], "formats": ["csv"], "languages": ["en"],
-        "first": "2026-11-01", "last": "2026-11-30", "every_work": True,
+        "start_date": "2026-11-01", "end_date": "2026-11-30", "all_works": True,
     }  # fmt: skip
     status, told = decider.post("/reports", wanted)
     assert (status, told["formats"], told["languages"]) == (202, ["csv"], ["en"])
@@ -24,29 +24,29 @@ def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Sc
         "watch": "",
         "works": [1],
         "decisions": ["confirmed"],
-        "first": "2026-11-01",
-        "last": "2026-11-30",
+        "start_date": "2026-11-01",
+        "end_date": "2026-11-30",
     }
-    scope["every_work"] = True
+    scope["all_works"] = True
     assert told["scope"] == scope
-    assert decider.post("/reports", {"first": "2026-11-30", "last": "2026-11-01"})[0] == 422
-    again = decider.post(f"/reports/{told['number']}/again", {})[1]
+    assert decider.post("/reports", {"start_date": "2026-11-30", "end_date": "2026-11-01"})[0] == 422
+    again = decider.post(f"/reports/{told['number']}/regenerate", {})[1]
     assert (again["scope"], again["title"], again["number"]) == (scope, "November", told["number"] + 1)
-    assert decider.post(f"/reports/{told['number']}/links", {"days": 7})[0] == 422  # there is no file yet
+    assert decider.post(f"/reports/{told['number']}/links", {"valid_days": 7})[0] == 422  # there is no file yet
     Report.objects.filter(number=1).update(state="done")
-    status, link = decider.post("/reports/1/links", {"days": 7, "note": "Clerk", "password": "open sesame"})
+    status, link = decider.post("/reports/1/links", {"valid_days": 7, "note": "Clerk", "password": "open sesame"})
     assert (status, link["report"], link["has_password"]) == (201, 1, True)
-    assert decider.get("/links")[1]["items"][-1]["holds"]
+    assert decider.get("/links")[1]["items"][-1]["is_valid"]
     assert "open sesame" not in json.dumps(link)
-    assert Client().get(link["address"].replace("http://127.0.0.1:8080", "")).status_code == 200
+    assert Client().get(link["url"].replace("http://127.0.0.1:8080", "")).status_code == 200
     assert "address" not in decider.get("/links")[1]["items"][-1]
     assert decider.client.delete(f"{ROOT}/links/{link['number']}").status_code == 204
-    assert not decider.get("/links")[1]["items"][-1]["holds"]
+    assert not decider.get("/links")[1]["items"][-1]["is_valid"]
     Report.objects.filter(number=2).update(state="done", files=Report.objects.get(number=1).files)
     decider.post("/reports/2/links", {})
-    assert decider.get("/links")[1]["items"][-1]["holds"]
+    assert decider.get("/links")[1]["items"][-1]["is_valid"]
     assert decider.client.delete(ROOT + "/reports/2").status_code == 204
-    assert not decider.get("/links")[1]["items"][-1]["holds"], "what it led to is gone"
+    assert not decider.get("/links")[1]["items"][-1]["is_valid"], "what it led to is gone"
     assert decider.client.delete(ROOT + "/reports/1").status_code == 204
     assert decider.get("/reports/1")[0] == 404
     assert not KeptAnswer.objects.exists()

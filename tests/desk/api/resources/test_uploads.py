@@ -16,8 +16,8 @@ __all__ = ["alice", "studio"]
 @pytest.mark.long
 def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     table = b"file,title,author\na.jpg,Harbour,A. Example\nmissing.jpg,Nothing,\n"
-    status, upload = alice.form("/uploads", {"announced": "3", "rights": "Mine", "table": file_of("w.csv", table)})
-    assert (status, upload["announced"], upload["done"]) == (201, 3, False)
+    status, upload = alice.form("/uploads", {"expected": "3", "rights": "Mine", "table": file_of("w.csv", table)})
+    assert (status, upload["expected"], upload["is_complete"]) == (201, 3, False)
     assert upload["started_by"] == "alice@example.org (token program)"
     one = f"/uploads/{upload['number']}"
     portion = [
@@ -26,19 +26,19 @@ def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inli
         file_of("c.nef", RAW_PHOTOGRAPHS["NEF"]()),
     ]
     status, told = alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg", "x/b.jpg", "x/c.nef"]})
-    assert (status, told["arrived"]) == (202, 3)
+    assert (status, told["received"]) == (202, 3)
     assert alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg"]})[0] == 422
     assert alice.form(f"{one}/files", {"files": [file_of("a.jpg", photograph(1))]})[0] == 202
     assert alice.post(f"{one}/close", {})[0] == 200
     inline.run_until_idle()
     status, told = alice.get(one)
-    assert (told["registered"], told["known"], told["refused"], told["done"]) == (1, 1, 2, True)
+    assert (told["registered"], told["already_registered"], told["refused"], told["is_complete"]) == (1, 1, 2, True)
     files = {row["name"]: row for row in alice.get(f"{one}/files")[1]["items"]}
     assert files["x/a.jpg"]["work"] == 1
     assert files["x/b.jpg"]["reason"] == "not-a-picture"
-    assert files["x/b.jpg"]["what_to_do"]
+    assert files["x/b.jpg"]["remedy"]
     assert files["x/c.nef"]["reason"] == "raw-photograph"
-    assert files["x/c.nef"]["what_to_do"] not in ("", files["x/b.jpg"]["what_to_do"])
+    assert files["x/c.nef"]["remedy"] not in ("", files["x/b.jpg"]["remedy"])
     assert [row["name"] for row in alice.get(f"{one}/files?only=refused")[1]["items"]] == ["x/b.jpg", "x/c.nef"]
     assert [row["file"] for row in alice.get(f"{one}/lines")[1]["items"]] == ["missing.jpg"]
     assert alice.get("/works?only=authorless")[1]["items"] == []
@@ -58,11 +58,11 @@ def test_a_line_about_a_work_that_is_registered_already_is_told_not_to_be_taken(
     alice.post("/uploads/1/close", {})
     inline.run_until_idle()
     files = {row["name"]: row for row in alice.get("/uploads/1/files?only=known")[1]["items"]}
-    assert "title, author" in files["a.jpg"]["why"]
-    assert files["a.jpg"]["what_to_do"]
-    assert (files["b.jpg"]["why"], files["b.jpg"]["what_to_do"]) == ("", "")
+    assert "title, author" in files["a.jpg"]["explanation"]
+    assert files["a.jpg"]["remedy"]
+    assert (files["b.jpg"]["explanation"], files["b.jpg"]["remedy"]) == ("", "")
     alice.send("PATCH", "/works/1", {"title": "Port", "author": "A. Example"})
-    assert alice.get("/uploads/1/files?only=known")[1]["items"][0]["why"] == ""
+    assert alice.get("/uploads/1/files?only=known")[1]["items"][0]["explanation"] == ""
 
 
 def test_a_table_that_cannot_be_read_begins_nothing_until_a_member_has_said_what_it_holds(
@@ -75,9 +75,9 @@ def test_a_table_that_cannot_be_read_begins_nothing_until_a_member_has_said_what
     mapping = {"kind": "works", "columns": [{"heading": "colour ", "column": "file"}, {"heading": "size"}]}
     assert alice.post("/column-mappings", mapping)[0] == 201
     status, told = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred.jpg,1\n")})
-    assert (status, told["columns_by"]) == (201, "alice@example.org (token program)")
+    assert (status, told["columns_chosen_by"]) == (201, "alice@example.org (token program)")
     status, told = alice.form("/uploads", {"table": file_of("w.csv", b"file\nred.jpg\n")})
-    assert (status, told["columns_by"]) == (201, "")
+    assert (status, told["columns_chosen_by"]) == (201, "")
 
 
 def test_what_headings_mean_is_chosen_listed_and_forgotten_by_its_owner_alone(studio: Owner, alice: Program) -> None:

@@ -39,7 +39,7 @@ def test_a_watch_reaches_no_private_address_and_no_file(studio: Owner, alice: Pr
     status, made = alice.post("/watches", new)
     assert (status, made["budget"]["pages"]) == (201, 50)
     studio.works.create(number=1, title="One", registered_at=now())
-    status, told = alice.post("/watches/1/canaries", {"work": 1, "url": "http://10.0.0.1/"})
+    status, told = alice.post("/watches/1/known-copies", {"work": 1, "url": "http://10.0.0.1/"})
     assert (status, told["reason"], studio.canaries.count()) == (422, "private-address", 0)
     assert alice.post("/looks", {"url": "http://10.0.0.1/"})[1]["reason"] == "private-address"
     status, run = alice.post("/looks", {"url": "https://shop.example/42"})
@@ -49,12 +49,12 @@ def test_a_watch_reaches_no_private_address_and_no_file(studio: Owner, alice: Pr
 def test_a_watch_is_changed_stopped_and_deleted(alice: Program) -> None:
     alice.post("/watches", {"name": "shop", "sources": [SHOP]})
     status, run = alice.post("/watches/1/run", {})
-    assert (status, run["reason"], run["everything"]) == (202, "", False)
-    assert alice.post("/watches/1/run?everything=true", {})[1]["number"] == 1
+    assert (status, run["reason"], run["all_pages"]) == (202, "", False)
+    assert alice.post("/watches/1/run?all_pages=true", {})[1]["number"] == 1
     assert Watch.objects.get().everything, "the one under way is what it is, the next one asks for everything"
-    change = {"name": "The shop", "every_seconds": 3600, "pages": 7, "seconds": 600, "sources": [SHOP, NEWS]}
+    change = {"name": "The shop", "interval_seconds": 3600, "pages": 7, "seconds": 600, "sources": [SHOP, NEWS]}
     status, changed = alice.send("PATCH", "/watches/1", change)
-    assert (status, changed["name"], changed["every_seconds"]) == (200, "The shop", 3600)
+    assert (status, changed["name"], changed["interval_seconds"]) == (200, "The shop", 3600)
     assert (changed["budget"]["pages"], changed["budget"]["seconds"], changed["budget"]["images"]) == (7, 600, 20_000)
     assert (changed["sources"], changed["last_crawl"]["reason"]) == ([SHOP, NEWS], "")
     assert alice.send("PATCH", "/watches/1", {"sources": [NEWS]})[1]["last_crawl"]["reason"] == "stopped"
@@ -65,14 +65,14 @@ def test_a_watch_is_changed_stopped_and_deleted(alice: Program) -> None:
 
 
 def test_a_watch_runs_at_the_time_of_day_that_is_said_where_it_is_that_time(alice: Program) -> None:
-    weekly = {"every_seconds": 604_800, "at": "02:30", "weekday": "sunday", "time_zone": "Europe/Berlin"}
+    weekly = {"interval_seconds": 604_800, "at": "02:30", "weekday": "sunday", "time_zone": "Europe/Berlin"}
     status, told = alice.post("/watches", {"name": "shop", "sources": [SHOP], **weekly})
     assert (status, {name: told[name] for name in weekly}) == (201, weekly)
     berlin = datetime.fromisoformat(told["next_run_at"]).astimezone(ZoneInfo("Europe/Berlin"))
     assert (berlin.weekday(), f"{berlin:%H:%M}") == (6, "02:30")
-    daily = alice.send("PATCH", "/watches/1", {"every_seconds": 86_400})[1]
+    daily = alice.send("PATCH", "/watches/1", {"interval_seconds": 86_400})[1]
     assert (daily["at"], daily["weekday"], daily["time_zone"]) == ("02:30", None, "Europe/Berlin")
-    hourly = alice.send("PATCH", "/watches/1", {"every_seconds": 21_600})[1]
+    hourly = alice.send("PATCH", "/watches/1", {"interval_seconds": 21_600})[1]
     assert (hourly["at"], hourly["weekday"], hourly["time_zone"]) == (None, None, "")
     outside = {"at": "02:30", "time_zone": "../Berlin"}
     for badly in ({"at": "25:00"}, {"at": "2:30"}, {"weekday": "someday"}, outside):
@@ -80,7 +80,7 @@ def test_a_watch_runs_at_the_time_of_day_that_is_said_where_it_is_that_time(alic
     unfit: list[dict[str, str | int]] = [
         {"weekday": "sunday"},
         {"at": "02:30", "time_zone": "X"},
-        {"at": "02:30", "every_seconds": 129_600},
+        {"at": "02:30", "interval_seconds": 129_600},
         {"at": "02:30", "time_zone": "Europe/Bern"},
     ]
     for wrong in unfit:
@@ -101,7 +101,7 @@ def test_what_somebody_else_changes_at_the_same_moment_stays(studio: Owner, alic
     with connection.execute_wrapper(meanwhile):
         status, told = alice.send("PATCH", "/watches/1", {"pages": 9})
     assert asked
-    assert (status, told["name"], told["every_seconds"], told["budget"]["pages"]) == (200, "The shop", 3600, 9)
+    assert (status, told["name"], told["interval_seconds"], told["budget"]["pages"]) == (200, "The shop", 3600, 9)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_somebody_else_changes_at_the_same_moment_stays(studio: Owner, alic
         ({"sources": []}, 400, None),
         ({"delay": 0}, 400, None),
         ({"searches": 5}, 422, None),
-        ({"words": ["wave"]}, 422, None),
+        ({"queries": ["wave"]}, 422, None),
         ({"name": "7"}, 422, None),
     ],
 )
@@ -136,17 +136,17 @@ def test_owners_alone_allow_what_a_search_is_sent_and_take_it_back(studio: Owner
     assert reviewer.send("PUT", "/searches/tineye/consent")[0] == 403
     assert [alice.send("PUT", f"/searches/{name}/consent")[0] for name in ("nothing", "ebay")] == [404, 422]
     before = alice.get("/searches")[1]["items"]
-    assert {one["search"]: one["lacks"] for one in before}["tineye"] == "no-consent"
+    assert {one["search"]: one["missing"] for one in before}["tineye"] == "no-consent"
     status, allowed = alice.send("PUT", "/searches/tineye/consent")
-    assert (status, allowed["lacks"], allowed["consent_given_at"] is None) == (200, "", False)
-    assert "1,024 pixels" in allowed["sends"]
+    assert (status, allowed["missing"], allowed["consent_given_at"] is None) == (200, "", False)
+    assert "1,024 pixels" in allowed["data_sent"]
     assert allowed["terms"].startswith("https://")
     assert reviewer.send("DELETE", "/searches/tineye/consent")[0] == 403
     assert alice.send("DELETE", "/searches/tineye/consent")[0] == 204
     watch = alice.post("/watches", {"name": "copies", "search": "tineye"})[1]["number"]
     assert alice.post(f"/watches/{watch}/run", {})[0] == 202
     (asked,) = alice.get(f"/watches/{watch}/crawls/1")[1]["searches"]
-    assert (asked["search"], asked["asked"]) == ("tineye", 0)
+    assert (asked["search"], asked["requests"]) == ("tineye", 0)
 
 
 def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
@@ -161,17 +161,17 @@ def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
         assert status == 400
         assert key not in json.dumps(told)
     status, kept = alice.send("PUT", "/searches/tineye/key", {"key": key})
-    assert (status, kept["search"], kept["takes"], kept["key_added_at"] is None) == (200, "tineye", "pictures", False)
+    assert (status, kept["search"], kept["input"], kept["key_added_at"] is None) == (200, "tineye", "pictures", False)
     assert key_of(inline.services, studio, "tineye") == key
     status, listed = reviewer.get("/searches")
     assert kept in listed["items"]
     watch = {"name": "copies", "search": "tineye", "searches": 20}
     assert alice.post("/watches", watch)[1]["sources"] == [{"kind": "search", "url": "tineye"}]
-    assert alice.post("/watches", watch | {"name": "b", "words": ["wave"]})[0] == 422
+    assert alice.post("/watches", watch | {"name": "b", "queries": ["wave"]})[0] == 422
     assert alice.post("/watches", watch | {"name": "b", "sources": [SHOP]})[0] == 422
     with Site() as site:
         put_market(inline.services.config.data_dir, site)
-    market = {"name": "offers", "search": "market", "words": ["wave"]}
+    market = {"name": "offers", "search": "market", "queries": ["wave"]}
     assert alice.post("/watches", market)[1]["budget"]["searches"] == 10
     assert alice.send("DELETE", "/searches/tineye/key")[0] == 204
     assert key_of(inline.services, studio, "tineye") is None
@@ -183,21 +183,23 @@ def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
 def test_money_and_picked_works_are_set_estimated_and_told(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     for number in (1, 2):
         register(inline.services, studio, photograph(number))
-    vision = {"name": "copies", "search": ["google-vision", "yandex-images"], "money": "1 USD", "works": [2]}
+    vision = {"name": "copies", "search": ["google-vision", "yandex-images"], "max_cost": "1 USD", "works": [2]}
     status, told = alice.post("/watches/estimate", vision)
     assert (status, [(one["requests"], one["cost"]) for one in told["items"]]) == (
         200, [(1, "0.0035 USD"), (1, "0.0075 USD")],
     )  # fmt: skip
     assert not studio.watches.exists()
-    for wrong in ({"money": "1"}, {"money": "1.1234567 USD"}):
+    for wrong in ({"max_cost": "1"}, {"max_cost": "1.1234567 USD"}):
         assert alice.post("/watches", vision | wrong)[0] == 400
-    unusable: list[dict[str, Any]] = [{"money": "1 EUR"}, {"search": "tineye"}, {"works": [7]}, {"search": []}]
+    unusable: list[dict[str, Any]] = [{"max_cost": "1 EUR"}, {"search": "tineye"}, {"works": [7]}, {"search": []}]
     for one in unusable:
         assert alice.post("/watches", vision | one)[0] == 422
-    status, made = alice.post("/watches", vision | {"newest": True})
-    assert (made["budget"]["money"], made["spent_this_month"]) == ("1.00 USD", [])
+    status, made = alice.post("/watches", vision | {"newest_first": True})
+    assert (made["budget"]["max_cost"], made["spent_this_month"]) == ("1.00 USD", [])
     assert [source["works"] for source in made["sources"]] == [[2], [2]]
-    status, changed = alice.send("PATCH", f"/watches/{made['number']}", {"works": [], "money": "", "newest": False})
+    status, changed = alice.send(
+        "PATCH", f"/watches/{made['number']}", {"works": [], "max_cost": "", "newest_first": False}
+    )
     assert (status, changed["sources"][0]) == (200, {"kind": "search", "url": "google-vision"})
     assert "money" not in changed["budget"]
     price = {"amount": "200 USD", "requests": 5000}
@@ -230,17 +232,17 @@ def test_a_watch_over_an_archive_is_estimated_and_made(
             "items": [],
             "archives": [
                 {
-                    "archive": "wayback", "domain": "photos.example", "pictures": 1, "more": False, "indexes": 1,
-                    "most": 1_000, "seconds": 4,
+                    "archive": "wayback", "domain": "photos.example", "pictures": 1, "has_more": False, "indexes": 1,
+                    "max_pictures": 1_000, "seconds": 4,
                 }
             ],
-            "lists": {"addresses": 0, "hosts": 0, "seconds": 0.0, "largest": []},
+            "lists": {"urls": 0, "hosts": 0, "seconds": 0.0, "largest": []},
         },
     )  # fmt: skip
     pages = [{"kind": "list", "url": f"http://{host}.example/{n}"} for host, n in (("a", 1), ("a", 2), ("b", 1))]
     listed = alice.post("/watches/estimate", {"name": "pages", "sources": pages, "delay": 2})[1]["lists"]
-    assert (listed["addresses"], listed["hosts"], listed["seconds"]) == (3, 2, 4.0)
-    assert listed["largest"][0] == {"host": "a.example", "addresses": 2, "seconds": 4.0}
+    assert (listed["urls"], listed["hosts"], listed["seconds"]) == (3, 2, 4.0)
+    assert listed["largest"][0] == {"host": "a.example", "urls": 2, "seconds": 4.0}
     wrong: list[dict[str, Any]] = [{"domains": []}, {"domains": ["com"]}, {"sources": [SHOP]}, {"since": "2021"}]
     assert [alice.post("/watches", new | one)[0] for one in wrong] == [422] * 4
     assert [alice.post("/watches", new | one)[0] for one in ({"archives": ["x"]}, {"until": "June"})] == [400, 400]

@@ -43,7 +43,7 @@ def test_a_picture_is_registered_once_and_can_be_looked_at(studio: Owner, alice:
 
     made = send()
     assert made.status_code == 201
-    assert made.json()["new"]
+    assert made.json()["is_new"]
     assert made.json()["file"] == "harbour.jpg"
     again = send()
     assert again.headers["Idempotency-Replayed"] == "true"
@@ -70,7 +70,7 @@ def test_copies_for_publishing_come_as_a_zip(studio: Owner, alice: Program, inli
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         given = file_of("given.jpg", copy_of(archive.read(archive.namelist()[0])))
     _, told = alice.form("/identify", {"file": given})
-    assert [(copy["work"], copy["recipient"]) for copy in told["copies"]] == [(1, "Heron Magazine")]
+    assert [(copy["work"], copy["recipient"]) for copy in told["published_copies"]] == [(1, "Heron Magazine")]
     bad = alice.client.post(f"{ROOT}/works/1/export", {"licence_url": "ftp://x"}, content_type="application/json")
     assert bad.status_code == 400
     register(inline.services, owner("agency"), photograph(2))
@@ -100,9 +100,9 @@ def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: P
     assert status == 200
     assert [(one["title"], one["decision"]) for one in told["works"]] == [("Harbour", "certain")]
     assert {"entry", "checkpoint", "receipts"} <= told["works"][0].keys()
-    assert told["said"]["metadata"] == {}
+    assert told["file_statement"]["metadata"] == {}
     labelled = file_of("a.jpg", with_comment(copy_of(photograph(1)), b'{"AIGC": {"Label": "1"}}'))
-    assert alice.form("/identify", {"file": labelled})[1]["said"]["metadata"] == {"aigc": "Label: 1"}
+    assert alice.form("/identify", {"file": labelled})[1]["file_statement"]["metadata"] == {"aigc": "Label: 1"}
     assert alice.form("/identify", {"file": file_of("found.jpg", copy_of(photograph(2)))})[1]["works"] == []
     assert alice.form("/identify", {"file": file_of("a.jpg", b"no")})[0] == 422
     assert sum(1 for path in inline.services.config.data_dir.rglob("*") if path.is_file()) == before
@@ -180,10 +180,10 @@ def test_documents_lie_beside_a_work_and_doubts_are_answered(studio: Owner, alic
     assert alice.client.get(f"{ROOT}/works/1/documents/1/file").getvalue() == b"%PDF"
     assert alice.client.delete(f"{ROOT}/works/1/documents/1").status_code == 204
     assert alice.get("/works/1/documents/1/file")[0] == 404
-    assert alice.post("/works/1/remarks/credit/answer", {"reason": " "})[0] == 400
-    status, told = alice.post("/works/1/remarks/credit/answer", {"reason": "A pseudonym of mine."})
+    assert alice.post("/works/1/ownership-warnings/credit/answer", {"reason": " "})[0] == 400
+    status, told = alice.post("/works/1/ownership-warnings/credit/answer", {"reason": "A pseudonym of mine."})
     assert (status, told["answered_by"]) == (201, "alice@example.org (token program)")
-    assert alice.post("/works/1/remarks/term/answer", {"reason": "None."})[0] == 404
+    assert alice.post("/works/1/ownership-warnings/term/answer", {"reason": "None."})[0] == 404
 
 
 @pytest.mark.long
@@ -192,18 +192,18 @@ def test_a_work_that_is_held_back_says_why_and_is_answered(studio: Owner, alice:
     register(inline.services, owner("agency"), photograph(2), "Theirs")
     found_on_sites(inline.services, studio, [stranger(number, photograph(1)) for number in range(3)])
     status, told = alice.get("/works/1")
-    assert (status, told["held"]["sites"], told["held"]["different"], told["held"]["limit"]) == (200, 2, 2, 1)
-    assert numbers_in(told["held"]["why"])[0] == "2"
+    assert (status, told["hold"]["sites"], told["hold"]["different"], told["hold"]["limit"]) == (200, 2, 2, 1)
+    assert numbers_in(told["hold"]["why"])[0] == "2"
     assert [one["number"] for one in alice.get("/works?only=held")[1]["items"]] == [1]
-    status, told = alice.post("/works/1/held", {"answer": "dismiss", "reason": "A logo."})
-    assert (status, told["held"]["decision"]) == (201, "dismissed")
-    assert alice.post("/works/1/held", {"answer": "dismiss"})[0] == 409
-    assert alice.post("/works/1/held", {"answer": "undo"})[1]["held"]["decision"] == ""
-    assert alice.post("/works/1/held", {"answer": "open"})[1]["held"] is None
+    status, told = alice.post("/works/1/hold", {"action": "dismiss", "reason": "A logo."})
+    assert (status, told["hold"]["decision"]) == (201, "dismissed")
+    assert alice.post("/works/1/hold", {"action": "dismiss"})[0] == 409
+    assert alice.post("/works/1/hold", {"action": "undo"})[1]["hold"]["decision"] == ""
+    assert alice.post("/works/1/hold", {"action": "open"})[1]["hold"] is None
     inline.run_until_idle()
     assert Case.objects.count() == 3
-    assert alice.post("/works/1/held", {"answer": "open"})[0] == 409
-    assert alice.post("/works/2/held", {"answer": "open"})[0] == 404
+    assert alice.post("/works/1/hold", {"action": "open"})[0] == 409
+    assert alice.post("/works/2/hold", {"action": "open"})[0] == 404
 
 
 def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Program) -> None:
@@ -212,9 +212,9 @@ def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Progra
     status, made = alice.form("/works/fingerprints", {"file": file_of("works.json", told)})
     assert status == 200
     (work,) = made["works"]
-    assert (work["new"], work["title"], made["failed"]) == (True, "harbour", [])
-    assert (work["pictures"][0]["digest"], work["pictures"][0]["held"]) == (Digest.of(data).hex, False)
-    assert alice.form("/works/fingerprints", {"file": file_of("works.json", told)})[1]["works"][0]["new"] is False
+    assert (work["is_new"], work["title"], made["failed"]) == (True, "harbour", [])
+    assert (work["pictures"][0]["digest"], work["pictures"][0]["has_file"]) == (Digest.of(data).hex, False)
+    assert alice.form("/works/fingerprints", {"file": file_of("works.json", told)})[1]["works"][0]["is_new"] is False
     stand_in = Picture.objects.get(bytes_state="never")
     assert alice.get(f"/pictures/{stand_in.digest}")[0] == 404
     studio.quota_bytes = 1
@@ -237,7 +237,7 @@ def test_works_stated_in_one_file_are_read_together(
     assert len(alice.form("/works/fingerprints", {"file": file_of("works.json", told)})[1]["works"]) == 4
     with django_assert_max_num_queries(200) as counted:
         again = alice.form("/works/fingerprints", {"file": file_of("works.json", told)})[1]["works"]
-    assert [(one["title"], one["new"]) for one in again] == [(str(seed), False) for seed in (81, 82, 83, 84)]
+    assert [(one["title"], one["is_new"]) for one in again] == [(str(seed), False) for seed in (81, 82, 83, 84)]
     reads = [one["sql"] for one in counted.captured_queries if one["sql"].startswith("SELECT")]
     assert sum('FROM "registry_work" WHERE "registry_work"."id" ' in sql for sql in reads) == 1
 
@@ -245,21 +245,21 @@ def test_works_stated_in_one_file_are_read_together(
 def test_many_works_are_changed_at_once_and_that_is_undone(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     for number, title in enumerate(("Harbour", "Tower", "Harbour at dawn"), 1):
         register(inline.services, studio, photograph(number), title)
-    given = {"match": {"q": "harbour"}, "what": "rights", "value": "© Ann Lee", "reason": "All hers."}
+    given = {"filter": {"q": "harbour"}, "field": "rights", "value": "© Ann Lee", "reason": "All hers."}
     _, made = alice.post("/works/changes", given)
     assert (made["number"], made["changed"], made["works"], made["state"]) == (1, 2, 2, "done")
     assert Work.objects.get(title="Tower").rights_statement == ""
-    missed = alice.post("/works/changes", {"works": [2, 99, 98], "what": "put", "value": "Towers"})
+    missed = alice.post("/works/changes", {"works": [2, 99, 98], "field": "put", "value": "Towers"})
     assert (missed[0], numbers_in(missed[1]["detail"])) == (404, ["98", "99"])
     assert alice.get("/collections")[1]["items"] == []
-    alice.post("/works/changes", {"works": [2], "what": "put", "value": "Towers"})
+    alice.post("/works/changes", {"works": [2], "field": "put", "value": "Towers"})
     (row,) = alice.get("/collections")[1]["items"]
     assert (row["name"], row["works"]) == ("Towers", 1)
     (work,) = alice.get("/works?collection=1")[1]["items"]
     assert (work["number"], alice.get("/works/2")[1]["collections"]) == (2, ["Towers"])
     assert alice.post("/works/changes/1/undo", {})[1]["undoes"] == 1
     assert not Work.objects.exclude(rights_statement="").exists()
-    assert [one["may_be_undone"] for one in alice.get("/works/changes")[1]["items"]] == [False, True, False]
+    assert [one["can_undo"] for one in alice.get("/works/changes")[1]["items"]] == [False, True, False]
 
 
 def test_collections_are_made_renamed_and_removed(studio: Owner, alice: Program) -> None:
@@ -273,7 +273,7 @@ def test_collections_are_made_renamed_and_removed(studio: Owner, alice: Program)
     assert [one["name"] for one in alice.get("/collections")[1]["items"]] == ["Towers"]
 
 
-@pytest.mark.parametrize("given", [{}, {"works": [1], "match": {}}, {"works": [], "match": None}])
+@pytest.mark.parametrize("given", [{}, {"works": [1], "filter": {}}, {"works": [], "filter": None}])
 def test_a_change_of_many_works_says_which(studio: Owner, alice: Program, given: dict[str, Any]) -> None:
-    whole = {"what": "author", "value": "Ann"} | given
+    whole = {"field": "author", "value": "Ann"} | given
     assert alice.post("/works/changes", whole)[0] == 422

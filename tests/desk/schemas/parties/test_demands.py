@@ -14,7 +14,7 @@ def test_amounts_are_whole_numbers_and_nothing_unknown_is_taken() -> None:
 
 
 def test_a_currency_is_written_in_capitals() -> None:
-    about = {"party": "shop.example", "cases": [1], "amount": 1}
+    about = {"site": "shop.example", "cases": [1], "amount": 1}
     assert NewDemand.model_validate(about | {"currency": "EUR"}).currency == "EUR"
     with pytest.raises(ValidationError):
         NewDemand.model_validate(about | {"currency": "eur"})

@@ -12,7 +12,7 @@ from django.urls import reverse
 from PIL import ExifTags, Image, ImageOps
 from playwright.sync_api import Page, expect
 
-from desk.schemas.cases import FullCase, with_uses
+from desk.schemas.cases import CaseDetails, with_uses
 from desk.texts.cases import decision_in_words
 from desk.web.cases.views import DEEDS
 from exhibit.clock import now
@@ -224,8 +224,9 @@ def test_one_press_asks_an_archive_and_says_before_what_it_learns(
             ask_archive.answer_questions(inline.services, [pk])
         told = read(ann)
     assert "2019-03-03 10:15:02 UTC" in " ".join(select(told, "#elsewhere li::text").getall())
-    full = FullCase.from_row(with_uses(Case.objects.filter(number=1)).get())
-    assert next((one.of, one.stated, one.same) for one in full.elsewhere) == ("picture", "2019-03-03T10:15:02Z", False)
+    full = CaseDetails.from_row(with_uses(Case.objects.filter(number=1)).get())
+    stated = next((one.subject, one.stated_time, one.is_same_picture) for one in full.third_party_statements)
+    assert stated == ("picture", "2019-03-03T10:15:02Z", False)
 
 
 @pytest.mark.long

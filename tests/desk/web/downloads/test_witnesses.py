@@ -146,6 +146,6 @@ def test_fewer_witnesses_than_the_operator_wants_are_not_enough(
     monkeypatch.setattr(settings, "CONFIG", replace(settings.CONFIG, witnesses_needed=2))
     assert numbers_at(shown(bundle), "not-witnessed") == ["1", "3", "2"]
     told = evidence.Bundle.from_row(bundle).model_dump(mode="json")
-    assert told["witnessed"] is False
-    assert told["witnesses"] == {"complete": 1, "asked": 3, "needed": 2}
+    assert told["is_timestamped"] is False
+    assert told["timestamps"] == {"complete": 1, "requested": 3, "required": 2}
     assert [one["qualified_as_of"] for one in told["receipts"]] == ["2026-11-01", None, None]

@@ -9,7 +9,7 @@ from django.test import Client
 from playwright.sync_api import expect
 
 from crawler.reading.limits import LeftOut
-from desk.schemas.watches import FullCrawl
+from desk.schemas.watches import CrawlDetails
 from desk.texts.crawl_refusals import ENDS, LEFT_OUT, left_out_in_words, refusal_in_words
 from desk.texts.numbers import counted
 from exhibit.clock import now
@@ -143,7 +143,7 @@ def test_what_limits_left_out_is_counted_on_the_page_and_over_the_api(ann: Clien
     page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
     assert ALL not in page
     assert re.search(rf'<span class="number">5</span>\s*{re.escape(left_out_in_words("style-sheets"))}', page)
-    assert FullCrawl.from_row(crawl, refused={}).left_out == {"entries": 1, "style-sheets": 5}
+    assert CrawlDetails.from_row(crawl, refused={}).skipped == {"entries": 1, "style-sheets": 5}
 
 
 def test_everything_that_may_be_left_out_has_words() -> None:
