@@ -24,19 +24,15 @@ from exhibit.interrupts import hear_interrupts
 from exhibit.pipes import ends_with_reader
 from exhibit.plain import printable
 
-EXAMPLES = """examples:
-  python -m evidence verify bundle.zip
-  python -m evidence verify unpacked-folder --json
-  python -m evidence verify court.zip
-  python -m evidence verify theirs.zip ours.zip
-  python -m evidence verify bundle.zip --trust court-list.json
-
-exit codes: 0 complete, 1 a check failed or two bundles contradict each other, 2 wrong use or no bundle,
-4 incomplete (nothing failed, but a grade isn't there that the trust list asks for)"""
-ACCURACY_EXAMPLES = """examples:
-  python -m evidence accuracy decisions.jsonl --trust court-list.json
-
-exit codes: 0 all checks passed, 1 a check failed, 2 wrong use or no such file, 4 no pinned log signed the checkpoint"""
+EXAMPLES = "examples:\n  python -m evidence verify bundle.zip\n  python -m evidence verify "
+"unpacked-folder --json\n  python -m evidence verify court.zip\n  python -m evidence "
+"verify theirs.zip ours.zip\n  python -m evidence verify bundle.zip --trust "
+"court-list.json\n\nexit codes: 0 complete, 1 a check failed or two bundles contradict "
+"each other, 2 wrong usage or not a bundle,\n4 incomplete (no check failed, but a "
+"grade that the trust list requires is missing)"
+ACCURACY_EXAMPLES = "examples:\n  python -m evidence accuracy decisions.jsonl --trust "
+"court-list.json\n\nexit codes: 0 all checks passed, 1 a check failed, 2 wrong usage "
+"or file not found, 4 no pinned log signed the checkpoint"
 SIGN_EXAMPLES = """examples:
   python -m evidence make-key device.key
   python -m evidence sign --key device.key studio-case-3-bundle-1.manifest.json
@@ -222,13 +218,13 @@ def table(verdict: Verdict) -> str:
     lines += [""] * bool(verdict.lines)
     for check in shown:
         label = f" [{check.development}]" if check.development else ""
-        counted = f" {len(fine)} have the bytes that were sealed." if check.name == "files" else ""
+        counted = f" {len(fine)} are identical to the sealed files." if check.name == "files" else ""
         head = f"{check.name:<{column}}  {MARKS[check.state]:<11}  "
         indent = " " * len(head)
         lines += textwrap.wrap(check.sentence + counted + label, width, initial_indent=head, subsequent_indent=indent)
     lines.append("")
     for grade in verdict.grades:
-        state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not shown, not asked for"
+        state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not proven, not required"
         lines.append(f"{grade.name:<{column}}  {state:<11}  {grade.by}".rstrip())
     text = "\n".join([*lines, "", verdict.sentence, f"Trust list of {verdict.trust_dated}."])
     return printable(text)
@@ -246,7 +242,7 @@ def account_line(one: Contradiction | SharedFind) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    about = "Check bundles, and error rates from a log."
+    about = "Verify bundles, and compute error rates from a log."
     parser = argparse.ArgumentParser(prog="python -m evidence", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     added = {}
@@ -255,40 +251,47 @@ def _parser() -> argparse.ArgumentParser:
         added[name].formatter_class = argparse.RawDescriptionHelpFormatter
         added[name].set_defaults(run=run)
     check, accuracy, html, new, sign = added.values()
-    help_text = "a ZIP, the folder it was unpacked into, or a package of bundles: a ZIP or a folder with some in it"
+    help_text = "a ZIP, the folder unpacked from it, or a package: a ZIP or folder that contains bundles"
     check.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
-    accuracy.add_argument("file", type=Path, metavar="FILE", help="what GET /operator/accuracy/decisions returned")
+    accuracy.add_argument("file", type=Path, metavar="FILE", help="response of GET /operator/accuracy/decisions")
     for one in (check, accuracy, html):
-        one.add_argument("--trust", type=Path, default=DEFAULT, metavar="FILE", help="a trust list instead of ours")
+        one.add_argument(
+            "--trust", type=Path, default=DEFAULT, metavar="FILE", help="trust list to use instead of the built-in one"
+        )
     for one in (check, accuracy):
         one.add_argument("--json", action="store_true", help="print JSON")
-    new.add_argument("file", type=Path, metavar="FILE", help="where the private key goes; FILE.pub is the public one")
+    new.add_argument(
+        "file", type=Path, metavar="FILE", help="file for the private key; the public key is written to FILE.pub"
+    )
     sign.add_argument("manifest", type=Path, metavar="MANIFEST", help="data/manifest.json of the bundle")
     sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="the private key, PEM")
-    sign.add_argument("--out", type=Path, metavar="FILE", help="where the signature goes; MANIFEST.sig by default")
+    sign.add_argument("--out", type=Path, metavar="FILE", help="file for the signature; default: MANIFEST.sig")
     return parser
 
 
 _COMMANDS = {
     "verify": (
         _verify, EXAMPLES, "check bundles",
-        "Check bundles: every byte, signature, place in the log, witnesses, matches, and whether two contradict.",
+        (
+"Verify bundles: bytes, signatures, log entries, timestamps, matches, and "
+"contradictions between bundles."
+),
     ),
     "accuracy": (
         _accuracy, ACCURACY_EXAMPLES, "compute an installation's error rate from its log",
-        "Compute how often what the machine said was wrong, from the decisions in a log.",
+        "Compute the error rate of the automatic results from the decisions in a log.",
     ),
     "page": (
-        _page, PAGE_EXAMPLES, "a page that checks bytes, signature and log in a browser",
-        "Write verify.html to standard output. Hand it out apart from bundles.",
+        _page, PAGE_EXAMPLES, "page that verifies bytes, signature and log in a browser",
+        "Write verify.html to standard output. Distribute it separately from bundles.",
     ),
     "make-key": (
-        _make_key, SIGN_EXAMPLES, "make a key on this device",
-        "Make an Ed25519 key that never leaves this device.",
+        _make_key, SIGN_EXAMPLES, "create a key on this device",
+        "Create an Ed25519 key that never leaves this device.",
     ),
     "sign": (
         _sign, SIGN_EXAMPLES, "counter-sign a seal on this device",
-        "Sign a bundle's manifest with a key of this device, and show what was signed.",
+        "Sign a bundle's manifest with a key on this device, and show what was signed.",
     ),
 }  # fmt: skip
 """Function, examples, short help and description of each command."""
