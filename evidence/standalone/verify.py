@@ -121,7 +121,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         paths = [path for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
-        need(all(path.is_file() and not path.is_symlink() for path in paths), "the folder holds a link or a device")
+        need(all(path.is_file() and not path.is_symlink() for path in paths), "the folder contains a link or a device")
         self.sort_out([path.relative_to(root).as_posix() for path in paths])
 
     def sort_out(self, names: list[str]) -> None:
@@ -559,7 +559,7 @@ def run(bundle: Folder) -> int:
     found = {name: digests(bundle, name) for name in sorted(bundle.names)}
     for name in sorted(bundle.left_over):
         digests(bundle, name)
-        say(f"not in bundle {name}: left by a file manager")
+        say(f"extra file   {name}: left by a file manager, not part of the bundle")
     need(MANIFEST in found, f"{MANIFEST} is missing")
     say(f"seal digest  {found[MANIFEST][1]}")
     code, checks = 0, [("bag", check_bag), ("manifest", check_manifest), ("key", check_key)]

@@ -164,7 +164,7 @@ def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) ->
         return (not_checked("cosigned", f"{said}{names}; it is not proven that it also covers the registration."),)
     if len(found) >= asked:
         return (passed("cosigned", f"{said}{names}.", development=next(filter(None, good.values()), "")),)
-    return (not_checked("cosigned", f"{said}{names}, the trust list requires {asked}."),)
+    return (not_checked("cosigned", f"{said}{names}; the trust list requires {asked}."),)
 
 
 def _is_of_the_log(subject: str) -> bool:
@@ -251,7 +251,7 @@ def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
     """Return ``time``: the earliest time that a pinned witness states for the whole bundle.
 
     Witnesses with legal weight take precedence over development ones. The check passes if the required number of
-    different pinned witnesses state a time.
+    different pinned timestamp services state a time.
     """
     good = [(bool(check.development), check.time, check) for check in checks if check.time is not None]
     if not good:
@@ -264,5 +264,5 @@ def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
     chains = {ledger.name: f"chain {ledger.chain}" for ledger in trust.ledgers}  # one chain counts as one witness
     count = len({chains.get(one.by, fold_name(one.by)) for _, _, one in good})
     state = State.PASSED if count >= asked else State.NOT_CHECKED
-    few = "" if count >= asked else f" {count} pinned witnesses state a time, the trust list requires {asked}."
+    few = "" if count >= asked else f" {count} pinned timestamp services state a time; the trust list requires {asked}."
     return Check("time", state, sentence + few, time, check.development, check.by)

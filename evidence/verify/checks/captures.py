@@ -668,7 +668,7 @@ def _check_places(capture: _Capture, rendered: Rendered, made: set[str]) -> None
     expect(not (rendered.nothing_shown and shots), "The capture contains screenshots of a page that was not shown.")
     unseen = "screenshot" in made and not rendered.image_places and "place" not in rendered.not_made
     shown = capture.stated.outcome == SHOWN and unseen
-    expect(not shown, "The page is said to show the image, and its position on the page is not recorded.")
+    expect(not shown, "The page is stated to show the image, but its position on the page is not recorded.")
 
 
 def _warc_of(capture: _Capture) -> bytes:

@@ -47,7 +47,7 @@ def _look(inspection: Inspection, name: str, document: AttachmentFacts) -> Check
     content = pdf_content(data)
     unread = f"Not examined: {UNREAD[content.unread]}." if content.unread else ""
     if content.found:
-        held = f"{file} holds {', '.join(KINDS[kind] for kind in content.found)}. None of it was run or opened."
+        held = f"{file} contains {', '.join(KINDS[kind] for kind in content.found)}. None of it was run or opened."
         return not_checked(name, f"{held} {unread}".rstrip())
     if unread:
         return not_checked(name, f"{file}: {unread}")
