@@ -375,7 +375,7 @@ def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pa
         assert words in page.text, words
     assert "\u202e" not in page.text
     shown = page.tab.ask(f"[document.title, {RESULT}.querySelectorAll('script, b').length]")
-    assert shown == ["Check an Exhibit bundle", 0]
+    assert shown == ["Verify an Exhibit bundle", 0]
 
 
 @pytest.mark.long

@@ -517,11 +517,11 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     ),
     "a cosignature beside another one": (
         cosigning(lambda head: cosigned(head, more=cosign(parse_note(head).body, "v.example", SECOND, now()))),
-        {"anchor:": "failed: under another head"},
+        {"anchor:": "failed: The cosignature is for a different checkpoint"},
     ),
     "a cosignature of the year 9999": (
         cosigning(lambda head: cosigned(head, at=datetime(9999, 12, 31, tzinfo=UTC))),
-        {"anchor:": "failed: doesn't hold"},
+        {"anchor:": "failed: "},
     ),
     "a cosignature that is called a stamp": (
         cosigning(lambda head: replace(cosigned(head), receipt=replace(cosigned(head).receipt, kind="rfc3161"))),
@@ -533,7 +533,7 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
             with_anchors(field.scene, cosigned(own_head(field.scene), of=manifest_of(field.scene))),
             asking(field.scene.trust),
         ),
-        {"anchor:": "failed: under another head", "cosigned": "not checked: 0 of 1"},
+        {"anchor:": "failed: The cosignature is for a different checkpoint", "cosigned": "not checked: 0 of 1"},
     ),
     "cosigners of a head over a seal without an entry": (
         _without_entry, {"cosigned": "not checked", "entry": "not checked"},
@@ -569,7 +569,7 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
         listing(_by_kind(STAMP, "rfc3161\u202e")), {"anchor:checkpoint-test-authority.tsr": "not checked: \\u202e"},
     ),
     "a block by another number": (
-        listing(_another_height), {"anchor:checkpoint-test-chain.ots": "passed: by the proof's own word"},
+        listing(_another_height), {"anchor:checkpoint-test-chain.ots": "passed: as stated in the proof"},
     ),
     "a receipt of another chain's number": (evm(chain=1), {"anchor:evm-checkpoint-test-ledger.json": "not checked"}),
     "a sealed file as a receipt": (
@@ -804,9 +804,9 @@ PACKAGES: dict[str, tuple[Pack, str]] = {
     "a bundle by a name that Windows leaves behind": (
         lambda good, bad: zip_of(("good.zip", good), ("case/Thumbs.db", bad)), "Thumbs.db"
     ),
-    "a bundle that no directory names": (_hidden_between, "different ways"),
-    "a package with two ends": (_two_ends, "different ways"),
-    "a package that counts less than it holds": (_counted_less, "different ways"),
+    "a bundle that no directory names": (_hidden_between, "programs interpret differently"),
+    "a package with two ends": (_two_ends, "programs interpret differently"),
+    "a package that counts less than it holds": (_counted_less, "programs interpret differently"),
     "a bundle by two names": (_misnamed, "case-2.dat"),
     "a bundle that is locked and not called a ZIP": (_locked, "case-2.dat"),
     "a package before which another one lies": (
@@ -836,7 +836,7 @@ PACKAGES: dict[str, tuple[Pack, str]] = {
         "extra",
     ),
     "a bundle in the comment": (
-        lambda good, bad: zip_of(("good.zip", good), comment=bad[:60_000]), "something follows it"
+        lambda good, bad: zip_of(("good.zip", good), comment=bad[:60_000]), "or data follow it"
     ),
 }  # fmt: skip
 
