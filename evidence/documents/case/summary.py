@@ -201,12 +201,16 @@ def _use_rows(facts: CaseFacts, wording: Wording) -> Iterator[Row]:
 
 def _timestamps(facts: CaseFacts, wording: Wording) -> list[str]:
     """Return a line for each complete timestamp, earliest first, or why there is none."""
-    complete = [witness for witness in facts.witnesses if witness.state == "complete" and witness.time is not None]
+    complete = [
+        (one.development, one.time, one.name, one.kind)
+        for one in facts.witnesses
+        if one.state == "complete" and one.time is not None
+    ]
     lines = []
-    for witness in sorted(complete, key=lambda one: (one.development, one.time, one.name)):
-        kind = wording.phrases.word("witness", f"kind_{witness.kind}")
-        time = wording.say("sheet.timestamp", time=wording.time(witness.time), name=witness.name, kind=kind)
-        lines.append(" · ".join((time, *[wording.say("witness.development")] * witness.development)))
+    for is_development, moment, name, kind in sorted(complete):
+        kind_in_words = wording.phrases.word("witness", f"kind_{kind}")
+        line = wording.say("sheet.timestamp", time=wording.time(moment), name=name, kind=kind_in_words)
+        lines.append(" · ".join((line, *[wording.say("witness.development")] * is_development)))
     return lines or [wording.say("witness.none")]
 
 

@@ -521,7 +521,7 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     ),
     "a cosignature of the year 9999": (
         cosigning(lambda head: cosigned(head, at=datetime(9999, 12, 31, tzinfo=UTC))),
-        {"anchor:": "failed: "},
+        {"anchor:": "failed: is invalid"},
     ),
     "a cosignature that is called a stamp": (
         cosigning(lambda head: replace(cosigned(head), receipt=replace(cosigned(head).receipt, kind="rfc3161"))),
