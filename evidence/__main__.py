@@ -223,13 +223,13 @@ def table(verdict: Verdict) -> str:
     lines += [""] * bool(verdict.lines)
     for check in shown:
         label = f" [{check.development}]" if check.development else ""
-        counted = f" {len(fine)} match the sealed digests." if check.name == "files" else ""
+        counted = f" {len(fine)} are identical to the sealed files." if check.name == "files" else ""
         head = f"{check.name:<{column}}  {MARKS[check.state]:<11}  "
         indent = " " * len(head)
         lines += textwrap.wrap(check.sentence + counted + label, width, initial_indent=head, subsequent_indent=indent)
     lines.append("")
     for grade in verdict.grades:
-        state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "missing, not required"
+        state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not proven, not required"
         lines.append(f"{grade.name:<{column}}  {state:<11}  {grade.by}".rstrip())
     text = "\n".join([*lines, "", verdict.sentence, f"Trust list of {verdict.trust_dated}."])
     return printable(text)

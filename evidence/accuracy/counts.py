@@ -54,7 +54,7 @@ class Counts(Canonical):
         failed = [sum(kind in picture.failed for picture in self.pictures) for kind in CLASSES]
         listed = [len({picture.file for picture in self.pictures}), *failed]
         if self.pictures and listed != [self.photographs, self.certain, self.review]:
-            raise ValueError("the list of photographs gives other counts")
+            raise ValueError("the list of photographs gives different counts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Source:
 
     def __post_init__(self) -> None:
         if max(self.certain, self.review) > self.counted:
-            raise ValueError("more failed than count")
+            raise ValueError("more failures than photographs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,11 @@ def join(given: Sequence[Source], made: str) -> Joined:
         WrongUseError: A file is listed twice, the files have different versions, or nothing is left to count.
     """
     if len({source.digest for source in given}) < len(given):
-        raise WrongUseError("Two of the files are the same counts.", hint="Name each file once.")
+        raise WrongUseError("Two of the files contain the same counts.", hint="Give each file once.")
     versions = sorted({f"{source.stated.pipeline} with {source.stated.network}" for source in given})
     if len(versions) > 1:
-        sentence = f"They were measured with {' and '.join(versions)}, which can't be added."
-        raise WrongUseError(sentence, hint="Join the files of each version by themselves.")
+        sentence = f"They were measured with {' and '.join(versions)}, which cannot be added."
+        raise WrongUseError(sentence, hint="Join the files of each version separately.")
     if not any(source.stated.pictures for source in given):
         hint = "At least one file needs a list of its photographs, and a key that you trust."
         raise WrongUseError("No photographs are left to count.", hint=hint)
@@ -158,8 +158,8 @@ def read_signed(kind: type[T], data: bytes, *, what: str) -> tuple[T, str]:
         file = from_plain(_Signed, parse_canonical(data, what=what), where=what)
         name, public = parse_verifier_key(file.key)
         if not holds(public, file.signature, canonical(file.statement)):
-            changed = f"{what} isn't what {name} has signed: the signature doesn't hold."
-            raise IntegrityError(changed, hint="Ask whoever sent it for the file as it was written.")
+            changed = f"The signature of {name} on {what} is invalid."
+            raise IntegrityError(changed, hint="Request the original file from the sender.")
         return from_plain(kind, file.statement, where=what), file.key
     except FormatError as error:
         wanted = "--counts" if kind is Counts else "--join"

@@ -115,26 +115,26 @@ def _takes_back(opening: Mapping[str, Any], time: datetime, by_case: _ByCase) ->
 
 def in_words(accuracy: Accuracy) -> str:
     """Return a table for a reader."""
-    heads = f"{'the machine said':<18}{'decided':>9}{'no copies':>11}{'unknown':>9}"
+    heads = f"{{'automatic result'}}{'decided':>9}{'no copies':>11}{'unknown':>9}"
     lines = [f"{heads}   error rate (95%, valid at any moment)"]
     for kind in CLASSES:
         rate = accuracy.rate(kind)
         lines.append(f"{kind!s:<18}{rate.decided:>9,}{rate.wrong:>11,}{rate.unknown:>9,}   {_between(rate)}")
     lines.append("")
-    lines.append("A person's first decision on each case counts; cases that nobody has decided aren't in it.")
+    lines.append("Each case counts once, with the first decision by a person. Undecided cases are not included.")
     if accuracy.changed:
-        lines.append(f"Judged otherwise later, and counted as judged first: {accuracy.changed:,}.")
+        lines.append(f"Decision changed later (counted with the first decision): {accuracy.changed:,}.")
     if accuracy.slips:
         within = f"{SLIP.total_seconds():.0f}"
-        lines.append(f"Taken back by the same person within {within} s, and counted for nobody: {accuracy.slips:,}.")
+        lines.append(f"Undone by the same person within {within} s (not counted): {accuracy.slips:,}.")
     if accuracy.other:
-        lines.append(f"Not a person's judgement (licence ledger, demonstrations, reopened): {accuracy.other:,}.")
+        lines.append(f"Not decided by a person (licence ledger, demonstrations, reopened): {accuracy.other:,}.")
     return "\n".join(lines)
 
 
 def _between(rate: Rate) -> str:
     if not rate.decided + rate.unknown:
-        return "nothing decided yet"
+        return "no decisions yet"
     lower, upper = rate.interval
     return f"between {lower:.2%} and {upper:.2%}"
 

@@ -122,7 +122,7 @@ def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
         with path.open("rb") as file:
             return _check(file, path.name, trust)
     except OSError as error:
-        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
+        raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from error
     except FormatError as error:
         raise WrongUseError(
             error.message, hint="Create one: exhibit api GET /operator/accuracy/decisions --output FILE"
@@ -134,7 +134,7 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
     head = from_plain(_Head, next(lines, {}), where=name)
     if head.undone_within_seconds != SLIP_SECONDS:
         within = f"{head.undone_within_seconds} s, not {SLIP_SECONDS}"
-        raise FormatError(f"{name} leaves out what was undone within {within}.")
+        raise FormatError(f"{name} omits decisions that were undone within {within}.")
     try:
         note = parse_note(head.checkpoint)
     except IntegrityError as error:
@@ -166,26 +166,28 @@ def _entry(plain: Json, where: str) -> LoggedEntry:
     if isinstance(plain, dict) and {"salt", "opening"} & set(plain):
         salt, opening = plain.pop("salt", None), plain.pop("opening", None)
         if plain.get("type") != EntryType.DECISION or not isinstance(salt, str) or not isinstance(opening, dict):
-            raise FormatError(f"{where} holds half an opening, or one that nobody asked for.")
+            raise FormatError(f"{where} contains an incomplete or unexpected opening.")
     line = from_plain(_Line, plain, where=where)
     try:
         entry = Entry(line.type, line.time, line.commitment)
         return LoggedEntry(entry, None if salt is None else bytes.fromhex(salt), opening)
     except ValueError as error:
-        raise FormatError(f"{where} can't be read.") from error
+        raise FormatError(f"{where} cannot be read.") from error
 
 
 def _entries(running: RunningRoot, note: Note) -> Check:
     if running.size != note.size:
-        return failed("entries", f"The file holds {running.size} entries, the checkpoint is of {note.size}.")
+        return failed("entries", f"The file contains {running.size} entries; the checkpoint has {note.size}.")
     if running.root != note.root:
-        return failed("entries", "The entries don't give the checkpoint's root: one was left out, added or altered.")
+        return failed(
+            "entries", ("The entries do not give the root of the checkpoint: an entry is missing, added or changed.")
+        )
     return passed("entries", f"The {note.size} entries give the root of the checkpoint of {note.origin} (RFC 9162).")
 
 
 def _openings(openings: list[Mapping[str, Any] | None], wrong: int) -> Check:
     if wrong >= 0:
-        return failed("openings", f"Entry {wrong} commits to something else than the opening that is given for it.")
+        return failed("openings", f"Entry {wrong} does not match its opening.")
     unopened = sum(opening is None for opening in openings)
-    words = f"Of {len(openings)} decisions, {len(openings) - unopened} are opened as they were committed to"
-    return passed("openings", f"{words}; {unopened} were erased and count as the worst they can have been.")
+    words = f"Of {len(openings)} decisions, {len(openings) - unopened} match their commitments"
+    return passed("openings", f"{words}; {unopened} were erased and are counted as the worst case.")

@@ -141,7 +141,9 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     if proofs.withheld is not None:
         allowed = {file.path for file in sealed.manifest.files} - {FACTS_PATH}
         if wrong := sorted(set(proofs.withheld.files) - allowed):
-            raise WrongUseError(f"{wrong[0]} can't be withheld: the facts stay, and only sealed files can be left out.")
+            raise WrongUseError(
+                f"{wrong[0]} cannot be withheld: only sealed files other than the facts can be withheld."
+            )
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
     for countersignature in proofs.countersignatures:
         stem = f"{COUNTERSIGNATURES}{countersignature.public.hex()[:16]}"
@@ -266,12 +268,12 @@ def make_key(path: Path) -> bytes:
     Returns the latter.
     """
     if path.exists():
-        raise WrongUseError(f"There is a file {path} already.", hint="Name another one; a key is never overwritten.")
+        raise WrongUseError(f"The file {path} already exists.", hint="Choose another name. Keys are never overwritten.")
     try:
         public = FileSigner(path).public_key
         path.with_name(f"{path.name}.pub").write_bytes(public_pem(public))
     except OSError as error:
-        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+        raise WrongUseError(f"{path} cannot be written: {error.strerror}.") from error
     return public
 
 
@@ -291,5 +293,5 @@ def counter_sign(key: Path, manifest: Path, out: Path) -> tuple[Manifest, Digest
         read = Manifest.from_json(data)
         out.write_bytes(signer.sign(data))
     except OSError as error:
-        raise WrongUseError(f"{os.fspath(error.filename)} can't be used: {error.strerror}.") from error
+        raise WrongUseError(f"{os.fspath(error.filename)} cannot be used: {error.strerror}.") from error
     return read, Digest.of(data), signer.public_key

@@ -35,7 +35,7 @@ class ManifestFile:
 
     def __post_init__(self) -> None:
         if self.size < 0 or len(self.sha512) != 64:
-            raise ValueError(f"{self.path} has a size or a digest that can't be")
+            raise ValueError(f"{self.path} has an impossible size or digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class SealingKey:
 
     def __post_init__(self) -> None:
         if self.algorithm != ALGORITHM or len(self.public) != 32:
-            raise ValueError("the sealing key isn't an Ed25519 key")
+            raise ValueError("the sealing key is not an Ed25519 key")
         if self.holder not in HOLDERS:
-            raise ValueError("the sealing key is held by neither operator nor owner")
+            raise ValueError("the holder of the sealing key is neither operator nor owner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ class Manifest(Canonical):
         paths = [file.path for file in self.files]
         check_names([MANIFEST_PATH, *paths], what="The manifest")
         if paths != sorted(paths) or not all(path.startswith("data/") for path in paths):
-            raise FormatError("The manifest's files aren't sorted, or lie outside of data/.")
+            raise FormatError("The files in the manifest are not sorted, or are outside data/.")
         if FACTS_PATH not in paths:
-            raise FormatError(f"The manifest doesn't list {FACTS_PATH}.")
+            raise FormatError(f"The manifest does not list {FACTS_PATH}.")
         stand_ins = {file.path for file in self.files if (file.role, file.stand_in) == (STAND_IN, None)}
         if not {file.stand_in for file in self.files} <= {None, *stand_ins}:
-            raise FormatError("The manifest names a stand-in that it doesn't list as one.")
+            raise FormatError("The manifest names a replacement file that it does not list as such.")
 
     @property
     def seal(self) -> Digest:
@@ -99,5 +99,5 @@ class Manifest(Canonical):
         plain = parse_json(data, what=MANIFEST_PATH)
         manifest = from_plain(cls, plain, where=MANIFEST_PATH)
         if manifest.to_json() != data:
-            raise FormatError(f"{MANIFEST_PATH} isn't in its one canonical form (RFC 8785).")
+            raise FormatError(f"{MANIFEST_PATH} is not in canonical form (RFC 8785).")
         return manifest

@@ -177,14 +177,16 @@ def check_left_out(facts: CaseFacts, given: Container[str]) -> None:
     may |= {document.file: document.digest for document in facts.work.attachments}
     may |= {path: None for sighting in facts.sightings for visit in sighting.captures for path in visit.files}
     if len(facts.absent) < len(facts.left_out):
-        raise FormatError("The facts say twice that a file is left out.")
+        raise FormatError("The facts list a left-out file twice.")
     for gone in facts.left_out:
         if gone.file not in may or may[gone.file] not in {None, gone.digest}:
-            raise FormatError(f"The facts say that {gone.file} is left out, which can't be, or has another digest.")
+            raise FormatError(
+                f"The facts list {gone.file} as left out, which is not possible, or with a different digest."
+            )
         if roles.get(gone.file, gone.role) != gone.role:
-            raise FormatError(f"The facts say that {gone.file} is left out, by another role than it has.")
+            raise FormatError(f"The facts list {gone.file} as left out with the wrong role.")
         if gone.file in given:
-            raise FormatError(f"The facts say that {gone.file} is left out, and it is sealed.")
+            raise FormatError(f"The facts list {gone.file} as left out, but it is sealed.")
 
 
 def _mentioned(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
@@ -251,16 +253,16 @@ def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
     check_left_out(facts, given)
     for path, digest in named_files(facts):
         if path not in given:
-            raise IntegrityError(f"The facts name {path}, which isn't among the files to seal.")
+            raise IntegrityError(f"The facts name {path}, which is not among the files to seal.")
         if digest is not None and given[path] != digest:
-            raise IntegrityError(f"The facts state another digest for {path} than the file to seal has.")
+            raise IntegrityError(f"The digest of {path} in the facts differs from the file to seal.")
 
 
 def _measure(file: ContentFile, blobs: BlobStore) -> ManifestFile:
     with blobs.open(file.digest) as stream:
         measured = measured_of(iter(partial(stream.read, CHUNK), b""))
     if measured.sha256 != file.digest:
-        raise IntegrityError(f"The bytes of {file.path} in the store aren't those of its digest.")
+        raise IntegrityError(f"The stored bytes of {file.path} do not match its digest.")
     return ManifestFile(
         file.path, file.role, file.media_type, measured.size, file.digest, measured.sha512, file.stand_in
     )

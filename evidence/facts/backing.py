@@ -40,13 +40,13 @@ class Backing:
 _PROOF = ("sequence", "type", "time", "commitment", "salt", "opening", "size", "path[]", "checkpoint")
 _PICTURE = {
     "facts": (("digest", "size", "file"), "the sealed file"),
-    "pictures": (("format", "width", "height"), "the picture's own header"),
+    "pictures": (("format", "width", "height"), "the header of the picture file"),
 }
-_ENTRY = "the entry of the log and its opening"
-_RECORD = "the crawl's record in the slice that the log's entry commits to"
+_ENTRY = "the log entry and its opening"
+_RECORD = "the crawl record in the slice to which the log entry commits"
 _EXCHANGES = "the recorded exchanges"
 _SEALED = "the sealed files"
-_ANSWERS = "the archive's answers, where some were kept"
+_ANSWERS = "the stored responses of the archive"
 
 
 def _checked(check: str, source: str, *paths: str) -> Iterator[tuple[str, Backing]]:
@@ -71,10 +71,10 @@ def _case() -> Iterator[tuple[str, Backing]]:
     yield from _said(Standing.RECORDED, "number", "bundle", "language", "opened_at", "written_at")
     yield from _checked("facts", "the formats that the verifier reads", "format")
     yield from _said(Standing.RECORDED, "not_checked[]")
-    yield from _said(Standing.DECLARED, "owner.name", check="key", source="the list of whom to trust")
+    yield from _said(Standing.DECLARED, "owner.name", check="key", source="the trust list")
     yield from _said(Standing.DECLARED, "owner.identity")
     yield from _said(
-        Standing.RECORDED, "party.kind", "party.name", check="party", source="the addresses of the sightings' pages"
+        Standing.RECORDED, "party.kind", "party.name", check="party", source="the page URLs of the sightings"
     )
     yield from _said(Standing.RECORDED, *_under("software", ("name", "version", "pipeline")))
     yield from _said(Standing.RECORDED, *_under("software.models[]", ("name", "version", "digest")))
@@ -91,7 +91,7 @@ def _work() -> Iterator[tuple[str, Backing]]:
     yield from _said(Standing.RECORDED, *recorded, check="registration", source=_ENTRY)
     for place in ("work.registration", "work.further_registrations[]"):
         yield from _said(
-            Standing.RECORDED, *_under(place, _PROOF), check="registration", source="the log's signed head"
+            Standing.RECORDED, *_under(place, _PROOF), check="registration", source="the signed checkpoint of the log"
         )
     yield from _picture("work.pictures[]")
     yield from _said(Standing.DECLARED, "work.attachments[].title", "work.attachments[].role")
@@ -117,7 +117,10 @@ def _sightings() -> Iterator[tuple[str, Backing]]:
     yield from _said(Standing.RECORDED, *_under(f"{place}.slice.record", record), check="slice", source=_RECORD)
     yield from _checked("slice", "the tree of the slice", *_under(f"{place}.slice", ("index", "count", "path[]")))
     yield from _said(
-        Standing.RECORDED, *_under(f"{place}.slice.log", _PROOF), check="slice", source="the log's signed head"
+        Standing.RECORDED,
+        *_under(f"{place}.slice.log", _PROOF),
+        check="slice",
+        source="the signed checkpoint of the log",
     )
     visit = f"{place}.captures[]"
     yield from _said(
@@ -130,15 +133,15 @@ def _sightings() -> Iterator[tuple[str, Backing]]:
         Standing.RECORDED,
         *_under(f"{place}.provenance", ("standing", "problems[]")),
         check="credentials",
-        source="the picture's bytes",
+        source="the picture file",
     )
     manifest = ("signer", "signed_at", "generator", "title", "file", "actions[]")
     yield from _said(
-        Standing.STATED, *_under(f"{place}.provenance", manifest), check="credentials", source="the picture's bytes"
+        Standing.STATED, *_under(f"{place}.provenance", manifest), check="credentials", source="the picture file"
     )
     yield from _said(
         Standing.STATED, *_under(f"{place}.making", ("source_type", "aigc")),
-        check="credentials", source="the picture's bytes",
+        check="credentials", source="the picture file",
     )  # fmt: skip
 
 
@@ -147,13 +150,13 @@ def _matches() -> Iterator[tuple[str, Backing]]:
     yield from _checked("facts", _SEALED, *_under(place, ("work_picture", "picture", "sightings[]")))
     yield from _said(Standing.RECORDED, f"{place}.number")
     yield from _checked("facts", _SEALED, *_under(place, ("overlay", "side_by_side", "difference", "points")))
-    yield from _said(Standing.RECORDED, f"{place}.words[]", check="words", source="the sealed figures")
+    yield from _said(Standing.RECORDED, f"{place}.words[]", check="words", source="the sealed values")
     measured = ("dense", "mirrored", "rotation", "overlap_work", "overlap_picture", "transform[]", "survival[]")
     laid = ("pieces[].box[]", "pieces[].transform[]")
-    yield from _checked("match", "both pictures' pixels", *_under(one, (*measured, *laid)))
+    yield from _checked("match", "the pixels of both pictures", *_under(one, (*measured, *laid)))
     sums = ("related", "exposure")
-    yield from _said(Standing.RECORDED, *_under(one, sums), check="odds", source="the sealed figures and weights")
-    follows = "the sealed figures and calibration"
+    yield from _said(Standing.RECORDED, *_under(one, sums), check="odds", source="the sealed values and weights")
+    follows = "the sealed values and calibration"
     yield from _said(Standing.RECORDED, f"{one}.probability", check="probability", source=follows)
     yield from _checked("facts", "the list of calibrations", f"{one}.calibration")
     words = ("decision", "hamming", "inliers", "pipeline", "reasons[]", "in_place", "drift", "further[][]", "figures")
@@ -176,7 +179,7 @@ def _decided() -> Iterator[tuple[str, Backing]]:
     yield from _said(Standing.RECORDED, "decision.demonstration")
     yield from _checked("facts", _SEALED, "decision.passkey.file", "decision.passkey.digest")
     signed = [*_under("decision.passkey.log", _PROOF), *_under("decision.passkey.key", _PROOF)]
-    yield from _said(Standing.RECORDED, *signed, check="decision", source="the log's signed head")
+    yield from _said(Standing.RECORDED, *signed, check="decision", source="the signed checkpoint of the log")
     witness = ("kind", "name", "development", "state", "subject", "time", "qualified")
     yield from _said(Standing.RECORDED, *_under("witnesses[]", witness))
 

@@ -71,17 +71,17 @@ def check_assertion(assertion: Assertion) -> None:
     """Raise ``FormatError`` unless the passkey signed exactly this statement, on its site, and verified the person."""
     data, site = assertion.authenticator_data, assertion.statement.site
     if not 37 <= len(data) <= MAX_PART or len(assertion.client_data) > MAX_PART:
-        raise FormatError("The passkey's answer is too short or too long.")
+        raise FormatError("The passkey assertion is too short or too long.")
     if data[:32] != hashlib.sha256(site.encode()).digest():
-        raise FormatError("The passkey is for another site than the statement names.")
+        raise FormatError("The passkey is for a different site than the statement.")
     if data[32] & (PRESENT | VERIFIED | ATTESTED) != PRESENT | VERIFIED:
-        raise FormatError("The device doesn't say that it verified the person.")
+        raise FormatError("The device does not state that it verified the person.")
     client = parse_json(assertion.client_data, what="the client data")
     challenge = base64.urlsafe_b64encode(assertion.statement.challenge).rstrip(b"=").decode()
     if not isinstance(client, dict) or client.get("type") != "webauthn.get" or client.get("challenge") != challenge:
-        raise FormatError("The passkey signed something else than the statement.")
+        raise FormatError("The passkey did not sign the statement.")
     if client.get("crossOrigin", False) is not False or not is_origin_of(client.get("origin"), site):
-        raise FormatError("The passkey was asked by another site than the statement names.")
+        raise FormatError("The passkey was requested by a different site than the statement names.")
     _check_signature(assertion, data + hashlib.sha256(assertion.client_data).digest())
 
 
@@ -97,14 +97,14 @@ def _check_signature(assertion: Assertion, signed: bytes) -> None:
     try:
         key = load_der_public_key(assertion.key[:MAX_PART])
         if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != assertion.key:
-            raise FormatError("The passkey's key isn't in its one form.")
+            raise FormatError("The public key of the passkey is not in canonical form.")
         if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
             key.verify(assertion.signature, signed, ECDSA(SHA256()))
         elif isinstance(key, RSAPublicKey) and 2048 <= key.key_size <= 4096:
             key.verify(assertion.signature, signed, PKCS1v15(), SHA256())
         else:
-            raise FormatError("The passkey's key is of a kind that isn't accepted.")
+            raise FormatError("The key type of the passkey is not accepted.")
     except InvalidSignature as error:
-        raise FormatError("The passkey's signature doesn't hold.") from error
+        raise FormatError("The signature of the passkey is invalid.") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise FormatError("The passkey's key can't be read.") from error
+        raise FormatError("The public key of the passkey cannot be read.") from error

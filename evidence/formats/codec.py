@@ -65,7 +65,7 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Json:
     except RecursionError as error:
         raise FormatError(f"{what} is nested too deeply.") from error
     except ValueError as error:
-        raise FormatError(f"{what} isn't JSON that can be read: {_short(error)}.") from error
+        raise FormatError(f"{what} is not readable JSON: {_short(error)}.") from error
     return value
 
 
@@ -77,7 +77,7 @@ def parse_canonical(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> J
     except ValueError as error:
         raise FormatError(f"{what} has no canonical form: {_short(error)}.") from error
     if not same:
-        raise FormatError(f"{what} isn't in its one canonical form (RFC 8785).")
+        raise FormatError(f"{what} is not in canonical form (RFC 8785).")
     return plain
 
 
@@ -186,7 +186,7 @@ def _read_scalar(kind: Untyped, plain: Json, where: str) -> Json:
     _expect(isinstance(plain, str), plain, where, "text")
     if kind in _TEXTS:
         value = _convert(_TEXTS[kind], plain, where)
-        _expect(_scalar_to_plain(value) == plain, plain, where, "written in its one form")
+        _expect(_scalar_to_plain(value) == plain, plain, where, "written in canonical form")
         return value
     return _convert(kind, plain, where)
 
@@ -195,8 +195,8 @@ _NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
-    Count: ((int,), "a whole number that isn't below 0"),
-    Number: ((int,), "a whole number that isn't below 1"),
+    Count: ((int,), "a whole number that is not below 0"),
+    Number: ((int,), "a whole number that is not below 1"),
 }
 _MINIMUM = {Count: 0, Number: 1}
 _TEXTS: dict[Any, Callable[[str], Any]] = {
@@ -211,7 +211,7 @@ def _convert(function: Callable[[Json], Json], plain: Json, where: str) -> Json:
     try:
         return function(plain)
     except (ValueError, OverflowError) as error:
-        raise FormatError(f"{where}: {_short(repr(plain))} can't be read.") from error
+        raise FormatError(f"{where}: {_short(repr(plain))} cannot be read.") from error
 
 
 def _expect(holds: bool, plain: Json, where: str, wanted: str) -> Json:  # noqa: FBT001 - a check of any value
@@ -228,12 +228,12 @@ def _hints(kind: type) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = dict(pairs)
     if len(names) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("a name occurs twice in one object")
     return names
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} isn't a JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _number(text: str) -> int | float:

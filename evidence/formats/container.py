@@ -170,7 +170,7 @@ class FolderContents:
                     left -= len(chunk)
                     yield chunk
         except OSError as error:
-            raise ContainerError(f"{name} can't be read: {error.strerror}.") from error
+            raise ContainerError(f"{name} cannot be read: {error.strerror}.") from error
 
     def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:  # noqa: ARG002 - a folder has no bytes of its own
         """Return ``None``: there is nothing to compare."""
@@ -196,7 +196,7 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
                 elif entry.is_file(follow_symlinks=False):
                     yield name, entry.stat(follow_symlinks=False).st_size
                 else:
-                    raise ContainerError(f"The folder has a link or a device: {name[:80]!a}.")
+                    raise ContainerError(f"The folder contains a link or a device: {name[:80]!a}.")
 
 
 def is_name(name: str) -> bool:
@@ -214,7 +214,7 @@ def check_names(names: Iterable[str], *, what: str) -> None:
     checked = list(names)
     for name in checked:
         if not is_name(name):
-            raise FormatError(f"{what} has a name that a bundle can't have: {name[:80]!a}.")
+            raise FormatError(f"{what} contains a name that is not allowed in a bundle: {name[:80]!a}.")
     check_places(checked, what=what)
 
 
@@ -229,9 +229,9 @@ def check_places(names: Iterable[str], *, what: str) -> None:
     for name in names:
         folded = name.lower()
         if folded in seen:
-            raise FormatError(f"{what} has the name {name[:80]!a} twice.")
+            raise FormatError(f"{what} contains the name {name[:80]!a} twice.")
         seen.add(folded)
         parts = folded.split("/")
         folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
     if clash := sorted(seen & folders):
-        raise FormatError(f"{what} has {clash[0][:80]!a} both as a file and as a folder.")
+        raise FormatError(f"{what} contains {clash[0][:80]!a} both as a file and as a folder.")

@@ -76,7 +76,7 @@ class Response:
         elif length.isascii() and length.isdigit():
             body = body[: int(length.lstrip("0")[:12] or "0")]
         if len(self.codings) > MAX_CODINGS:
-            raise FormatError(f"A recorded response is packed more than {MAX_CODINGS} times.")
+            raise FormatError(f"A recorded response is compressed more than {MAX_CODINGS} times.")
         for coding in self.codings:
             body = _unpacked(body, coding, room or Room())
         return body
@@ -89,21 +89,21 @@ def read_warc(data: bytes, what: str) -> Iterator[Record]:
         count += 1
         head = _HEAD.match(data, at)
         if head is None or count > MAX_RECORDS:
-            raise FormatError(f"{what} isn't a WARC file that can be read: see byte {at}.")
+            raise FormatError(f"{what} is not a readable WARC file: see byte {at}.")
         fields = dict(line.split(": ", 1) for line in head[1].decode("utf-8", "replace").split("\r\n")[:-1])
         length = fields.get("Content-Length", "")
         end = head.end() + (int(length) if re.fullmatch("[0-9]{1,12}", length) else len(data))
         block = data[head.end() : end]
         digest = base64.b32encode(hashlib.sha256(block).digest()).decode()
         if data[end : end + 4] != b"\r\n\r\n" or fields.get("WARC-Block-Digest") != f"sha256:{digest}":
-            raise FormatError(f"{what} has a record whose bytes aren't those of its length and digest: see byte {at}.")
+            raise FormatError(f"{what} has a record that does not match its length or digest: see byte {at}.")
         headers = [fields.get(f"WARC-{name}", "") for name in ("Type", "Target-URI", "IP-Address", "Truncated")]
         try:
             date = parse_rfc3339(fields.get("WARC-Date", ""))
         except ValueError:
             date = None
         if date is None or rfc3339(date) != fields["WARC-Date"]:
-            raise FormatError(f"{what} has a record without its date.")
+            raise FormatError(f"{what} has a record without a date.")
         yield Record(headers[0], headers[1], date, headers[2], headers[3], block, (at, end + 4 - at))
         at = end + 4
 
@@ -168,7 +168,7 @@ def _unchunked(body: bytes) -> bytes:
             break
         at += 2 if body[at : at + 2] == b"\r\n" else 1
     else:
-        raise FormatError("A recorded response's chunks can't be read.")
+        raise FormatError("The chunks of a recorded response cannot be read.")
     return b"".join(whole)
 
 
@@ -189,5 +189,5 @@ def _unpacked(body: bytes, coding: str, room: Room) -> bytes:
                 if len(whole) > MAX_BODY:
                     raise FormatError(f"A recorded response unpacks to more than {MAX_BODY} bytes.")
     except zlib.error as error:
-        raise FormatError("A recorded response can't be unpacked.") from error
+        raise FormatError("A recorded response cannot be unpacked.") from error
     return bytes(whole)

@@ -64,7 +64,7 @@ class ZipContents:
         try:
             self._file: BinaryIO = path.open("rb")
         except OSError as error:
-            raise NoBundleError(f"{path.name} can't be opened: {error.strerror}.") from error
+            raise NoBundleError(f"{path.name} cannot be opened: {error.strerror}.") from error
         try:
             self._length = path.stat().st_size
             entries = _read_directory(self._file, self._length)
@@ -111,9 +111,9 @@ class ZipContents:
             crc = zlib.crc32(chunk, crc)
             yield chunk
         if count != entry.size:
-            raise ContainerError(f"{entry.name} doesn't hold the {entry.size} bytes that the ZIP declares.")
+            raise ContainerError(f"{entry.name} does not contain the {entry.size} bytes that the ZIP declares.")
         if crc != entry.crc:
-            raise ContainerError(f"{entry.name} doesn't have the CRC-32 that the ZIP declares.")
+            raise ContainerError(f"{entry.name} does not have the CRC-32 that the ZIP declares.")
 
     def _unpacked(self, entry: ZipEntry) -> Iterator[bytes]:
         if entry.method == _STORED:
@@ -130,9 +130,9 @@ class ZipContents:
                     piece = unpacker.unconsumed_tail
             yield unpacker.flush()
         except zlib.error as error:
-            raise ContainerError(f"{entry.name} can't be unpacked.") from error
+            raise ContainerError(f"{entry.name} cannot be unpacked.") from error
         if not unpacker.eof or unpacker.unused_data or piece:
-            raise ContainerError(f"{entry.name} can't be unpacked: it breaks off, or more lies behind it.")
+            raise ContainerError(f"{entry.name} cannot be unpacked: it is truncated or followed by other data.")
 
     def _packed(self, entry: ZipEntry) -> Iterator[bytes]:
         position = entry.start
@@ -156,7 +156,7 @@ def is_zip(path: Path) -> bool:
 
 
 def _differs(what: str) -> ContainerError:
-    return ContainerError(f"The ZIP {what}, which programs read in different ways; unpack it and check the folder.")
+    return ContainerError(f"The ZIP {what}, which programs interpret differently. Unpack it and verify the folder.")
 
 
 def _read_directory(file: BinaryIO, length: int) -> list[ZipEntry]:
@@ -164,14 +164,14 @@ def _read_directory(file: BinaryIO, length: int) -> list[ZipEntry]:
     file.seek(start)
     raw = file.read(length - start)
     if raw.count(b"PK\x01\x02") != count or [raw.count(signature) for signature in _SIGNATURES] != [1, 0, 0]:
-        raise _differs("has a directory with other structures inside")
+        raise _differs("has a directory that contains other structures")
     entries: list[ZipEntry] = []
     position = 0
     for _ in range(count):
         entry, position = _read_entry(raw[: -container.END.size], position)
         entries.append(entry)
     if position != len(raw) - container.END.size:
-        raise _differs("has something between its directory and its end")
+        raise _differs("has data between its directory and its end record")
     return _placed(file, entries, start)
 
 
@@ -180,14 +180,14 @@ def _read_end(file: BinaryIO, length: int) -> tuple[int, int]:
     file.seek(max(0, length - container.END.size))
     raw = file.read(container.END.size)
     if len(raw) < container.END.size or raw[:4] != b"PK\x05\x06":
-        raise ContainerError("The ZIP's end is missing or damaged, or something follows it.")
+        raise ContainerError("The end record of the ZIP is missing or damaged, or data follow it.")
     _, disk, first_disk, here, count, size, start, comment = container.END.unpack(raw)
     if size > container.MAX_DIRECTORY:
-        raise ContainerError("The ZIP's directory is larger than any bundle's.")
+        raise ContainerError("The directory of the ZIP is larger than that of any bundle.")
     if count > container.MAX_ENTRIES:
         raise ContainerError(f"The ZIP has more than {container.MAX_ENTRIES} files.")
     if not count or (disk, first_disk, here, comment, start + size) != (0, 0, count, 0, length - container.END.size):
-        raise _differs("has an end that doesn't fit its directory")
+        raise _differs("has an end record that does not match its directory")
     return start, count
 
 
@@ -200,7 +200,7 @@ def _read_entry(raw: bytes, position: int) -> tuple[ZipEntry, int]:
     end = name_end + extra_length
     name = _name(raw[position + container.CENTRAL.size : name_end])
     if end > len(raw) or comment_length or fields[13] or not _EXTRA.fullmatch(raw[name_end:end]):
-        raise _differs(f"says more of {name[:80]!a} than times and owners")
+        raise _differs(f"has extra fields for {name[:80]!a} other than times and owners")
     entry = ZipEntry(name, method, crc, packed, size, fields[16], raw[position + 6 : name_end])
     _check_kind(entry, fields[1] >> 8, fields[2], fields[3])
     _check_mode(entry, fields[15])
@@ -210,13 +210,13 @@ def _read_entry(raw: bytes, position: int) -> tuple[ZipEntry, int]:
 def _check_kind(entry: ZipEntry, system: int, version: int, flags: int) -> None:
     shown = f"{entry.name[:80]!a}"
     if flags & 0x2041:
-        raise ContainerError(f"The ZIP has an encrypted file: {shown}.")
+        raise ContainerError(f"The ZIP contains an encrypted file: {shown}.")
     if entry.method not in {_STORED, _DEFLATED}:
-        raise ContainerError(f"{shown} is packed by method {entry.method}; unpack the ZIP and check the folder.")
+        raise ContainerError(f"{shown} uses compression method {entry.method}. Unpack the ZIP and verify the folder.")
     if flags & ~_FLAGS or version > 20 or system not in _SYSTEMS:
-        raise _differs(f"wants more of its readers for {shown} than plain unpacking")
+        raise _differs(f"requires unsupported ZIP features for {shown}")
     if flags & _DESCRIBED and entry.method == _STORED:
-        raise _differs(f"doesn't say before its bytes where {shown} ends")
+        raise _differs(f"does not state the size of {shown} before its bytes")
     if entry.method == _STORED and entry.packed != entry.size:
         raise _differs(f"states two sizes of {shown}")
 
@@ -226,10 +226,10 @@ def _check_mode(entry: ZipEntry, attributes: int) -> None:
     is_folder = entry.name.endswith("/")
     kind = stat.S_IFMT(attributes >> 16)
     if kind == stat.S_IFLNK:
-        raise ContainerError(f"The ZIP has a link instead of a file: {entry.name[:80]!a}.")
+        raise ContainerError(f"The ZIP contains a link instead of a file: {entry.name[:80]!a}.")
     expected = stat.S_IFDIR if is_folder else stat.S_IFREG
     if kind not in {0, expected} or (not is_folder and attributes & _FAT_SPECIAL) or (is_folder and entry.packed):
-        raise _differs(f"has {entry.name[:80]!a} both as a file and as something else")
+        raise _differs(f"contains {entry.name[:80]!a} both as a file and as another entry")
 
 
 def _name(raw: bytes) -> str:
@@ -237,9 +237,9 @@ def _name(raw: bytes) -> str:
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _differs("has a name that isn't UTF-8") from error
+        raise _differs("contains a name that is not UTF-8") from error
     if not _PATH.fullmatch(name) or name.startswith("\ufeff"):
-        raise ContainerError(f"The ZIP has a name that a bundle can't have: {name[:80]!a}.")
+        raise ContainerError(f"The ZIP contains a name that is not allowed in a bundle: {name[:80]!a}.")
     return name
 
 
@@ -250,18 +250,18 @@ def _placed(file: BinaryIO, entries: list[ZipEntry], limit: int) -> list[ZipEntr
     for entry in entries:
         shown = f"{entry.name[:80]!a}"
         if entry.offset < reached:
-            raise ContainerError(f"The ZIP has files that overlap: {shown}.")
+            raise ContainerError(f"The ZIP contains overlapping files: {shown}.")
         if entry.offset > reached:
-            raise _differs(f"has a gap before {shown}, or another order in its directory")
+            raise _differs(f"has a gap before {shown}, or a different order in its directory")
         start = _start(file, entry)
         reached = start + entry.packed
         if entry.fields[2] & _DESCRIBED:
             file.seek(reached)
             if file.read(_DESCRIPTOR.size) != _DESCRIPTOR.pack(b"PK\x07\x08", entry.crc, entry.packed, entry.size):
-                raise _differs(f"says something else of {shown} behind its bytes")
+                raise _differs(f"describes {shown} differently after its bytes")
             reached += _DESCRIPTOR.size
         if reached > limit:
-            raise ContainerError(f"The ZIP has a file that ends outside of it: {shown}.")
+            raise ContainerError(f"The ZIP contains a file that ends outside of it: {shown}.")
         placed.append(replace(entry, start=start))
     if reached != limit:
         raise _differs("has a gap before its directory")
@@ -273,7 +273,7 @@ def _start(file: BinaryIO, entry: ZipEntry) -> int:
     file.seek(entry.offset)
     raw = file.read(container.LOCAL.size)
     if len(raw) != container.LOCAL.size or raw[:4] != b"PK\x03\x04":
-        raise ContainerError(f"The ZIP's own header of {entry.name[:80]!a} is damaged.")
+        raise ContainerError(f"The header of {entry.name[:80]!a} in the ZIP is damaged.")
     fields = container.LOCAL.unpack(raw)
     sizes = (entry.crc, entry.packed, entry.size)
     name = entry.fields[_NAME_AT:]
@@ -282,7 +282,7 @@ def _start(file: BinaryIO, entry: ZipEntry) -> int:
     agree = all(one == other or (may_lack and one == 0) for one, other in zip(fields[6:9], sizes, strict=True))
     same = raw[4:14] == entry.fields[:10] and rest[: fields[9]] == name
     if not agree or not same or len(rest) != fields[9] + fields[10] or not _EXTRA.fullmatch(rest[fields[9] :]):
-        raise _differs(f"says one thing of {entry.name[:80]!a} before its bytes and another in its directory")
+        raise _differs(f"describes {entry.name[:80]!a} differently before its bytes and in its directory")
     return entry.offset + container.LOCAL.size + len(rest)
 
 
@@ -297,7 +297,7 @@ def _tidy(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...], lis
     top = tops.pop() if len(tops) == 1 else ""
     if any(entry.name == f"{top}/bagit.txt" for entry in files):
         files = [replace(entry, name=entry.name[len(top) + 1 :]) for entry in files]
-        remarks = ("everything lies in a folder of its own",)
+        remarks = ("all files are in one top-level folder",)
     check_names((entry.name for entry in files), what="The ZIP")
     return files, remarks, left_over
 
@@ -305,4 +305,4 @@ def _tidy(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...], lis
 def _check_sizes(entries: list[ZipEntry], length: int) -> None:
     total = sum(entry.size for entry in entries)
     if total > container.FREE_EXPANSION + container.MAX_EXPANSION * length:
-        raise ContainerError(f"The ZIP of {length} bytes would unpack to {total}, which no bundle does.")
+        raise ContainerError(f"The ZIP of {length} bytes would unpack to {total}, more than any bundle.")

@@ -36,7 +36,7 @@ def inclusion(index: int, size: int, node: Node) -> list[bytes]:
         ValueError: The tree has no leaf ``index``.
     """
     if not 0 <= index < size:
-        raise ValueError(f"there is no leaf {index} in a tree of {size}")
+        raise ValueError(f"a tree of {size} has no leaf {index}")
     path: list[bytes] = []
     begin, end = 0, size
     while end - begin > 1:
@@ -59,7 +59,7 @@ def consistency(old: int, new: int, node: Node) -> list[bytes]:
         ValueError: ``old`` is larger than ``new``, or negative.
     """
     if not 0 <= old <= new:
-        raise ValueError(f"a tree of {new} leaves can't continue one of {old}")
+        raise ValueError(f"a tree of {new} leaves cannot continue one of {old}")
     if old in {0, new}:
         return []
     path: list[bytes] = []

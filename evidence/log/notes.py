@@ -51,7 +51,9 @@ class Note:
 def check_name(name: str) -> str:
     """Return the name if it can name a log and its key (visible ASCII, no plus); else raise ``WrongUseError``."""
     if not _NAME.fullmatch(name):
-        raise WrongUseError(f"{name!r} can't name a log.", hint="Use one such as example.org/log, without spaces or +.")
+        raise WrongUseError(
+            f"{name!r} cannot name a log.", hint="Use one such as example.org/log, without spaces or +."
+        )
     return name
 
 
@@ -74,10 +76,10 @@ def parse_verifier_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, byte
     whose = "log" if algorithm == ED25519 else "witness"
     is_valid = len(raw) == 33 and raw[:1] == algorithm and _NAME.fullmatch(name)
     if not is_valid or key_id(name, raw[1:], algorithm).hex() != identity:
-        raise WrongUseError(f"This isn't a {whose}'s public key.", hint="It reads name+8 hexadecimal digits+base64.")
+        raise WrongUseError(f"This is not a {whose}'s public key.", hint="It reads name+8 hexadecimal digits+base64.")
     if not is_sound_point(raw[1:]):
         raise WrongUseError(
-            f"This {whose}'s public key is a point of small order, or isn't in its one form (RFC 8032)."
+            f"The public key of this {whose} is a point of small order, or not in canonical form (RFC 8032)."
         )
     return name, raw[1:]
 
@@ -97,14 +99,14 @@ def signed_note(body: str, name: str, signer: Signer) -> str:
 def parse_note(text: str) -> Note:
     """Read a checkpoint without verifying its signatures; raises ``IntegrityError`` if it is not one."""
     if len(text) > MAX_NOTE or _CONTROL.search(text):
-        raise IntegrityError("The checkpoint isn't a signed note: it is too long or holds control characters.")
+        raise IntegrityError("The checkpoint is not a signed note: it is too long or contains control characters.")
     body, separator, tail = text.rpartition("\n\n")
     if not separator or not tail.endswith("\n"):
-        raise IntegrityError("The checkpoint isn't a signed note: it has no signature lines.")
+        raise IntegrityError("The checkpoint is not a signed note: it has no signature lines.")
     origin, size, root, *_ = [*body.split("\n"), "", "", ""]
     raw = strict_base64(root)
     if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size) or raw is None or len(raw) != 32:
-        raise IntegrityError("The checkpoint doesn't state a name, a size and a root.")
+        raise IntegrityError("The checkpoint does not state a name, a size and a root.")
     lines = tail[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise IntegrityError("The checkpoint has too many signatures.")
@@ -124,9 +126,9 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
     identity = key_id(name, public_key)
     signatures = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
     if not signatures or note.origin != name:
-        raise UnknownWitnessError(f"The checkpoint of {note.origin} isn't signed by the known key of {name}.")
+        raise UnknownWitnessError(f"The checkpoint of {note.origin} is not signed by the known key of {name}.")
     if not all(holds(public_key, signature, note.body.encode()) for signature in signatures):
-        raise IntegrityError(f"The signature of {name} under the checkpoint doesn't hold.")
+        raise IntegrityError(f"The signature of {name} on the checkpoint is invalid.")
     return SignedCheckpoint(note.origin, note.size, note.root, text)
 
 
@@ -163,13 +165,13 @@ def cosigned_at(note: Note, vkey: str) -> datetime:
     identity = key_id(name, public_key, COSIGNATURE)
     lines = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
     if not lines:
-        raise UnknownWitnessError(f"{name} hasn't cosigned the checkpoint.")
+        raise UnknownWitnessError(f"{name} has not cosigned the checkpoint.")
     times = []
     for raw in lines:
         seconds = int.from_bytes(raw[:_TIME], "big")
         good = len(raw) == _TIME + _SIGNATURE and 0 < seconds < _LATEST
         if not good or not holds(public_key, raw[_TIME:], _signed(note.body, seconds)):
-            raise IntegrityError(f"The cosignature of {name} under the checkpoint doesn't hold.")
+            raise IntegrityError(f"The cosignature of {name} on the checkpoint is invalid.")
         times.append(seconds)
     return datetime.fromtimestamp(min(times), UTC)
 
@@ -182,7 +184,7 @@ def _signature(line: str) -> NoteSignature:
     match = _SIGNATURE_LINE.fullmatch(line)
     raw = strict_base64(match[2]) if match else None
     if match is None or raw is None or len(raw) < 5:
-        raise IntegrityError("The checkpoint has a signature line that can't be read.")
+        raise IntegrityError("The checkpoint has a signature line that cannot be read.")
     return NoteSignature(match[1], raw[:4], raw[4:])
 
 

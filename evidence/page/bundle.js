@@ -4,7 +4,7 @@
 /** A check failed; the message is the sentence for the reader. */
 class Broken extends Error {}
 
-/** This page can't check it. */
+/** This page cannot check it. */
 class Unchecked extends Error {}
 
 /** What was given is no bundle at all. */
@@ -41,7 +41,7 @@ function textOf(bytes, what) {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new Broken(`${what} isn't UTF-8.`);
+    throw new Broken(`${what} is not UTF-8.`);
   }
 }
 
@@ -80,8 +80,8 @@ function canonicalText(value, what = "JSON", depth = 0) {
     const fields = Object.keys(value).sort().map((name) => `${canonicalText(name, what)}:${canonicalText(value[name], what, depth + 1)}`);
     return `{${fields.join(",")}}`;
   }
-  must(typeof value !== "string" || value.isWellFormed(), `${what} holds half a character.`);
-  must(typeof value !== "number" || Math.abs(value) < 2 ** 53, `${what} holds too large a number.`);
+  must(typeof value !== "string" || value.isWellFormed(), `${what} contains an incomplete character.`);
+  must(typeof value !== "number" || Math.abs(value) < 2 ** 53, `${what} contains a number that is too large.`);
   return JSON.stringify(value);
 }
 
@@ -93,14 +93,14 @@ function parsed(bytes, what) {
   try {
     return [JSON.parse(text), text];
   } catch {
-    throw new Broken(`${what} isn't JSON that can be read.`);
+    throw new Broken(`${what} is not readable JSON.`);
   }
 }
 
 /** JSON in its one canonical form: every reader sees the same. */
 function parseCanonical(bytes, what) {
   const [value, text] = parsed(bytes, what);
-  must(canonicalText(value, what) === text, `${what} isn't in its one canonical form (RFC 8785).`);
+  must(canonicalText(value, what) === text, `${what} is not in canonical form (RFC 8785).`);
   return value;
 }
 
@@ -110,7 +110,7 @@ function parseJson(bytes, what) {
   canonicalText(value, what);
   const names = (one) => (one !== null && typeof one === "object" ? Object.values(one).reduce((sum, item) => sum + names(item), Array.isArray(one) ? 0 : Object.keys(one).length) : 0);
   const written = Array.from(text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)).filter((match) => match[1]).length;
-  must(written === names(value), `${what} has a name twice in one object.`);
+  must(written === names(value), `${what} has a duplicate name in one object.`);
   return value;
 }
 
@@ -170,7 +170,7 @@ const LEFT_OVER = /^(?:[^]*\/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$/
 function checkNames(names, what) {
   const [seen, folders] = [new Set(), new Set()];
   for (const name of names) {
-    must(name.length <= MAX_NAME && NAME.test(name) && !RESERVED.test(name), `${what} has a name that a bundle can't have: ${quoted(name)}.`);
+    must(name.length <= MAX_NAME && NAME.test(name) && !RESERVED.test(name), `${what} contains a name that is not allowed in a bundle: ${quoted(name)}.`);
     const folded = name.toLowerCase();
     must(!seen.has(folded), `${what} has the name ${name} twice.`);
     seen.add(folded);
@@ -181,7 +181,7 @@ function checkNames(names, what) {
 
 /** A folder, as the browser gives it: files with their paths. */
 function folderBundle(title, entries) {
-  if (!entries.some(({ name }) => name === "bagit.txt")) throw new NoBundle(`${title} is a folder without bagit.txt. Choose the folder that holds bagit.txt.`);
+  if (!entries.some(({ name }) => name === "bagit.txt")) throw new NoBundle(`${title} is a folder without bagit.txt. Choose the folder that contains bagit.txt.`);
   must(entries.length <= MAX_ENTRIES, `The folder has more than ${MAX_ENTRIES} files.`);
   const [files, leftOver] = [entries.filter(({ name }) => !LEFT_OVER.test(name)), entries.filter(({ name }) => LEFT_OVER.test(name))];
   const names = files.map(({ name }) => name).sort();
@@ -212,30 +212,30 @@ const zipEntry = (entry) => concat(record(ENTRY, [0x02014b50, 20, 3, ...shared(e
 async function zipBundle(file) {
   const whole = file.size <= MAX_AT_ONCE ? new Uint8Array(await file.arrayBuffer()) : null;
   const bytes = async (start, end) => whole?.slice(Math.max(0, start), Math.max(0, end)) ?? new Uint8Array(await file.slice(Math.max(0, start), Math.max(0, end)).arrayBuffer());
-  const other = (why) => new Unchecked(`${file.name} isn't the ZIP that the software writes: ${why}. Another program packed it, several bundles lie in it, or it was damaged or changed. Unpack it and choose the folder that holds bagit.txt, or use ${COMMAND}.`);
+  const other = (why) => new Unchecked(`${file.name} is not a ZIP written by Exhibit: ${why}. Another program created it, it contains several bundles, or it was damaged or changed. Unpack it and choose the folder that contains bagit.txt, or use ${COMMAND}.`);
   const tail = await bytes(file.size - 22, file.size);
   const isZip = [await bytes(0, 4), tail.subarray(0, 4)].some((mark) => mark[0] === 0x50 && mark[1] === 0x4b);
-  if (!isZip) throw new NoBundle(`${file.name} isn't a ZIP. Give the ZIP as it was downloaded, or the folder that holds bagit.txt.`);
+  if (!isZip) throw new NoBundle(`${file.name} is not a ZIP. Choose the ZIP as downloaded, or the folder that contains bagit.txt.`);
   const view = new DataView(tail.buffer);
   const [count, length, start] = tail.length === 22 ? [view.getUint16(10, true), view.getUint32(12, true), view.getUint32(16, true)] : [0, 0, 0];
-  if (!count || count > MAX_ENTRIES || length > MAX_ENTRIES * 256 || start + length !== file.size - 22) throw other("its end doesn't fit its directory");
+  if (!count || count > MAX_ENTRIES || length > MAX_ENTRIES * 256 || start + length !== file.size - 22) throw other("its end record does not match its directory");
   const directory = await bytes(start, start + length);
   const entries = [];
   const numbers = new DataView(directory.buffer);
   for (let place = 0, offset = 0; entries.length < count; ) {
-    if (place + 46 > length) throw other("its directory breaks off");
+    if (place + 46 > length) throw other("its directory is truncated");
     const [crc, size, nameLength] = [numbers.getUint32(place + 16, true), numbers.getUint32(place + 24, true), numbers.getUint16(place + 28, true)];
     const name = String.fromCharCode(...directory.subarray(place + 46, place + 46 + nameLength));
-    if (!NAME.test(name) || (entries.length && entries.at(-1).name >= name)) throw other("its names are others, or in another order");
+    if (!NAME.test(name) || (entries.length && entries.at(-1).name >= name)) throw other("its file names or their order differ");
     entries.push({ name, size, crc, offset, data: offset + 30 + nameLength });
     place += 46 + nameLength;
     offset += 30 + nameLength + size;
   }
   const last = entries.at(-1);
   const expected = concat(...entries.map(zipEntry), record(END, [0x06054b50, 0, 0, count, count, length, start, 0]));
-  if (last.data + last.size !== start || !same(concat(directory, tail), expected)) throw other("its directory says something else");
+  if (last.data + last.size !== start || !same(concat(directory, tail), expected)) throw other("its directory contains different data");
   const names = entries.map(({ name }) => name);
-  if (!names.includes("bagit.txt")) throw new NoBundle(`${file.name} is a ZIP in which no bundle lies.`);
+  if (!names.includes("bagit.txt")) throw new NoBundle(`${file.name} is a ZIP without a bundle.`);
   checkNames(names, "The ZIP");
   const members = new Map(entries.map((entry) => [entry.name, entry]));
   const blob = (name) => file.slice(members.get(name).data, members.get(name).data + members.get(name).size);
@@ -244,8 +244,8 @@ async function zipBundle(file) {
     checkSize(name, entry.size);
     const found = await bytes(entry.offset, entry.data + entry.size);
     const [head, data] = [found.subarray(0, entry.data - entry.offset), found.subarray(entry.data - entry.offset)];
-    must(same(head, zipHeader(entry)), `The ZIP says one thing of ${name} before its bytes and another in its directory.`);
-    must(crc32(data) === entry.crc, `${name} doesn't have the CRC-32 that the ZIP declares.`);
+    must(same(head, zipHeader(entry)), `The ZIP describes ${name} differently before its bytes and in its directory.`);
+    must(crc32(data) === entry.crc, `${name} does not have the CRC-32 that the ZIP declares.`);
     return data;
   };
   return { title: file.name, names, leftOver: [], isZip: true, blob, read };

@@ -1,4 +1,4 @@
-/* What this page checks: every byte, the owner's signature, the log and its witnesses. Everything else it names as not
+/* Checks on this page: every byte, the owner's signature, the log and its witnesses. Everything else it names as not
    checked. It may know less than `exhibit verify`, and never more. */
 
 const { MANIFEST, FACTS, TAG_MANIFEST, SIGNATURE, KEY, COUNTERSIGNATURES, ANCHORS, ENTRY_FILE, INCLUSION, CHECKPOINT, CONSISTENCY, WITHHELD, RENEWALS, MAX_NOTE, MAX_RECEIPT, ED25519_SPKI } = CONSTANTS;
@@ -18,7 +18,7 @@ const moment = (time) => `${time.toISOString().slice(0, 19).replace("T", " ")} U
 const UNSEEN = /[\p{C}\p{Default_Ignorable_Code_Point}\u2800\u{13441}\u{13442}\u{16fe4}]/gu;
 const hasVisibleLetter = (name) => /[\p{L}\p{N}]/u.test(folded(name));
 
-/** A name without what readers don't tell apart: those that are equal are one. */
+/** A name without what readers do not tell apart: those that are equal are one. */
 const folded = (name) => name.normalize("NFKC").toLowerCase().normalize("NFKC").replace(UNSEEN, (sign) => (/\s/.test(sign) ? " " : "")).split(/\s+/).filter(Boolean).join(" ");
 
 /** What looking gives: passed with a sentence, or what an error says. */
@@ -28,7 +28,7 @@ async function checked(name, look) {
     return typeof found === "string" ? passed(name, found) : found;
   } catch (error) {
     if (error instanceof Unchecked) return notChecked(name, error.message);
-    return failed(name, error instanceof Broken ? error.message : "A file can't be read.");
+    return failed(name, error instanceof Broken ? error.message : "A file cannot be read.");
   }
 }
 
@@ -46,7 +46,7 @@ class Inspection {
         const [first, second] = await Promise.all([sha256(bytes), digest("SHA-512", bytes)]);
         this.measured.set(name, { size: bytes.length, sha256: hex(first), sha512: hex(second) });
       } catch (error) {
-        (error instanceof Unchecked ? this.large : this.broken).set(name, error instanceof Broken || error instanceof Unchecked ? error.message : `${name} can't be read.`);
+        (error instanceof Unchecked ? this.large : this.broken).set(name, error instanceof Broken || error instanceof Unchecked ? error.message : `${name} cannot be read.`);
       }
     }
   }
@@ -58,12 +58,12 @@ class Inspection {
     const { files, key } = this.manifest;
     const paths = files.map(({ path }) => path);
     checkNames([MANIFEST, ...paths], "The manifest");
-    must(paths.every((path, place) => path.startsWith("data/") && (!place || paths[place - 1] < path)), "The manifest's files aren't sorted, or lie outside of data/.");
-    must(paths.includes(FACTS), `The manifest doesn't list ${FACTS}.`);
+    must(paths.every((path, place) => path.startsWith("data/") && (!place || paths[place - 1] < path)), "The manifest's files are not sorted, or lie outside of data/.");
+    must(paths.includes(FACTS), `The manifest does not list ${FACTS}.`);
     const standIns = files.filter(({ role, stand_in }) => role === "stand-in" && stand_in === null).map(({ path }) => path);
-    must(files.every(({ stand_in }) => stand_in === null || standIns.includes(stand_in)), "The manifest names a stand-in that it doesn't list as one.");
-    must(key.algorithm === "Ed25519", "The sealing key isn't an Ed25519 key.");
-    must(["operator", "owner"].includes(key.holder), `Nobody of the kind ${quoted(key.holder)} holds a sealing key.`);
+    must(files.every(({ stand_in }) => stand_in === null || standIns.includes(stand_in)), "The manifest names a replacement file that it does not list as such.");
+    must(key.algorithm === "Ed25519", "The sealing key is not an Ed25519 key.");
+    must(["operator", "owner"].includes(key.holder), `Unknown holder of the sealing key: ${quoted(key.holder)}.`);
     const named = this.has(WITHHELD) ? (await this.readJson(WITHHELD, "withheld")).files : [];
     this.withheld = new Set(named);
     must(this.withheld.size === named.length, `${WITHHELD} names a file twice.`);
@@ -75,7 +75,7 @@ class Inspection {
     return this.bundle.names.includes(name);
   }
 
-  /** The sealed files that this copy withholds and doesn't hold. */
+  /** The sealed files that this copy withholds and does not hold. */
   leftOut() {
     return [...this.listed.keys()].filter((path) => this.withheld.has(path) && !this.has(path));
   }
@@ -118,19 +118,19 @@ async function checkBundle(bundle, trust, progress) {
 function containerOf({ bundle, broken, large }) {
   must(!broken.size, [...broken.values()][0]);
   if (large.size) throw new Unchecked([...large.values()][0]);
-  if (!bundle.isZip) throw new Unchecked("An unpacked folder has no container to compare.");
-  return "The ZIP is byte for byte the one that these contents give.";
+  if (!bundle.isZip) throw new Unchecked("An unpacked folder has no ZIP container to compare.");
+  return "The ZIP is byte-for-byte identical to the ZIP written for these contents.";
 }
 
-/** The sealed record where it has its form, else null, and the checks that it doesn't pass: `facts`, `party`, `confirmed`. What it says besides is shown and not checked. */
+/** The sealed record where it has its form, else null, and the checks that it does not pass: `facts`, `party`, `confirmed`. What it says besides is shown and not checked. */
 async function factsOf(inspection) {
   let facts = null;
   const read = await checked("facts", async () => {
-    if (!inspection.isSealed(FACTS)) throw new Unchecked("The sealed record isn't here as it was sealed.");
+    if (!inspection.isSealed(FACTS)) throw new Unchecked("The sealed record is missing or differs from the sealed file.");
     const sealed = await inspection.readJson(FACTS, "facts");
     const { matter } = inspection.manifest;
-    must(sealed.owner.name === matter.owner && sealed.number === matter.case && sealed.bundle === matter.bundle, "The facts are about another case than the manifest.");
-    must(hasVisibleLetter(sealed.owner.name), "The facts name no owner with a letter that can be seen.");
+    must(sealed.owner.name === matter.owner && sealed.number === matter.case && sealed.bundle === matter.bundle, "The facts and the manifest name different cases.");
+    must(hasVisibleLetter(sealed.owner.name), "The owner's name in the facts has no visible character.");
     facts = sealed;
     return "";
   });
@@ -151,34 +151,34 @@ function hostOf(address) {
 /** Whether the pages lie on the party's own host; whether a name below it is somebody else's is for the command, and whose an account is. */
 function partyOf({ party, sightings, matches }) {
   if (party.kind === "none" && !sightings.length && !matches.length) {
-    must(!party.name, "The record of a work, without any sighting, names a party.");
+    must(!party.name, "The record of a work without sightings names a site.");
     return "";
   }
   const named = sightings.flatMap((one) => [one.page_url, one.image_url, one.final_url]);
   for (const address of named.filter((one) => hostOf(one))) {
     const { username, password } = new URL(address);
-    must(!username && !password, `An address names a user, which nobody visits and which looks like a host: ${quoted(address.slice(0, 200))}.`);
+    must(!username && !password, `A URL contains a user name, which could be mistaken for a host: ${quoted(address.slice(0, 200))}.`);
   }
-  must(["domain", "account"].includes(party.kind), `There is no party of the kind ${quoted(party.kind)} in a case.`);
-  must(hasVisibleLetter(party.name), "The facts name a party without a name.");
+  must(["domain", "account"].includes(party.kind), `Unknown kind of site: ${quoted(party.kind)}.`);
+  must(hasVisibleLetter(party.name), "The site in the facts has no name.");
   if (party.kind === "account") return "";
   const own = hostOf(`http://${party.name.trim()}/`);
-  if (!own) throw new Unchecked(`${quoted(party.name)} can't be read as a host here.`);
+  if (!own) throw new Unchecked(`${quoted(party.name)} cannot be read as a host.`);
   const others = [...new Set(sightings.map((one) => hostOf(one.page_url)))].filter((host) => host && host !== own && !host.endsWith(`.${own}`));
-  must(!others.length, `The facts name the party ${quoted(party.name)}, and a page lies on ${some(others)}.`);
+  must(!others.length, `The facts name the site ${quoted(party.name)}, but a page is on ${some(others)}.`);
   const below = [...new Set(sightings.map((one) => hostOf(one.page_url)))].filter((host) => host && host !== own);
-  if (below.length) throw new Unchecked(`${some(below)} lies below ${quoted(party.name)}: whether anybody may have a name there, ${COMMAND} says.`);
+  if (below.length) throw new Unchecked(`${some(below)} is under ${quoted(party.name)}. ${COMMAND} checks whether anyone can register a name there.`);
   return "";
 }
 
 /** Whether the decision is one that there is, and names who took it; that it is that person's is the installation's word. */
 function decisionOf({ decision, sightings, matches, licence_check: search }) {
   const isOpen = decision.decision === "open";
-  must(["open", "confirmed", "licensed", "cleared"].includes(decision.decision), `A case can't be decided to be ${quoted(decision.decision)}.`);
-  must(isOpen === (decision.at === null), "An open case states when it was decided, or a decided one doesn't.");
-  must(isOpen || sightings.length || matches.length, "The record of a work, without any sighting, states a decision.");
+  must(["open", "confirmed", "licensed", "cleared"].includes(decision.decision), `Unknown decision: ${quoted(decision.decision)}.`);
+  must(isOpen === (decision.at === null), "An open case has a decision time, or a decided case has none.");
+  must(isOpen || sightings.length || matches.length, "The record of a work without sightings states a decision.");
   const isNamed = decision.demonstration || hasVisibleLetter(decision.by.split(" (token ")[0]);
-  must(decision.decision !== "confirmed" || search.covered || isNamed, "The case was confirmed, and nobody is named who did.");
+  must(decision.decision !== "confirmed" || search.covered || isNamed, "The case was confirmed, but no person is named.");
   return "";
 }
 
@@ -194,12 +194,12 @@ function listingOf({ bundle, listed, withheld, large }) {
   const wanted = [...[...listed.keys()].filter((name) => !withheld.has(name)), MANIFEST, ...allowed, SIGNATURE, ...KEY];
   const missing = wanted.filter((name) => !bundle.names.includes(name)).sort();
   const wrong = [...withheld].filter((name) => !listed.has(name) || [FACTS, ...bundle.names].includes(name));
-  must(!wrong.length, "The list of withheld files names files that are there, or that can't be withheld.");
+  must(!wrong.length, "The list of withheld files contains files that are present or must not be withheld.");
   const words = [extra.length && `${extra.length} extra (${some(extra)})`, missing.length && `${missing.length} missing (${some(missing)})`].filter(Boolean);
-  must(!words.length, `The bundle doesn't hold the files it should: ${words.join(", ")}.`);
+  must(!words.length, `The bundle does not contain the expected files: ${words.join(", ")}.`);
   if (large.size) throw new Unchecked(`${some([...large.keys()])} is too large for this page.`);
-  const beside = bundle.leftOver.length ? `; beside the bundle lie ${bundle.leftOver.length} that a file manager left and nobody vouches for: ${some(bundle.leftOver)}` : "";
-  return `All ${listed.size + 1 - withheld.size} sealed files are there${beside}.`;
+  const beside = bundle.leftOver.length ? `; not part of the bundle: ${bundle.leftOver.length} files left by a file manager: ${some(bundle.leftOver)}` : "";
+  return `All ${listed.size + 1 - withheld.size} sealed files are present${beside}.`;
 }
 
 function fileOf(inspection, file, name) {
@@ -208,7 +208,7 @@ function fileOf(inspection, file, name) {
   const found = measured.get(file.path);
   if (!found && withheld.has(file.path) && !broken.has(file.path)) return notChecked(name, `Withheld from this copy; its digest is sealed${file.stand_in ? `; ${file.stand_in} stands in for it` : ""}.`);
   must(found, broken.get(file.path) || "The file is missing.");
-  must(inspection.isSealed(file.path), `The bytes aren't those that were sealed: SHA-256 is ${found.sha256}, not ${file.sha256}.`);
+  must(inspection.isSealed(file.path), `The file differs from the sealed file: SHA-256 is ${found.sha256}, not ${file.sha256}.`);
   return `${file.size} bytes, SHA-256 ${file.sha256}, SHA-512 agrees.`;
 }
 
@@ -239,15 +239,15 @@ async function bagOf(inspection) {
   files.set(TAG_MANIFEST, lines(tags.sort((one, other) => (one[1] < other[1] ? -1 : 1))));
   for (const [name, bytes] of files) {
     must(measured.has(name), `${name} is missing.`);
-    must(measured.get(name).sha256 === hex(await sha256(bytes)), `${name} doesn't fit the files.`);
+    must(measured.get(name).sha256 === hex(await sha256(bytes)), `${name} does not match the files.`);
   }
-  return `A BagIt bag (RFC 8493) whose ${outside.length - BAG.length} files outside of data/ have their listed digests.`;
+  return `A BagIt bag (RFC 8493) whose ${outside.length - BAG.length} files outside data/ have the listed digests.`;
 }
 
 function toolsOf({ measured }) {
   const unknown = TOOLS.filter((name) => !measured.has(name) || !KNOWN_TOOLS[name].includes(measured.get(name).sha256));
-  if (unknown.length) return notChecked("tools", `${unknown.join(" and ")} in the bundle isn't one that this page knows: don't run it unread.`);
-  return passed("tools", "VERIFY.md and verify.py are those that this page knows.");
+  if (unknown.length) return notChecked("tools", `${unknown.join(" and ")} in the bundle is not known to this page. Do not run it without reading it.`);
+  return passed("tools", "VERIFY.md and verify.py are known to this page.");
 }
 
 const littleEndian = (bytes) => bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
@@ -270,7 +270,7 @@ async function verifyEd25519(key, signature, message) {
   try {
     imported = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
   } catch {
-    throw new Unchecked("This browser doesn't verify Ed25519 signatures.");
+    throw new Unchecked("This browser does not support Ed25519 signatures.");
   }
   return crypto.subtle.verify({ name: "Ed25519" }, imported, signature, message);
 }
@@ -284,42 +284,42 @@ async function checkSigners(inspection) {
   const names = inspection.bundle.names.filter((name) => name.startsWith(COUNTERSIGNATURES)).map((name) => name.slice(COUNTERSIGNATURES.length));
   const stems = [...new Set(names.map((name) => name.split(".")[0]))].sort();
   if (stems.length > 64 || names.some((name) => !/^[0-9a-f]{16}\.(pem|sig)$/.test(name)))
-    return [...checks, failed("countersignatures", `${COUNTERSIGNATURES} holds other files, or more than 64 signatures.`)];
+    return [...checks, failed("countersignatures", `${COUNTERSIGNATURES} contains other files, or more than 64 signatures.`)];
   for (const stem of stems) checks.push(await checked(`countersignature:${stem}`, (name) => countersignatureOf(inspection, stem, name)));
   return checks;
 }
 
 async function signatureOf(inspection) {
   const key = inspection.manifest.key.public;
-  must(await verifyEd25519(fromHex(key), await inspection.read(SIGNATURE, 64), inspection.manifestBytes), "The Ed25519 signature over data/manifest.json doesn't hold.");
-  return `Ed25519 (RFC 8032) over data/manifest.json by key ${key.slice(0, 16)} holds.`;
+  must(await verifyEd25519(fromHex(key), await inspection.read(SIGNATURE, 64), inspection.manifestBytes), "The Ed25519 signature over data/manifest.json is invalid.");
+  return `The Ed25519 signature (RFC 8032) over data/manifest.json by key ${key.slice(0, 16)} is valid.`;
 }
 
 const pemOf = (key) => utf8(`-----BEGIN PUBLIC KEY-----\n${toBase64(concat(fromHex(ED25519_SPKI), key))}\n-----END PUBLIC KEY-----\n`);
 
 async function keyOf(inspection, name) {
   const { key, matter } = inspection.manifest;
-  must(isSoundPoint(fromHex(key.public)), "The manifest's key is a point of small order, or isn't in its one form (RFC 8032).");
+  must(isSoundPoint(fromHex(key.public)), "The manifest's key is a point of small order, or not in canonical form (RFC 8032).");
   const files = [canonical(key), pemOf(fromHex(key.public))];
-  for (const [place, file] of KEY.entries()) must(same(await inspection.read(file), files[place]), `${file} isn't the key that the manifest states.`);
+  for (const [place, file] of KEY.entries()) must(same(await inspection.read(file), files[place]), `${file} is not the key that the manifest states.`);
   const pinned = pinnedKey(inspection.trust, key.public, "sealing");
-  if (!pinned) throw new Unchecked(`Nobody on the trust list has the key ${key.public.slice(0, 16)}: it isn't known whose it is.`);
-  must(pinned.owner === matter.owner, `The key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
-  if (pinned.revoked) throw new Unchecked(`The key of ${pinned.owner} was revoked at ${moment(new Date(pinned.revoked))}. Whether a witness saw this signature before, ${COMMAND} says.`);
+  if (!pinned) throw new Unchecked(`No owner on the trust list has the key ${key.public.slice(0, 16)}. Its owner is unknown.`);
+  must(pinned.owner === matter.owner, `The key is pinned for ${pinned.owner}, not for the owner in the manifest.`);
+  if (pinned.revoked) throw new Unchecked(`The key of ${pinned.owner} was revoked at ${moment(new Date(pinned.revoked))}. ${COMMAND} checks whether a timestamp covers this signature before that time.`);
   return passed(name, `Pinned as the sealing key of ${pinned.owner}, held by the ${key.holder}.`, { by: pinned.owner, ...developmentOf(pinned) });
 }
 
 async function countersignatureOf(inspection, stem, name) {
   const pem = await inspection.read(`${COUNTERSIGNATURES}${stem}.pem`, 4096);
   const key = (fromBase64(textOf(pem, `${stem}.pem`).split("\n")[1] || "") || new Uint8Array()).slice(12);
-  if (!same(pem, pemOf(key))) throw new Unchecked(`${COUNTERSIGNATURES}${stem}.pem isn't an Ed25519 key as the software writes it.`);
-  must(await verifyEd25519(key, await inspection.read(`${COUNTERSIGNATURES}${stem}.sig`, 64), inspection.manifestBytes), "The counter-signature over data/manifest.json doesn't hold.");
-  must(hex(key).startsWith(stem), `${COUNTERSIGNATURES}${stem}.pem is another key than its name says.`);
+  if (!same(pem, pemOf(key))) throw new Unchecked(`${COUNTERSIGNATURES}${stem}.pem is not an Ed25519 key as the software writes it.`);
+  must(await verifyEd25519(key, await inspection.read(`${COUNTERSIGNATURES}${stem}.sig`, 64), inspection.manifestBytes), "The counter-signature over data/manifest.json is invalid.");
+  must(hex(key).startsWith(stem), `${COUNTERSIGNATURES}${stem}.pem is not the key that its name states.`);
   const pinned = pinnedKey(inspection.trust, hex(key), "device");
-  if (!pinned) throw new Unchecked(`It holds, but no owner on the trust list has the device key ${stem}.`);
-  must(pinned.owner === inspection.manifest.matter.owner, `The device key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
-  if (pinned.revoked) throw new Unchecked(`The device key was revoked at ${moment(new Date(pinned.revoked))}, and nothing in the bundle shows when this was signed.`);
-  return passed(name, `Ed25519 over data/manifest.json by a device key of ${pinned.owner} holds; the owner alone holds that key.`, { by: pinned.owner, ...developmentOf(pinned) });
+  if (!pinned) throw new Unchecked(`It is valid, but no owner on the trust list has the device key ${stem}.`);
+  must(pinned.owner === inspection.manifest.matter.owner, `The device key is pinned for ${pinned.owner}, not for the owner in the manifest.`);
+  if (pinned.revoked) throw new Unchecked(`The device key was revoked at ${moment(new Date(pinned.revoked))}, and the bundle does not prove when this was signed.`);
+  return passed(name, `The Ed25519 signature over data/manifest.json by a device key of ${pinned.owner} is valid; only the owner holds that key.`, { by: pinned.owner, ...developmentOf(pinned) });
 }
 
 const leafHash = (bytes) => sha256(concat(Uint8Array.of(0), bytes));
@@ -360,7 +360,7 @@ async function isContinued(old, fresh, path) {
 
 /** A checkpoint as read (C2SP tlog-checkpoint), its signatures not yet checked. */
 function parseNote(text) {
-  const isNote = (holds) => must(holds, "The checkpoint isn't a signed note with a name, a size and a root.");
+  const isNote = (holds) => must(holds, "The checkpoint is not a signed note with a name, a size and a root.");
   isNote(typeof text === "string" && text.length <= MAX_NOTE && !/[\x00-\x09\x0b-\x1f\ud800-\udfff]/u.test(text));
   const place = text.lastIndexOf("\n\n");
   isNote(place >= 0 && text.endsWith("\n") && place + 2 < text.length);
@@ -388,11 +388,11 @@ const signaturesOf = (note, { name, keyId }) => note.signatures.filter((line) =>
 
 /** `entry`, `inclusion`, `checkpoint` and `consistency`. */
 async function checkLog(inspection, facts) {
-  if (!inspection.has(ENTRY_FILE)) return ["entry", "inclusion", "checkpoint", "consistency"].map((name) => notChecked(name, "The bundle holds no log entry of the seal."));
+  if (!inspection.has(ENTRY_FILE)) return ["entry", "inclusion", "checkpoint", "consistency"].map((name) => notChecked(name, "The bundle contains no log entry of the seal."));
   const read = async () => {
     const entry = await inspection.readJson(ENTRY_FILE, "entry");
     const inclusion = await inspection.readJson(INCLUSION, "inclusion");
-    must(inclusion.index === entry.sequence, "The inclusion proof is about another entry.");
+    must(inclusion.index === entry.sequence, "The inclusion proof is for a different entry.");
     return { entry, inclusion, note: parseNote(textOf(await inspection.read(CHECKPOINT, MAX_NOTE), CHECKPOINT)) };
   };
   const look = (name, of) => checked(name, async () => of(inspection, await read(), facts));
@@ -400,18 +400,18 @@ async function checkLog(inspection, facts) {
 }
 
 async function entryOf(inspection, { entry }) {
-  must(entry.type === "seal", `The log's entry is about a ${entry.type}, not a seal.`);
+  must(entry.type === "seal", `The log entry is a ${entry.type}, not a seal.`);
   const commitment = hex(await sha256(concat(fromHex(entry.salt), canonical(entry.opening))));
-  must(commitment === entry.commitment, "The log's entry commits to something else than its opening.");
+  must(commitment === entry.commitment, "The log entry does not match its opening.");
   const about = { key: inspection.manifest.key.public, manifest: inspection.seal, signature: hex(await inspection.read(SIGNATURE, 64)) };
-  must(canonicalText(entry.opening) === canonicalText(about), "The log's entry is about another seal.");
+  must(canonicalText(entry.opening) === canonicalText(about), "The log entry is for a different seal.");
   return `Entry ${entry.sequence} of the log, dated ${moment(new Date(entry.time))}, commits to seal digest, key and signature.`;
 }
 
 async function inclusionOf(_, { entry, inclusion, note }) {
   const leaf = await leafHash(canonical({ commitment: entry.commitment, time: entry.time, type: entry.type }));
   const isUnder = inclusion.size === note.size && (await isIncluded(leaf, entry.sequence, note.size, inclusion.path.map(fromHex), note.root));
-  must(isUnder, "The entry isn't included under the checkpoint's root (RFC 9162, 2.1.3.2).");
+  must(isUnder, "The entry is not included under the root of the checkpoint (RFC 9162, 2.1.3.2).");
   return `Entry ${entry.sequence} is included under the root of ${note.size} entries (RFC 9162).`;
 }
 
@@ -419,24 +419,24 @@ async function checkpointOf({ trust }, { note }) {
   for (const log of trust.logs) {
     const known = await parseVerifierKey(log.vkey);
     const signatures = note.origin === known.name ? signaturesOf(note, known) : [];
-    for (const signature of signatures) must(await verifyEd25519(known.key, signature, utf8(note.body)), `The signature of ${known.name} under the checkpoint doesn't hold.`);
+    for (const signature of signatures) must(await verifyEd25519(known.key, signature, utf8(note.body)), `The signature of ${known.name} on the checkpoint is invalid.`);
     if (signatures.length) return passed("checkpoint", `Signed by the pinned key of ${note.origin}: ${note.size} entries.`, { by: note.origin, ...developmentOf(log) });
   }
   throw new Unchecked(`No log on the trust list is ${quoted(note.origin)} with a key that signed this checkpoint.`);
 }
 
 async function consistencyOf(inspection, { note }, facts) {
-  if (!facts) throw new Unchecked("The sealed record can't be read.");
+  if (!facts) throw new Unchecked("The sealed record cannot be read.");
   const listOf = (value) => (Array.isArray(value) ? value : []);
   const proofs = [facts.work?.registration, ...listOf(facts.work?.further_registrations), ...listOf(facts.sightings).map((one) => one?.slice?.log), facts.decision?.passkey?.key, facts.decision?.passkey?.log];
   const earlier = [...new Set(proofs.filter(Boolean).map((proof) => proof.checkpoint))].map(parseNote);
-  if (!earlier.length) throw new Unchecked("The sealed files hold no earlier checkpoint.");
+  if (!earlier.length) throw new Unchecked("The sealed files contain no earlier checkpoint.");
   const listed = inspection.has(CONSISTENCY) ? await inspection.readJson(CONSISTENCY, "consistency") : [];
   const paths = new Map(listed.map(({ size, path }) => [size, path.map(fromHex)]));
-  must([...paths.keys()].every((size) => earlier.some((old) => old.size === size)), "The bundle holds a proof from a checkpoint on that isn't in the sealed files.");
+  must([...paths.keys()].every((size) => earlier.some((old) => old.size === size)), "The bundle contains a consistency proof from a checkpoint that is not in the sealed files.");
   for (const old of earlier) {
-    must(paths.has(old.size) || old.size === note.size, `The bundle holds no proof from the checkpoint of ${old.size} entries on: it has to.`);
-    must(await isContinued(old, note, paths.get(old.size) || []), `The log of ${note.size} entries doesn't continue that of ${old.size}.`);
+    must(paths.has(old.size) || old.size === note.size, `The bundle lacks the required consistency proof from the checkpoint of ${old.size} entries.`);
+    must(await isContinued(old, note, paths.get(old.size) || []), `The log of ${note.size} entries does not continue the log of ${old.size} entries.`);
   }
   return `The checkpoint continues all ${earlier.length} earlier ones in the bundle (RFC 9162, 2.1.4).`;
 }
@@ -448,7 +448,7 @@ async function checkReceipts(inspection, isLogged) {
     if (inspection.has(ANCHORS)) records = await inspection.readJson(ANCHORS, "anchors");
     const once = (names) => names.length <= 64 && new Set(names).size === names.length;
     must(once(records.map(({ file }) => file)), `${ANCHORS} lists a receipt twice, or more than 64.`);
-    must(records.every(({ material }) => once(material)), `${ANCHORS} lists material of a receipt twice, or more than 64 of it.`);
+    must(records.every(({ material }) => once(material)), `${ANCHORS} lists material of a receipt twice, or more than 64 files.`);
     return "";
   });
   if (readable.state !== "passed") return [[readable], []];
@@ -459,29 +459,29 @@ async function checkReceipts(inspection, isLogged) {
   const asked = inspection.trust.requires?.cosigners ?? 0;
   const good = checks.filter(({ state }) => state === "passed");
   const by = [...new Map(good.map((check) => [folded(check.by), check.by])).values()].sort();
-  const said = `${by.length} of ${asked} witnesses that the trust list asks for have cosigned the checkpoint${by.length ? `: ${some(by)}` : ""}.`;
+  const said = `${by.length} of ${asked} log witnesses required by the trust list have cosigned the checkpoint${by.length ? `: ${some(by)}` : ""}.`;
   const cosigned = by.length >= asked ? passed("cosigned", said) : notChecked("cosigned", said);
   return [[...checks, ...(asked ? [cosigned] : [])], records.filter((one) => !isOurs(one))];
 }
 
 /** A pinned witness that cosigned the checkpoint, and when (C2SP tlog-cosignature): the receipt is its text with one more line. */
 async function cosignatureOf(inspection, { file, digest: wanted }, name) {
-  const text = textOf(await inspection.read(file, MAX_RECEIPT), "The cosigned head");
+  const text = textOf(await inspection.read(file, MAX_RECEIPT), "The cosigned checkpoint");
   const note = parseNote(text);
   const own = text.slice(0, text.slice(0, -1).lastIndexOf("\n") + 1);
-  must(hex(await sha256(utf8(own))) === wanted, "The cosignature is under another head.");
+  must(hex(await sha256(utf8(own))) === wanted, "The cosignature is for a different checkpoint.");
   for (const witness of inspection.trust.cosigners || []) {
     const known = await parseVerifierKey(witness.vkey, 4);
     const times = [];
     for (const signature of signaturesOf(note, known)) {
       const seconds = signature.length === 72 ? Number(new DataView(signature.buffer, signature.byteOffset).getBigUint64(0)) : 0;
       const isTime = seconds > 0 && seconds < 253370764800;
-      must(isTime && (await verifyEd25519(known.key, signature.slice(8), utf8(`cosignature/v1\ntime ${seconds}\n${note.body}`))), `The cosignature of ${known.name} under the checkpoint doesn't hold.`);
+      must(isTime && (await verifyEd25519(known.key, signature.slice(8), utf8(`cosignature/v1\ntime ${seconds}\n${note.body}`))), `The cosignature of ${known.name} on the checkpoint is invalid.`);
       times.push(seconds);
     }
     if (times.length) return passed(name, `${witness.name} cosigned the checkpoint of ${note.size} entries at ${moment(new Date(1000 * Math.min(...times)))}.`, { by: witness.name, ...developmentOf(witness) });
   }
-  throw new Unchecked(`No witness on the trust list is ${quoted(note.signatures.at(-1).name)}.`);
+  throw new Unchecked(`No log witness on the trust list is ${quoted(note.signatures.at(-1).name)}.`);
 }
 
 /** What is left to the command, by subject. */
@@ -490,19 +490,19 @@ function leftOf(inspection, facts, records) {
   const sightings = facts && count(facts.sightings) ? facts.sightings : [];
   const visits = sightings.reduce((sum, one) => sum + count(one?.captures), 0);
   const rows = [
-    facts && ["facts", "Whether the sealed record is whole, and fits its files and itself."],
-    ...records.map(({ file, kind, witness }) => [`anchor:${file.split("/").pop()}`, `A receipt (${kind.slice(0, 40)}); the bundle calls its witness ${quoted(witness)}.`]),
-    ["time", "Since when all of it existed, by the word of witnesses."],
-    ["order", "Whether the times in it contradict each other."],
-    ["registration", "Whether the log holds the registration of the work as the record states it."],
-    sightings.length && ["slice", `Whether the log holds what the crawl saw. Sightings: ${sightings.length}.`],
-    visits && ["capture", `What was recorded of visits: exchanges, web archives, a second pair of eyes. Visits: ${visits}.`],
-    ["pictures", "Whether the pictures are those that the record describes."],
-    facts && count(facts.matches) && ["match", `Whether each match follows from its pictures, with probability and odds. Matches: ${count(facts.matches)}.`],
-    facts?.decision?.passkey && ["decision", "Whether a passkey signed the decision."],
-    facts && count(facts.work?.attachments) && ["document", `What PDFs of the owner hold besides pages, such as scripts. Documents: ${count(facts.work.attachments)}.`],
-    inspection.has(RENEWALS) && ["renewal", "Whether later checkpoints continue this one."],
-    ["sheet", "Whether the sheet, the drawings and the sentences are those that the record gives when made again."],
+    facts && ["facts", "Integrity and consistency of the sealed record."],
+    ...records.map(({ file, kind, witness }) => [`anchor:${file.split("/").pop()}`, `Timestamp receipt (${kind.slice(0, 40)}); name of the service in the bundle: ${quoted(witness)}.`]),
+    ["time", "Time of existence, according to timestamp services."],
+    ["order", "Contradictions between the times in the bundle."],
+    ["registration", "Log entry of the registration of the work."],
+    sightings.length && ["slice", `Log entries of the crawl. Sightings: ${sightings.length}.`],
+    visits && ["capture", `Records of visits: exchanges, web archives, visits by partners. Visits: ${visits}.`],
+    ["pictures", "Pictures compared with the record."],
+    facts && count(facts.matches) && ["match", `Matches recomputed from their pictures, with probability and odds. Matches: ${count(facts.matches)}.`],
+    facts?.decision?.passkey && ["decision", "Passkey signature of the decision."],
+    facts && count(facts.work?.attachments) && ["document", `Active content in the owner's PDFs. Documents: ${count(facts.work.attachments)}.`],
+    inspection.has(RENEWALS) && ["renewal", "Consistency of later checkpoints with this one."],
+    ["sheet", "Exhibit sheet, drawings and sentences regenerated from the record."],
   ];
   return rows.filter(Boolean).map(([name, sentence]) => notChecked(name, sentence));
 }
@@ -514,16 +514,16 @@ function verdictOf(checks, left, inspection, facts) {
   const withheld = inspection.seal ? inspection.leftOut() : [];
   const open = checks.filter(({ name, state }) => state === "not checked" && !optional(name) && !withheld.includes(name.slice(5))).map(({ name }) => name);
   const outcome = failures.length ? "failed" : open.length ? "incomplete" : "holds";
-  const rest = left.length ? ` ${left.length} checks are left to ${COMMAND}.` : "";
+  const rest = left.length ? ` ${left.length} checks require ${COMMAND}.` : "";
   const development = [...new Set(checks.map((check) => check.development).filter(Boolean))];
   const names = (list) => `${list.slice(0, 5).join(", ")}${list.length > 5 ? ` and ${list.length - 5} more` : ""}`;
   const sentence = {
     failed: `Failed: ${names(failures)}.`,
-    incomplete: `Nothing failed here, but this isn't shown: ${names(open)}.`,
-    holds: "Every byte, the owner's signature and the place in the log.",
+    incomplete: `No check failed, but the following is not proven: ${names(open)}.`,
+    holds: "Verified: every byte, the owner's signature, and the log entry.",
   }[outcome];
   const held = withheld.length ? ` Sealed files that are withheld from this copy: ${withheld.length}.` : "";
-  const labels = development.length ? ` It rests on keys for development, which have no legal weight: ${development.join("; ")}.` : "";
+  const labels = development.length ? ` It is based on development keys, which have no legal weight: ${development.join("; ")}.` : "";
   return { outcome, sentence: sentence + rest + held + labels, checks, left, inspection, facts };
 }
 
@@ -545,14 +545,14 @@ async function readTrust(bytes) {
   const trust = checkSchema(parseJson(bytes, "The trust list"), "trust", "The trust list");
   const [cosigners, partners, ledgers] = [trust.cosigners || [], trust.partners || [], trust.ledgers || []];
   const pins = [...trust.authorities, ...trust.chains, ...ledgers, ...cosigners];
-  must([...pins, ...trust.logs, ...trust.keys, ...partners].every((one) => !one.development || one.label), "The trust list has an entry for development without a label.");
+  must([...pins, ...trust.logs, ...trust.keys, ...partners].every((one) => !one.development || one.label), "The trust list has a development entry without a label.");
   const distinct = (list) => new Set(list.map(({ name }) => folded(name))).size;
   const [witnesses, wanted] = [trust.requires?.witnesses ?? 1, trust.requires?.cosigners ?? 0];
-  must(witnesses >= 1 && witnesses <= Math.max(distinct(pins), 1), `The trust list asks for ${witnesses} witnesses and pins ${distinct(pins)}.`);
-  must(wanted >= 0 && wanted <= distinct(cosigners), `The trust list asks for ${wanted} cosigners and pins ${distinct(cosigners)}.`);
-  for (const { vkey } of [...trust.logs, ...partners]) must(await parseVerifierKey(vkey), `The trust list has ${quoted(vkey)}, which isn't a log's public key.`);
-  for (const { vkey } of cosigners) must(await parseVerifierKey(vkey, 4), `The trust list has ${quoted(vkey)}, which isn't the public key of a witness of logs.`);
-  must(trust.keys.every((key) => isSoundPoint(fromHex(key.public))), "The trust list has a key of small order, or one that isn't in its one form.");
+  must(witnesses >= 1 && witnesses <= Math.max(distinct(pins), 1), `The trust list requires ${witnesses} timestamp services but pins ${distinct(pins)}.`);
+  must(wanted >= 0 && wanted <= distinct(cosigners), `The trust list requires ${wanted} cosigners but pins ${distinct(cosigners)}.`);
+  for (const { vkey } of [...trust.logs, ...partners]) must(await parseVerifierKey(vkey), `The trust list has ${quoted(vkey)}, which is not a log's public key.`);
+  for (const { vkey } of cosigners) must(await parseVerifierKey(vkey, 4), `The trust list has ${quoted(vkey)}, which is not the public key of a log witness.`);
+  must(trust.keys.every((key) => isSoundPoint(fromHex(key.public))), "The trust list has a key of small order or not in canonical form.");
   const known = new Map();
   for (const [line, key, identity] of await identitiesOf(trust)) {
     const [first, other] = known.get(key) ?? [line, identity];

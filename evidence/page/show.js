@@ -18,7 +18,7 @@ const plain = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-
 const tell = (text) => ($("status").textContent = text);
 
 const LABELS = { passed: "passed", failed: "FAILED", "not checked": "not checked" };
-const HEADS = { holds: "Nothing failed of what this page checks", incomplete: "Incomplete", failed: "Failed", "not-checked": "Not checked", "no-bundle": "No bundle" };
+const HEADS = { holds: "No check on this page failed", incomplete: "Incomplete", failed: "Failed", "not-checked": "Not checked", "no-bundle": "Not a bundle" };
 const PICTURES = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"];
 const MOST_SHOWN = 24;
 
@@ -48,11 +48,11 @@ async function run(given) {
   $("result").querySelector(".banner").focus();
 }
 
-/** What is said of what can't be opened. */
+/** What is said of what cannot be opened. */
 function refusalOf(error) {
   const outcome = error instanceof NoBundle ? "no-bundle" : error instanceof Unchecked ? "not-checked" : "failed";
   const isKnown = error instanceof NoBundle || error instanceof Unchecked || error instanceof Broken;
-  const sentence = isKnown ? error.message : "The bundle can't be read.";
+  const sentence = isKnown ? error.message : "The bundle cannot be read.";
   return { outcome, sentence, checks: outcome === "failed" ? [failed("container", sentence)] : [], left: [] };
 }
 
@@ -63,14 +63,14 @@ function sheetOf(title, { outcome, sentence, checks, left, inspection, facts }) 
   if (left.length || outcome === "not-checked") sheet.append(commandFor(title));
   if (inspection?.seal) sheet.append(sealed(inspection, checks));
   if (facts) sheet.append(matter(facts), pictures(inspection, facts));
-  if (checks.length) sheet.append(make("h2", {}, "What this page checks"), table(checks));
-  if (left.length) sheet.append(make("h2", {}, `Not checked here: left to ${COMMAND}`), tableOf(left));
+  if (checks.length) sheet.append(make("h2", {}, "Checks on this page"), table(checks));
+  if (left.length) sheet.append(make("h2", {}, `Not checked on this page; use ${COMMAND}`), tableOf(left));
   return sheet;
 }
 
 function commandFor(title) {
   const name = /^[A-Za-z0-9._-]+$/.test(title) ? title : "BUNDLE.zip";
-  return make("p", {}, "To check everything: ", make("code", { class: "command" }, `${COMMAND} ${name}`), ". Without the software: ", make("code", {}, "python3 -I verify.py"), " in the unpacked bundle, if ", make("code", {}, "tools"), " passed below, and VERIFY.md beside it.");
+  return make("p", {}, "To run all checks: ", make("code", { class: "command" }, `${COMMAND} ${name}`), ". Without the software: ", make("code", {}, "python3 -I verify.py"), " in the unpacked bundle if ", make("code", {}, "tools"), " passed below; see also VERIFY.md in the bundle.");
 }
 
 const term = (list, name, ...value) => list.append(make("dt", {}, name), make("dd", {}, ...value));
@@ -80,10 +80,10 @@ function sealed({ manifest, seal }, checks) {
   const list = make("dl", {});
   const found = (name) => checks.find((check) => check.name === name);
   term(list, "Seal digest", make("code", {}, seal));
-  const owner = found("key").by || "a key that the trust list doesn't give to anybody";
-  term(list, "Signed by", found("signature").state === "passed" ? plain(owner) : make("strong", {}, "not shown"));
-  term(list, "Sealed at, by the operator's clock", moment(new Date(manifest.sealed_at)));
-  for (const check of [found("entry"), ...checks.filter(({ name }) => name.startsWith("anchor:"))]) if (check?.state === "passed") term(list, check.by ? "Witnessed" : "Logged", plain(check.sentence));
+  const owner = found("key").by || "a key that is not on the trust list";
+  term(list, "Signed by", found("signature").state === "passed" ? plain(owner) : make("strong", {}, "not proven"));
+  term(list, "Sealed at (operator's clock)", moment(new Date(manifest.sealed_at)));
+  for (const check of [found("entry"), ...checks.filter(({ name }) => name.startsWith("anchor:"))]) if (check?.state === "passed") term(list, check.by ? "Timestamped" : "Logged", plain(check.sentence));
   return make("section", {}, make("h2", {}, "The seal"), list);
 }
 
@@ -94,18 +94,18 @@ const saidBy = (path) => `${WORDS[path]}; not checked here`;
 function matter(facts) {
   const { work = null, owner = null, party = null, decision = null } = facts;
   const sightings = Array.isArray(facts.sightings) ? facts.sightings.slice(0, 5) : [];
-  const decided = typeof decision?.decision === "string" ? [decision.decision, decision.demonstration === true ? "by a switch for demonstrations" : typeof decision.by === "string" && decision.by && `by ${decision.by}`].filter(Boolean).join(" ") : "";
-  const rows = [["Owner", owner?.name, "owner.name"], ["Case", facts.number, "number"], ["Decision", decided, "decision.decision"], ["Work", work?.title, "work.title"], ["Author", work?.author, "work.author"], ["Party", party?.name, "party.name"], ["Public page of the work, when this was written", work?.public_page, "work.public_page"]];
-  for (const one of sightings) rows.push(["Seen at", one?.page_url || one?.image_url, "sightings[].page_url"], ["First seen", typeof one?.first_seen === "string" && isMoment(one.first_seen) ? moment(new Date(one.first_seen)) : "", "sightings[].first_seen"], ["The file there says of its making", makingOf(one ?? {}), "sightings[].making.source_type"]);
+  const decided = typeof decision?.decision === "string" ? [decision.decision, decision.demonstration === true ? "by the demonstration setting" : typeof decision.by === "string" && decision.by && `by ${decision.by}`].filter(Boolean).join(" ") : "";
+  const rows = [["Claimant", owner?.name, "owner.name"], ["Case", facts.number, "number"], ["Decision", decided, "decision.decision"], ["Work", work?.title, "work.title"], ["Author", work?.author, "work.author"], ["Site", party?.name, "party.name"], ["Public page of the work at the time of writing", work?.public_page, "work.public_page"]];
+  for (const one of sightings) rows.push(["Page URL", one?.page_url || one?.image_url, "sightings[].page_url"], ["First retrieved at", typeof one?.first_seen === "string" && isMoment(one.first_seen) ? moment(new Date(one.first_seen)) : "", "sightings[].first_seen"], ["Origin stated in the found file", makingOf(one ?? {}), "sightings[].making.source_type"]);
   const list = make("dl", {});
   for (const [name, value, path] of rows) if (typeof value === "string" && value) term(list, name, plain(value), make("span", { class: "said" }, saidBy(path)));
-  return make("section", {}, make("h2", {}, "What the sealed record says"), make("p", { class: "small" }, "This page shows it as it was sealed, and checks none of it. Beside each line stands whose word it is."), list);
+  return make("section", {}, make("h2", {}, "Content of the sealed record"), make("p", { class: "small" }, "This page shows it as it was sealed, and checks none of it. Beside each line stands whose word it is."), list);
 }
 
 /** What a picture's file says of how it was made, as the sealed record states it; empty where it says nothing. */
 function makingOf({ making, provenance }) {
   const actions = Array.isArray(provenance?.actions) ? provenance.actions.join(", ") : "";
-  const said = { "digital source type (IPTC)": making?.source_type, "label of generated content (GB 45438-2025)": making?.aigc, "actions (C2PA)": actions };
+  const said = { "digital source type (IPTC)": making?.source_type, "label of AI-generated content (GB 45438-2025)": making?.aigc, "actions (C2PA)": actions };
   return Object.entries(said).flatMap(([name, value]) => (value ? [`${name}: ${value}`] : [])).join("; ");
 }
 
@@ -115,11 +115,11 @@ function pictures(inspection, facts) {
   const named = [
     ...list(facts.work?.pictures).map(({ file }) => [file, "Registered"]),
     ...list(facts.sightings).map(({ number, picture }) => [picture?.file, `Found, sighting ${number}`]),
-    ...list(facts.matches).flatMap(({ number, side_by_side: beside, overlay }) => [[beside, `Match ${number}, side by side`], [overlay, `Match ${number}, laid over each other`]]),
+    ...list(facts.matches).flatMap(({ number, side_by_side: beside, overlay }) => [[beside, `Match ${number}, side by side`], [overlay, `Match ${number}, overlay`]]),
   ];
   const figures = named.flatMap(([file, caption]) => figureOf(inspection, file, caption));
-  const section = make("section", { class: "pictures" }, make("h2", {}, "Pictures"), make("p", { class: "small" }, "The sealed files. Whether one is a copy of the other isn't checked here: compare them, and see the command above."));
-  const more = figures.length > MOST_SHOWN ? [make("p", { class: "small" }, `${figures.length - MOST_SHOWN} more aren't shown.`)] : [];
+  const section = make("section", { class: "pictures" }, make("h2", {}, "Pictures"), make("p", { class: "small" }, "The sealed files. Whether one is a copy of the other is not checked here: compare them, and see the command above."));
+  const more = figures.length > MOST_SHOWN ? [make("p", { class: "small" }, `${figures.length - MOST_SHOWN} more are not shown.`)] : [];
   section.append(make("div", { class: "figures" }, ...figures.slice(0, MOST_SHOWN).map((figure) => figure())), ...more);
   if (inspection.isSealed(SHEET)) section.append(make("p", {}, make("a", { href: addressOf(inspection, SHEET, "application/pdf"), target: "_blank", rel: "noopener" }, "Open the exhibit sheet (PDF)")));
   return section;
@@ -141,11 +141,11 @@ function table(checks) {
   const fine = checks.filter((check) => check.name.startsWith("file:") && check.state === "passed");
   const whole = tableOf(checks.filter((check) => !fine.includes(check)));
   if (!fine.length) return whole;
-  return make("div", {}, whole, make("details", {}, make("summary", {}, `${fine.length} files have the bytes that were sealed`), tableOf(fine)));
+  return make("div", {}, whole, make("details", {}, make("summary", {}, `${fine.length} files are identical to the sealed files`), tableOf(fine)));
 }
 
 function tableOf(checks) {
-  const heads = ["Check", "State", "What was found"].map((head) => make("th", { scope: "col" }, head));
+  const heads = ["Check", "State", "Result"].map((head) => make("th", { scope: "col" }, head));
   return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...checks.map(row)));
 }
 
@@ -156,7 +156,7 @@ function row({ name, state, sentence, development }) {
 
 function showTrust() {
   const { dated, logs, keys, cosigners = [], note } = trust;
-  $("trust-words").textContent = plain(`List of ${dated}. Owners' keys: ${keys.length}; logs: ${logs.length}; witnesses of logs: ${cosigners.length}. ${note}`);
+  $("trust-words").textContent = plain(`List of ${dated}. Owners' keys: ${keys.length}; logs: ${logs.length}; log witnesses: ${cosigners.length}. ${note}`);
 }
 
 async function useTrust(file) {
@@ -164,9 +164,9 @@ async function useTrust(file) {
     must(file.size <= 1 << 20, "The trust list is too long.");
     trust = await readTrust(new Uint8Array(await file.arrayBuffer()));
     showTrust();
-    tell("This trust list counts from now on; check the bundle again.");
+    tell("This trust list is now used. Verify the bundle again.");
   } catch (error) {
-    tell(error instanceof Broken ? `The trust list can't be used. ${plain(error.message)}` : "The trust list can't be read.");
+    tell(error instanceof Broken ? `The trust list cannot be used. ${plain(error.message)}` : "The trust list cannot be read.");
   }
 }
 
@@ -186,7 +186,7 @@ async function filesBelow(folder, path = "") {
 
 async function droppedFolder(entry) {
   const files = await filesBelow(entry).catch(() => {
-    throw new NoBundle("This browser doesn't let a page read a dropped folder. Use the button “Choose a folder”.");
+    throw new NoBundle("This browser cannot read a dropped folder. Use the button “Choose a folder”.");
   });
   return folderBundle(entry.name, files);
 }
@@ -221,5 +221,5 @@ if (globalThis.crypto?.subtle && String.prototype.isWellFormed) {
   listen();
   showTrust();
   $("drop").hidden = false;
-  tell("No bundle yet.");
+  tell("No bundle selected.");
 } else tell(`This browser is too old for this page. Use a current Chromium, Firefox or Safari, or ${COMMAND}.`);

@@ -121,7 +121,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         paths = [path for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
-        need(all(path.is_file() and not path.is_symlink() for path in paths), "the folder holds a link or a device")
+        need(all(path.is_file() and not path.is_symlink() for path in paths), "the folder contains a link or a device")
         self.sort_out([path.relative_to(root).as_posix() for path in paths])
 
     def sort_out(self, names: list[str]) -> None:
@@ -129,7 +129,7 @@ class Folder:
         parts = [name.lower().split("/") for name in names]
         folders = {"/".join(one[:depth]) for one in parts for depth in range(1, len(one))}
         places = {name.lower() for name in names}
-        need(len(places) == len(names) and not folders & places, "two names lead to one place")
+        need(len(places) == len(names) and not folders & places, "two names refer to the same path")
         self.left_over = {name for name in names if LEFT_OVER.fullmatch(name)}
         self.names = {name for name in names if not name.endswith("/")} - self.left_over
 
@@ -153,16 +153,16 @@ class Zip(Folder):
             and 0 < count <= MAX_ENTRIES
             and size <= MAX_DIRECTORY
         )
-        need(fits, "the ZIP's end is missing or doesn't fit, or something follows it")
+        need(fits, "the end record of the ZIP is missing or wrong, or data follow it")
         raw, reached = self.at(start, size + 22), 0
         marks = [raw.count(mark) for mark in (b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7")]
-        need(marks == [count, 1, 0, 0], "the ZIP's directory holds something else")
+        need(marks == [count, 1, 0, 0], "the directory of the ZIP contains other data")
         raw = raw[:size]
         for _ in range(count):
             reached, raw = self.member(raw, reached)
         need(not raw and reached == start, "the ZIP has a gap before its directory or its end")
         whole = sum(one[4] for one in self.members.values())
-        need(whole <= FREE_EXPANSION + MAX_EXPANSION * total, "the ZIP would unpack to more than any bundle does")
+        need(whole <= FREE_EXPANSION + MAX_EXPANSION * total, "the ZIP would unpack to more than any bundle")
         self.sort_out(list(self.members))
         top = min(self.names, default="").partition("/")[0] + "/"
         if top + "bagit.txt" in self.names and all(name.startswith(top) for name in self.names):
@@ -196,7 +196,7 @@ class Zip(Folder):
             EXTRA.fullmatch(extra) and EXTRA.fullmatch(rest[length:]),
             self.at(start + sizes[1], len(behind)) == behind,
         )
-        need(all(good), f"programs may read {text[:80]!a} in the ZIP in different ways")
+        need(all(good), f"programs may read {text[:80]!a} in the ZIP differently")
         self.members[text] = (start, method, *sizes)
         return start + sizes[1] + len(behind), after
 
@@ -212,7 +212,7 @@ class Zip(Folder):
                 need(count <= size, f"{name} is longer than the ZIP declares")
                 yield piece
         whole = (found, count) == (crc, size) and (not method or (unpacker.eof and not unpacker.unused_data))
-        need(whole, f"{name} doesn't hold the bytes that the ZIP declares")
+        need(whole, f"{name} does not contain the bytes that the ZIP declares")
 
 
 Digests = Tuple[int, str, str]  # noqa: UP006 - Python 3.8
@@ -241,7 +241,7 @@ def read(bundle: Folder, name: str) -> bytes:
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON."""
-    need(len(dict(pairs)) == len(pairs), "a name stands twice in one object")
+    need(len(dict(pairs)) == len(pairs), "a name occurs twice in one object")
     return dict(pairs)
 
 
@@ -264,10 +264,10 @@ def load(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON value
 def load_canonical(bundle: Folder, name: str, form: str = "") -> Any:  # noqa: ANN401 - any JSON value
     """The JSON of a small file without fractions, in its one form and with exactly the fields of its format."""
     data, value = read(bundle, name), load(bundle, name)
-    need(canonical(value) == data, f"{name} isn't in its one canonical form (RFC 8785)")
+    need(canonical(value) == data, f"{name} is not in canonical form (RFC 8785)")
     pattern = re.sub(r"\b[BDHMNT]\b|[\[\]{+]", lambda sign: SIGNS[sign[0]], form)
     fits = re.fullmatch(f"(?s){pattern or '.*'}", data.decode())
-    need(fits, f"{name} doesn't have the fields of its format")
+    need(fits, f"{name} does not have the fields of its format")
     for moment in fits.groups() if fits else ():
         time.strptime(moment, "%Y-%m-%dT%H:%M:%S")
     return value
@@ -293,19 +293,19 @@ def check_bag(bundle: Folder, found: Found) -> str:
         {SIGNATURE, KEY, KEY_PEM} <= bundle.names,
         "signature or key is missing",
     )
-    need(own == OWN, f"missing, or no file of a bundle: {', '.join(sorted(own ^ OWN)[:3])}")
+    need(own == OWN, f"missing, or not a file of a bundle: {', '.join(sorted(own ^ OWN)[:3])}")
     for name, place, listed in ((LISTS[0], 1, data), (LISTS[1], 2, data), ("tagmanifest-sha256.txt", 1, tags)):
         lines = "".join(f"{found[path][place]}  {path}\n" for path in listed).encode()
         wrong = set(read(bundle, name).split(b"\n")) ^ set(lines.split(b"\n"))
         path = min(wrong, default=b"").partition(b"  ")[2].decode(errors="replace")
-        need(read(bundle, name) == lines, f"{name} lists other files or digests than there are: {path}")
+        need(read(bundle, name) == lines, f"{name} lists files or digests that differ from the bundle: {path}")
     manifest, size = manifest_of(bundle), sum(found[name][0] for name in data)
     agent = " ".join(re.split("[ \t\r\n]+", "{name} {version}".format(**manifest["software"]))).strip(" ")
     info = f"Bag-Software-Agent: {agent}\nBagging-Date: {manifest['sealed_at'][:10]}\nExternal-Identifier: sha-256:"
     info += f"{found[MANIFEST][1]}\nPayload-Oxum: {size}.{len(data)}\n"
-    need(read(bundle, "bag-info.txt") == info.encode(), "bag-info.txt doesn't fit the files")
+    need(read(bundle, "bag-info.txt") == info.encode(), "bag-info.txt does not match the files")
     form = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
-    need(read(bundle, "bagit.txt") == form, "bagit.txt doesn't fit the files")
+    need(read(bundle, "bagit.txt") == form, "bagit.txt does not match the files")
     return f"{len(found)} files have the digests that the bag lists"
 
 
@@ -325,18 +325,18 @@ def check_manifest(bundle: Folder, found: Found) -> str:
     files, withheld = manifest_of(bundle)["files"], withheld_from(bundle)
     listed = [entry["path"] for entry in files]
     holds = listed == sorted(set(listed)) and FACTS in listed and all(one.startswith("data/") for one in listed)
-    need(holds and MANIFEST not in listed, "the manifest's list isn't sorted, or isn't of files under data/")
+    need(holds and MANIFEST not in listed, "the list in the manifest is not sorted, or contains files outside data/")
     allowed = set(listed) - {FACTS, *found}
-    need(withheld <= allowed, "the list of withheld files names files that are there, or that can't be withheld")
+    need(withheld <= allowed, "the list of withheld files contains files that are present or must not be withheld")
     stand_ins = {one["path"] for one in files if (one["role"], one["stand_in"]) == ("stand-in", None)}
-    need({one["stand_in"] for one in files} <= {None, *stand_ins}, "a stand-in isn't listed as one")
+    need({one["stand_in"] for one in files} <= {None, *stand_ins}, "a replacement file is not listed as such")
     for entry in files:
         if entry["path"] not in withheld:
             stated = (entry["size"], entry["sha256"], entry["sha512"])
-            need(found.get(entry["path"]) == stated, f"{entry['path']} isn't the file that was sealed")
+            need(found.get(entry["path"]) == stated, f"{entry['path']} is not the sealed file")
     extra = {name for name in found if name.startswith("data/")} - {MANIFEST, *listed}
-    need(not extra, f"data/ holds a file that wasn't sealed: {min(extra, default='')}")
-    words = f"{len(listed) - len(withheld)} sealed files are those that the manifest lists"
+    need(not extra, f"data/ contains a file that was not sealed: {min(extra, default='')}")
+    words = f"{len(listed) - len(withheld)} sealed files match the manifest"
     return words + (f", {len(withheld)} are withheld" if withheld else "")
 
 
@@ -357,10 +357,10 @@ def check_entry(bundle: Folder, found: Found) -> str:
     """The log's entry: what it commits to is this seal."""
     entry, key = entry_of(bundle), manifest_of(bundle)["key"]["public"]
     signature = read(bundle, SIGNATURE).hex()
-    need(entry["type"] == "seal", "the log's entry isn't about a seal")
+    need(entry["type"] == "seal", "the log entry is not a seal")
     opened(entry)
     opening = {"key": key, "manifest": found[MANIFEST][1], "signature": signature}
-    need(entry["opening"] == opening, "the log's entry is about another seal digest, key or signature")
+    need(entry["opening"] == opening, "the log entry is for a different seal digest, key or signature")
     return f"entry {entry['sequence']} of the log commits to this seal digest, key and signature"
 
 
@@ -371,17 +371,17 @@ def check_key(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called lik
     der = base64.b64encode(bytes.fromhex(SPKI) + raw).decode()
     pem = f"-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n".encode()
     same = (read(bundle, KEY_PEM), read(bundle, KEY)) == (pem, canonical(key))
-    need(same, "proofs/key.pem or proofs/key.json isn't the key that the manifest states")
+    need(same, "proofs/key.pem or proofs/key.json is not the key in the manifest")
     y = int.from_bytes(raw, "little") & ~(1 << 255)
     sound = y < 2**255 - 19 and y not in SMALL_ORDER
-    need(sound, "the manifest's key is a point of small order, or isn't in its one form")
-    return "the key's files are of the key that the manifest states"
+    need(sound, "the manifest's key is a point of small order, or not in canonical form")
+    return "the key files contain the key in the manifest"
 
 
 def opened(entry: dict[str, Any]) -> None:
     """Check that an entry commits to its opening."""
     commitment = hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(entry["opening"])).hexdigest()
-    need(commitment == entry["commitment"], "the log's entry commits to something else")
+    need(commitment == entry["commitment"], "the log entry commits to different content")
 
 
 def load_facts(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
@@ -401,15 +401,15 @@ def check_registration(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - c
         included(one, {"index": one["sequence"], **one}, one["checkpoint"])
         about = one["opening"]["picture"] in [picture["digest"] for picture in work["pictures"]]
         about = about and one["type"] == "registration" and one["opening"].get("owner_name") == owner
-        need(about, "the log's entry is about another owner or picture, or no registration")
+        need(about, "the log entry is for a different owner or picture, or is not a registration")
         said = one["opening"]
         told = [name for name in REGISTERED_FIELDS if one is work["registration"] or name in said]
         same = all(said.get(name) == work[name] for name in told) and str(said.get("work")) == work["number"]
-        need(same, "the log's entry states something else of the work than the facts")
+        need(same, "the log entry and the facts differ on the work")
     named = {one["opening"]["picture"] for one in proofs}
     silent = [f"{place:02d}" for place, one in enumerate(work["pictures"], 1) if one["digest"] not in named]
-    words = f"{len(proofs)} entries of the log are about the owner's pictures"
-    return words + (f"; not checked for {', '.join(silent)}: none of them is about these" if silent else "")
+    words = f"{len(proofs)} log entries register the owner's pictures"
+    return words + (f"; not checked for {', '.join(silent)}: no entry registers these" if silent else "")
 
 
 def check_inclusion(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
@@ -425,8 +425,8 @@ def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> s
     leaf = canonical({"commitment": entry["commitment"], "time": entry["time"], "type": entry["type"]})
     current, last = hashlib.sha256(b"\x00" + leaf).digest(), size - 1
     about = (proof["size"], proof["index"], type(position)) == (size, position, int) and 0 <= position <= last
-    need(about, "the inclusion proof is about another entry or checkpoint")
-    need(all(map(HASH.fullmatch, proof["path"])), "the inclusion proof holds something that is no hash")
+    need(about, "the inclusion proof is for a different entry or checkpoint")
+    need(all(map(HASH.fullmatch, proof["path"])), "the inclusion proof contains an invalid hash")
     for sibling in map(bytes.fromhex, proof["path"]):
         need(last, "the inclusion proof is too long")
         if position % 2 or position == last:
@@ -436,7 +436,7 @@ def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> s
         else:
             current = hashlib.sha256(b"\x01" + current + sibling).digest()
         position, last = position >> 1, last >> 1
-    need(not last and current == root, "the entry isn't included under the checkpoint's root")
+    need(not last and current == root, "the entry is not included under the root of the checkpoint")
     return f"entry {entry['sequence']} is included under the root of {size} entries of {lines[0]}"
 
 
@@ -459,33 +459,33 @@ def check_probability(bundle: Folder, found: Found) -> str:
             left += 1
             continue
         value, sealed = probability(one, calibration), one["probability"]
-        need(abs(value - sealed) <= TOLERANCE, f"match {number}: the figures give {value:.4f}, not {sealed:.4f}")
+        need(abs(value - sealed) <= TOLERANCE, f"match {number}: the values give {value:.4f}, not {sealed:.4f}")
         counted += 1
-    words = f"{counted} probabilities follow from the sealed figures and calibrations"
-    return words + (f", {left} can't be checked: their calibration is withheld" if left else "")
+    words = f"{counted} probabilities match the sealed values and calibrations"
+    return words + (f", {left} cannot be checked because their calibration is withheld" if left else "")
 
 
 def stated_calibration(bundle: Folder, found: Found, stated: dict[str, Any]) -> dict[str, Any]:
     """A calibration of which the facts say what it says itself."""
     file = stated["file"]
-    need(found.get(file, ("", ""))[1] == stated["digest"], f"{file} isn't the calibration that the facts state")
+    need(found.get(file, ("", ""))[1] == stated["digest"], f"{file} is not the calibration named in the facts")
     calibration: dict[str, Any] = load(bundle, file)
     expect_format(calibration, file, CALIBRATION_FORMAT)
     bounds, scores = calibration["bounds"], [score for score, _ in calibration["knots"]]
     sound = scores == sorted(set(scores)) and len(calibration["weights"]) == len(calibration["figures"])
     sound = sound and set(bounds) == {"certain", "review"}
-    need(sound, f"{file} isn't a calibration, or contradicts itself")
+    need(sound, f"{file} is not a calibration, or contradicts itself")
     told = ("name", "made", "data", "prior", "photographs")
     for name, value in {**bounds, **{one: calibration[one] for one in told}}.items():
         same = canonical(stated[name]) == canonical(value)
-        need(same, f"the facts state another {name} of the calibration than {file}")
+        need(same, f"the {name} of the calibration in the facts differs from {file}")
     return calibration
 
 
 def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
     """A weighted sum of figures, and the straight lines between the knots."""
     fits = one["pipeline"] == calibration["pipeline"] and not set(HELD) & set(one["reasons"])
-    need(fits, "a calibration says nothing of such figures, or of another version of the comparison")
+    need(fits, "a calibration does not cover these values or this comparison version")
     figures = {
         "log-inliers": math.log(1 + one["inliers"]), "dense": one["dense"],
         "hash": max(0.0, 1 - one["hamming"] / UNRELATED),
@@ -496,7 +496,7 @@ def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
     }  # fmt: skip
     terms = [calibration["weights"][place] * figures[name] for place, name in enumerate(calibration["figures"])]
     score, knots = calibration["intercept"] + math.fsum(terms), calibration["knots"]
-    need(math.isfinite(score), "the figures are beyond what can be computed")
+    need(math.isfinite(score), "the values cannot be computed")
     left, low = knots[0]
     for right, high in knots:
         if score < right:
@@ -507,7 +507,7 @@ def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
 
 def lines_for_the_rest(bundle: Folder) -> Iterator[str]:
     """The commands that check what Python alone can't, run in the unpacked folder."""
-    yield "the owner's signature (OpenSSL 3; compare the key with one that you got from the owner):"
+    yield "the owner's signature (OpenSSL 3; compare the key with one obtained from the owner):"
     public = manifest_of(bundle)["key"]["public"]
     yield f"    printf {SPKI}{public} | xxd -r -p > ../owner.der"
     key = "openssl pkeyutl -verify -pubin -keyform DER -inkey ../owner.der -rawin"
@@ -515,11 +515,11 @@ def lines_for_the_rest(bundle: Folder) -> Iterator[str]:
     one = '{"development":B,"digest":D,"file":T,"kind":T,"material":[(?:T(?:,T)*)?],"witness":T}'
     for record in load_canonical(bundle, ANCHORS, f"[(?:{one}(?:,{one})*)?]") if ANCHORS in bundle.names else ():
         there = HASH.fullmatch(record["digest"]) and {record["file"], *record["material"]} <= bundle.names
-        need(there, "the list of receipts names a file that isn't there, or no digest")
+        need(there, "the list of receipts names a missing file, or no digest")
         mark = " (development)" if record["development"] else ""
-        yield f"{record['file']}, called {record['witness'][:60]!r}{mark}:"
+        yield f"{record['file']}, named {record['witness'][:60]!r}{mark}:"
         yield from ("    " + line for line in anchor_lines(bundle, record))
-    yield "digests and bag, once more by other programs:"
+    yield "digests and bag, verified with other programs:"
     yield "    sha256sum --check --quiet manifest-sha256.txt tagmanifest-sha256.txt"
     yield "    sha512sum --check --quiet manifest-sha512.txt"
     yield "    bagit.py --validate ."
@@ -528,11 +528,13 @@ def lines_for_the_rest(bundle: Folder) -> Iterator[str]:
 def anchor_lines(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
     """The commands for one receipt whose names and digest were checked."""
     if record["kind"] == "evm":
-        yield "ask a node or an explorer of that chain for the block whose hash is the Keccak-256 of header;"
+        yield ("query a node or an explorer of that chain for the block whose hash is the Keccak-256 of header;")
         yield "any Ethereum library follows nodes from its root of receipts to the log of " + record["digest"]
     elif record["kind"] == "cosignature":
-        yield f"head -n -1 {record['file']} | sha256sum    (it has to be {record['digest']})"
-        yield "its last line is a log witness's signature over the checkpoint (docs/reference/verify-by-hand.md)"
+        yield f"head -n -1 {record['file']} | sha256sum    (must be {record['digest']})"
+        yield (
+            "its last line is the signature of a log witness over the checkpoint; see docs/reference/verify-by-hand.md"
+        )
     elif record["kind"] == "opentimestamps":
         yield f"ots verify -d {record['digest']} {record['file']}"
     elif record["kind"] == "rfc3161":
@@ -544,7 +546,7 @@ def anchor_lines(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
         more = (" -untrusted ../chain.pem" if chain else "") + (f" -attime {at}" if at else "")
         yield f"openssl ts -verify -digest {record['digest']} -in {record['file']} -CAfile ROOT.pem{more}"
     else:
-        yield "a kind of receipt that isn't known here"
+        yield "unknown kind of receipt"
 
 
 def say(text: str) -> None:
@@ -555,26 +557,26 @@ def say(text: str) -> None:
 def run(bundle: Folder) -> int:
     """All checks; returns the exit code."""
     wrong = [name for name in bundle.names if not NAME.fullmatch(name)]
-    need(not wrong, f"a name that a bundle can't have: {wrong[:1]!a}")
+    need(not wrong, f"a name that is not allowed in a bundle: {wrong[:1]!a}")
     found = {name: digests(bundle, name) for name in sorted(bundle.names)}
     for name in sorted(bundle.left_over):
         digests(bundle, name)
-        say(f"beside it    {name}: left by a file manager; nobody vouches for it")
+        say(f"extra file   {name}: left by a file manager, not part of the bundle")
     need(MANIFEST in found, f"{MANIFEST} is missing")
     say(f"seal digest  {found[MANIFEST][1]}")
     code, checks = 0, [("bag", check_bag), ("manifest", check_manifest), ("key", check_key)]
     if ENTRY in bundle.names:
         checks += [("entry", check_entry), ("inclusion", check_inclusion)]
     else:
-        say("not checked  entry, inclusion: the bundle holds no log entry")
+        say("not checked  entry, inclusion: the bundle contains no log entry")
     for name, check in [*checks, ("registration", check_registration), ("probability", check_probability)]:
         try:
             say(f"passed       {name}: {check(bundle, found)}")
         except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
             code = 1
             say(f"FAILED       {name}: {error if isinstance(error, BrokenError) else f'{error!r}'[:200]}")
-    say("not checked  signatures and witnesses of time: see the lines below; ROOT.pem is the root certificate of the")
-    say("             authority, which you get from the authority, not from the bundle")
+    say("not checked  signatures and timestamps: use the commands below; ROOT.pem is the root certificate of the")
+    say("             authority; obtain it from the authority, not from the bundle")
     for line in lines_for_the_rest(bundle):
         say(line)
     return code
@@ -629,11 +631,14 @@ def main(arguments: list[str]) -> int:
         say(f"FAILED       {error if isinstance(error, BrokenError) else f'the bundle cannot be read: {error!r}'}")
         return 1
     if held:
-        say(f"error: {path} is no bundle: it holds {len(held)}. Unpack it where it is a ZIP, and give them one by one:")
+        say(
+            f"error: {path} is not a bundle: it contains {len(held)}. Unpack it if it is a ZIP, and "
+            "give the bundles one by one:"
+        )
         for name in held[:1000]:
             say(f"    {name}")
     else:
-        say(f"error: {path} is neither a folder that holds bagit.txt nor a bundle's ZIP")
+        say(f"error: {path} is neither a folder that contains bagit.txt nor a bundle's ZIP")
     return 2
 
 

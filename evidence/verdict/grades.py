@@ -28,7 +28,7 @@ class Row:
 
 GRADES = {
     "bytes": Row(
-        ("manifest", "files", "facts"), ("container", "file:", "bag", "tools", "proofs"), "digests, computed here"
+        ("manifest", "files", "facts"), ("container", "file:", "bag", "tools", "proofs"), "digests, recomputed"
     ),
     "owner": Row(("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the pinned key of {}"),
     "capture": Row(
@@ -49,16 +49,16 @@ GRADES = {
     "match": Row(
         ("match:", "registration", "registration:"),
         ("pictures", "probability:", "odds:", "drawings", "sheet", "words"),
-        "computed here; the registration as logged by {}",
+        "recomputed; the registration as logged by {}",
     ),
-    "decision": Row(("confirmed",), ("decision",), "the word of whoever decided"),
+    "decision": Row(("confirmed",), ("decision",), "declared by the person who decided"),
     "log": Row(
         ("entry", "inclusion", "checkpoint", "consistency", "cosigned?"),
         ("heads", "renewal:", "renewals"),
         "the pinned key of {}",
     ),
     "time": Row(("time", "order"), ("anchor:", "anchors", "witnesses"), "{}"),
-    "sheet": Row(("sheet", "drawings?", "words?"), (), "made again here"),
+    "sheet": Row(("sheet", "drawings?", "words?"), (), "regenerated"),
 }
 SEEN = "seen-twice"
 """Check that, if passed, names who vouches for a capture more precisely than :data:`GRADES` does."""

@@ -211,12 +211,12 @@ class Verdict:
             return f"Failed: {names}{more}."
         if self.outcome is ExitCode.DONE and self.existed_by is not None:
             beside = self._lacking(required=False)
-            unasked = f" Not shown, and not asked for: {', '.join(beside)}." if beside else ""
-            said = "" if not self.times else " Earlier times in it rest on the log and the operator's clock alone."
+            unasked = f" Not proven, and not required: {', '.join(beside)}." if beside else ""
+            said = "" if not self.times else " Earlier times are based on the log and the operator's clock only."
             by = next(check.by for check in self.checks if check.name == "time")
-            when = f"{second(self.existed_by)} by the word of {by}"
-            return f"Complete: nothing failed, and all of it existed no later than {when}.{said}{unasked}"
-        return f"Incomplete: nothing failed; not shown: {', '.join(self._lacking(required=True))}."
+            when = f"{second(self.existed_by)} according to {by}"
+            return f"Complete: no check failed, and the whole bundle existed no later than {when}.{said}{unasked}"
+        return f"Incomplete: no check failed; not proven: {', '.join(self._lacking(required=True))}."
 
     def _lacking(self, *, required: bool) -> list[str]:
         """Return the names of grades that did not pass, either the required or the optional ones."""
@@ -226,18 +226,18 @@ class Verdict:
         """Yield remarks on visits, withheld or left-out files, the container and development witnesses."""
         for check in self.checks:
             if check.name == "captures" and check.remarks:
-                yield f"Of the visits: {'; '.join(check.remarks)}."
+                yield f"Remarks on visits: {'; '.join(check.remarks)}."
         if count := len(self.withheld):
             words = f"{count} sealed files are" if count > 1 else "1 sealed file is"
             yield f"{words} withheld from this copy."
         if count := sum(check.sentence.startswith(LEFT_OUT) for check in self.checks):
-            words = f"{count} files aren't" if count > 1 else "1 file isn't"
-            yield f"{words} in this bundle since it was sealed."
+            words = f"{count} files are not" if count > 1 else "1 file is not"
+            yield f"{words} included in this bundle since it was sealed."
         if any(check.name == "container" and check.sentence.startswith(CONTAINER_CHANGED) for check in self.checks):
             yield "Container changed, evidence intact."
         if self.development:
             labels = "; ".join(self.development)
-            yield f"It rests on witnesses for development, which have no legal weight: {labels}."
+            yield f"It is based on development services, which have no legal weight: {labels}."
 
 
 def require(verdict: Verdict) -> None:

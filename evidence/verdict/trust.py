@@ -108,18 +108,18 @@ class Trust(Canonical):
         witnesses: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.pins)]
         for entry in (*witnesses, *trust.logs, *trust.keys, *trust.partners):
             if entry.development and not entry.label:
-                raise FormatError(f"{what} has an entry for development without a label.")
+                raise FormatError(f"{what} has a development entry without a label.")
         pinned = {fold_name(entry.name) for entry in witnesses}
         asked = trust.asked
         if not 1 <= asked.witnesses <= max(len(pinned), 1):
-            raise FormatError(f"{what} asks for {asked.witnesses} witnesses and pins {len(pinned)}.")
+            raise FormatError(f"{what} requires {asked.witnesses} timestamp services but pins {len(pinned)}.")
         cosigners = {fold_name(witness.name) for witness in trust.cosigners}
         if not 0 <= asked.cosigners <= len(cosigners):
-            raise FormatError(f"{what} asks for {asked.cosigners} cosigners and pins {len(cosigners)}.")
+            raise FormatError(f"{what} requires {asked.cosigners} cosigners but pins {len(cosigners)}.")
         _check_pins(trust, what)
         for key in trust.keys:
             if not is_sound_point(key.public):
-                raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in its one form.")
+                raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in canonical form.")
         _check_identities(trust, what)
         return trust
 
@@ -130,7 +130,7 @@ def _check_pins(trust: Trust, what: str) -> None:
             raise FormatError(f"{what}: of {ledger.name}, {fault}.")
     for chain in trust.chains:
         if chain.network == "main" and not chain.blocks and chain.minimum_difficulty < 1:
-            raise FormatError(f"{what}: {chain.name} asks for less work than any block of the main network takes.")
+            raise FormatError(f"{what}: {chain.name} requires less work than any block of the main network has.")
     for authority in trust.authorities:
         _check_certificates(authority, what)
     logs = (log.vkey for log in (*trust.logs, *trust.partners))
@@ -174,7 +174,7 @@ def _check_certificates(authority: TrustedAuthority, what: str) -> None:
     try:
         roots, _ = authority.roots, authority.listed
     except IntegrityError as error:
-        raise FormatError(f"{what}: a certificate of {authority.name} can't be read.") from error
+        raise FormatError(f"{what}: a certificate of {authority.name} cannot be read.") from error
     if not roots:
         raise FormatError(f"{what}: {authority.name} has no certificate.")
 
@@ -184,5 +184,5 @@ def load_trust(path: Path = DEFAULT) -> Trust:
     try:
         return Trust.from_json(path.read_bytes(), what=path.name)
     except (OSError, FormatError) as error:
-        reason = error.message if isinstance(error, FormatError) else f"{path} can't be read."
+        reason = error.message if isinstance(error, FormatError) else f"{path} cannot be read."
         raise WrongUseError(reason, hint="docs/reference/trust-list.md describes the trust list.") from error

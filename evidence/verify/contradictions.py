@@ -64,7 +64,7 @@ class Contradiction:
         number = self.case[2] if self.case[2].startswith(OF_WORK) else f"case {self.case[2]}"
         case = f"{number[:25]} of {self.case[1][:80]}"
         told = f"{one!r} in {self.bundles[0]}, {other!r} in {self.bundles[1]}"
-        return f"Two accounts of {case}: {what}{named} is {told}."
+        return f"Contradiction in {case}: {what}{named} is {told}."
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -91,7 +91,8 @@ class SharedFind:
             for bundle, (_, owner, number) in zip(self.bundles, self.cases, strict=True)
         )
         return (
-            f"The same find is in two cases: {self.page_url[:200]!a}, picture {self.picture[:16]}, {one} and {other}."
+            f"The same sighting is in two cases: {self.page_url[:200]!a}, picture "
+            f"{self.picture[:16]}, {one} and {other}."
         )
 
     def to_plain(self) -> dict[str, Any]:
@@ -174,22 +175,22 @@ def shared_finds(accounts: Iterable[Account]) -> tuple[SharedFind, ...]:
 
 def _fixed_of_work(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
     """Yield the facts of a work that are the same in all its cases; each new declaration has its own entry."""
-    yield ("the time of registration",), rfc3339(facts.work.registered_at)
+    yield ("registration time",), rfc3339(facts.work.registered_at)
     if (proof := facts.work.registration) is not None:
         changes = [str(proof.opening["edited"])] if "edited" in proof.opening else []
-        yield ("the entry of the registration", *changes), f"{proof.sequence} {proof.entry.leaf_hash.hex()}"
+        yield ("the log entry of the registration", *changes), f"{proof.sequence} {proof.entry.leaf_hash.hex()}"
 
 
 def _fixed(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:
     work, decision = facts.work, facts.decision
-    yield ("the time when the case was opened",), rfc3339(facts.opened_at)
+    yield ("the time at which the case was opened",), rfc3339(facts.opened_at)
     yield ("the party",), f"{facts.party.kind} {facts.party.name}"
     yield ("the work",), work.number
     if decision.at is not None:
         yield ("the decision", rfc3339(decision.at)), f"{decision.decision} by {decision.by}: {decision.reason}"
     for sighting in facts.sightings:
         where = (sighting.page_url, sighting.image_url, sighting.picture.digest.hex)
-        yield ("the first sight", *where), "" if sighting.first_seen is None else rfc3339(sighting.first_seen)
+        yield ("the first retrieval", *where), "" if sighting.first_seen is None else rfc3339(sighting.first_seen)
         for visit in sighting.captures:
             image = "" if visit.image is None else visit.image.hex
             yield ("the visit", *where, rfc3339(visit.started)), f"{visit.outcome} {image}".strip()

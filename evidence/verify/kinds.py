@@ -10,7 +10,7 @@ from evidence.formats.zipread import is_zip
 
 MAX_JSON = 4 << 20
 MAX_NAMES = 10_000
-BUNDLE = "Give the bundle's ZIP as it was downloaded, or the folder that holds bagit.txt."
+BUNDLE = "Give the bundle's ZIP as downloaded, or the folder that contains bagit.txt."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,15 @@ class Kind:
 
 
 _PDF = Kind(
-    "is a PDF, and no bundle. A sheet, a report or a letter says which bundle it rests on.",
-    "Give that bundle: its ZIP, or the folder that holds bagit.txt. An exhibit sheet lies in its own as "
-    "data/exhibit.pdf, and is checked with it.",
+    ("is a PDF, not a bundle. An exhibit sheet, a report or a notice names the bundle on which it is based."),
+    "Give that bundle: its ZIP, or the folder that contains bagit.txt. An exhibit sheet is "
+    "in its bundle as data/exhibit.pdf and is verified with it.",
 )
-_WARC = Kind(
-    "is a web archive (WARC), and no bundle.", "A recorded visit is checked with the bundle that it lies in: give that."
+_WARC = Kind("is a web archive (WARC), not a bundle.", "A recorded visit is verified with its bundle. Give the bundle.")
+_PICTURE = Kind(
+    "is a picture, not a bundle.",
+    "Give the bundle's ZIP. To find the work that a picture shows, use `exhibit identify`.",
 )
-_PICTURE = Kind("is a picture, and no bundle.", "Give the bundle's ZIP. Whose picture it is says `exhibit identify`.")
 _SIGNATURES = (
     (b"%PDF-", _PDF),
     (b"WARC/", _WARC),
@@ -44,36 +45,36 @@ _SIGNATURES = (
     (b"MM\0*", _PICTURE),
     (
         b"\x1f\x8b",
-        Kind("is packed by gzip, and no bundle.", "Unpack it. A bundle is a ZIP, or the folder it was unpacked into."),
+        Kind("is a gzip file, not a bundle.", "Unpack it. A bundle is a ZIP, or the folder unpacked from it."),
     ),
-    (b"7z\xbc\xaf", Kind("is packed by 7-Zip.", "Unpack it, and give the bundles' ZIPs in it.")),
-    (b"Rar!", Kind("is packed by RAR.", "Unpack it, and give the bundles' ZIPs in it.")),
+    (b"7z\xbc\xaf", Kind("is a 7-Zip file.", "Unpack it and give the ZIPs of the bundles.")),
+    (b"Rar!", Kind("is a RAR file.", "Unpack it and give the ZIPs of the bundles.")),
     (
         b"\0OpenTimestamps",
         Kind(
-            "is a receipt of OpenTimestamps, and no bundle.", "It lies in its bundle below proofs/anchors: give that."
+            "is an OpenTimestamps receipt, not a bundle.", "It is in its bundle under proofs/anchors. Give the bundle."
         ),
     ),
 )
-_TAR = Kind("is a TAR, and no bundle.", "Unpack it, and give the bundles' ZIPs or folders in it.")
+_TAR = Kind("is a TAR file, not a bundle.", "Unpack it and give the ZIPs or folders of the bundles.")
 _OFFICE = Kind(
-    "is a spreadsheet or another file of an office program, and no bundle.",
-    "A report names the cases and their seals: give the bundles' ZIPs of these.",
+    "is an office document, not a bundle.",
+    "A report names the cases and their seals. Give the ZIPs of their bundles.",
 )
 _WACZ = Kind(
-    "is a web archive (WACZ), and no bundle.",
-    "A recorded visit is checked with the bundle that it lies in: give that. By itself it is shown by ReplayWeb.page.",
+    "is a web archive (WACZ), not a bundle.",
+    ("A recorded visit is verified with its bundle. Give the bundle. To view it, use ReplayWeb.page."),
 )
 _JSON = {
     MANIFEST_FORMAT: Kind(
         "is the manifest of a bundle, without its files.",
-        "Give the ZIP, or the folder above data/ that holds bagit.txt.",
+        "Give the ZIP, or the folder above data/ that contains bagit.txt.",
     ),
     "exhibit-facts": Kind(
-        "holds the facts of a bundle, without its files.",
-        "Give the ZIP, or the folder above data/ that holds bagit.txt.",
+        "contains the facts of a bundle without its files.",
+        "Give the ZIP, or the folder above data/ that contains bagit.txt.",
     ),
-    "exhibit-trust": Kind("is a list of whom to trust, and no bundle.", "Name it by --trust, and give a bundle."),
+    "exhibit-trust": Kind("is a trust list, not a bundle.", "Use it with --trust, and give a bundle."),
 }
 
 
@@ -82,7 +83,7 @@ def kind_of(path: Path) -> Kind:
     if path.is_dir():
         return _of_folder(path)
     if not path.exists():
-        return Kind("isn't there: no file or folder has that name.")
+        return Kind("does not exist.")
     return _of_file(path)
 
 
@@ -103,10 +104,10 @@ def _of_folder(path: Path) -> Kind:
     for above in list(path.resolve().parents)[:4]:
         if (above / "bagit.txt").is_file():
             return Kind(
-                f"is a folder inside of a bundle. The bundle is {above}.", "Give that folder, or the bundle's ZIP."
+                f"is a folder inside a bundle. The bundle is {above}.", "Give that folder, or the bundle's ZIP."
             )
     return Kind(
-        "is a folder in which no bundle lies.", "Give the folder that holds bagit.txt, or one with bundles' ZIPs in it."
+        "is a folder without a bundle.", "Give the folder that contains bagit.txt, or a folder with ZIPs of bundles."
     )
 
 
@@ -115,20 +116,18 @@ def _of_zip(path: Path) -> Kind:
         with ZipFile(path) as archive:
             names = set(archive.namelist()[:MAX_NAMES])
     except (BadZipFile, ValueError, NotImplementedError):
-        return Kind(
-            "begins like a ZIP and can't be read as one: it is damaged, or not all there.", "Download it again."
-        )
+        return Kind("starts like a ZIP but cannot be read: it is damaged or incomplete.", "Download it again.")
     if "[Content_Types].xml" in names:
         return _OFFICE
     if "datapackage.json" in names and any(name.startswith("archive/") for name in names):
         return _WACZ
     if {"card.json", "network.onnx"} <= names:
-        return Kind("is a shared model, and no bundle.", "`exhibit model add` checks its card.")
+        return Kind("is a shared model, not a bundle.", "`exhibit model add` checks its card.")
     if not names:
         return Kind("is an empty ZIP.")
     return Kind(
-        f"is a ZIP in which no bundle lies (files: {len(names)}).",
-        "Give a bundle's ZIP as it was downloaded, the folder that holds bagit.txt, or a package of such ZIPs.",
+        f"is a ZIP without a bundle (files: {len(names)}).",
+        ("Give a bundle's ZIP as downloaded, the folder that contains bagit.txt, or a package of such ZIPs."),
     )
 
 
@@ -144,13 +143,11 @@ def _of_text(path: Path, head: bytes) -> Kind:
                 return kind
         if plain is not None:
             return Kind(
-                "is JSON, and no bundle.",
-                "Give the bundle's ZIP. Of decisions in a log, `python -m evidence accuracy` tells error rates.",
+                "is a JSON file, not a bundle.",
+                ("Give the bundle's ZIP. For decisions in a log, `python -m evidence accuracy` computes error rates."),
             )
     if head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
-        return Kind(
-            "is a web page, and no bundle.", f"{BUNDLE} verify.html is opened in a browser, and takes bundles there."
-        )
+        return Kind("is a web page, not a bundle.", f"{BUNDLE} To use verify.html, open it in a browser.")
     if b"\0" not in head:
-        return Kind("is a text, and no bundle.", f"{BUNDLE} A list of contents names them.")
-    return Kind("isn't a ZIP, and no bundle.")
+        return Kind("is a text file, not a bundle.", f"{BUNDLE} A list of contents names the bundles.")
+    return Kind("is neither a ZIP nor a bundle.")

@@ -38,7 +38,7 @@ MAX_DEPTH = 4
 MAX_BUNDLES = 1000
 NAMED = 80  # characters shown of the name of a document beside a bundle
 BAGIT = "bagit.txt"
-HINT = "Give a bundle's ZIP as it was downloaded, the folder that holds bagit.txt, or a package of such ZIPs."
+HINT = "Give a bundle's ZIP as downloaded, the folder that contains bagit.txt, or a package of such ZIPs."
 _END, _END_64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_SIZE = 20
 _LOCAL = struct.Struct("<26x2H")  # the lengths of name and extra fields
@@ -110,7 +110,7 @@ def places_of(given: Path) -> list[Place]:
     except BadZipFile:
         return [Place(given)]  # a damaged bundle, or another file; its own check says which
     except OSError as error:
-        raise NoBundleError(f"{given.name} can't be read: {error.strerror}.", hint=HINT) from error
+        raise NoBundleError(f"{given.name} cannot be read: {error.strerror}.", hint=HINT) from error
     if not places:
         what = kind_of(given)
         raise NoBundleError(f"{given.name or given} {what.sentence}", hint=what.hint or HINT)
@@ -148,7 +148,7 @@ class Refused:
 def in_all(outcomes: Sequence[str]) -> str:
     """Summarize the outcomes of several bundles in a sentence: their number, and how many have each outcome."""
     counted = [(name, outcomes.count(name)) for name in dict.fromkeys(outcomes)]
-    return f"In all {len(outcomes)}: {', '.join(f'{count} {name}' for name, count in counted)}."
+    return f"Total {len(outcomes)}: {', '.join((f'{count} {name}' for name, count in counted))}."
 
 
 def verified(verifier: Verifier, place: Place) -> Verdict:
@@ -156,13 +156,15 @@ def verified(verifier: Verifier, place: Place) -> Verdict:
     if place.package is None:
         return verifier.verify(place.path)
     if place.path.is_symlink():
-        raise NoBundleError(f"{place.title[:80]!a} is a link, and none is followed.", hint="Give what it leads to.")
+        raise NoBundleError(
+            f"{place.title[:80]!a} is a link. Links are not followed.", hint="Give the target of the link."
+        )
     try:
         with _taken_out(place) as path:
             verdict = verifier.verify(path, called=place.title)
         return replace(verdict, lines=(*verdict.lines, *_beside(place.package, len(place.inside))))
     except (ContainerError, BadZipFile, OSError) as error:
-        words = error.message if isinstance(error, ContainerError) else "It can't be taken out of its package."
+        words = error.message if isinstance(error, ContainerError) else "It cannot be extracted from its package."
         return Verdict(place.title, None, verifier.trust.dated, (failed("container", words),))
 
 
@@ -176,10 +178,10 @@ def _beside(package: Path, depth: int) -> Iterator[Line]:
     papers = [name for name in every if not is_left_over(name) and not name.lower().endswith(".zip")]
     papers = [name for name in papers if not name.startswith(bundles)]
     named = ", ".join(repr(name[-NAMED:]) for name in papers[:3]) + (", …" if len(papers) > 3 else "")
-    parts = [f"{len(papers)} beside the bundles in {package.name}: {named}"] * bool(papers)
-    parts += ["those in ZIPs inside of it"] * (depth > 1)
+    parts = [f"{len(papers)} other files in {package.name}: {named}"] * bool(papers)
+    parts += ["those in nested ZIPs"] * (depth > 1)
     if parts:
-        yield Line("papers", "; ".join(parts), "by whoever wrote them; no check reads them")
+        yield Line("papers", "; ".join(parts), "not examined by any check")
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ class _Room:
     def take(self, size: int) -> None:
         self.left -= size
         if self.left < 0:
-            raise NoBundleError("It would unpack to far more than a package of bundles does.", hint=HINT)
+            raise NoBundleError("It would unpack to far more than a package of bundles.", hint=HINT)
 
 
 class _Archive:
@@ -210,7 +212,7 @@ class _Archive:
                 every = self._zip.infolist()
                 _check_layout(file, path.stat().st_size, self._zip.start_dir, every, count)
             except (ValueError, OverflowError, NotImplementedError, EOFError, struct.error, LargeZipFile) as error:
-                raise BadZipFile("It can't be read as a ZIP.") from error
+                raise BadZipFile("It cannot be read as a ZIP.") from error
         # Some programs write ``\\`` instead of ``/`` between folders.
         named = [(entry.filename.replace("\\", "/"), entry) for entry in every]
         _check_places([name for name, _ in named])
@@ -245,7 +247,9 @@ class _Archive:
                 ways = self._within(name)
             count += len(ways)
             if count > MAX_BUNDLES:
-                raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
+                raise NoBundleError(
+                    f"It contains more than {MAX_BUNDLES} bundles.", hint="Give parts of it separately."
+                )
             yield from ways
 
     def _within(self, name: str) -> Sequence[tuple[str, ...]]:
@@ -256,7 +260,7 @@ class _Archive:
         if self._depth >= MAX_DEPTH:
             if not _is_called_zip(name):
                 return []
-            raise NoBundleError(f"More than {MAX_DEPTH} ZIPs lie in each other.", hint="Unpack the outer ones.")
+            raise NoBundleError(f"ZIPs are nested more than {MAX_DEPTH} levels deep.", hint="Unpack the outer ones.")
         with TemporaryDirectory(prefix="exhibit-verify-") as folder:
             path = Path(folder) / "inner.zip"
             try:
@@ -284,7 +288,7 @@ class _Archive:
         """Write a file of the ZIP to a path; raises ``ContainerError`` if it cannot be unpacked within the limits."""
         entry = self._files.get(name)
         if entry is None:
-            raise ContainerError(f"There is no {name[:80]!a} in it.")
+            raise ContainerError(f"It does not contain {name[:80]!a}.")
         self._check(entry)
         try:
             with self._zip.open(entry) as source, path.open("wb") as out:
@@ -292,7 +296,7 @@ class _Archive:
                     self._room.take(len(piece))
                     out.write(piece)
         except (BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
-            raise ContainerError(f"{name[:80]!a} can't be unpacked.") from error
+            raise ContainerError(f"{name[:80]!a} cannot be unpacked.") from error
 
     def take_folder(self, name: str, root: Path) -> None:
         """Write a folder of the ZIP into another folder.
@@ -302,10 +306,10 @@ class _Archive:
         for path in sorted(path for path in self._files if path.startswith(name)):
             inside = path[len(name) :]
             if not is_name(inside):
-                raise ContainerError(f"The ZIP has a name that a bundle can't have: {inside[:80]!a}.")
+                raise ContainerError(f"The ZIP contains a name that is not allowed in a bundle: {inside[:80]!a}.")
             (root / inside).parent.mkdir(parents=True, exist_ok=True)
             if (root / inside).exists():
-                raise ContainerError(f"The ZIP has the name {inside[:80]!a} twice.")
+                raise ContainerError(f"The ZIP contains the name {inside[:80]!a} twice.")
             self.take_out(path, root / inside)
 
     @staticmethod
@@ -359,7 +363,9 @@ def _in_folder(root: Path) -> Iterator[Place]:
                 places = [Place(path, way, root) for way in _in_file_of_folder(path)]
             count += len(places)
             if count > MAX_BUNDLES:
-                raise NoBundleError(f"It holds more than {MAX_BUNDLES} bundles.", hint="Give parts of it.")
+                raise NoBundleError(
+                    f"It contains more than {MAX_BUNDLES} bundles.", hint="Give parts of it separately."
+                )
             yield from places
 
 
@@ -396,7 +402,7 @@ def _check_places(names: Sequence[str]) -> None:
     files = [name for name in names if not name.endswith("/")]
     folders = {name[:place] for name in names for place, sign in enumerate(name) if sign == "/"}
     if len(set(files)) < len(files) or folders.intersection(files):
-        raise TwoWaysError("It has two files of one name, or a file by the name of a folder.")
+        raise TwoWaysError("It contains two files with the same name, or a file with the name of a folder.")
 
 
 def _check_layout(file: BinaryIO, length: int, directory: int, entries: Sequence[ZipInfo], count: int) -> None:
@@ -406,21 +412,21 @@ def _check_layout(file: BinaryIO, length: int, directory: int, entries: Sequence
         file.seek(entry.header_offset)
         head = file.read(_LOCAL.size)
         if len(head) < _LOCAL.size:
-            raise BadZipFile("It has a file that lies outside of it.")
+            raise BadZipFile("It contains a file path outside the archive.")
         *_, name_length, extra_length = _LOCAL.unpack(head)
         name = file.read(name_length).decode("utf-8" if entry.flag_bits & UTF_8 else "cp437", "replace")
         if name != entry.orig_filename:
-            raise TwoWaysError("It has a file that bears two names.")
+            raise TwoWaysError("It contains a file with two names.")
         gaps.append((reached, entry.header_offset))
         reached = entry.header_offset + _LOCAL.size + name_length + extra_length + entry.compress_size
     file.seek(directory)
     ends = file.read(length - directory)
     if count != len(entries) or ends.count(b"PK\x05\x06") != 1 or b"PK\x03\x04" in ends:
-        raise TwoWaysError("It has more than one end, or counts other files than it has.")
+        raise TwoWaysError("It has several end records, or a wrong number of files.")
     for start, end in (*gaps, (reached, directory)):
         file.seek(start)
         if end - start > MAX_GAP or b"PK\x03\x04" in file.read(max(0, end - start)):
-            raise TwoWaysError("Between its files lies something that other programs may take for one.")
+            raise TwoWaysError("It contains data between its files that other programs may read as a file.")
 
 
 def _check_directory(file: BinaryIO, length: int) -> int:
@@ -435,7 +441,7 @@ def _check_directory(file: BinaryIO, length: int) -> int:
     if at < 0 or tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != b"\0\0":
         at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
-        raise BadZipFile("There is no end of a ZIP.")
+        raise BadZipFile("The end record of the ZIP is missing.")
     _, _, _, _, count, size, _, _ = _END.unpack_from(tail, at)
     before = start + at - _LOCATOR_SIZE - _END_64.size
     if before >= 0:
@@ -444,5 +450,5 @@ def _check_directory(file: BinaryIO, length: int) -> int:
         if raw[:4] == b"PK\x06\x06":
             *_, count, size, _ = _END_64.unpack(raw)
     if count > MAX_ENTRIES or size > MAX_ENTRIES * 1024:
-        raise BadZipFile(f"It is a ZIP of more than {MAX_ENTRIES} files.")
+        raise BadZipFile(f"It is a ZIP with more than {MAX_ENTRIES} files.")
     return int(count)

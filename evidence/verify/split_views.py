@@ -54,11 +54,11 @@ class SplitView:
     def sentence(self) -> str:
         """The split view in a sentence."""
         one, other = self.views
-        unknown = "No key of that log is pinned: anybody may have written either."
-        who = "Its pinned key has signed both." if one.pinned else unknown
+        unknown = "No key of that log is pinned: the checkpoints may have been written by anyone."
+        who = "Its pinned key signed both." if one.pinned else unknown
         where = f"in {one.bundle} and in {other.bundle}" if one.bundle != other.bundle else f"in {one.bundle}"
         place = f"entries {self.first} to {self.end - 1}"
-        return f"Split view: {place} of the log {one.origin[:80]} aren't the same under two heads {where}. {who}"
+        return f"Split view: {place} of the log {one.origin[:80]} differ under two checkpoints {where}. {who}"
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain JSON data."""

@@ -101,7 +101,7 @@ def _checks(
 
 def _left_out(path: str, gone: LeftOutFacts) -> Check:
     said = words_of(gone)
-    return not_checked(f"file:{path}", f"{said[0].upper()}{said[1:]}; the facts state its SHA-256, {gone.digest}.")
+    return not_checked(f"file:{path}", f"{said[0].upper()}{said[1:]}; its SHA-256 in the facts is {gone.digest}.")
 
 
 def _container(contents: Contents, others: State, inspection: Inspection | None = None) -> Check:
@@ -114,17 +114,17 @@ def _container(contents: Contents, others: State, inspection: Inspection | None 
 
 def opened(path: Path) -> AbstractContextManager[Contents]:
     """Open the files of a bundle as a context manager; raises ``NoBundleError`` as :meth:`Verifier.verify` does."""
-    hint = "Give the ZIP as it was downloaded, or the folder that holds bagit.txt."
+    hint = "Give the ZIP as downloaded, or the folder that contains bagit.txt."
     try:
         if path.is_dir():
             if not (path / "bagit.txt").is_file():
                 raise NoBundleError(f"{path.name} is a folder without bagit.txt.", hint=hint)
             return closing(FolderContents(path))
         if not is_zip(path):
-            raise NoBundleError(f"{path.name} isn't a ZIP.", hint=hint)
+            raise NoBundleError(f"{path.name} is not a ZIP.", hint=hint)
         return closing(ZipContents(path))
     except OSError as error:
-        raise NoBundleError(f"{path.name} can't be read: {error.strerror}.", hint=hint) from error
+        raise NoBundleError(f"{path.name} cannot be read: {error.strerror}.", hint=hint) from error
 
 
 def checkpoints_in(path: Path) -> list[str]:
@@ -143,7 +143,7 @@ def checkpoints_in(path: Path) -> list[str]:
         with path.open("rb") as file:
             data = file.read(MAX_NOTE + 1)
     except OSError as error:
-        raise WrongUseError(f"{path} is neither a bundle nor a checkpoint that can be read.") from error
+        raise WrongUseError(f"{path} is neither a bundle nor a readable checkpoint.") from error
     return [_note(data, path.name)]
 
 
@@ -152,7 +152,7 @@ def _note(data: bytes, name: str) -> str:
         text = data.decode("utf-8")
         parse_note(text)
     except (UnicodeDecodeError, IntegrityError) as error:
-        raise IntegrityError(f"{name} isn't a signed note, as a checkpoint is.") from error
+        raise IntegrityError(f"{name} is not a checkpoint (signed note).") from error
     return text
 
 

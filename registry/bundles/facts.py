@@ -451,8 +451,8 @@ def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFact
 
 
 _COVERED = {
-    "all": "The owner's licences cover the use.",
-    "some": "The owner's licences cover some of the sightings, not all.",
-    "none": "The owner's licences cover no such use.",
-    "unsearched": "No licence of this work had been entered, so none was searched.",
+    "all": "The owner's licence ledger contains a licence that covers this use.",
+    "some": "The owner's licence ledger contains licences that cover some of the sightings, not all.",
+    "none": "The owner's licence ledger contains no licence that covers this use.",
+    "unsearched": "No licence for this work had been entered, so no search was made.",
 }

@@ -72,23 +72,26 @@ def proof_files(services: Services, work: Work) -> dict[str, bytes]:
     if proof is None:
         return {}
     files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}
-    lines, checks = [], ["", "Each receipt is about the SHA-256 of the file checkpoint:", "  sha256sum checkpoint"]
+    lines, checks = (
+        [],
+        ["", "Each receipt is a timestamp of the SHA-256 of the file checkpoint:", "  sha256sum checkpoint"],
+    )
     for number, row in enumerate(checkpoint.receipts.exclude(proof=None).order_by("witness"), 1):
         receipt = receipt_of(row)
         name = f"receipt-{number}{KINDS[receipt.kind].suffix}"
         files.update({name: receipt.proof, **dict(receipt.material)})
         lines.append(_witnessed(name, receipt))
         checks += [f"  {line.format(name=name)}" for line in KINDS[receipt.kind].how_to_check]
-    nobody = "- No outside witness has answered for this checkpoint yet: ask again later."
+    nobody = "- No timestamp service has returned a receipt for this checkpoint yet. Try again later."
     witness_lines = [*lines, *checks] if lines else [nobody]
     return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witness_lines).encode()}
 
 
 def _witnessed(name: str, receipt: Receipt) -> str:
-    said = "hasn't answered completely yet"
+    said = "has not returned a complete receipt yet"
     if receipt.time is not None:
         said = f"states that it existed no later than {rfc3339(receipt.time)}"
-    weight = " (a witness for trials, without legal weight)" if receipt.development else ""
+    weight = " (development service, no legal weight)" if receipt.development else ""
     return f"- {name}: {receipt.witness} {said}{weight}."
 
 
@@ -96,11 +99,11 @@ def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> st
     """Return the text that explains the files and how to verify them."""
     lines = (
         f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
-        "It is a deposit record. It doesn't examine or create any right.",
+        "This is a deposit record. It does not examine or create any right.",
         "",
-        f"- entry.json: entry {sequence} of the log: what was declared, the SHA-256 of the picture's file, and the",
-        "  salt with which they were hashed into the entry's commitment.",
-        f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
+        f"- entry.json: log entry {sequence}: the declarations, the SHA-256 of the picture file, and the",
+        "  salt with which they were hashed into the commitment of the entry.",
+        f"- inclusion.json: inclusion proof of the entry in the root of the first {size} entries (RFC 9162, 2.1.3).",
         "- checkpoint: that root, signed by the log (C2SP signed note).",
         *witnesses,
         "",

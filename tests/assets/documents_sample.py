@@ -1,6 +1,7 @@
 """A case and a report for tests of documents: generated images, invented names, realistic measurements."""
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -202,6 +203,11 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
 def say(key: str, **values: str) -> str:
     """Return the English phrase for a key, as in documents."""
     return load_phrases("en").say(key, **values)
+
+
+def part(key: str, language: str = "en") -> str:
+    """Return the longest part of a phrase without placeholders, quotation marks and apostrophes."""
+    return max(re.split(r"\{\w+\}|[“”’'\"]", load_phrases(language).sentences[key]), key=len).strip()
 
 
 def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12") -> CaseFacts:

@@ -102,5 +102,5 @@ def verified_alone(one: Installation, files: list[str], trust: Path) -> dict[str
 
 def has_cosigners(bundle: dict[str, Any]) -> bool:
     """Return True if both running witnesses have cosigned a checkpoint over the seal."""
-    sentence = "2 of 3 pinned witnesses have cosigned a head over the seal: b, c."
+    sentence = "2 of 3 pinned log witnesses have cosigned a checkpoint that covers the seal: b, c."
     return any(check["sentence"] == sentence and check["state"] == "passed" for check in bundle["checks"])

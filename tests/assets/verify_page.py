@@ -31,7 +31,7 @@ class Page:
     def pin(self, trust: Trust) -> None:
         """Use another trust list."""
         if trust != self.trust:
-            assert "from now on" in self.offer(trust.to_json())
+            assert "is now used" in self.offer(trust.to_json())
             self.trust = trust
 
     def offer(self, trust: bytes) -> str:

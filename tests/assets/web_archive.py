@@ -60,22 +60,22 @@ def _kept(archive: str = AT, job: str = JOB, missing: str = "", address: str = S
     return kept(canonical(about | other))
 
 
-NOT_ITS = "It names no page of this archive"
+NOT_ITS = "It names neither a page of this archive"
 TOLD: dict[str, tuple[Lie, str, str]] = {
     "a saved page": (
         _kept(), "not checked",
-        f"The Internet Archive told that it saved the page at 2026-11-26 01:02:03 UTC: {SAVED} (not checked here).",
+        f"The Internet Archive reported that it saved the page at 2026-11-26 01:02:03 UTC: {SAVED} (not checked).",
     ),
     "by another archive": (
         _kept("http://127.0.0.1:8", address=f"http://127.0.0.1:8/web/20261126010203/{PAGE}"), "not checked",
-        "The archive 'http://127.0.0.1:8' told that",
+        "The archive 'http://127.0.0.1:8' reported that",
     ),
     "another page": (
-        _kept(address=f"{SAVED}elsewhere"), "not checked", "(not checked here). It isn't the address of the page."
+        _kept(address=f"{SAVED}elsewhere"), "not checked", "(not checked). It is not the URL of the page."
     ),
     "no answer": (
         _kept(missing="too-slow", address=""), "not checked",
-        "The Internet Archive was asked to save the page; its answer is missing: 'too-slow'.",
+        "The Internet Archive was asked to save the page; its response is missing: 'too-slow'.",
     ),
     "both": (_kept(missing="too-slow"), "failed", NOT_ITS),
     "neither": (_kept(address=""), "failed", NOT_ITS),

@@ -118,5 +118,5 @@ def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
         words = "2016-01, as the web archive states it" if name == "month" else "the web archive states no time"
         assert words in sheet
         assert "First seen 2" not in sheet.replace(f"First seen {words}", "")
-        assert (DATES[name] or "no time that its archive states") in slice_check.sentence
+        assert (DATES[name] or "no time stated by its archive") in slice_check.sentence
         assert (DATES[name] or "when isn't known") in shown

@@ -86,7 +86,7 @@ def test_a_reduced_picture_that_is_broken_hides_no_other_size(
 
     files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
     failures = {check.name: check for check in Verifier(trust).verify(packed(tmp_path / "forged.zip", files)).failures}
-    assert "not as stated" in failures["pictures"].sentence
+    assert "differs from the facts" in failures["pictures"].sentence
 
 
 def test_of_reduced_pictures_a_bounded_number_is_decoded(

@@ -18,7 +18,7 @@ def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline:
         assemble(inline.services, bundle, out, without_originals="The original is for the court.")
     files = files_of(path)
     checks = {one.name: one for one in Verifier(load_trust()).verify(path).checks}
-    [withheld] = [name for name, one in checks.items() if "stands in for it" in one.sentence]
+    [withheld] = [name for name, one in checks.items() if "replaced by" in one.sentence]
     assert withheld.removeprefix("file:") not in files
     assert "data/work/01-reduced.jpg" in files
     assert b"The original is for the court." in files["proofs/withheld.json"]

@@ -30,7 +30,7 @@ class CosignatureConfig(AnchorConfig):
         key: Required: its public key, such as `witness.example+5ad1f2b3+BA…`, from its operator.
     """
 
-    key: str = values.setting("", values.matching(_KEY, "{} isn't a witness's key: name+8 hexadecimal digits+base64"))
+    key: str = values.setting("", values.matching(_KEY, "{} is not a witness's key: name+8 hexadecimal digits+base64"))
 
     @property
     def faults(self) -> dict[str, object]:
@@ -69,11 +69,11 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
     try:
         text = proof.decode("utf-8")
     except UnicodeDecodeError:
-        raise IntegrityError("The cosigned head isn't UTF-8.") from None
+        raise IntegrityError("The cosigned checkpoint is not UTF-8.") from None
     note = parse_note(text)
     own = text[: text[:-1].rfind("\n") + 1]
     if Digest.of(own.encode()) != digest:
-        raise IntegrityError("The cosignature is under another head.")
+        raise IntegrityError("The cosignature is for a different checkpoint.")
     for witness in pinned:
         try:
             time = cosigned_at(note, witness.vkey)
@@ -81,7 +81,7 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
             continue
         sentence = f"{witness.name} cosigned the {what} of {note.size} entries at {shown(time)}."
         return Attested(sentence, time, witness.name, witness.label if witness.development else "")
-    raise UnknownWitnessError(f"no pinned witness is {note.signatures[-1].name[:80]!a}.")
+    raise UnknownWitnessError(f"no log witness is pinned with the name {note.signatures[-1].name[:80]!a}.")
 
 
 def vouch(
@@ -102,7 +102,10 @@ KIND = AnchorKind(
     suffix=".cosigned",
     how_to_check=(
         "head -n -1 {name} | cmp - checkpoint",
-        "(the last line of {name} is the witness's signature over the head, as docs/reference/verify-by-hand.md shows)",
+        (
+            "(the last line of {name} is the signature of the log witness over the checkpoint; see "
+            "docs/reference/verify-by-hand.md)"
+        ),
     ),
     usual=timedelta(minutes=1),
 )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _contract(value: object) -> bytes:
-    fault = "{} isn't an address of 0x and 40 hexadecimal digits"
+    fault = "{} is not an address of 0x and 40 hexadecimal digits"
     return bytes.fromhex(values.matching(r"(0x[0-9a-fA-F]{40})?", fault)(value)[2:])
 
 
@@ -68,7 +68,7 @@ class EvmConfig(AnchorConfig):
             "one of key_file and key_variable has to name the account's key": not is_one,
             "password_file is for a key_file": self.password_file and not self.key_file,
             "gas_price and max_gas_price exclude each other": None not in {self.gas_price, self.max_gas_price},
-            f"validators can't count: {(fault := validators_fault(self.validators, self.quorum))}": fault,
+            f"validators cannot count: {(fault := validators_fault(self.validators, self.quorum))}": fault,
         }
 
 
@@ -97,8 +97,8 @@ def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
         return ""
     count = len(validators)
     if any(len(each) != 20 for each in validators) or len(set(validators)) != count:
-        return "validators aren't different addresses of 20 bytes"
-    return "" if 2 * count <= 3 * quorum <= 3 * count else f"quorum isn't between two thirds of {count} and {count}"
+        return "validators are not different addresses of 20 bytes"
+    return "" if 2 * count <= 3 * quorum <= 3 * count else f"quorum is not between two thirds of {count} and {count}"
 
 
 def build(given: EvmConfig, session: "requests.Session", _log: object = None) -> "EvmAnchor":
@@ -133,7 +133,7 @@ def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[
         from evidence.anchors.evm.proofs import sealers, verify_proof
     except ImportError as error:  # the verifier was installed without all requirements of pyproject.toml
         needs = "rlp, trie, eth-keys and eth-hash[pycryptodome]"
-        raise NotFoundError(f"It couldn't be checked: {error}. Install {needs} with pip.") from error
+        raise NotFoundError(f"It could not be checked: {error}. Install {needs} with pip.") from error
     block = verify_proof(proof, digest)
     few = ""
     for ledger in (ledger for ledger in ledgers if ledger.chain == block.chain):
@@ -142,14 +142,15 @@ def verify(digest: Digest, proof: bytes, _material: Material, ledgers: Sequence[
             count = len(sealers(block.header, block.sealed).intersection(ledger.validators))
             words = f"sealed by {count} of {len(ledger.validators)} pinned validators"
             enough = count >= ledger.quorum
-            sealed, few = (f" {words},", "") if enough else ("", f" It is {words}, {ledger.quorum} needed.")
+            sealed, few = (f" {words},", "") if enough else ("", f" It is {words}; {ledger.quorum} are required.")
         if sealed or block.hash in ledger.blocks:
             named = f"Block {block.number} of {ledger.name}, dated {shown(block.time)},{sealed}"
             label = ledger.label if ledger.development else ""
             return Attested(f"{named} holds a log of the {what}.", block.time, ledger.name, label)
     raise UnknownWitnessError(
-        f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, dated "
-        f"{shown(block.time)}, which isn't pinned.{few} Compare the hash with a node or an explorer of that chain."
+        f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, "
+        f"dated {shown(block.time)}, which is not pinned.{few} Compare the hash with a node or "
+        "an explorer of that chain."
     )
 
 

@@ -104,11 +104,11 @@ def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
     plain = _parsed(proof)
     if plain.get("format") == PENDING_FORMAT:
         _check_digest(_read(EvmPending, plain).digest, digest)
-        raise PendingProofError("The transaction isn't confirmed yet.")
+        raise PendingProofError("The transaction is not confirmed yet.")
     read = _read(EvmProof, plain)
     _check_digest(read.digest, digest)
     if min(read.chain, read.transaction, read.log) < 0:
-        raise IntegrityError("The receipt holds a number below zero.")
+        raise IntegrityError("The receipt contains a negative number.")
     block, receipts_root = read_header(read.chain, read.header, read.sealed)
     _check_log(check_path(receipts_root, rlp.encode(read.transaction), read.nodes), read.log, digest)
     return block
@@ -129,7 +129,7 @@ def read_header(chain: int, header: bytes, sealed: bytes = b"") -> tuple[EvmBloc
     fields = _fields_of(header)
     root, seconds, number = fields[_RECEIPTS_ROOT], _number(fields[_TIME]), _number(fields[_NUMBER])
     if len(root) != 32 or seconds > _LATEST:
-        raise IntegrityError("The block header has a field that can't be.")
+        raise IntegrityError("The block header has an impossible field.")
     time = datetime.fromtimestamp(seconds, UTC)
     return EvmBlock(chain, number, Digest(keccak(header)), time, header, sealed), root
 
@@ -145,7 +145,7 @@ def decode(data: bytes, shape: Any = raw) -> Any:  # noqa: ANN401 - the library'
             raise IntegrityError("An RLP item is nested too deeply.")
         return shape.deserialize(item)
     except RLPException as error:
-        raise IntegrityError("Bytes aren't RLP in its one form, or hold something else than is expected.") from error
+        raise IntegrityError("The bytes are not canonical RLP, or contain unexpected data.") from error
     except RecursionError as error:
         raise IntegrityError("An RLP item is nested too deeply.") from error
 
@@ -172,9 +172,9 @@ def check_path(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
         trie = HexaryTrie({keccak(node): node for node in nodes}, root)
         value, path = trie[key], _path(trie, key)
     except _NO_TRIE as error:
-        raise IntegrityError("The nodes of the proof don't lead from its root to the key.") from error
+        raise IntegrityError("The nodes of the proof do not connect its root with the key.") from error
     if path != tuple(nodes) or not isinstance(value, bytes) or not value:
-        raise IntegrityError("The proof leads to no value, or holds nodes that aren't on the way.")
+        raise IntegrityError("The proof has no value, or contains nodes that are not on its path.")
     return value
 
 
@@ -208,7 +208,7 @@ def sealers(header: bytes, sealed: bytes) -> frozenset[bytes]:
                 raise IntegrityError(f"The block has {len(seals)} seals, more than the {MAX_SEALS} that are read.")
             digest = keccak(rlp.encode([*fields[:EXTRA], covered, *fields[EXTRA + 1 :]]))
             return frozenset(filter(None, (signer(digest, seal) for seal in seals)))
-    raise IntegrityError("The seals of the block's validators don't belong to its header.")
+    raise IntegrityError("The seals of the validators do not belong to the block header.")
 
 
 def signer(digest: bytes, seal: bytes) -> bytes | None:
@@ -231,7 +231,7 @@ def _fields_of(header: bytes) -> tuple[bytes, ...]:
 
 def _number(data: bytes) -> int:
     if len(data) > 32 or data[:1] == b"\0":
-        raise IntegrityError("An RLP number isn't in its one form.")
+        raise IntegrityError("An RLP number is not in canonical form.")
     return int.from_bytes(data, "big")
 
 
@@ -252,17 +252,17 @@ def _read(kind: type[T], plain: dict[str, Any]) -> T:
 
 def _check_digest(found: Digest, wanted: Digest) -> None:
     if found != wanted:
-        raise IntegrityError(f"The receipt is about another digest: {found}.")
+        raise IntegrityError(f"The receipt is for a different digest: {found}.")
 
 
 def _check_log(receipt: bytes, place: int, digest: Digest) -> None:
     """Check that a transaction succeeded and that one of its logs says that the digest was anchored."""
     fields = decode(receipt[1:] if receipt[:1] <= b"\x7f" else receipt, _RECEIPT)
     if len(fields) < 4 or fields[0] != b"\x01":
-        raise IntegrityError("The transaction failed, or its receipt can't be read.")
+        raise IntegrityError("The transaction failed, or its receipt cannot be read.")
     logs = fields[3]
     if not 0 <= place < len(logs):
         raise IntegrityError("The transaction has no such log.")
     _, topics, _ = logs[place]
     if topics[:2] != (EVENT, digest.raw):
-        raise IntegrityError("The log of the transaction says something else than that the digest was anchored.")
+        raise IntegrityError("The log of the transaction does not state that the digest was anchored.")

@@ -98,14 +98,14 @@ def verify(digest: Digest, proof: bytes, material: Material, chains: Sequence[Tr
             height, time = verify_proof(proof, digest, pinned_headers, chain.network, chain.minimum_difficulty)
         except IntegrityError:  # invalid under this pin, although valid as a whole
             continue
-        dated = f"dated {shown(time)} (the clocks of blocks are right within some two hours)"
+        dated = f"dated {shown(time)} (block times are accurate to about two hours)"
         others = leads_of(proof).others
-        also = f" The proof also names {', '.join(others)[:200]}, which isn't needed." if others else ""
+        also = f" The proof also names {', '.join(others)[:200]}, which is not required." if others else ""
         by = f"no later than {shown(time + CLOCKS)}"
-        block = f"A block of {chain.name}, number {height} by the proof's own word"
+        block = f"A block of {chain.name}, number {height} as stated in the proof"
         sentence = f"{block}, {dated}, attests the {what}: it existed {by}.{also}"
         return Attested(sentence, time + CLOCKS, chain.name, chain.label if chain.development else "")
-    raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
+    raise UnknownWitnessError(f"block {height} does not meet the rules of any pinned chain.")
 
 
 def _is_pinned(chain: TrustedChain, header: bytes) -> bool:

@@ -85,9 +85,9 @@ def check_work(header: BlockHeader, network: Network, minimum_difficulty: float 
         UnknownWitnessError: The target is too easy for the main chain.
     """
     if not 0 < int.from_bytes(header.hash, "little") <= header.target:
-        raise IntegrityError("The block header has no proof of work: it was changed, or made up.")
+        raise IntegrityError("The block header has no valid proof of work: it was changed or invented.")
     if network == "main" and header.target * minimum_difficulty > _DIFFICULTY_ONE:
-        raise UnknownWitnessError(f"The block {header.text} is too easy to be one of the Bitcoin main chain.")
+        raise UnknownWitnessError(f"The block {header.text} has too little work for the Bitcoin main chain.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def verify_proof(
     """
     leads = leads_of(proof)
     if leads.digest != digest.raw:
-        raise IntegrityError(f"The proof is about another digest: {leads.digest.hex()}.")
+        raise IntegrityError(f"The proof is for a different digest: {leads.digest.hex()}.")
     attested = leads.blocks
     if not attested:
         raise PendingProofError("The proof is still pending: no Bitcoin block attests it yet.")
@@ -134,7 +134,7 @@ def verify_proof(
     if failure is not None:
         raise failure
     heights = ", ".join(str(height) for height, _ in attested)
-    raise PendingProofError(f"The header of Bitcoin block {heights} isn't at hand.")
+    raise PendingProofError(f"The header of Bitcoin block {heights} is not available.")
 
 
 def leads_of(proof: bytes) -> Leads:
@@ -142,7 +142,7 @@ def leads_of(proof: bytes) -> Leads:
     if len(proof) > MAX_PROOF:
         raise IntegrityError("The OpenTimestamps proof is too long.")
     if not proof.startswith(_START):
-        raise IntegrityError("The OpenTimestamps proof can't be read, or isn't about a SHA-256 digest.")
+        raise IntegrityError("The OpenTimestamps proof cannot be read, or is not for a SHA-256 digest.")
     reader = _Reader(proof, len(_START))
     digest = reader.take(32)
     reader.stamp(digest)
@@ -152,14 +152,14 @@ def leads_of(proof: bytes) -> Leads:
 def read_proof(proof: bytes) -> Any:
     """Return the library's ``Timestamp`` of a SHA-256 digest; raises ``IntegrityError`` if the file has none."""
     leads_of(proof)
-    with _readable("The OpenTimestamps proof can't be read."):
+    with _readable("The OpenTimestamps proof cannot be read."):
         return DetachedTimestampFile.deserialize(BytesDeserializationContext(proof)).timestamp
 
 
 def write_proof(stamp: Any) -> bytes:
     """Return the ``.ots`` file of a timestamp of a SHA-256 digest; raises ``IntegrityError``."""
     context = BytesSerializationContext()
-    with _readable("The OpenTimestamps proof can't be written."):
+    with _readable("The OpenTimestamps proof cannot be written."):
         DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
     return bytes(context.getbytes())
 
@@ -170,7 +170,7 @@ def merged(stamp: Any, answer: Any) -> bytes:
     Raises:
         IntegrityError: The response does not fit, or the result is too long.
     """
-    with _readable("The calendar's answer doesn't fit into the proof."):
+    with _readable("The calendar's answer does not fit into the proof."):
         for part in list(_parts(stamp)):
             if part.msg == answer.msg:
                 part.merge(answer)
@@ -182,7 +182,7 @@ def merged(stamp: Any, answer: Any) -> bytes:
 def read_stamp(data: bytes, commitment: bytes) -> Any:
     """Parse a calendar's response about a commitment; raises ``IntegrityError`` if it cannot be read."""
     _Reader(data, 0).stamp(commitment)
-    with _readable("The calendar's answer can't be read."):
+    with _readable("The calendar's answer cannot be read."):
         return Timestamp.deserialize(BytesDeserializationContext(data), commitment)
 
 
@@ -233,7 +233,7 @@ class _Reader:
 
     def _check(self, fine: bool) -> None:  # noqa: FBT001 - what has to be true
         if not fine:
-            raise IntegrityError("The OpenTimestamps proof can't be read.")
+            raise IntegrityError("The OpenTimestamps proof cannot be read.")
 
     def _number(self) -> int:
         value = 0
@@ -243,7 +243,7 @@ class _Reader:
             if byte < 0x80:
                 self._check(byte > 0 or place == 0)
                 return value
-        raise IntegrityError("The OpenTimestamps proof can't be read: a number is too long.")
+        raise IntegrityError("The OpenTimestamps proof cannot be read: a number is too long.")
 
     def _text(self, most: int) -> bytes:
         length = self._number()
@@ -291,7 +291,7 @@ def _check_block(commitment: bytes, data: bytes, network: Network, minimum_diffi
     header = parse_header(data)
     check_work(header, network, minimum_difficulty)
     if header.merkle_root != commitment:
-        raise IntegrityError(f"The block {header.text} doesn't hold what the proof leads to.")
+        raise IntegrityError(f"The block {header.text} does not contain the result of the proof.")
     return header.time
 
 

@@ -44,7 +44,7 @@ class Rfc3161Config(AnchorConfig):
             "roots, a PEM file with the roots you trust, is missing": self.roots is None,
             f"roots: there is no file {self.roots}": self.roots and not self.roots.is_file(),
             "urls names more than one; give each a table of its own": self.urls[1:],
-            "a witness for trials isn't qualified": self.qualified and self.development,
+            "a witness for trials is not qualified": self.qualified and self.development,
         }
 
 
@@ -113,13 +113,13 @@ def verify(digest: Digest, proof: bytes, material: Material, pinned: Sequence[Tr
         sentence += f": it existed no later than {shown(time)}." if time > stamped.time else "."
         sentence += f" {revocation}"
         if authority.qualified is not None:
-            named = "names" if leads_to(stamped, authority.listed, helpers) else "doesn't name"
+            named = "names" if leads_to(stamped, authority.listed, helpers) else "does not name"
             sentence += f" The trust list {named} it as qualified."
         return Attested(sentence, time, authority.name, authority.label if authority.development else "")
     if broken is not None:
         raise broken
     check_stamp(stamped, digest, (), helpers)
-    raise UnknownWitnessError("No authority is pinned.")
+    raise UnknownWitnessError("No timestamp authority is pinned.")
 
 
 def vouch(configured: Sequence[Rfc3161Config], _: object, label: str, _trials: str) -> tuple[TrustedAuthority, ...]:
@@ -140,7 +140,7 @@ def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
     try:
         certificates = load_certificates([roots.read_bytes()])
     except OSError as error:
-        raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
+        raise WrongUseError(f"The roots of {authority}, {roots}, cannot be read: {error.strerror}.") from error
     except IntegrityError as error:
         raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
     return tuple(anchor.public_bytes(Encoding.PEM).decode() for anchor in certificates)
@@ -157,7 +157,7 @@ KIND = AnchorKind(
     suffix=".tsr",
     how_to_check=(
         "openssl ts -verify -data checkpoint -in {name} -CAfile ROOT.pem",
-        "(ROOT.pem is the authority's root certificate: get it from the authority)",
+        "(ROOT.pem is the authority's root certificate; obtain it from the authority)",
     ),
     usual=timedelta(minutes=1),
     is_direct=True,

@@ -53,9 +53,9 @@ def load_lists(files: Iterable[bytes]) -> tuple[x509.CertificateRevocationList, 
     try:
         lists = tuple(load_list(data) for data in files)
     except UNREADABLE as error:
-        raise IntegrityError("A list of revoked certificates can't be read.") from error
+        raise IntegrityError("A certificate revocation list cannot be read.") from error
     if len(lists) > MAX_LISTS:
-        raise IntegrityError(f"More than {MAX_LISTS} lists of revoked certificates came with the timestamp.")
+        raise IntegrityError(f"More than {MAX_LISTS} certificate revocation lists came with the timestamp.")
     return lists
 
 
@@ -98,8 +98,10 @@ def check_revocation(
         return f"{name_of(later)} was revoked afterwards, on {judged[later].entry}, which leaves the stamp as it is."
     silent = [one for one in chain if not any(_tells_of(each, one, stamp.time) for each in judged[one].lists)]
     if silent:
-        return f"Whether {name_of(silent[0])} was revoked then isn't shown: no list that says so came along."
-    return "The lists of revoked certificates that came along name none of its own."
+        return (
+            f"It is not proven that {name_of(silent[0])} was not revoked then: no revocation list for it is included."
+        )
+    return "The included revocation lists contain none of its certificates."
 
 
 @dataclass(frozen=True, slots=True)

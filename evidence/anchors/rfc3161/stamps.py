@@ -96,13 +96,13 @@ def check_stamp(
 ) -> datetime:
     """Verify a parsed reply as :func:`verify_reply` does."""
     if stamp.digest != digest:
-        raise IntegrityError(f"The timestamp is about another digest: {stamp.digest}.")
+        raise IntegrityError(f"The timestamp is for a different digest: {stamp.digest}.")
     pool = tuple(dict.fromkeys([*stamp.certificates, *helpers]))
     if len(pool) > MAX_CERTIFICATES:
         raise IntegrityError(f"More than {MAX_CERTIFICATES} certificates came with the timestamp.")
     if find_root(stamp.signer, roots, pool) is None:
         name = name_of(stamp.signer)
-        raise UnknownWitnessError(f"The timestamp is signed by {name}, which no pinned root vouches for.")
+        raise UnknownWitnessError(f"The timestamp is signed by {name}, which has no pinned root certificate.")
     why = chain_fault(stamp.signer, roots, pool, stamp.time)
     if why:
         raise IntegrityError(Sentence("The certificate chain of the timestamp is not valid: %(why)s.", why=why))
@@ -133,7 +133,7 @@ def refusal(reply: bytes) -> str | None:
             return None
         words = [*(status["status_string"] or []), *sorted(status["fail_info"] or []), str(status["status"])]
     except UNREADABLE as error:
-        raise IntegrityError("The authority's answer isn't a timestamp reply.") from error
+        raise IntegrityError("The authority's answer is not a timestamp reply.") from error
     return ", ".join(str(word) for word in words)
 
 
@@ -147,9 +147,9 @@ def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
             else:
                 loaded = [read_certificate(data)]
         except UNREADABLE as error:
-            raise IntegrityError("A certificate can't be read.") from error
+            raise IntegrityError("A certificate cannot be read.") from error
         if not loaded:
-            raise IntegrityError("A certificate can't be read.")
+            raise IntegrityError("A certificate cannot be read.")
         certificates.update(dict.fromkeys(loaded))
     return tuple(certificates)
 
@@ -199,7 +199,7 @@ def chain_fault(
         builder.build_client_verifier().verify(signer, [each for each in pool if each != signer])
     except (VerificationError, *UNREADABLE) as error:
         why = str(error).partition(" (encountered processing")[0].removeprefix("validation failed: ")
-        return why[:200] or "a certificate can't be read"
+        return why[:200] or "a certificate cannot be read"
     return ""
 
 
@@ -240,7 +240,7 @@ def _is_strong(certificate: x509.Certificate) -> bool:
 
 def _stamps_times_alone(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage) -> None:
     if list(usage) != [ExtendedKeyUsageOID.TIME_STAMPING]:
-        raise ValueError("the certificate isn't for stamping times alone")
+        raise ValueError("the certificate is not for timestamping only")
 
 
 def _signs_alone(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
@@ -250,25 +250,25 @@ def _signs_alone(_policy: Policy, _certificate: x509.Certificate, usage: x509.Ke
         usage.key_encipherment, usage.data_encipherment, usage.key_agreement, usage.key_cert_sign, usage.crl_sign
     )  # fmt: skip
     if any(other) or not (usage.digital_signature or usage.content_commitment):
-        raise ValueError("the certificate may be used for something else than signatures")
+        raise ValueError("the certificate may be used for other purposes than signatures")
 
 
 def _is_authority(_policy: Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
     if not constraints.ca:
-        raise ValueError("the certificate above isn't an authority")
+        raise ValueError("the issuing certificate is not an authority")
     if not _is_strong(certificate):
         raise ValueError("an authority's key is too weak")
 
 
 def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     if usage is not None and not usage.key_cert_sign:
-        raise ValueError("the certificate above may not sign certificates")
+        raise ValueError("the issuing certificate may not sign certificates")
 
 
 def _may_stamp_times(_policy: Policy, _certificate: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
     allowed = {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
     if usage is not None and not allowed & set(usage):
-        raise ValueError("the certificate above isn't an authority for stamping times")
+        raise ValueError("the issuing certificate is not a timestamp authority")
 
 
 _UNIT = (
@@ -307,9 +307,9 @@ def _read(reply: bytes) -> Stamp:
     info = tsp.TSTInfo.load(octets, strict=True)
     imprint = info["message_imprint"]
     if info["version"].native != "v1" or imprint["hash_algorithm"]["algorithm"].native != "sha256":
-        raise IntegrityError("The timestamp is of another version, or isn't about a SHA-256 digest.")
+        raise IntegrityError("The timestamp has a different version, or is not for a SHA-256 digest.")
     if any(extension["critical"].native for extension in info["extensions"] or ()):
-        raise IntegrityError("The timestamp says something critical that isn't known here.")
+        raise IntegrityError("The timestamp contains an unknown critical extension.")
     time, latest = _times(info)
     signer = _check_signer(signed["signer_infos"][0], ders, octets)
     certificates = {der: read_certificate(der) for der in ders}
@@ -321,12 +321,12 @@ def _times(info: tsp.TSTInfo) -> tuple[datetime, datetime]:
     """Return the stamped time in whole seconds, and the latest possible time."""
     written = _TIME.fullmatch(info["gen_time"].contents.decode("ascii"))
     if written is None:
-        raise ValueError("The time isn't written as RFC 3161 says.")
+        raise ValueError("The time is not written as required by RFC 3161.")
     time = datetime.strptime(written[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     accuracy = info["accuracy"].native or {}
     seconds, milli, micro = (accuracy.get(part) or 0 for part in ("seconds", "millis", "micros"))
     if not 0 <= seconds <= MAX_ACCURACY or not 0 <= milli <= 999 or not 0 <= micro <= 999:
-        raise IntegrityError(f"The authority's clock may be off by {seconds} seconds, by its own word.")
+        raise IntegrityError(f"The authority states an accuracy of {seconds} seconds.")
     late = Fraction(written[2] or 0) + seconds + Fraction(milli, 1000) + Fraction(micro, 1_000_000)
     return time, time + timedelta(seconds=-(-late.numerator // late.denominator))
 
@@ -336,15 +336,15 @@ def _check_signer(signer: cms.SignerInfo, ders: Sequence[bytes], content: bytes)
     attributes = signer["signed_attrs"]
     values = {attribute["type"].native: attribute["values"] for attribute in attributes}
     if len(values) != len(attributes) or any(len(held) != 1 for held in values.values()):
-        raise ValueError("An attribute stands there twice.")
+        raise ValueError("An attribute occurs twice.")
     digest = _HASHES.get(signer["digest_algorithm"]["algorithm"].native)
     if digest is None or values["content_type"][0].native != "tst_info":
-        raise IntegrityError("The timestamp is signed in a way that isn't accepted.")
+        raise IntegrityError("The signature algorithm of the timestamp is not accepted.")
     if not hmac.compare_digest(hashlib.new(digest.name, content).digest(), values["message_digest"][0].native):
-        raise IntegrityError("The timestamp's content was changed after it was signed.")
+        raise IntegrityError("The content of the timestamp was changed after it was signed.")
     signer_der = next((der for der in ders if _is_named(der, values)), None)
     if signer_der is None:
-        raise IntegrityError("The certificate that the timestamp names isn't in the reply.")
+        raise IntegrityError("The reply does not contain the certificate that the timestamp names.")
     held, identity = cms.Certificate.load(signer_der), signer["sid"]
     if identity.name != "issuer_and_serial_number" or (
         identity.chosen["issuer"].dump() != held.issuer.dump()

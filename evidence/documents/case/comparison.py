@@ -69,8 +69,13 @@ class Gallery:
         return Plates(plates, min(most, ceil(tallest + 2 * INSET)))
 
 
-def comparison_blocks(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room) -> list[Block]:
-    """Return the blocks of one match; a picture whose bytes are not in the gallery is marked as missing."""
+def comparison_blocks(
+    facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room, *, side_by_side: bool = True
+) -> list[Block]:
+    """Return the blocks of one match; a picture whose bytes are not in the gallery is marked as missing.
+
+    Without ``side_by_side``, the two pictures are not shown beside each other.
+    """
     wording = gallery.wording
     verification = match.verification
     sentences = [wording.aligned(verification)]
@@ -81,7 +86,7 @@ def comparison_blocks(facts: CaseFacts, match: MatchFacts, gallery: Gallery, roo
         sentences.append(wording.say("match.resembles"))
     rows_of = _figures if room.figures else _measured
     return [
-        *_plates(facts, match, gallery, room),
+        *_plates(facts, match, gallery, room, side_by_side=side_by_side),
         Text(wording.say("document.sentences").join(sentences)),
         rows_of(verification, facts.calibration_of(match), wording),
     ]
@@ -95,11 +100,11 @@ def both_pictures(facts: CaseFacts, match: MatchFacts) -> dict[str, str]:
     return {"registered": registered, "found": found_file}
 
 
-def _plates(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room) -> list[Plates]:
+def _plates(facts: CaseFacts, match: MatchFacts, gallery: Gallery, room: Room, *, side_by_side: bool) -> list[Plates]:
     """Return the existing drawings, or the two pictures if there are none."""
-    drawn = match.drawings
-    if not drawn:
-        return [gallery.row(both_pictures(facts, match), room.plain_height)]
+    drawn = {role: path for role, path in match.drawings.items() if side_by_side or role != "side-by-side"}
+    if not match.drawings:
+        return [gallery.row(both_pictures(facts, match), room.plain_height)] if side_by_side else []
     rows = [({role: drawn[role] for role in roles if role in drawn}, height) for roles, height in room.rows]
     return [gallery.row(files, height) for files, height in rows if files]
 

@@ -1,6 +1,6 @@
 """Sections about one case, shared by the exhibit sheet and the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from evidence.documents.case.comparison import Gallery, Room, comparison_blocks
@@ -28,6 +28,7 @@ from evidence.facts.case import (
     CaseFacts,
     ElsewhereFacts,
     MakingFacts,
+    MatchFacts,
     PictureFacts,
     ProvenanceFacts,
     SightingFacts,
@@ -44,13 +45,6 @@ MAX_REASONS = 100  # limit of reasons for similar licences; the facts have them 
 MAX_LEFT_OUT = 60  # limit of lines on files that the bundle lacks; the facts have them all
 ELSEWHERE = "sightings[].elsewhere[].stated"
 STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
-
-
-def claimant_section(facts: CaseFacts, wording: Wording) -> Section:
-    """Return the section on the claimant, as declared."""
-    owner_row = wording.row("owner", "owner.name", facts.owner.name)
-    rows = (owner_row, wording.row("identity", "owner.identity", facts.owner.identity))
-    return Section(wording.say("heading.claimant"), (Rows(rows),))
 
 
 def chain_rows(work: WorkFacts, files: Mapping[str, bytes], wording: Wording) -> list[Row]:
@@ -80,9 +74,16 @@ def held_in_documents(work: WorkFacts, files: Mapping[str, bytes], wording: Word
 
 
 def work_section(
-    facts: CaseFacts, wording: Wording, level: int, files: Mapping[str, bytes] = MappingProxyType({})
+    facts: CaseFacts,
+    wording: Wording,
+    level: int,
+    files: Mapping[str, bytes] = MappingProxyType({}),
+    omit: frozenset[str] = frozenset(),
 ) -> Section:
-    """Return the section on the work, as declared, and its pictures, as recorded. ``files`` are exact bytes by path."""
+    """Return the section on the work, as declared, and its pictures, as recorded.
+
+    ``files`` are exact bytes by path, ``omit`` the labels of rows that the document states elsewhere.
+    """
     work = facts.work
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
     further = (("holder", work.holder), ("credit", work.credit), ("created", work.created))
@@ -106,13 +107,22 @@ def work_section(
             field = "work.pictures[].incomplete" if picture.incomplete else "work.pictures[].width"
             rows.append(wording.row("registered_picture", field, size, *broken_off(picture, wording)))
             rows.append(wording.row("digest", "work.pictures[].digest", picture.digest.hex, style=Style.MONO))
-    return Section(wording.say("heading.work"), (Rows(tuple(rows), together=False),), level)
+    return Section(wording.say("heading.work"), (Rows(_without(rows, omit, wording), together=False),), level)
 
 
-def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room) -> Section:
-    """Return the section on where and when the picture was seen."""
+def _without(rows: Iterable[Row], omit: frozenset[str], wording: Wording) -> tuple[Row, ...]:
+    labels = {wording.say(f"label.{name}") for name in omit}
+    return tuple(row for row in rows if row.label not in labels)
+
+
+def sightings_section(
+    facts: CaseFacts, wording: Wording, level: int, room: Room, omit: frozenset[str] = frozenset()
+) -> Section:
+    """Return the section on the pages and times of the use, without the rows labelled as in ``omit``."""
     sightings = facts.sightings[: room.sightings]
-    blocks: list[Block] = [Rows(_sighting_rows(sighting, wording), together=False) for sighting in sightings]
+    blocks: list[Block] = [
+        Rows(_without(_sighting_rows(sighting, wording), omit, wording), together=False) for sighting in sightings
+    ]
     if len(facts.sightings) > room.sightings:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.sightings, all=len(facts.sightings))))
     if not blocks:
@@ -263,15 +273,20 @@ def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[st
     return lines
 
 
-def comparison_section(facts: CaseFacts, gallery: Gallery, level: int, room: Room) -> Section:
-    """Return the section with both pictures, the overlay, and the measured similarity in words and figures."""
+def comparison_section(
+    facts: CaseFacts, gallery: Gallery, level: int, room: Room, on_first_page: MatchFacts | None = None
+) -> Section:
+    """Return the section with the pictures, the overlay and the measured values of each match.
+
+    The match ``on_first_page`` is shown side by side there, and not again here.
+    """
     blocks: list[Block] = []
     wording = gallery.wording
     for match in facts.matches[: room.matches]:
         if len(facts.matches) > 1:
             which = wording.say("match.several", n=match.number, all=len(facts.matches))
             blocks.append(Lines((Line(which),), leads=True))
-        blocks.extend(comparison_blocks(facts, match, gallery, room))
+        blocks.extend(comparison_blocks(facts, match, gallery, room, side_by_side=match is not on_first_page))
     if len(facts.matches) > room.matches:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.matches, all=len(facts.matches))))
     if not facts.matches:

@@ -1,11 +1,12 @@
-"""Start of a sheet: a paragraph for a judge, five lines for a clerk, and a box if visits did not show the picture.
+"""First page of a sheet: a summary, both pictures, the main facts, and a box if later visits did not show the picture.
 
-The words are in ``sheet.toml`` of each language (``evidence/documents/phrases``). Each sentence of the paragraph ends
+The sentences are in ``sheet.toml`` of each language (``evidence/documents/phrases``). Each sentence of the summary ends
 with its source, by the table of :mod:`evidence.facts.backing`.
 """
 
 from collections.abc import Iterator, Sequence
 
+from evidence.documents.case.comparison import Gallery, both_pictures
 from evidence.documents.case.sections import decision_words, letters, seen_words
 from evidence.documents.phrases.wording import Wording, percent
 from evidence.documents.typeset.blocks import Block, Callout, Lead, Row, Rows, Style
@@ -16,14 +17,38 @@ from exhibit.types import CaseDecision, Decision
 CAPTURED, BROWSER = "captured", "browser"  # an outcome of visits, and a method
 MAX_TITLE, MAX_NAME, MAX_ADDRESS = 120, 80, 240  # characters, so that everything fits on one page
 MAX_TOLD = 4  # visits in the box
+HEIGHT = 68  # limit in millimetres of the pictures
 
 
-def summary(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
-    """Return the paragraph, the lines, and the box if needed."""
+def summary(facts: CaseFacts, gallery: Gallery) -> tuple[Block, ...]:
+    """Return the summary, the pictures of the best match, the main facts, and the box if needed."""
+    wording, match = gallery.wording, best_match(facts)
     text = Lead(wording.say("document.sentences").join(_paragraph(facts, wording)))
-    if not facts.sightings:
-        return (text,)
-    return (text, Rows(_clerk_rows(facts, wording)), *_box(facts, wording))
+    pictures = () if match is None else (gallery.row(_pictures(facts, match), HEIGHT),)
+    return (text, *_box(facts, wording), *pictures, Rows(_main_rows(facts, wording), together=False))
+
+
+def best_match(facts: CaseFacts) -> MatchFacts | None:
+    """Return the match whose pictures are on the first page: the one that shows most of a registered picture."""
+    return max(facts.matches, key=_extent, default=None)
+
+
+def labels_on_first_page(facts: CaseFacts) -> frozenset[str]:
+    """Return the labels of rows that the first page states in full, so that no section repeats them."""
+    labels: set[str] = set()
+    if len(facts.work.title) <= MAX_TITLE and 0 < len(facts.work.author) <= MAX_NAME:
+        labels |= {"title", "author", "work_number"}
+    if len(facts.sightings) == 1 and len(facts.work.pictures) == 1:
+        labels.add("digest")
+    urls = [url for sighting in facts.sightings for url in (sighting.page_url, sighting.image_url, sighting.final_url)]
+    if len(facts.sightings) == 1 and all(len(url) <= MAX_ADDRESS for url in urls):
+        labels |= {"page_url", "image_url", "first_seen"}
+    return frozenset(labels)
+
+
+def _pictures(facts: CaseFacts, match: MatchFacts) -> dict[str, str]:
+    side_by_side = match.drawings.get("side-by-side")
+    return {"side-by-side": side_by_side} if side_by_side else both_pictures(facts, match)
 
 
 def _paragraph(facts: CaseFacts, wording: Wording) -> Iterator[str]:
@@ -56,7 +81,7 @@ def _said(sentence: str, said: str, wording: Wording, **values: object) -> str:
 
 
 def _similarity(facts: CaseFacts, wording: Wording) -> Iterator[str]:
-    match = max(facts.matches, key=_extent, default=None)
+    match = best_match(facts)
     if match is None:
         return
     measured, field = match.verification, "matches[].verification."
@@ -139,20 +164,54 @@ def _since(facts: CaseFacts, wording: Wording) -> str:
     return seen_words(facts.sightings[0], wording) if moment is None else wording.time(moment)
 
 
-def _clerk_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
-    """Return rows with page, picture, work, party, and the first sighting."""
-    first, more = facts.sightings[0], len(facts.sightings) - 1
-    further = wording.say("summary.more", n=more) if more else ""
-    page, image = (wording.clipped(address, MAX_ADDRESS) for address in (first.page_url, first.image_url))
+def _main_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
+    """Return rows with the claimant, the work, the alleged use, its time, the digests and the timestamps."""
     author = wording.clipped(facts.work.author, MAX_NAME)
     work = " · ".join(filter(None, (wording.clipped(facts.work.title, MAX_TITLE), author, facts.work.number)))
     return (
-        wording.row("page_url", "sightings[].page_url", page, further, style=Style.MONO),
-        wording.row("image_url", "sightings[].image_url", image, style=Style.MONO),
+        wording.row("owner", "owner.name", wording.clipped(facts.owner.name, MAX_NAME)),
+        wording.row("identity", "owner.identity", facts.owner.identity),
         wording.row("work", "work.title", work),
         wording.row("party", "party.name", facts.party.name, *letters(facts.party.name, wording)),
-        wording.row("since", "sightings[].first_seen", _since(facts, wording)),
+        *_use_rows(facts, wording),
+        wording.row("witnessed", "witnesses[].time", *_timestamps(facts, wording)),
     )
+
+
+def _use_rows(facts: CaseFacts, wording: Wording) -> Iterator[Row]:
+    """Yield rows on the first sighting and the compared pictures."""
+    match = best_match(facts)
+    if facts.sightings:
+        first, more = facts.sightings[0], len(facts.sightings) - 1
+        further = wording.say("summary.more", n=more) if more else ""
+        page, *images = (
+            wording.clipped(url, MAX_ADDRESS)
+            for url in dict.fromkeys((first.page_url, first.image_url, first.final_url))
+            if url
+        )
+        yield wording.row("page_url", "sightings[].page_url", page, further, style=Style.MONO)
+        yield wording.row("image_url", "sightings[].image_url", *images, style=Style.MONO)
+        yield wording.row("since", "sightings[].first_seen", _since(facts, wording))
+        found = first.picture.digest if match is None else match.picture
+        yield wording.row("found_digest", "sightings[].picture.digest", found.hex, style=Style.MONO)
+    if match is not None:
+        registered = match.work_picture.hex
+        yield wording.row("registered_digest", "work.pictures[].digest", registered, style=Style.MONO)
+
+
+def _timestamps(facts: CaseFacts, wording: Wording) -> list[str]:
+    """Return a line for each complete timestamp, earliest first, or why there is none."""
+    complete = [
+        (one.development, one.time, one.name, one.kind)
+        for one in facts.witnesses
+        if one.state == "complete" and one.time is not None
+    ]
+    lines = []
+    for is_development, moment, name, kind in sorted(complete):
+        kind_in_words = wording.phrases.word("witness", f"kind_{kind}")
+        line = wording.say("sheet.timestamp", time=wording.time(moment), name=name, kind=kind_in_words)
+        lines.append(" · ".join((line, *[wording.say("witness.development")] * is_development)))
+    return lines or [wording.say("witness.none")]
 
 
 def _box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:

@@ -1,1 +1,1 @@
-"""Bundles of several cases as one PDF for reading: a cover, a list, numbered exhibits, continuous page numbers."""
+"""Printable copies: bundles of several cases as one PDF, with a cover, a list, numbered exhibits and page numbers."""

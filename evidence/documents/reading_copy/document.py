@@ -1,14 +1,13 @@
-"""The PDF of a reading copy: a cover, and the list of exhibits, each after a divider that names its sealed bundle."""
+"""The printable copy as a PDF: a cover with the sealed bundles, the list of exhibits, and their pages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from evidence.documents.case.sections import demonstration_warning
 from evidence.documents.papers.layout import blanks, plain_row
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.reading_copy.exhibits import Exhibit, Piece
+from evidence.documents.reading_copy.exhibits import Exhibit
 from evidence.documents.typeset.blocks import (
     Block,
     Bullets,
@@ -17,11 +16,11 @@ from evidence.documents.typeset.blocks import (
     Document,
     Lead,
     Line,
-    Quiet,
     Rows,
     Section,
     Style,
     Table,
+    Text,
     cell,
 )
 from evidence.documents.typeset.compiler import Unset
@@ -62,7 +61,7 @@ def render_reading_copy(copy: ReadingCopy, language: str, *, time_zone: str = "U
 
 
 def wording_of(language: str, time_zone: str) -> Wording:
-    """Return the wording of a reading copy; raises ``WrongUseError`` for an unknown language or zone."""
+    """Return the wording of a printable copy; raises ``WrongUseError`` for an unknown language or zone."""
     return Wording(load_phrases(language), zone_named(time_zone), clip="paper.clipped")
 
 
@@ -109,8 +108,15 @@ def _cover(copy: ReadingCopy, parties: Sequence[str], wording: Wording) -> Itera
     yield Bullets(tuple(say(f"reading.{name}") for name in ("sealed", "arranged", "bare", "nobody")))
     if copy.recipient == "other-side":
         yield Callout(say("reading.withheld_title"), say("reading.withheld_said", reason=copy.reason).strip())
+    if demonstrations := sum(one.facts.decision.demonstration for one in copy.exhibits):
+        warning = say("decision.demonstrations", n=demonstrations, all=len(copy.exhibits))
+        yield Callout(say("decision.demonstrations_title"), warning)
     bundles = tuple(
-        (cell(str(one.number)), cell(one.file, Style.MONO), cell(one.manifest.seal.hex, Style.MONO))
+        (
+            cell(str(one.number)),
+            Cell((Line(one.file, Style.MONO), Line(wording.time(one.manifest.sealed_at), Style.QUIET))),
+            cell(one.manifest.seal.hex, Style.MONO),
+        )
         for one in copy.exhibits
     )
     yield Table((say("column.work_number"), say("reading.bundles"), say("label.seal")), bundles, (0, 5, 6))
@@ -126,6 +132,8 @@ def _list(copy: ReadingCopy, wording: Wording) -> Iterator[Section]:
     blocks: list[Block] = [Table(head, rows, widths)]
     if purpose:
         blocks.append(blanks(wording, "submitter", "signature", "date"))
+    left_out = [f"{say('reading.mark', n=one.number)}{sentence}" for one in copy.exhibits for sentence in one.left_out]
+    blocks += [Text(say("reading.not_inside")), Bullets((*left_out, say("reading.data")))]
     yield Section(say("reading.list"), tuple(blocks), new_page=True, running=say("reading.list"))
 
 
@@ -135,16 +143,12 @@ def _listed(one: Exhibit, wording: Wording, *, purpose: bool) -> Iterator[tuple[
     party = wording.clipped(facts.party.name, MOST_NAME)
     heading = say("report.case_heading", case=facts.number, title=title, party=party)
     open_field = (Cell((Line(f"（{say('paper.open')}）", Style.QUIET),)),) if purpose else ()
-    words = Cell((Line(heading, Style.STRONG), Line(one.file, Style.MONO)))
+    first = [Line(piece.title) for piece in one.pieces[:1]]
+    words = Cell((Line(heading, Style.STRONG), *first, Line(one.file, Style.MONO)))
     yield (cell(str(one.number), Style.STRONG), words, cell(say("reading.bundle_source")), *open_field, _page(one, 0))
-    for place, piece in enumerate(one.pieces, 1):
-        number, what = cell(f"{one.number}.{place}"), Cell(_named(piece))
+    for place, piece in enumerate(one.pieces[1:], 1):
+        number, what = cell(f"{one.number}.{place}"), cell(piece.title)
         yield (number, what, cell(piece.source), *((cell(""),) if purpose else ()), _page(one, place))
-
-
-def _named(piece: Piece) -> tuple[Line, ...]:
-    detail = (Line(piece.detail, Style.QUIET),) if piece.detail else ()
-    return (Line(piece.title), *detail)
 
 
 def _page(one: Exhibit, place: int) -> Cell:
@@ -156,41 +160,14 @@ def _label(one: Exhibit, place: int) -> str:
 
 
 def _exhibit(one: Exhibit, wording: Wording) -> Iterator[Section]:
-    """Yield an exhibit's divider, then its files."""
+    """Yield the files of an exhibit, or a page that names what is left out if none of them can be shown."""
     say, facts = wording.say, one.facts
-    title = say("reading.exhibit", n=one.number)
-    mark = say("reading.mark", n=one.number)
-    blocks = tuple(_divider(one, wording))
-    running = say("sheet.running", case=facts.number, bundle=facts.bundle)
-    yield Section(title, blocks, label=_label(one, 0), new_page=True, running=f"{title} · {running}", mark=mark)
-    for place, piece in enumerate(one.pieces, 1):
-        yield Section(f"{one.number}.{place} {piece.title}", (), level=2, label=_label(one, place), leaves=piece.leaves)
-
-
-def _divider(one: Exhibit, wording: Wording) -> Iterator[Block]:
-    say, facts = wording.say, one.facts
-    addresses = [wording.clipped(sighting.page_url or sighting.image_url, 200) for sighting in facts.sightings[:3]]
-    if len(facts.sightings) > len(addresses):
-        addresses.append(say("summary.more", n=len(facts.sightings) - len(addresses)))
-    yield from demonstration_warning(facts, wording)
-    yield Rows(
-        (
-            plain_row(wording, "label.case", facts.number),
-            plain_row(wording, "label.work", wording.clipped(facts.work.title, MOST_NAME)),
-            plain_row(wording, "label.party", wording.clipped(facts.party.name, MOST_NAME)),
-            plain_row(wording, "label.page_url", *addresses, style=Style.MONO),
-            plain_row(wording, "paper.file_name", one.file, style=Style.MONO),
-            plain_row(wording, "label.seal", one.manifest.seal.hex, style=Style.MONO),
-            plain_row(wording, "paper.sealed_at", wording.time(one.manifest.sealed_at)),
-        )
-    )
-    yield Callout(say("reading.check_title"), say("reading.check", file=one.file))
-    rows = [
-        (cell(f"{one.number}.{place}"), Cell((*_named(piece), Line(piece.path, Style.MONO))), _page(one, place))
-        for place, piece in enumerate(one.pieces, 1)
-    ]
-    if rows:
-        head = (say("column.work_number"), say("reading.inside"), say("reading.page_column"))
-        yield Table(head, tuple(rows), (0, 1, 0))
-    yield Quiet(say("reading.not_inside"))
-    yield Bullets(one.left_out)
+    title, mark = say("reading.exhibit", n=one.number), say("reading.mark", n=one.number)
+    running = f"{title} · {say('sheet.running', case=facts.number, bundle=facts.bundle)}"
+    if not one.pieces:
+        blocks = (Bullets((*one.left_out, say("reading.data"))),)
+        yield Section(title, blocks, label=_label(one, 0), new_page=True, running=running, mark=mark)
+    for place, piece in enumerate(one.pieces):
+        name = f"{one.number}.{place} {piece.title}" if place else f"{title} · {piece.title}"
+        label, level = _label(one, place), 2 if place else 1
+        yield Section(name, (), level=level, label=label, leaves=piece.leaves, running=running, mark=mark)

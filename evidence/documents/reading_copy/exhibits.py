@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from PIL import Image
 
@@ -11,24 +10,21 @@ from evidence.bundle.manifest import Manifest, ManifestFile
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Leaf
 from evidence.documents.typeset.compiler import TypesetFile
-from evidence.facts.case import CaseFacts, SightingFacts
+from evidence.facts.case import CaseFacts
 from evidence.formats.pdf_content import is_pdf
 from evidence.formats.pdf_pages import pages_of
 from exhibit.errors import RefusedError, UnreadablePictureError
 from exhibit.pictures.decode import decode
 from exhibit.pictures.thumbnails import small_jpeg
 
-MOST_PAGES = 150  # limit of an exhibit's pages without its divider
+MOST_PAGES = 150  # limit of an exhibit's pages
 MOST_BYTES = 48 << 20  # limit of the size of an exhibit's pages
 MOST_FILES = 30  # limit of files read for one exhibit
 MOST_SECONDS = 120.0  # time after which no further file of an exhibit is read
-MOST_SIGHTINGS = 10  # limit of sightings whose captured pages are shown
 PICTURE_SIDE = 1800  # pixels of a picture's longer side
 LEAST_PART = 600  # least height in pixels of a part of a long picture
-MOST_TITLE, MOST_ADDRESS = 160, 200  # characters
+MOST_TITLE = 160  # characters
 SHEET = "exhibit-sheet"
-SHOWN = ("screenshot-boxed.png", "screenshot.png")  # of a visit, the first that is there
-PAGE_PDF = "page.pdf"
 PICTURES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
@@ -37,7 +33,6 @@ class Piece:
     """One file of a bundle as pages."""
 
     title: str
-    detail: str  # further description; may be empty
     source: str  # source in words
     path: str  # in the bundle
     leaves: tuple[Leaf, ...]
@@ -73,7 +68,6 @@ class _Wanted:
     title: str
     source: str
     path: str
-    detail: str = ""
 
 
 def exhibit_of(
@@ -85,7 +79,7 @@ def exhibit_of(
     withheld: Mapping[str, str],
     wording: Wording,
 ) -> Exhibit:
-    """Return a sealed bundle as an exhibit: its sheet, the captured pages, and documents of the chain of title.
+    """Return a sealed bundle as an exhibit: its sheet, which has the screenshots, and the chain-of-title documents.
 
     ``read`` returns a file's bytes, or ``None`` if unavailable; ``withheld`` gives by path the reason why a file is not
     shown.
@@ -99,8 +93,7 @@ def exhibit_of(
             content.leave(wanted, wording.say("reading.missing"))
         else:
             content.take(wanted, data)
-    left_out = (*content.left_out, *_never_shown(facts, wording))
-    return Exhibit(number, facts, manifest, file, tuple(content.pieces), left_out, tuple(content.files))
+    return Exhibit(number, facts, manifest, file, tuple(content.pieces), tuple(content.left_out), tuple(content.files))
 
 
 class _Taken:
@@ -136,7 +129,7 @@ class _Taken:
             return self.leave(wanted, say(f"reading.why_{refused.reason}"))
         if sum(len(file.data) for file in files) > bytes_left:
             return self.leave(wanted, say("reading.full"))
-        self.pieces.append(Piece(wanted.title, wanted.detail, wanted.source, wanted.path, leaves))
+        self.pieces.append(Piece(wanted.title, wanted.source, wanted.path, leaves))
         self.files += files
         self.left_out += [say("reading.left_out", what=wanted.title, file=wanted.path, why=note) for note in notes]
         return None
@@ -150,38 +143,9 @@ def _wanted(facts: CaseFacts, manifest: Manifest, wording: Wording) -> Iterator[
     sheet = own if own in sheets else min(sheets, key=len, default="")
     if sheet:
         yield _Wanted(say("sheet.header"), say("cnlist.made"), sheet)
-    for sighting in facts.sightings[:MOST_SIGHTINGS]:
-        yield from _captured(sighting, facts, wording)
     for document in facts.work.attachments:
         title = say("cnlist.document", title=wording.clipped(document.title, MOST_TITLE))
         yield _Wanted(title, say("cnlist.document_source"), document.file)
-
-
-def _captured(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> Iterator[_Wanted]:
-    """Yield the views of the page from the last visit that showed the picture."""
-    for capture in reversed(sighting.captures):
-        paths = {PurePosixPath(path).name: path for path in capture.files if path not in facts.absent}
-        shots = [paths[name] for name in SHOWN if name in paths][:1]
-        if capture.outcome != "captured" or not (shots or PAGE_PDF in paths):
-            continue
-        address = wording.clipped(sighting.page_url or sighting.image_url, MOST_ADDRESS)
-        visited = wording.say("reading.visited", time=wording.time(capture.finished), address=address)
-        source = wording.say("cnlist.capture_source")
-        for path in shots:
-            yield _Wanted(wording.say("reading.screenshot", n=sighting.number), source, path, visited)
-        if PAGE_PDF in paths:
-            yield _Wanted(wording.say("reading.page", n=sighting.number), source, paths[PAGE_PDF], visited)
-        return
-
-
-def _never_shown(facts: CaseFacts, wording: Wording) -> Iterator[str]:
-    """Yield sentences on parts of this bundle that no reading copy shows."""
-    if len(facts.sightings) > MOST_SIGHTINGS:
-        yield wording.say("reading.more_sightings", shown=MOST_SIGHTINGS, all=len(facts.sightings))
-    visits = sum(len(sighting.captures) for sighting in facts.sightings)
-    if visits > 1:
-        yield wording.say("reading.more_visits", n=visits)
-    yield wording.say("reading.data")
 
 
 def _leaves(

@@ -24,7 +24,7 @@ Value = str | int | float | datetime | None
 """Value of a cell; ``None`` is an empty cell, and times are aware."""
 
 NOT_CALIBRATED = "not calibrated"
-DEVELOPMENT = "development, without legal weight"
+DEVELOPMENT = "development service, no legal weight"
 _COVERS = {"all": "yes", "some": "some", "none": "no", "unsearched": "none entered"}
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from evidence.capture.boxes import cutting
 from evidence.documents.case import sections as of_case
 from evidence.documents.case.comparison import Gallery, Room
-from evidence.documents.case.summary import summary
+from evidence.documents.case.summary import best_match, labels_on_first_page, summary
 from evidence.documents.case.unchecked import own_sentences
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.typeset.blocks import Block, Document, Quiet, Rows, Section, Speaker, Text
+from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Quiet, Rows, Section, Speaker
 from evidence.documents.typeset.compiler import TypesetFile, Unset
 from evidence.documents.typeset.pictures import Album, Pictures
 from evidence.facts.case import CaseFacts, SightingFacts
@@ -19,9 +19,9 @@ from exhibit.errors import UnreadablePictureError
 
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1400
-DRAWN = ((("side-by-side",), 128), (("overlay", "difference"), 64), (("points",), 72))
+DRAWN = ((("side-by-side",), 128), (("overlay", "difference"), 62), (("points",), 66))
 ROOM = Room(sightings=40, matches=12, rows=DRAWN, plain_height=62)
-MAX_SCREENS, HEIGHT = 6, 190  # limit of screenshots in a sheet, and of the height of each in millimetres
+MAX_SCREENS, HEIGHT = 10, 180  # limit of screenshots in a sheet, and of the height of each in millimetres
 NAME = "/screenshot-boxed.png"
 RECORD = "/network.json"
 
@@ -37,26 +37,25 @@ def render_exhibit_sheet(facts: CaseFacts, pictures: Pictures, language: str, *,
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
     gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
-    document = _document(facts, wording, _sections(facts, gallery))
+    document = _document(facts, gallery)
     files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
     return Unset(document, files, language, facts.written_at).pdf()
 
 
 def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
-    wording = gallery.wording
+    wording, stated = gallery.wording, labels_on_first_page(facts)
     return (
-        _about(facts, wording),
-        of_case.claimant_section(facts, wording),
-        of_case.work_section(facts, wording, 1, gallery.pictures),
-        of_case.sightings_section(facts, wording, 1, ROOM),
-        *screens_sections(facts, gallery),
-        of_case.comparison_section(facts, gallery, 1, ROOM),
+        of_case.sightings_section(facts, wording, 1, ROOM, stated),
+        of_case.work_section(facts, wording, 1, gallery.pictures, stated),
         of_case.licence_section(facts, wording, 1),
         of_case.decision_section(facts, wording, 1),
+        *screens_sections(facts, gallery),
+        of_case.comparison_section(facts, gallery, 1, ROOM, best_match(facts)),
         of_case.sheet_proofs(facts, wording),
         *of_case.left_out_section(facts, wording),
         of_case.unchecked_section(wording, own_sentences(facts, wording)),
         of_case.limits_section(wording),
+        _about(facts, wording),
     )
 
 
@@ -69,13 +68,14 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
         wording.row("preparer", Speaker.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
         wording.row("software", "software.name", f"{facts.software.name} {facts.software.version}"),
     )
-    running = wording.say("sheet.running", case=facts.number, bundle=facts.bundle)
     blocks = (Rows(rows), Quiet(wording.say("sheet.speakers")), Quiet(wording.say("sheet.seal_apart")))
-    return Section(wording.say("heading.about"), blocks, 1, running=running)
+    return Section(wording.say("heading.about"), blocks, 1)
 
 
-def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
+def _document(facts: CaseFacts, gallery: Gallery) -> Document:
+    wording, first, *sections = gallery.wording, *_sections(facts, gallery)
     say, trials = wording.say, of_case.development_warning(facts.witnesses, wording)
+    running = say("sheet.running", case=facts.number, bundle=facts.bundle)
     return Document(
         title=wording.clipped(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
         author=f"{facts.software.name} {facts.software.version}",
@@ -86,8 +86,8 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         header=say("sheet.header"),
         language=wording.setting(),
         stamp=say("sheet.stamp", case=facts.number, bundle=facts.bundle, digest=Digest.of(facts.to_json()).hex),
-        opening=(*summary(facts, wording), *of_case.demonstration_warning(facts, wording), *trials),
-        sections=sections,
+        opening=(*of_case.demonstration_warning(facts, wording), *trials, *summary(facts, gallery)),
+        sections=(replace(first, running=running), *sections),
         data=(FACTS_FILE, say("sheet.attachment")),
     )
 
@@ -96,10 +96,10 @@ def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     """Return the section with the screenshots; empty if no page was captured with a browser."""
     blocks: list[Block] = []
     wording, pictures = gallery.wording, gallery.pictures
-    last = [(sighting.number, *_last(sighting, facts, wording)) for sighting in facts.sightings]
-    screens = [screen for screen in last if screen[1]]
-    for number, path, time in screens[:MAX_SCREENS]:
-        blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
+    screens = _screens(facts, wording)
+    for numbers, path, time in screens[:MAX_SCREENS]:
+        caption = wording.say("capture.screen", n=wording.numbers(numbers), time=time, path=path)
+        blocks.append(Lines((Line(caption),), leads=True))
         data = pictures.get(path)
         screen_pictures = {} if data is None else {path: _cut(data, first_place(pictures, path))}
         blocks.append(replace(gallery, pictures=screen_pictures).row({"screenshot-boxed": path}, HEIGHT))
@@ -110,6 +110,17 @@ def screens_sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
     if blocks:
         blocks.append(Quiet(wording.say("capture.screens_said")))
     return (Section(wording.say("heading.screens"), tuple(blocks)),) if blocks else ()
+
+
+def _screens(facts: CaseFacts, wording: Wording) -> list[tuple[list[int], str, str]]:
+    """Return one screenshot for each page URL: the numbers of its sightings, its path, and its time."""
+    screens: dict[str, tuple[list[int], str, str]] = {}
+    for sighting in facts.sightings:
+        path, time = _last(sighting, facts, wording)
+        if path:
+            page = sighting.page_url or sighting.image_url
+            screens.setdefault(page, ([], path, time))[0].append(sighting.number)
+    return list(screens.values())
 
 
 def _last(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from evidence.verify.checks.proofs import is_by_the_same, read_checkpoint, renew
 from exhibit.digests import Digest
 from exhibit.plain import fold_name
 
-NO_RECEIPT = "no receipt of this seal is there"
+NO_RECEIPT = "no timestamp receipt for this seal is included"
 MAX_RECEIPT = 1 << 20
 TO_THE_SECOND = timedelta(seconds=1)
 MAX_ANCHORS = MAX_MATERIAL = 64
@@ -61,7 +61,9 @@ def check_witnesses(
         records = _records(inspection)
         subjects = _subjects(inspection, facts, is_logged=is_logged)
     except FormatError as error:
-        return Witnessed((failed("anchors", error.message), not_checked("time", "The list of receipts can't be read.")))
+        return Witnessed(
+            (failed("anchors", error.message), not_checked("time", "The list of timestamp receipts cannot be read."))
+        )
     pairs = []
     for record in records:
         name = f"anchor:{PurePosixPath(record.file).name}"
@@ -101,14 +103,14 @@ def _check_stated(
             lacking.append(one.name)
         by += [check.by for check in own if check.time is not None]
     if lacking:
-        words = f"No receipt here bears out what the facts say of {lacking[0][:60]!a}: it is the installation's word."
+        words = f"No receipt confirms the facts on {lacking[0][:60]!a}; they are stated by the installation only."
         return (not_checked("witnesses", words),)
     names, called = sorted(set(by)), {one.name for one in stated}
-    words = f"The receipts of {len(stated)} witnesses that the facts name state what they say."
+    words = f"The receipts of {len(stated)} timestamp services match the facts."
     if set(names) != {as_told(name) if as_told(name) in names else name for name in called}:
-        words += f" They lead to {len(names)} of the trust list: {', '.join(names)[:200]}."
+        words += f" {len(names)} of them are on the trust list: {', '.join(names)[:200]}."
     if any(one.qualified for one in stated):
-        words += " Which of them are qualified, the facts say by the operator's word."
+        words += " Whether they are qualified is stated by the operator only."
     return (passed("witnesses", words),)
 
 
@@ -118,14 +120,14 @@ def _impossible(witnesses: Sequence[WitnessFacts]) -> str:
     Else empty.
     """
     if len({(one.kind, one.name) for one in witnesses}) < len(witnesses):
-        return "The facts name a witness twice."
+        return "The facts name a timestamp service twice."
     for one in witnesses:
         is_complete = one.state == "complete"
         is_possible = one.state in {"asked", "pending", "complete"} and (is_complete or one.time is None)
         if not is_possible:
-            return f"Of {one.name[:60]!a} the facts say what can't be known of a witness then."
+            return f"The facts on {one.name[:60]!a} could not have been known at that time."
         if one.development and one.qualified:
-            return f"The facts call {one.name[:60]!a} qualified, which was started for trials."
+            return f"The facts state that {one.name[:60]!a} is qualified; it is a development service."
     return ""
 
 
@@ -137,10 +139,12 @@ def _fault(one: WitnessFacts, own: Sequence[Check]) -> str:
     name, times = f"{one.name[:60]!a}", [check.time for check in own if check.time is not None]
     late = KINDS[one.kind].clocks if one.kind in KINDS else timedelta(0)
     if times and (one.time is None or min(abs(time - late - one.time) for time in times) > TO_THE_SECOND):
-        return f"The receipt of {name} states another time than the facts."
+        return f"The time in the receipt of {name} differs from the facts."
     if any(check.development for check in own) and not one.development:
-        return f"The facts hide that {name} was started for trials."
-    return "" if one.subject == "checkpoint" else f"The facts say that {name} was given what didn't exist yet."
+        return f"The facts do not state that {name} is a development service."
+    return (
+        "" if one.subject == "checkpoint" else f"The facts state that {name} received a digest that did not exist yet."
+    )
 
 
 def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) -> tuple[Check, ...]:
@@ -154,13 +158,13 @@ def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) ->
         return ()
     good = {check.by: check.development for check in checks if check.state is State.PASSED and check.by in pinned}
     found = sorted({fold_name(name): name for name in good}.values())
-    said = f"{len(found)} of {len(every)} pinned witnesses have cosigned a head over the seal"
+    said = f"{len(found)} of {len(every)} pinned log witnesses have cosigned a checkpoint that covers the seal"
     names = f": {', '.join(found)[:200]}" if found else ""
     if not is_continued:
-        return (not_checked("cosigned", f"{said}{names}; nothing shows that it covers the registration, too."),)
+        return (not_checked("cosigned", f"{said}{names}; it is not proven that it also covers the registration."),)
     if len(found) >= asked:
         return (passed("cosigned", f"{said}{names}.", development=next(filter(None, good.values()), "")),)
-    return (not_checked("cosigned", f"{said}{names}, and the trust list asks for {asked}."),)
+    return (not_checked("cosigned", f"{said}{names}; the trust list requires {asked}."),)
 
 
 def _is_of_the_log(subject: str) -> bool:
@@ -193,7 +197,7 @@ def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
         f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.",
     )
     once = all(_is_once(record.material, MAX_MATERIAL) for record in records)
-    expect(once, f"{ANCHORS_PATH} lists material of a receipt twice, or more than {MAX_MATERIAL} of it.")
+    expect(once, f"{ANCHORS_PATH} lists material of a receipt twice, or more than {MAX_MATERIAL} files.")
     return records
 
 
@@ -218,15 +222,15 @@ def _subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged: boo
 
 
 def _anchor(inspection: Inspection, name: str, record: AnchorRecord, subjects: dict[Digest, str]) -> Check:
-    expect(record.digest in subjects, "The receipt is listed for a digest that is nothing in this bundle.")
+    expect(record.digest in subjects, "The receipt is listed for a digest that is not in this bundle.")
     proof, material = inspection.read(record.file, MAX_RECEIPT), _material(inspection, record)
     kind = KINDS.get(record.kind)
     if kind is None:
-        return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
+        return not_checked(name, f"This verifier does not support receipts of the kind {record.kind[:40]!a}.")
     attested = kind.verify(
         record.digest, proof, material, getattr(inspection.trust, kind.pins), subjects[record.digest]
     )
-    called = "" if record.witness in attested.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
+    called = "" if record.witness in attested.sentence else f" Name in the bundle: {record.witness[:60]!a}."
     return Check(name, State.PASSED, attested.sentence + called, attested.time, attested.label, attested.by)
 
 
@@ -239,7 +243,7 @@ def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
     for name, data in files.items():
         match = _NAMED_BY_DIGEST.fullmatch(name)
         same = match is None or Digest.of(data).hex.startswith(match[1])
-        expect(same, f"{name} was changed: its name states another SHA-256.")
+        expect(same, f"{name} was changed: its name contains a different SHA-256.")
     return files
 
 
@@ -247,16 +251,18 @@ def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
     """Return ``time``: the earliest time that a pinned witness states for the whole bundle.
 
     Witnesses with legal weight take precedence over development ones. The check passes if the required number of
-    different pinned witnesses state a time.
+    different pinned timestamp services state a time.
     """
     good = [(bool(check.development), check.time, check) for check in checks if check.time is not None]
     if not good:
-        kinds = f"{UNKNOWN}: no receipt of {len(checks)} is by a pinned witness" if checks else NO_RECEIPT
-        return not_checked("time", f"{kinds}, so nothing shows since when it exists.")
+        kinds = (
+            f"{UNKNOWN}: none of {len(checks)} receipts is from a pinned timestamp service" if checks else NO_RECEIPT
+        )
+        return not_checked("time", f"{kinds}, so the time is not proven.")
     _, time, check = min(good, key=lambda item: (item[0], item[1]))
-    sentence = f"All of it existed no later than {second(time)} ({check.name.partition(':')[2]})."
+    sentence = f"The whole bundle existed no later than {second(time)} ({check.name.partition(':')[2]})."
     chains = {ledger.name: f"chain {ledger.chain}" for ledger in trust.ledgers}  # one chain counts as one witness
     count = len({chains.get(one.by, fold_name(one.by)) for _, _, one in good})
     state = State.PASSED if count >= asked else State.NOT_CHECKED
-    few = "" if count >= asked else f" {count} pinned witnesses state a time, and the trust list asks for {asked}."
+    few = "" if count >= asked else f" {count} pinned timestamp services state a time; the trust list requires {asked}."
     return Check("time", state, sentence + few, time, check.development, check.by)

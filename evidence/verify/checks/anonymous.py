@@ -113,18 +113,18 @@ def request_remarks(
     for request in recording.requests:
         what = part_of(request.url, recording.answers, addresses)
         if request.method != "GET":
-            yield Doubt(f"the {what} was requested by {request.method}, not by GET")
+            yield Doubt(f"the {what} was requested with {request.method} instead of GET")
         if request.has_body:
             yield Doubt(f"the request of the {what} had a body")
         if logins := _named(name for name, _ in request.headers if name.lower() in LOGINS):
-            yield Doubt(f"the {what} was requested with a login: {logins}")
+            yield Doubt(f"the {what} was requested with credentials: {logins}")
         sent = {pair for name, value in request.headers if name.lower() == "cookie" for pair in _pairs(value)}
         due_cookies = {(one.name, one.value) for answer, one in cookies if _is_due(answer, one, request)}
         if unknown := _named(name for name, _ in sorted(sent - due_cookies)):
-            told = f"the {what} was requested with cookies that no recorded answer set"
-            yield f"{told}, as scripts of a page may: {unknown}" if has_scripts else Doubt(f"{told}: {unknown}")
+            told = f"the {what} was requested with cookies that no recorded response set"
+            yield f"{told}, as page scripts may do: {unknown}" if has_scripts else Doubt(f"{told}: {unknown}")
         if others := _named(_others(request, agent, pages)):
-            yield Doubt(f"the {what} was requested with headers that no visit sends of itself: {others}")
+            yield Doubt(f"the {what} was requested with unusual headers: {others}")
 
 
 def answer_remarks(recording: Recording, addresses: tuple[str, str]) -> Iterator[str]:
@@ -132,24 +132,24 @@ def answer_remarks(recording: Recording, addresses: tuple[str, str]) -> Iterator
     for answer in recording.answers:
         what = part_of(answer.url, recording.answers, addresses)
         if framing := _framing(answer):
-            yield Doubt(f"the answer with the {what} {framing}")
+            yield Doubt(f"the response with the {what} {framing}")
         if missing := _missing(answer):
-            yield f"the answer with the {what} ends {missing:,} bytes before its Content-Length"
+            yield f"the response with the {what} ends {missing:,} bytes before its Content-Length"
         if (age := _age(answer)) > OLD:
-            yield f"the answer with the {what} was {age.days:,} days old, as it says itself"
+            yield f"the response with the {what} was {age.days:,} days old, as it states"
         if answer.url not in addresses and (port := _unusual_port(answer.url)):
-            yield f"the {what} led to an address that names port {port}"
+            yield f"the {what} was redirected to a URL with port {port}"
 
 
 def page_doubts(page: Answer) -> Iterator[Doubt]:
     """Yield the reasons, by headers of the page's response, why browsers show something other than a page."""
     kind = page.response.header("content-type").partition(";")[0].strip().lower()
     if kind and kind not in PAGE_TYPES:
-        yield Doubt(f"the page was served as {kind[:40]!a}, which browsers don't show as a page")
+        yield Doubt(f"the page was served as {kind[:40]!a}, which browsers do not display as a page")
     if page.response.header("content-disposition").strip().lower().startswith("attachment"):
         yield Doubt("the page was served as a download")
     if page.coding:
-        yield Doubt(f"the page was served packed by {page.coding[:40]!a}, which isn't undone here")
+        yield Doubt(f"the page was served with the unsupported encoding {page.coding[:40]!a}")
 
 
 def place_remarks(addresses: Sequence[str], page: Answer | None, image: Answer | None, peer: str) -> Iterator[str]:
@@ -163,11 +163,11 @@ def place_remarks(addresses: Sequence[str], page: Answer | None, image: Answer |
     """
     for what, url in zip(("page", "image"), addresses, strict=True):
         if port := _unusual_port(url):
-            yield f"the {what}'s address names port {port}"
+            yield f"the URL of the {what} has port {port}"
     noted = _server(peer)
     if image is not None and noted and _server(image.record.peer) != noted:
         servers = f"{image.record.peer[:60]!a}, not {noted[:60]!a}"
-        yield f"the image came from another server than the crawl noted ({servers})"
+        yield f"the image came from a different server than the crawl recorded ({servers})"
     if page is not None and _is_public(noted) and not _is_public(_server(page.record.peer)):
         yield Doubt(f"the page came from a server without a public address ({page.record.peer[:60]!a})")
 
@@ -229,13 +229,13 @@ def _framing(answer: Answer) -> str:
     codings = [value.lower() for name, value in pairs if name == "transfer-encoding"]
     packed = len(answer.response.packed)
     if lengths and codings:
-        return "states Content-Length and Transfer-Encoding, which contradict each other"
+        return "states both Content-Length and Transfer-Encoding, which contradict each other"
     if len(set(lengths)) > 1 or len(codings) > 1 or (codings and codings != ["chunked"]):
-        return "states in several ways where it ends"
+        return "states its length in several ways"
     if lengths and not _DIGITS.fullmatch(lengths[0]):
-        return "states a Content-Length that is no number"
+        return "states a Content-Length that is not a number"
     more = packed - int(lengths[0]) if lengths else 0
-    return f"goes on for {more:,} bytes behind its Content-Length" if more > 0 else ""
+    return f"continues for {more:,} bytes after its Content-Length" if more > 0 else ""
 
 
 def _missing(answer: Answer) -> int:

@@ -62,11 +62,11 @@ TO_BE_SEEN = {"shown": "", "background": "", "offered": "it is offered in anothe
 Each has a remark, which is empty where the image is visible.
 """
 CAME_TO = {
-    "not-shown": "the same bytes were served, and the page didn't show them",
-    "image-changed": "other bytes were served",
-    "image-gone": "the image was gone",
-    "page-gone": "the page was gone",
-    "unreachable": "the page or the image couldn't be had",
+    "not-shown": "the same bytes were served, but the page did not show the picture",
+    "image-changed": "different bytes were served",
+    "image-gone": "the image was no longer available",
+    "page-gone": "the page was no longer available",
+    "unreachable": "the page or the image could not be retrieved",
 }
 MOST = 0.5  # least share of line pixels that must be exactly as drawn here
 LINES = 10  # distance from an image's edge, in pixels, within which lines around it may lie
@@ -75,8 +75,8 @@ MAX_HEAD = 64 << 10  # maximum length of the header of an MHTML page, bytes
 _REFRESH = re.compile(r"""^[\s0-9.]*+[;,\s]\s*+(?:url\s*+=\s*+)?["']?([^\s"'][^"']*)""", re.IGNORECASE)
 _MADE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
 MAX_REMARKS = 8  # limit of remarks on all visits of a bundle, doubts first
-FOUND, DOUBTFUL = "found the picture again", "was served the same bytes, and other readers may not be shown them"
-NOT_FOUND, NO_VISIT = "didn't find the picture", "shows nothing of sighting {}"
+FOUND, DOUBTFUL = "found the picture again", "was served the same bytes; other visitors may not be"
+NOT_FOUND, NO_VISIT = "did not find the picture", "shows nothing of sighting {}"
 """Combined results of a bundle's visits, for the first lines of a verdict."""
 PASSWORD = "a password field"  # noqa: S105 - what a browser says that a page asks for
 NAMES = {**SERVED, **RENDERED, **TOLD}  # file name of each role; an image's extension states its format
@@ -97,7 +97,7 @@ class _Capture:
         path = self.files[role]
         if why := self.inspection.why_not(path):
             raise NotFoundError(why)
-        expect(self.inspection.sealed(path), f"{path} isn't there as it was sealed.")
+        expect(self.inspection.sealed(path), f"{path} is missing or differs from the sealed file.")
         return self.inspection.read(path, MAX_WARC)
 
     def digest(self, role: str) -> Digest | None:
@@ -148,7 +148,7 @@ def _summed(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
         more = f" and {len(visits) - MAX_REMARKS} more" if len(visits) > MAX_REMARKS else ""
         yield f"{remark} ({', '.join(visits[:MAX_REMARKS])}{more})"
     if len(remarks) > MAX_REMARKS:
-        yield f"and {len(remarks) - MAX_REMARKS} things more"
+        yield f"and {len(remarks) - MAX_REMARKS} more remarks"
 
 
 def _check_all(numbers: Sequence[str], agreed: Mapping[str, str], shown: set[str]) -> Check:
@@ -161,7 +161,7 @@ def _check_all(numbers: Sequence[str], agreed: Mapping[str, str], shown: set[str
     """
     if missing := [number for number in numbers if number not in {visit.partition("-")[0] for visit in agreed}]:
         named = ", ".join(missing)
-        words = f"No capture shows sighting {named}: the crawl's record stands alone."
+        words = f"No capture shows sighting {named}; only the crawl record does."
         return replace(not_checked("captures", words), outcome=NO_VISIT.format(named[:60]))
     found = {visit.partition("-")[0] for visit, outcome in agreed.items() if outcome == SHOWN}
     others: dict[str, list[str]] = {}
@@ -185,15 +185,15 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
         name = f"capture:{numbers}"
         recorded = set(_records(inspection, stated)) if place < MAX_CAPTURES else set()
         if place >= MAX_CAPTURES:
-            yield not_checked(name, f"Only the first {MAX_CAPTURES} captures are looked at.")
+            yield not_checked(name, f"Only the first {MAX_CAPTURES} captures are examined.")
         elif not stated.files and stated.image is None:
-            yield not_checked(name, "Nothing was kept of this visit.")
+            yield not_checked(name, "No record of this visit was stored.")
         elif not stated.files:
-            yield failed(name, "The facts state an image of a visit of which nothing was kept.")
+            yield failed(name, "The facts state an image for a visit without a stored record.")
         elif not used_files.isdisjoint(stated.files):
-            yield failed(name, "It names a file of another visit.")
+            yield failed(name, "It names a file of a different visit.")
         elif not visits.isdisjoint(recorded):
-            yield failed(name, "It has the record of another visit.")
+            yield failed(name, "It has the record of a different visit.")
         else:
             yield from _check_capture(inspection, facts, sighting, stated, numbers, place)
         used_files.update(stated.files)
@@ -231,7 +231,7 @@ def _readable(look: Callable[[_Capture, str], Check], capture: _Capture, name: s
     try:
         return look(capture, name)
     except (ValueError, EOFError) as error:
-        raise FormatError("What was recorded holds an address or a file that can't be read.") from error
+        raise FormatError("The record contains a URL or a file that cannot be read.") from error
 
 
 def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFacts) -> dict[str, str]:
@@ -244,10 +244,12 @@ def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFac
         folder, _, number = visit.rpartition("-")
         own = folder == f"{sighting_folder(sighting.number)}/capture" and number.isascii() and number.isdigit()
         has_own_name = NAMES.get(role) in {name, name.rpartition(".")[0] if role == "captured-image" else name}
-        expect(own and has_own_name and role not in roles, f"{path} isn't a capture's own file.")
+        expect(own and has_own_name and role not in roles, f"{path} does not belong to the capture.")
         roles[role] = path
-    expect(len({path.rpartition("/")[0] for path in stated.files}) == 1, "A capture's files lie in several folders.")
-    expect("network" in roles, "A capture lacks the record of its surroundings.")
+    expect(
+        len({path.rpartition("/")[0] for path in stated.files}) == 1, "The files of a capture are in several folders."
+    )
+    expect("network" in roles, "A capture lacks its environment record.")
     return roles
 
 
@@ -261,25 +263,27 @@ def _agrees(capture: _Capture, name: str) -> Check:
     stated, network = capture.stated, capture.network()
     told = (stated.outcome, stated.started, stated.finished)
     same = told == (network.outcome, network.started, network.finished) and stated.started <= stated.finished
-    expect(same and stated.outcome in OUTCOMES, "The surroundings state another outcome or other times.")
+    expect(same and stated.outcome in OUTCOMES, "The environment record states a different outcome or different times.")
     _check_image(capture)
     chains = [step.tls.chain for step in network.exchanges if step.tls]
     for certificate in (*network.certificates, *chain.from_iterable(chains)):
         _check_certificate(certificate)
     _check_rendered(capture, network)
     if "exchange" not in capture.files:
-        raise NotFoundError("The record of the exchanges wasn't kept, so nothing shows what was served.")
+        raise NotFoundError("The record of the exchanges was not stored, so the served content is not proven.")
     recording, ends = _held(capture, network)
     expect_surroundings(network, [_dates(step, recording.answers) for step in network.exchanges])
     seen, remarks = _check_served(capture, network, recording, ends)
     expect_undisturbed(network)
     lacking = [words_of(capture.inspection.absent[path]) for path in stated.files if path in capture.inspection.absent]
     pictures = capture.files.get("screenshot")
-    looked = " A browser made pictures of the page." if pictures and pictures not in capture.inspection.absent else ""
+    looked = (
+        " A browser made screenshots of the page." if pictures and pictures not in capture.inspection.absent else ""
+    )
     looked += f" {len(lacking)} of its files are {lacking[0]}." if lacking else ""
     count = len(recording.answers)
-    words = f"{seen} Addresses, status and times of {count} recorded exchanges are those stated.{looked}"
-    said = f" To be known: {'; '.join(remarks)}." if remarks else ""
+    words = f"{seen} URLs, status and times of {count} recorded exchanges match the facts.{looked}"
+    said = f" Remarks: {'; '.join(remarks)}." if remarks else ""
     return replace(passed(name, words + said), remarks=tuple(remarks))
 
 
@@ -301,7 +305,7 @@ def _expect_served(holds: object, answers: Iterable[Answer], problem: str) -> No
     """
     others = [answer.coding for answer in answers if answer.coding]
     if not holds and others:
-        raise NotFoundError(f"What was served is packed by {others[0][:40]}, which isn't undone here.")
+        raise NotFoundError(f"The served content has the unsupported encoding {others[0][:40]}.")
     expect(holds, problem)
 
 
@@ -309,9 +313,9 @@ def _check_certificate(one: NetworkCertificate) -> None:
     try:
         der = base64.b64decode(one.der, validate=True)
     except binascii.Error as error:
-        raise FormatError("The surroundings hold a certificate that can't be read.") from error
+        raise FormatError("The environment record contains a certificate that cannot be read.") from error
     same = Digest.of(der) == one.sha256 and base64.b64encode(der).decode() == one.der
-    expect(same, "The surroundings hold a certificate with another digest than stated.")
+    expect(same, ("The environment record contains a certificate whose digest differs from the stated one."))
 
 
 def _dates(step: NetworkExchange, answers: Sequence[Answer]) -> list[str]:
@@ -331,16 +335,16 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
     page, shown = capture.digest("page"), stated.outcome in WITH_PAGE
     came = last if last is not None and last.served else None
     same = came is not None and page == came.digest if page else not (shown and came and came.size)
-    _expect_served(same, [came] if came else [], "The page isn't what the recorded exchange served.")
+    _expect_served(same, [came] if came else [], "The page differs from the recorded exchange.")
     expect(came or not shown, "No recorded exchange served the page.")
     gone = last is not None and last.response.status in GONE
-    expect(stated.outcome != "page-gone" or gone, "The page isn't recorded as gone.")
+    expect(stated.outcome != "page-gone" or gone, "The record does not show that the page was unavailable.")
     failures = {plain_url(failure.url) for failure in network.failures}
     addresses = plain_url(sighting.page_url), plain_url(sighting.image_url)
     both = addresses[0] != addresses[1]
     came_of = zip(addresses, (shown, stated.image), strict=True)
     contradicted = both and any(there and address in failures for address, there in came_of)
-    expect(not contradicted, "The page or the image is said to have failed, and to be there.")
+    expect(not contradicted, "The page or the image is stated to have failed and to be available.")
     served, image = _image_served(capture, ends, failures)
     earlier = _answers_beside(capture, recording)
     has_scripts = network.rendered is not None
@@ -363,19 +367,19 @@ def _image_served(capture: _Capture, ends: Ends, failures: set[str]) -> tuple[st
     if image is None:
         whole = last is not None and last.served and plain_url(sighting.image_url) not in failures
         there = whole and last is not None and last.digest == sighting.picture.digest
-        expect(not there, "The recorded exchange served the picture, of which the facts don't speak.")
-        return "The page's exchange is recorded; no image was kept.", []
+        expect(not there, "The recorded exchange served the picture, which the facts do not mention.")
+        return "The exchange of the page is recorded; no image was stored.", []
     remarks = []
     if sighting.image_url[:5].lower() == "data:":
         texts = [(role, capture.read(role)) for role in ("page", "dom") if role in capture.files]
         inside = {role for role, text in texts if any(Digest.of(body) == image for _, body in inline_bodies(text))}
-        expect(inside, "The image isn't inside the page, as its address says.")
-        remarks += [] if "page" in inside else ["the picture stands in the rendered page alone, not in what was served"]
+        expect(inside, "The image is not in the page, contrary to its URL.")
+        remarks += [] if "page" in inside else ["the picture is only in the rendered page, not in the served content"]
     else:
         served = last is not None and last.served and last.digest == image
-        problem = "The image isn't what the recorded exchange with its address served."
+        problem = "The image differs from the recorded exchange with its URL."
         _expect_served(served, [last] if last and last.served else [], problem)
-    how = " with the bytes seen before." if image == sighting.picture.digest else ", other bytes."
+    how = " with the same bytes as before." if image == sighting.picture.digest else ", different bytes."
     return f"The recorded exchange served the image{how}", remarks
 
 
@@ -386,11 +390,11 @@ def _of_visit(capture: _Capture, page: Answer | None, image: Answer | None) -> I
         yield CAME_TO[stated.outcome]
     for name, answer in (("page", page), ("image", image)):
         if answer is not None and answer.response.status != OK:
-            yield f"the {name}'s address answered with status {answer.response.status}"
+            yield f"the {name} URL returned status {answer.response.status}"
         elif answer is not None and not answer.size and not answer.coding:
             yield f"the {name} that was served is empty"
     if page is not None and host_of(page.url) != host_of(capture.sighting.page_url):
-        yield f"the page's address led to {with_letters(host_of(page.url))[:200]}"
+        yield f"the page URL was redirected to {with_letters(host_of(page.url))[:200]}"
     if stated.finished - stated.started > LONG:
         yield f"the visit took {(stated.finished - stated.started).total_seconds() / 60:.0f} minutes"
 
@@ -428,7 +432,7 @@ def _of_login(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
     seen = network.rendered is not None and PASSWORD in network.rendered.asks_for
     roles = [role for role in ("page", "dom") if capture.inspection.sealed(capture.files.get(role, ""))]
     if seen or any(asks_for_password(capture.read(role)) for role in roles):
-        yield "the page is a login form, or holds one: it has a field for a password"
+        yield "the page is or contains a login form with a password field"
 
 
 def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> Iterator[str]:
@@ -438,21 +442,21 @@ def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> 
         yield from page_doubts(page)
     if rendered is None:
         if target := _led_on(capture, page, address):
-            yield Doubt(f"the page leads readers on to {target[:100]!a}")
+            yield Doubt(f"the page redirects visitors to {target[:100]!a}")
         use = _use_of(capture, "page", address)
-        yield Doubt(f"no browser looked at the page, and its HTML {use}") if use else "no browser looked at the page"
+        yield Doubt(f"no browser visited the page, and its HTML {use}") if use else "no browser visited the page"
         return
     yield from _of_forms(capture, rendered)
     if capture.place >= MAX_COMPARED:
-        yield "the lines on its screenshot weren't looked at"
+        yield "the lines on its screenshot were not examined"
     height = max(rendered.height, rendered.window[1])
     places = [place for place in rendered.image_places if place.y < height]
     seen = [_seen_part(Place(**asdict(one)), _shown_part(capture, rendered), rendered.window[0]) for one in places]
     if not any(min(part) >= LEAST_SIDE for part in seen):
         largest = max(seen, key=min, default=(0, 0))
-        words = "no place of it on the page is recorded" if not places else "no place of it lies on a screenshot"
+        words = "its position on the page is not recorded" if not places else "its position is not on a screenshot"
         if min(largest) >= 1:
-            words = f"the screenshot shows it with {largest[0]} × {largest[1]} pixels at most"
+            words = f"the screenshot shows it at {largest[0]} × {largest[1]} pixels at most"
         use = _use_of(capture, "dom", rendered.address)
         yield Doubt(f"{words}, and the rendered HTML {use}" if use else words)
     elif words := TO_BE_SEEN[places[0].how]:
@@ -460,10 +464,10 @@ def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> 
     else:
         large = [place for place, part in zip(places, seen, strict=True) if min(part) >= LEAST_SIDE]
         if _is_blank(capture, rendered, [Place(**asdict(place)) for place in large]):
-            yield Doubt("where the image is said to be, the screenshot shows one colour alone")
+            yield Doubt("at the stated position of the image, the screenshot shows a single colour")
     inline = capture.sighting.image_url[:5].lower() == "data:"
     if not inline and all(got.sha256 != capture.stated.image for got in network.resources):
-        yield "the browser itself was given other bytes"
+        yield "the browser received different bytes"
 
 
 def _led_on(capture: _Capture, page: Answer | None, address: str) -> str:
@@ -545,9 +549,9 @@ def _of_forms(capture: _Capture, rendered: Rendered) -> Iterator[str]:
             continue
         address, at = reads(capture.read(role))
         if at is None or not capture.stated.started - APART <= at <= capture.stated.finished + APART:
-            yield f"{NAMES[role]} doesn't say that it was made at this visit"
+            yield f"{NAMES[role]} does not state that it was made at this visit"
         if address is not None and origin_of(address) != origin_of(rendered.address):
-            yield f"{NAMES[role]} says that it is of {address[:100]!a}"
+            yield f"{NAMES[role]} states the URL {address[:100]!a}"
 
 
 def _mhtml_stated(data: bytes) -> tuple[str | None, datetime | None]:
@@ -573,7 +577,7 @@ def _pdf_stated(data: bytes) -> tuple[None, datetime | None]:
 def _check_image(capture: _Capture) -> None:
     """Check that the image is the saved one and that the outcome fits its digest; this needs no record of exchanges."""
     image, outcome = capture.stated.image, capture.stated.outcome
-    expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
+    expect(image == capture.digest("captured-image"), "The image in the facts differs from the image in the capture.")
     matches = image == capture.sighting.picture.digest
     expected = {
         "captured": matches,
@@ -581,26 +585,26 @@ def _check_image(capture: _Capture) -> None:
         "image-changed": image is not None and not matches,
         "image-gone": not matches,
     }
-    expect(expected.get(outcome, True), "The facts call the image another than its digest shows.")
+    expect(expected.get(outcome, True), "The facts contradict the digest of the image.")
 
 
 def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
     """Check that files made by a browser exist exactly where the surroundings state them."""
     rendered, browser_files = network.rendered, set(capture.files) & set(RENDERED)
     method = "http" if rendered is None else "browser"
-    expect(capture.stated.method == method, "The surroundings are of another method of visiting.")
+    expect(capture.stated.method == method, "The environment record states a different capture method.")
     if rendered is None:
         of_browser = browser_files or network.resources or network.not_loaded or network.certificates
-        expect(not of_browser, "A visit without a browser has pictures of a page, or things that it asked for.")
+        expect(not of_browser, "A visit without a browser contains screenshots or resources of a page.")
         return
     _check_places(capture, rendered, browser_files)
     archived = "wacz" in browser_files or "exchange" not in capture.files
-    expect(archived, "There is no archive of what the page asked for, and the page's own exchanges are there.")
+    expect(archived, "The web archive of the page is missing although its exchanges are recorded.")
     missing, allowed = set(rendered.not_made), "exchange" not in capture.files
     expected_roles = {"dom", "screenshot", "mhtml", "page-pdf"} if not rendered.nothing_shown else set()
     expected_roles |= {"screenshot-boxed"} if rendered.image_places else set()
     left_out = expected_roles - browser_files - missing if not ({"rest"} & missing or allowed) else set()
-    expect(not left_out and not browser_files & missing, "What the browser made isn't what the surroundings say of it.")
+    expect(not left_out and not browser_files & missing, "The browser's files differ from the environment record.")
     _check_screenshots(capture, rendered)
 
 
@@ -616,21 +620,24 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
         try:
             info = inspect(capture.read(role), Limits(max_bytes=MAX_WARC))
         except UnreadablePictureError as error:
-            raise FormatError(f"{capture.files[role]} isn't a picture.") from error
-        expect((info.format, info.width) == ("PNG", width), "A screenshot isn't as wide as the window.")
+            raise FormatError(f"{capture.files[role]} is not a picture.") from error
+        expect((info.format, info.width) == ("PNG", width), "The width of a screenshot differs from the window.")
         sizes[role] = info.height
     reaches = sizes.get("screenshot", 0)
     expect(reaches <= max(rendered.height, height), "A screenshot is higher than the page.")
     cut = not rendered.screenshot_is_cut or "screenshot" not in sizes or reaches < rendered.height
-    expect(cut, "A screenshot is said to be cut, and shows the whole page.")
+    expect(cut, "A screenshot is stated to be cut, but shows the whole page.")
     left_out = "screenshot" in capture.files and "screenshot" not in sizes
     if "screenshot-boxed" not in sizes or not rendered.image_places or left_out:
         return
     first = rendered.image_places[0]
     if first.y + first.height > reaches:
-        expect(rendered.boxed_screenshot_from == max(int(first.y) - AROUND, 0), "A screenshot is of another part.")
+        expect(
+            rendered.boxed_screenshot_from == max(int(first.y) - AROUND, 0),
+            "A screenshot shows a different part of the page.",
+        )
         return
-    expect(rendered.boxed_screenshot_from == 0, "A screenshot is of another part.")
+    expect(rendered.boxed_screenshot_from == 0, "A screenshot shows a different part of the page.")
     if capture.place >= MAX_COMPARED:
         return
     plain, lined = (decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels for role in roles)
@@ -638,7 +645,9 @@ def _check_screenshots(capture: _Capture, rendered: Rendered) -> None:
     draw_lines(drawn, [Place(one.how, one.x, one.y, one.width, one.height) for one in rendered.image_places])
     expected = np.asarray(drawn)
     same = np.array_equal(lined, expected) or (plain.shape == lined.shape and _differ_by_lines(plain, lined, expected))
-    expect(same, "The screenshot with lines isn't the other one with lines around the image.")
+    expect(
+        same, ("The screenshot with lines differs from the other screenshot in more than the lines around the image.")
+    )
 
 
 def _differ_by_lines(plain: Pixels, lined: Pixels, drawn: Pixels) -> bool:
@@ -654,12 +663,12 @@ def _check_places(capture: _Capture, rendered: Rendered, made: set[str]) -> None
     width, _ = rendered.window
     for place in rendered.image_places:
         on_page = place.width >= 1 and place.height >= 1 and -place.width < place.x < width and -place.height < place.y
-        expect(on_page and place.how in TO_BE_SEEN, "The image is said to be at a place that isn't on the page.")
+        expect(on_page and place.how in TO_BE_SEEN, "The stated position of the image is not on the page.")
     shots = made - {"wacz"}
-    expect(not (rendered.nothing_shown and shots), "There are pictures of a page of which nothing was shown.")
+    expect(not (rendered.nothing_shown and shots), "The capture contains screenshots of a page that was not shown.")
     unseen = "screenshot" in made and not rendered.image_places and "place" not in rendered.not_made
     shown = capture.stated.outcome == SHOWN and unseen
-    expect(not shown, "The page is said to show the image, and no place of it on the page is recorded.")
+    expect(not shown, "The page is stated to show the image, but its position on the page is not recorded.")
 
 
 def _warc_of(capture: _Capture) -> bytes:
@@ -668,10 +677,10 @@ def _warc_of(capture: _Capture) -> bytes:
     try:
         with ZipFile(BytesIO(data)) as archive:
             entry = archive.getinfo(WARC)
-            expect(entry.compress_type == ZIP_STORED and entry.file_size <= len(data), f"{what} has another form.")
+            expect(entry.compress_type == ZIP_STORED and entry.file_size <= len(data), f"{what} has an unknown form.")
             return archive.read(entry)
     except (BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise FormatError(f"{what} isn't a web archive.") from error
+        raise FormatError(f"{what} is not a web archive.") from error
 
 
 def _archived(capture: _Capture, name: str) -> Check:
@@ -682,14 +691,14 @@ def _archived(capture: _Capture, name: str) -> Check:
     every = read_recording(warc, what, within)
     title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
     anew = write_wacz(warc, WaczPage(address, title, capture.stated.started), capture.facts.software.version)
-    expect(anew == data, f"{what} isn't what its exchanges and the surroundings give.")
+    expect(anew == data, f"{what} differs from its exchanges and the environment record.")
     main, ends = _held(capture, network) if "exchange" in capture.files else (Recording([], [], []), Ends(None))
     of = attrgetter("record.url", "record.date", "record.block")
-    lacks = f"{what} lacks an exchange of page or image."
+    lacks = f"{what} lacks an exchange of the page or the image."
     expect(set(map(of, main.answers)) <= set(map(of, every.answers)), lacks)
     hold_archive(network, every, ends.of_image, what)
     loaded = [(plain_url(got.final_url), got.sha256) for got in network.resources if got.sha256 is not None]
     bodies = {(exchange.url, exchange.digest) for exchange in every.answers}
-    _expect_served(set(loaded) <= bodies, every.answers, f"{what} holds other bytes than the surroundings state.")
-    words = f"The archive follows from its {len(every.answers)} exchanges, which served the {len(loaded)} files stated."
+    _expect_served(set(loaded) <= bodies, every.answers, f"The bytes in {what} differ from the environment record.")
+    words = f"The archive follows from its {len(every.answers)} exchanges, which served the {len(loaded)} stated files."
     return passed(name, words)

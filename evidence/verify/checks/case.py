@@ -138,17 +138,20 @@ MORE_PIXELS = 2.0
 MAX_NOT_CHECKED = 100  # limit of sentences in the facts on what was not checked; Exhibit writes about ten
 MAX_COMPUTED = 200  # limit of matches recomputed, so that a bundle cannot keep a verifier busy forever
 SHOWN = {
-    **dict.fromkeys(("screenshot", "screenshot-boxed"), "what screenshots show"),
-    **dict.fromkeys(("page-pdf", "mhtml", "dom"), "the rendered page in other forms"),
-    "c2pa": "what c2pa.json states",
+    **dict.fromkeys(("screenshot", "screenshot-boxed"), "content of screenshots"),
+    **dict.fromkeys(("page-pdf", "mhtml", "dom"), "other forms of the rendered page"),
+    "c2pa": "content of c2pa.json",
 }
 """Roles of files that are sealed and displayed, but whose contents are compared with nothing."""
-DOCUMENTS = "the documents of the chain of title"
-DECLARED = "what the owner declares of the work and of itself"
+DOCUMENTS = "chain-of-title documents"
+DECLARED = "the owner's declarations about the work and itself"
 STATED = (
-    "what captures say in sentences and of names in certificates, clocks and software",
-    "hash distances, counts of details, displacements, the figures that odds are summed of, and decisions without odds",
-    "words around pictures, parties, licences, decisions and the list of witnesses",
+    "sentences in captures, and names in certificates, clocks and software",
+    (
+        "hash distances, numbers of details, displacements, values from which odds are "
+        "computed, and decisions without odds"
+    ),
+    "surrounding texts, sites, licences, decisions and the list of timestamp services",
 )
 
 
@@ -188,7 +191,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     calibrations, weighings = read_calibrations(inspection, facts), read_weighings(inspection, facts)
     decoded = lru_cache(maxsize=4)(partial(_decoded, inspection))
     if facts.party.kind != WORK_ALONE and not (facts.sightings and facts.matches):
-        yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
+        yield not_checked("slice:00", "The facts of a case contain no sighting or no match.")
     for place, match in enumerate(facts.matches):
         pictures = (found_pictures[match.picture], registered[match.work_picture])
         computed = decoded if place < MAX_COMPUTED else None
@@ -217,36 +220,36 @@ def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     if facts.work.attachments:
         named[DOCUMENTS] = None
     told = [*([some(others)] if others else []), *named, DECLARED, *(STATED if facts.sightings else ())]
-    yield not_checked("rest", f"Sealed, and examined by no check: {'; '.join(told)}.")
+    yield not_checked("rest", f"Sealed, but not examined by any check: {'; '.join(told)}.")
 
 
 def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     """Compare the facts with manifest and files; returns the result in words, or raises ``FormatError``."""
     matter = inspection.manifest.matter
     same = (facts.owner.name, facts.number, facts.bundle) == (matter.owner, matter.case, matter.bundle)
-    expect(same, "The facts are about another case than the manifest.")
-    expect(has_visible_letter(facts.owner.name), "The facts name no owner with a letter that can be seen.")
+    expect(same, "The facts and the manifest name different cases.")
+    expect(has_visible_letter(facts.owner.name), "The owner's name in the facts has no visible character.")
     plain = _NUMBER.fullmatch(facts.number)
-    expect(plain, f"The number of the case has signs that aren't seen, or look like others: {facts.number[:40]!a}.")
-    expect(facts.software == inspection.manifest.software, "The facts state other software than the manifest.")
+    expect(plain, f"The case number contains invisible or confusable characters: {facts.number[:40]!a}.")
+    expect(facts.software == inspection.manifest.software, "The facts and the manifest name different software.")
     stated = {file.path: file for file in inspection.manifest.files}
     for path, digest in named_files(facts):
         sealed = path in stated and digest in {None, stated[path].sha256}
-        expect(sealed, f"The facts name {path}, which isn't sealed, or with another digest.")
+        expect(sealed, f"The facts name {path}, which is not sealed or has a different digest.")
     check_left_out(facts, stated)
     pictures = (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings))
     for picture in (picture for picture in pictures if picture.file not in facts.absent):
         same = stated[picture.file].size == picture.size
-        expect(same, f"The facts state another size of {picture.file} than the manifest.")
+        expect(same, f"The facts and the manifest state different sizes for {picture.file}.")
     for path, data in derived_files(facts).items():
-        expect(stated[path].sha256 == Digest.of(data), f"{path} says something else than the facts.")
+        expect(stated[path].sha256 == Digest.of(data), f"{path} contradicts the facts.")
     _expect_whole(facts)
     _expect_once(facts, stated)
     _expect_told_once(facts)
-    left = f" but {len(facts.left_out)} of which they say why not" if facts.left_out else ""
+    left = f" except {len(facts.left_out)}, with reasons" if facts.left_out else ""
     return (
-        f"The facts fit the manifest, and every file they name is sealed{left} "
-        f"(sightings: {len(facts.sightings)}, matches: {len(facts.matches)})."
+        f"The facts match the manifest, and every file they name is sealed{left} (sightings: "
+        f"{len(facts.sightings)}, matches: {len(facts.matches)})."
     )
 
 
@@ -258,52 +261,57 @@ def _expect_whole(facts: CaseFacts) -> None:
     single = len(seen) == len(facts.sightings) and len({match.number for match in facts.matches}) == len(facts.matches)
     expect(single, "Two sightings or two matches have the same number.")
     weighed = {weighing.pipeline for weighing in facts.weighings}
-    expect(len(weighed) == len(facts.weighings), "Two weighings are of one version of the comparison.")
+    expect(len(weighed) == len(facts.weighings), "Two weighings are for the same comparison version.")
     for match in facts.matches:
         name, shown = f"Match {match.number}", [seen.get(number) for number in match.sightings]
         expect(len(set(match.sightings)) == len(shown), f"{name} names a sighting twice.")
         fits = match.work_picture in registered and set(shown) == {match.picture}
-        expect(fits, f"{name} is about a picture that no sighting of the case shows.")
+        expect(fits, f"{name} concerns a picture that is not in any sighting of the case.")
         same = (match.verification.probability is not None) == (match.verification.calibration in calibrations)
-        expect(same, f"{name} states a probability without its calibration, or the other way round.")
+        expect(same, (f"{name} states a probability without a calibration, or a calibration without a probability."))
 
 
 def _expect_once(facts: CaseFacts, stated: Mapping[str, ManifestFile]) -> None:
     """Raise ``FormatError`` if something is listed twice or without use, or a picture is not listed as one."""
     pairs = {(match.work_picture, match.picture, match.verification.pipeline) for match in facts.matches}
-    expect(len(pairs) == len(facts.matches), "Two matches are of the same pictures.")
+    expect(len(pairs) == len(facts.matches), "Two matches have the same pictures.")
     places = {
         (one.page_url, one.image_url, one.picture.digest, "" if one.last_seen else one.period)
         for one in facts.sightings
     }
-    expect(len(places) == len(facts.sightings), "Two sightings are of one picture at one place.")
+    expect(len(places) == len(facts.sightings), "Two sightings have the same picture and the same URLs.")
     calibrations = {calibration.digest for calibration in facts.calibrations}
-    expect(len(calibrations) == len(facts.calibrations), "The facts hold a calibration twice.")
+    expect(len(calibrations) == len(facts.calibrations), "The facts contain a calibration twice.")
     if facts.matches:
         used = calibrations <= {match.verification.calibration for match in facts.matches}
-        expect(used, "The facts hold a calibration that gave no match a probability.")
+        expect(used, "The facts contain a calibration that no match uses.")
         about = {number for match in facts.matches for number in match.sightings}
-        expect(about >= {one.number for one in facts.sightings}, "A sighting shows a picture that no match is about.")
+        expect(about >= {one.number for one in facts.sightings}, "A sighting has a picture without a match.")
     kinds = dict.fromkeys((picture.file for picture in facts.work.pictures), "work-picture")
     kinds |= dict.fromkeys((sighting.picture.file for sighting in facts.sightings), "sighting-picture")
     for file in (stated[path] for path in kinds if path not in facts.absent):
         same = (file.role, file.media_type) == (kinds[file.path], media_type_of(file.path))
-        expect(same, f"The manifest lists {file.path} as another kind of file than the facts.")
+        expect(same, f"The manifest and the facts list {file.path} as different kinds of file.")
 
 
 def _expect_told_once(facts: CaseFacts) -> None:
     """Raise ``FormatError`` if one item stands for two, or the licence search contradicts itself."""
     pictures = [picture.digest for picture in facts.work.pictures]
-    expect(len(set(pictures)) == len(pictures), "One registered picture stands for two.")
+    expect(len(set(pictures)) == len(pictures), "One registered picture is listed twice.")
     mentions = Counter(path for path, _ in named_files(facts))
     twice = [document.file for document in facts.work.attachments if mentions[document.file] > 1]
-    expect(not twice, f"{some(twice)} is a document of the work, and something else.")
-    expect(len(facts.not_checked) <= MAX_NOT_CHECKED, f"More than {MAX_NOT_CHECKED} sentences say what wasn't checked.")
+    expect(not twice, f"{some(twice)} is listed as a document of the work and as something else.")
+    expect(
+        len(facts.not_checked) <= MAX_NOT_CHECKED, f"More than {MAX_NOT_CHECKED} sentences state what was not checked."
+    )
     search = facts.licence_check
-    expect(not (search.covered and search.partly), "The licences cover all sightings, and not all of them.")
-    expect(len(search.reasons) <= search.searched, "The facts give reasons of more licences than were searched.")
+    expect(
+        not (search.covered and search.partly),
+        "The licence check states that all sightings are covered, and that not all are.",
+    )
+    expect(len(search.reasons) <= search.searched, "The facts give reasons for more licences than were searched.")
     page = facts.work.public_page
-    expect(not page or origin_of(page).startswith(("http://", "https://")), "The work's public page has no address.")
+    expect(not page or origin_of(page).startswith(("http://", "https://")), "The public page of the work has no URL.")
 
 
 def _registrations(inspection: Inspection, own: OwnCheckpoint | None, facts: CaseFacts) -> Iterator[Check]:
@@ -315,16 +323,16 @@ def _registrations(inspection: Inspection, own: OwnCheckpoint | None, facts: Cas
     proofs = [proof for proof in (work.registration, *work.further_registrations) if proof is not None]
     digests = {picture.digest.hex for picture in work.pictures}
     if work.registration is None:
-        yield not_checked(name, "The bundle holds no log entry of the registration.")
+        yield not_checked(name, "The bundle contains no log entry of the registration.")
     elif any(proof.opening.get("picture") not in digests for proof in work.further_registrations):
-        yield failed(name, "The facts hold a registration of a picture that isn't one of the work's.")
+        yield failed(name, "The facts contain the registration of a picture that does not belong to the work.")
     else:
         yield checked(name, _registration, inspection, own, name, facts, work.registration)
     for number, picture in enumerate(work.pictures, 1):
         numbered = f"{name}:{number:02d}"
         first = next((proof for proof in proofs if proof.opening.get("picture") == picture.digest.hex), None)
         if first is None:
-            yield not_checked(numbered, "No entry of the log that the bundle holds is about this picture.")
+            yield not_checked(numbered, "The bundle contains no log entry for this picture.")
         else:
             yield checked(numbered, _registration, inspection, own, numbered, facts, first)
             further = (
@@ -341,19 +349,19 @@ def _registration(
     expect_logged(proof, EntryType.REGISTRATION)
     simple = json.dumps(proof.opening, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     same = simple == canonical(proof.opening)  # verify.py, or any simple program, hashes the former
-    expect(same, "The log's entry has names or numbers that programs write in different ways.")
+    expect(same, "The log entry contains names or numbers that programs serialise differently.")
     _expect_alike(facts, proof)
     is_first = proof == facts.work.registration
     apart = abs(proof.time - facts.work.registered_at) > SLACK
     expect(
         not (is_first and apart) or "edited" in proof.opening,
-        f"The log's entry is of {second(proof.time)}, and the work is said to be registered then at "
-        f"{second(facts.work.registered_at)}.",
+        f"The log entry is dated {second(proof.time)}, but the facts state that the work was "
+        f"registered at {second(facts.work.registered_at)}.",
     )
     vouching = expect_vouched(inspection, own, proof)
     words = f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, commits to owner, work and picture."
     seen = _first_seen(facts, proof.opening.get("picture"))
-    late = f" A copy had been seen before, at {second(seen)}." if seen and seen < proof.time else ""
+    late = f" A copy had been found before, at {second(seen)}." if seen and seen < proof.time else ""
     return passed(name, words + late, vouching)
 
 
@@ -361,16 +369,16 @@ def _expect_alike(facts: CaseFacts, proof: LogProof) -> None:
     """Raise ``FormatError`` if the entry contradicts the facts."""
     opening: dict[str, Any] = proof.opening
     is_own_picture = opening.get("picture") in [picture.digest.hex for picture in facts.work.pictures]
-    expect(is_own_picture, "The log's entry is about another picture than those of the work.")
+    expect(is_own_picture, "The log entry concerns a picture that does not belong to the work.")
     same = opening.get("owner_name") == facts.owner.name
-    expect(same, "The log's entry states another owner than the facts.")
+    expect(same, "The log entry and the facts name different owners.")
     work: dict[str, object] = to_plain(facts.work)
     is_first = proof == facts.work.registration  # entries of added pictures need not declare anything
     number = opening.get("work")
     logged = {name: opening.get(name) for name in REGISTERED_FIELDS if is_first or name in opening}
     logged["number"] = str(number) if type(number) is int else number
     wrong = min((name for name, value in logged.items() if work[name] != value), default="")
-    expect(not wrong, f"The log's entry states another {wrong} than the facts.")
+    expect(not wrong, f"The {wrong} in the log entry differs from the facts.")
 
 
 def _first_seen(facts: CaseFacts, picture: object) -> datetime | None:
@@ -390,16 +398,16 @@ _PERIOD = re.compile("[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}Z)?)?)?")
 def _slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: SightingFacts) -> Check:
     name, proof = f"slice:{sighting.number:02d}", sighting.slice
     if proof is None:
-        return not_checked(name, "The bundle holds no log entry of the crawl that saw this picture.")
+        return not_checked(name, "The bundle contains no log entry of the crawl that retrieved this picture.")
     _expect_recorded(sighting, proof)
     expect_logged(proof.log, EntryType.SLICE)
     vouching = expect_vouched(inspection, own, proof.log)
     seen = proof.record.seen
     place = f"record {proof.index + 1} of {proof.count}, entry {proof.log.sequence} of the log"
-    told = second(seen) if seen else sighting.period or "no time that its archive states"
-    words = f"The crawl recorded this sighting as of {told}: {place}."
+    told = second(seen) if seen else sighting.period or "no time stated by its archive"
+    words = f"The crawl recorded this sighting at {told}: {place}."
     if (sighting.first_seen, sighting.last_seen) != (seen, seen):
-        words += " First and last seen beyond that aren't shown by it."
+        words += " It does not prove the stated first and last retrieval beyond that."
     return passed(name, words, vouching)
 
 
@@ -415,34 +423,34 @@ def _expect_recorded(sighting: SightingFacts, proof: SliceProof) -> None:
     record = proof.record
     stated = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
     same = stated == (record.page_url, record.image_url, record.final_url, record.picture, record.status)
-    expect(same, "The crawl's record is about another sighting than the facts.")
+    expect(same, "The crawl record and the facts describe different sightings.")
     server = sighting.headers, sighting.peer, sighting.certificate
     same = server == (record.headers, record.peer, record.certificate)
-    expect(same, "The crawl's record states other headers or another server than the facts.")
+    expect(same, "The crawl record and the facts state different headers or servers.")
     inside = sighting.period == record.period and _is_between(sighting.first_seen, record.seen, sighting.last_seen)
-    expect(inside, "The crawl's record has a time outside of first and last seen.")
+    expect(inside, "The time in the crawl record is not between first and last retrieval.")
     _expect_possible(record, proof.log.time)
     root, count = proof.log.opening.get("root"), proof.log.opening.get("count")
     if type(count) is not int or count != proof.count or not isinstance(root, str) or not _HASH.fullmatch(root):
-        raise FormatError("The slice's entry doesn't state a root and a count that fit.")
+        raise FormatError("The entry of the slice does not state a matching root and count.")
     included = merkle.verify_inclusion(record_leaf(record), proof.index, proof.count, proof.path, bytes.fromhex(root))
-    expect(included, "The sighting isn't included in the slice that the log's entry commits to.")
+    expect(included, "The sighting is not included in the slice to which the log entry commits.")
 
 
 def _expect_possible(record: SightingRecord, logged: datetime) -> None:
     """Raise ``FormatError`` if no crawl or archive can have recorded this, given the time of the log entry."""
     scheme = record.final_url.partition(":")[0].lower()
     has_valid_status = record.status in {0, 304} or 200 <= record.status < 300
-    expect(has_valid_status, f"No crawl keeps a picture that came with the status {record.status}.")
-    expect(not record.peer or _PEER.fullmatch(record.peer), "The crawl's record names a server that is no address.")
+    expect(has_valid_status, f"Crawls do not store pictures with the status {record.status}.")
+    expect(not record.peer or _PEER.fullmatch(record.peer), "The server in the crawl record is not an IP address.")
     certified = not record.certificate or (scheme == "https" and _CERTIFICATE.fullmatch(record.certificate))
-    expect(certified, "The crawl's record says of the server's certificate what no crawl notes.")
+    expect(certified, "The crawl record contains an unknown statement on the server certificate.")
     if record.period:
         try:
             begins = days_of(record.period)[0] if _PERIOD.fullmatch(record.period) else date.max
         except ValueError:
             begins = date.max
-        expect(begins <= logged.date() + timedelta(days=1), "The crawl's record states a period that can't have been.")
+        expect(begins <= logged.date() + timedelta(days=1), "The crawl record states an impossible period.")
 
 
 def _match(inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None) -> Check:
@@ -457,34 +465,37 @@ def _compared(inspection: Inspection, match: MatchFacts, pictures: Pictures, pix
     name = f"match:{match.number:02d}"
     _expect_turned(match, pictures[0])
     if match.work_picture == match.picture:
-        remark = f"{pictures[1].file} is, byte for byte, the file that was found"
+        remark = f"{pictures[1].file} is byte-for-byte identical to the found file"
         return replace(passed(name, _same_bytes(match, pictures)), similarity=1.0, remarks=(remark,))
     if match.verification.transform is None:
-        return not_checked(name, "No alignment was sealed, so there is nothing to compute anew.")
+        return not_checked(name, "No alignment was sealed, so nothing can be recomputed.")
     if pixels_of is None:
-        return not_checked(name, f"Only the first {MAX_COMPUTED} matches are computed anew.")
+        return not_checked(name, f"Only the first {MAX_COMPUTED} matches are recomputed.")
     try:
         files = [_shown(inspection, picture) for picture in pictures]
         return _as_others_read(_warped(name, match, pictures, files, pixels_of), inspection, files)
     except (WrongUseError, ArithmeticError, ValueError) as error:
-        raise FormatError("The alignment can't be applied.") from error
+        raise FormatError("The alignment cannot be applied.") from error
     except FormatError:
         raise
     except ExhibitError as error:
-        return not_checked(name, f"The similarity couldn't be computed anew. {error.message}")
+        return not_checked(name, f"The similarity could not be recomputed. {error.message}")
 
 
 def _expect_decided(match: MatchFacts) -> None:
     """Raise ``FormatError`` if no comparison can have ended or measured as sealed."""
     one = match.verification
     share, drift = one.in_place or 0.0, one.drift or 0.0
-    expect(0 <= share <= 1 and drift >= 0, "The match states a share or a displacement that can't be.")
-    expect(len(one.further) < MAX_COPIES, "The match states more copies than a comparison looks for.")
+    expect(0 <= share <= 1 and drift >= 0, "The match states an impossible share or displacement.")
+    expect(len(one.further) < MAX_COPIES, "The match states more copies than a comparison searches for.")
     held = sorted(HOLDING.intersection(one.reasons))
-    expect(one.decision is not Decision.CERTAIN or not held, f"It was sealed as certain, and held back: {held[:3]}.")
+    expect(
+        one.decision is not Decision.CERTAIN or not held,
+        f"It was sealed as certain, with reasons against it: {held[:3]}.",
+    )
     if one.pipeline.startswith(OURS) and one.related is None and match.work_picture != match.picture:
         reason = WITHOUT_ODDS.get(one.decision, "")
-        problem = f"{one.pipeline} states odds of such a match, and there are none."
+        problem = f"{one.pipeline} states odds for such a match; none are sealed."
         expect(one.decision is Decision.NONE or reason in one.reasons, problem)
 
 
@@ -503,10 +514,10 @@ def _as_others_read(found: Check, inspection: Inspection, files: list[str]) -> C
     for file in dict.fromkeys(files):
         for reading in other_readings(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS):
             if not reading.usual:
-                why = f"{file} shows, or may show, another picture {reading.words}"
-                sentence = f"{found.sentence} But {why}: that one shows the other isn't shown by it."
+                why = f"{file} shows or may show a different picture {reading.words}"
+                sentence = f"{found.sentence} But {why}: this does not prove that one picture shows the other."
                 return replace(not_checked(found.name, sentence), similarity=found.similarity)
-            remarks.append(f"{file} shows another picture {reading.words}")
+            remarks.append(f"{file} shows a different picture {reading.words}")
     return replace(found, remarks=tuple(remarks))
 
 
@@ -529,7 +540,7 @@ def _recomputed_closely(
         if max(pixels[0].shape[:2]) >= needed:
             return _recomputed(name, match, pictures, files, pixels)
         if problem is not None and files[0] != pictures[0].file:  # otherwise its size differs from the stated one
-            words = f"{files[0]} has too few pixels to compute the similarity anew: {needed} a side are needed."
+            words = f"{files[0]} has too few pixels to recompute the similarity: {needed} per side are required."
             return not_checked(name, words)
     if problem is not None:
         raise problem
@@ -541,8 +552,8 @@ def _same_bytes(match: MatchFacts, pictures: Pictures) -> str:
     one, sizes = match.verification, {(picture.width, picture.height) for picture in pictures}
     shares = (one.dense, one.overlap_work, one.overlap_picture)
     still = one.transform is None or (np.array_equal(one.transform, np.eye(3)) and shares == (1.0, 1.0, 1.0))
-    expect(len(sizes) == 1 and still, "Pictures with the same bytes have figures that only other pictures can have.")
-    return "The picture seen has exactly the bytes of the registered one."
+    expect(len(sizes) == 1 and still, "Pictures with identical bytes have values that are impossible for them.")
+    return "The found picture is byte-for-byte identical to the registered one."
 
 
 def _expect_turned(match: MatchFacts, found: PictureFacts) -> None:
@@ -551,7 +562,7 @@ def _expect_turned(match: MatchFacts, found: PictureFacts) -> None:
     if one.transform is None:
         areas = one.overlap_work, one.overlap_picture
         more = any((one.rotation, one.mirrored, *areas, one.further, one.survival, match.drawings))
-        expect(not more, "The match states what only an alignment shows, and has none.")
+        expect(not more, "The match states values that require an alignment, but has none.")
         return
     with np.errstate(all="ignore"):
         try:
@@ -560,7 +571,13 @@ def _expect_turned(match: MatchFacts, found: PictureFacts) -> None:
             return  # the alignment cannot be applied, which the check of the pixels reports
     away = abs(one.rotation - rotation) % 360
     same = mirrored == one.mirrored and min(away, 360 - away) <= 1 and -180 < one.rotation <= 180
-    expect(same, f"The alignment gives {rotation}° and {'a' if mirrored else 'no'} mirroring, not as sealed.")
+    expect(
+        same,
+        (
+            f"The alignment gives {rotation}° and {{'' if mirrored else 'no '}}mirroring, which "
+            "differs from the sealed values."
+        ),
+    )
 
 
 def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels: list[Pixels]) -> Check:
@@ -573,32 +590,38 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
         every = [np.asarray(transform, np.float64) for transform in (*sealed.further, sealed.transform)]
         work, picture = [overlaps(transform, *sizes) for transform in every][-1]
         near = max(abs(work - sealed.overlap_work), abs(picture - sealed.overlap_picture)) <= AREA_TOLERANCE
-        expect(near, f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, not as sealed.")
+        expect(
+            near,
+            (
+                f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, which differs from "
+                "the sealed values."
+            ),
+        )
         laid = _laid(sealed, pictures, pixels)
         dense, textured = agreement(*laid)
         if sealed.survival:
             _expect_survival(sealed.survival, survival(*laid))
         for copy in sealed.further[:MAX_COPIES]:
             alike = agreement(*_laid(replace(sealed, transform=copy, pieces=()), pictures, pixels))[0]
-            expect(alike >= LEAST_FURTHER - TOLERANCE, "The match states a further copy where none is seen.")
+            expect(alike >= LEAST_FURTHER - TOLERANCE, "The match states a further copy that is not visible.")
         seen = _seen_of(sealed.pieces, laid[1], sizes[1])
         part = _part_in_pieces(sealed.pieces, seen, laid[1], sizes) if sealed.pieces else max(work, picture)
         why_not = _scattered(sealed.pieces, seen, dense) or _by_chance(sealed, pictures, pixels, laid)
     words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
-    problem = f"The pictures and the alignment don't give the sealed figure: {words}."
+    problem = f"The pictures and the alignment do not give the sealed value: {words}."
     expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
     reduced = any(file != picture.file for picture, file in zip(pictures, files, strict=True))
-    told = f"Warping one picture onto the other gives the sealed figure: {words}.{STOOD_IN * reduced}"
+    told = f"Aligning one picture with the other gives the sealed value: {words}.{STOOD_IN * reduced}"
     share = min(1.0, float(laid[1].mean()) / max(work, AREA_TOLERANCE)) if sealed.pieces else 1.0
     unlike, small = dense < LEAST_DENSE - TOLERANCE, share * max(work, picture) < LEAST_PART - AREA_TOLERANCE
     plain = textured < LEAST_TEXTURED
-    why = f"they agree in less than {LEAST_DENSE:g} of what they share" if unlike else ""
+    why = f"they agree in less than {LEAST_DENSE:g} of the shared area" if unlike else ""
     if sealed.decision is Decision.CERTAIN and (unlike or small or plain):
-        raise FormatError(f"{words}: {why or 'they share too small a part'}, and it was sealed as certain.")
-    why = why or ("they share too small a part" if small and plain else why_not)
+        raise FormatError(f"{words}: {{why or 'the shared area is too small'}}; it was sealed as certain.")
+    why = why or ("the shared area is too small" if small and plain else why_not)
     if sealed.decision is Decision.NONE and not why:
-        return replace(not_checked(name, f"{told} But the comparison itself found nothing."), similarity=dense)
-    check = not_checked(name, f"{told} But {why}: that one shows the other isn't shown by it.")
+        return replace(not_checked(name, f"{told} But the comparison found no match."), similarity=dense)
+    check = not_checked(name, f"{told} But {why}: this does not prove that one picture shows the other.")
     remarks = tuple(_remarks(sealed, pictures, every[-1], laid))
     return replace(
         check if why else passed(name, told), similarity=dense, part=part, share=share * work, remarks=remarks
@@ -611,19 +634,19 @@ def _remarks(sealed: Verification, pictures: Pictures, transform: Floats, laid: 
     if sealed.overlap_picture < LITTLE_OF_FOUND:
         yield f"only {sealed.overlap_picture:.1%} of {pictures[0].file} shows the work"
     if sealed.decision is Decision.CERTAIN and not sealed.pipeline.startswith(OURS) and sealed.related is None:
-        yield f"{sealed.pipeline} states no odds of it"
+        yield f"{sealed.pipeline} states no odds for it"
     if twice := len(sealed.further) - len({*sealed.further} - {sealed.transform}):
         words = f"{twice} of {len(sealed.further)} further copies"
-        yield f"{words} in {pictures[0].file} stand where another does"
+        yield f"{words} in {pictures[0].file} overlap another one"
     if is_sloping(laid):
-        yield f"{pictures[1].file} and what was found share hardly more than a slope of brightness"
+        yield f"{pictures[1].file} and the found picture share little more than a brightness gradient"
 
 
 def _scattered(pieces: Sequence[Piece], seen: Sequence[int], dense: float) -> str:
     """Return a sentence if the pieces may have been chosen one by one to fit; else empty."""
     if pieces and not (together := hang_together(pieces, seen)) >= LEAST_TOGETHER:
-        return f"only {together:.0%} of the pieces show their edges at one place of the found picture"
-    return f"laid in pieces, they agree in {dense:.2f}" if pieces and dense < LEAST_IN_PIECES - TOLERANCE else ""
+        return f"only {together:.0%} of the pieces have matching edges in the found picture"
+    return f"aligned in pieces, they agree in {dense:.2f}" if pieces and dense < LEAST_IN_PIECES - TOLERANCE else ""
 
 
 def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels], laid: Laid) -> str:
@@ -633,7 +656,10 @@ def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels
     of the pictures. Edges in a single direction agree with those of any picture.
     """
     if min(pictures[1].width, pictures[1].height) < LEAST_SIDE:
-        return f"the registered picture is less than {LEAST_SIDE} pixels wide or high, where strangers may agree so"
+        return (
+            f"the registered picture is less than {LEAST_SIDE} pixels wide or high; unrelated "
+            "pictures of that size may agree equally"
+        )
     transform, pieces = _as_decoded(sealed, pictures, pixels)
     frame = min(1.0, LONG_SIDE / max(pixels[1].shape[:2]))
     enlarged = frame * enlargement(pixels[1].shape, laid[1], transform, pieces) > 1
@@ -646,15 +672,15 @@ def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels
         laid = laid_closely(pixels[0], pixels[1], transform, pieces, laid[1])
         dense, textured = agreement(*laid)
         if textured < LEAST_SHARED:
-            return f"what they share has only {textured} windows with texture in it, looked at closely"
+            return f"the shared area has only {textured} textured windows at full resolution"
         least, least_crossing = CLOSELY if textured < MANY_SHARED else (LEAST_DENSE, LEAST_DENSE)
         if dense < least - TOLERANCE:
-            return f"what they share agrees in {dense:.2f}, looked at closely"
+            return f"the shared area agrees in {dense:.2f} at full resolution"
         dense, crossing = crossing_agreement(*laid)
         fewest, least = CORNERS if textured < SOME_SHARED else LEAST_CROSSING, least_crossing - TOLERANCE
     if crossing < fewest:
-        return f"only {crossing} windows agree in which there is more than an edge in one direction"
-    words = f"where there is more than an edge in one direction, they agree in {dense:.2f}"
+        return f"only {crossing} windows with more than an edge in one direction agree"
+    words = f"in windows with more than an edge in one direction, they agree in {dense:.2f}"
     return words if dense < least else ""
 
 
@@ -702,9 +728,9 @@ def _more_pixels(pictures: Pictures, transform: Floats) -> Iterator[str]:
 def _broken_off(pictures: Pictures, seen: Sequence[DecodedPicture]) -> Iterator[str]:
     for picture, decoded in zip(pictures, seen, strict=True):
         if decoded.info.incomplete:
-            yield f"{picture.file} breaks off or is damaged; the missing part counts as blank"
+            yield f"{picture.file} is truncated or damaged; the missing part is treated as blank"
         elif picture.incomplete:
-            yield f"{picture.file} is said to break off, and is whole"
+            yield f"{picture.file} is stated to be truncated, but is complete"
 
 
 def _laid(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> Laid:
@@ -725,7 +751,7 @@ def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:
     same = [*map(len, stated)] == [*map(len, seen)]
     away = sum(map(operator.ne, "".join(stated), "".join(seen)))
     same = same and away <= MAP_TOLERANCE * sum(map(len, seen))
-    expect(same, f"The pictures and the alignment give another map of what survives: {away} cells differ.")
+    expect(same, (f"The pictures and the alignment give a different map of the retained content: {away} cells differ."))
 
 
 def _decoded_piece(piece: Piece, registered: Floats, back: Floats) -> Piece:
@@ -745,15 +771,15 @@ def _shown(inspection: Inspection, picture: PictureFacts) -> str:
     """
     stated = inspection.manifest.file(picture.file)
     same = stated is None or stated.sha256 == picture.digest
-    expect(same, f"{picture.file} was sealed as another picture than the facts state.")
+    expect(same, f"The sealed {picture.file} is not the picture named in the facts.")
     if inspection.sealed(picture.file):
         return picture.file
     if picture.file in inspection.absent:
         raise NotFoundError(inspection.why_not(picture.file))
     if picture.file not in inspection.withheld or stated is None:
-        raise FormatError(f"{picture.file} isn't there as it was sealed.")
+        raise FormatError(f"{picture.file} is missing or differs from the sealed file.")
     if stated.stand_in is None or not inspection.sealed(stated.stand_in):
-        raise NotFoundError(f"{picture.file} is withheld from this copy, and no reduced one is there.")
+        raise NotFoundError(f"{picture.file} is withheld from this copy, and no reduced picture is included.")
     return stated.stand_in
 
 

@@ -47,7 +47,7 @@ MAX_ANSWERS = 400
 MAX_TOLD = 64 << 10  # limit of a web archive's report at one capture, bytes
 _COUNTS = {1: "two", 2: "three"}
 _NO_WORDS = Digest.of(page_text(b""))
-_PAGES = "So was each page, by its address and its bytes or its text."
+_PAGES = "Each page as well, by its URL and its bytes or text."
 _SAVED = re.compile("(https?://[A-Za-z0-9.:-]{1,300})/web/([0-9]{14})/(https?://[!-~]{1,9000})")
 _MOMENT = re.compile("(....)(..)(..)(..)(..)(..)")
 
@@ -92,18 +92,21 @@ def expect_statement(sealed: SealedStatement, vkey: str, asked: Asked) -> None:
     try:
         verify_note(sealed.checkpoint, vkey)
     except UnknownWitnessError as error:
-        raise FormatError("Another key than the partner's has signed the head over its statement.") from error
-    expect(statement.asked_by in asked.names, "The statement answers another log.")
-    expect(statement.challenge == asked.challenge, "The statement answers another challenge: it is of another capture.")
+        raise FormatError("The checkpoint over the statement is not signed by the partner's key.") from error
+    expect(statement.asked_by in asked.names, "The statement is for a different log.")
+    expect(
+        statement.challenge == asked.challenge,
+        "The statement has a different challenge: it is for a different capture.",
+    )
     picture = "" if statement.picture is None else statement.picture.url
     inside = asked.image_url[:5].lower() == "data:"
     same = statement.page.url == asked.page_url and picture == ("" if inside else asked.image_url)
-    expect(same, "The statement is about another page or picture.")
+    expect(same, "The statement is about a different page or picture.")
     first, last = asked.started - CLOCKS, asked.started + WITHIN + CLOCKS
     within = (
         first <= statement.started <= statement.finished <= last and statement.started - CLOCKS <= sealed.time <= last
     )
-    expect(within, "The statement is of another time than the capture.")
+    expect(within, "The statement and the capture have different times.")
 
 
 def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
@@ -118,8 +121,8 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
     for visit in visits:
         try:
             record = _read(inspection, visit.path)
-            expect(len(record.answers) <= MAX_PARTNERS, f"{visit.path} holds more than {MAX_PARTNERS} answers.")
-            expect(record.challenge not in bundle.known, f"{visit.path} has the challenge of another capture.")
+            expect(len(record.answers) <= MAX_PARTNERS, f"{visit.path} contains more than {MAX_PARTNERS} responses.")
+            expect(record.challenge not in bundle.known, f"{visit.path} has the challenge of a different capture.")
         except (FormatError, NotFoundError) as error:
             say = failed if isinstance(error, FormatError) else not_checked
             yield say(f"{SEEN}:{visit.numbers}", error.message)
@@ -128,7 +131,7 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
         for place, answer in enumerate(record.answers, 1):
             name, count = f"{SEEN}:{visit.numbers}-{place}", count + 1
             if count > MAX_ANSWERS:
-                yield not_checked(name, f"Only the first {MAX_ANSWERS} answers are looked at.")
+                yield not_checked(name, f"Only the first {MAX_ANSWERS} responses are examined.")
                 continue
             check = checked(name, _answer, bundle, visit, record.challenge, answer, name)
             if check.state is State.PASSED:
@@ -141,10 +144,10 @@ def check_cocaptures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check
 def _whole(inspection: Inspection, seen: dict[int, list[str]], pages: dict[int, set[str]]) -> Check:
     alone = ", ".join(f"{number:02d}" for number, by in seen.items() if not by)
     if alone:
-        return not_checked(SEEN, f"No pinned partner saw the picture of sighting {alone} at a capture.")
+        return not_checked(SEEN, f"No pinned partner retrieved the picture of sighting {alone} at a capture.")
     each = {number: _different(by) for number, by in seen.items()}
     fewest, own = min(map(len, each.values())), _own_operator(inspection)
-    by = f"seen by {_COUNTS.get(fewest, 'several')}, run by {own}"
+    by = f"retrieved by {_COUNTS.get(fewest, 'several')}, run by {own}"
     if len({frozenset(map(fold_name, names)) for names in each.values()}) == 1:  # the same ones saw all of them
         names = next(iter(each.values()))
         by += f"{''.join(f', {name}' for name in names[:-1])} and {names[-1]}"
@@ -152,7 +155,7 @@ def _whole(inspection: Inspection, seen: dict[int, list[str]], pages: dict[int, 
         theirs = "; ".join(f"{number:02d}: {', '.join(names)}" for number, names in each.items())
         by += f" and, of each sighting, {theirs}"
     others = [f"{number:02d}" for number in each if not pages.get(number)]
-    page = f"Nobody else saw the page of sighting {', '.join(others)} alike." if others else _PAGES
+    page = f"No one else retrieved the same page of sighting {', '.join(others)}." if others else _PAGES
     return passed(SEEN, f"Each sighting's picture was {by}. {page}", by)
 
 
@@ -166,78 +169,87 @@ def _different(names: Iterable[str]) -> list[str]:
 
 def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAnswer, name: str) -> Check:
     called, sealed, trust = f"{answer.name[:60]!a}", answer.sealed, bundle.inspection.trust
-    expect((sealed is None) == bool(answer.missing), f"The answer of {called} is there and missing at once.")
+    expect((sealed is None) == bool(answer.missing), f"The response of {called} is stated as both present and missing.")
     if sealed is None:
-        raise NotFoundError(f"{called} was asked to visit with it; its answer is missing: {answer.missing[:40]!a}.")
+        raise NotFoundError(
+            f"{called} was asked to visit the page as well; its response is missing: {answer.missing[:40]!a}."
+        )
     try:
         origin, key = parse_verifier_key(answer.log)
     except WrongUseError as error:
-        raise FormatError(f"The key of {called} can't be read.") from error
+        raise FormatError(f"The key of {called} cannot be read.") from error
     mine = [log for log in trust.logs if log.vkey.partition("+")[0] in bundle.own]
     itself = origin in bundle.own or key in [parse_verifier_key(log.vkey)[1] for log in mine]
-    expect(not itself, "The partner is the log of this bundle: nobody else saw the page.")
+    expect(not itself, "The partner is the log of this bundle, so no one else visited the page.")
     sighting, stated = visit.sighting, visit.stated
     asked = Asked(bundle.own, sighting.page_url, sighting.image_url, challenge, stated.started)
     expect_statement(sealed, answer.log, asked)
     for place in ((answer.log, sealed.sequence), (answer.log, visit.path)):
-        expect(place not in bundle.known, "The statement is there twice.")
+        expect(place not in bundle.known, "The statement is included twice.")
         bundle.known.add(place)
     network, page = _capture(bundle.inspection, visit)
     compared = compare(sealed.statement, network, page, stated.image)
-    expect(compared == (answer.agrees, answer.differs), "What agrees and differs isn't what follows from both.")
+    expect(
+        compared == (answer.agrees, answer.differs),
+        "The stated agreements and differences do not follow from the two records.",
+    )
     pin = _pinned(bundle.inspection, answer.log)
     if sealed.statement.asked_by not in bundle.signed:
-        about = f"it answers the log {sealed.statement.asked_by[:80]!a}"
-        raise UnknownWitnessError(f"{about}, and no pinned key shows that this bundle is of that one.")
+        about = f"it is for the log {sealed.statement.asked_by[:80]!a}"
+        raise UnknownWitnessError(f"{about}, and no pinned key proves that this bundle belongs to it.")
     if pin.operator and fold_name(pin.operator) in {fold_name(log.operator) for log in mine}:
-        raise NotFoundError(f"{pin.operator} runs both logs, as the trust list says: nobody else saw the page.")
+        raise NotFoundError(
+            f"According to the trust list, {pin.operator} operates both logs, so no one else visited the page."
+        )
     who, (agrees, differs) = _called(pin.operator or origin), map(_words, compared)
     when, source = second(sealed.statement.started), _place(sealed.statement, network)
-    said = f"{who} visited with it at {when}. {source} The same: {agrees}. Different: {differs}."
+    said = f"{who} visited the page as well at {when}. {source} The same: {agrees}. Different: {differs}."
     if why := _unseen(sealed.statement, network):
-        raise NotFoundError(f"{said} It didn't see this: {why}.")
+        raise NotFoundError(f"{said} It did not retrieve the picture: {why}.")
     alike = "page" in compared[0] or ("text" in compared[0] and sealed.statement.text != _NO_WORDS)
     if "location" in compared[0] and "server" not in compared[1] and alike:
         bundle.pages.setdefault(sighting.number, set()).add(who)
     if "picture" not in compared[0]:
-        raise NotFoundError(f"{said} It didn't see this picture.")
+        raise NotFoundError(f"{said} It did not retrieve this picture.")
     return passed(name, said, who, pin.label * pin.development)
 
 
 def _called(name: str) -> str:
     """Return a partner's name, with a warning if its letters resemble others."""
-    return name + (" (in letters that look like others)" if is_confusable(name) else "")
+    return name + (" (with confusable letters)" if is_confusable(name) else "")
 
 
 def _place(said: Statement, network: NetworkRecord) -> str:
     """Return a comparison of the sources of both pictures: the URL after redirects, and the server."""
     if said.picture is None:
-        return "The picture lies inside the page."
+        return "The picture is embedded in the page."
     at = plain_url(said.picture.final_url)
     own = next((step for step in reversed(network.exchanges) if plain_url(step.url) == at), None)
     if own is None:
-        return f"Its picture came from another address, {said.picture.final_url[:200]!a}."
+        return f"Its picture came from a different URL, {said.picture.final_url[:200]!a}."
     same = said.picture.server == own.peer.address
-    servers = "the same server" if same else f"another server ({said.picture.server[:60]!a})"
-    return f"Its picture came from the same address and {servers}."
+    servers = "the same server" if same else f"a different server ({said.picture.server[:60]!a})"
+    return f"Its picture came from the same URL and {servers}."
 
 
 def _unseen(said: Statement, network: NetworkRecord) -> str:
     """Return why a partner did not see what this visit saw: a failed page or picture, or another server; else empty."""
     for what, visited in (("page", said.page), ("picture", said.picture)):
         if visited is not None and not 200 <= visited.status < 300:
-            return f"its {what}'s address answered with status {visited.status}"
+            return f"its {what} URL returned status {visited.status}"
     if said.picture is None:
         return ""
     at = plain_url(said.picture.final_url)
     own = next((step for step in reversed(network.exchanges) if plain_url(step.url) == at), None)
-    return "" if own is not None and own.peer.address == said.picture.server else "another server gave it the picture"
+    return (
+        "" if own is not None and own.peer.address == said.picture.server else "a different server served the picture"
+    )
 
 
 def _pinned(inspection: Inspection, vkey: str) -> TrustedLog:
     pin = next((log for log in inspection.trust.partners if log.vkey == vkey), None)
     if pin is None:
-        raise UnknownWitnessError(f"no pinned partner has the log {vkey.partition('+')[0][:80]!a}.")
+        raise UnknownWitnessError(f"no partner is pinned with the log {vkey.partition('+')[0][:80]!a}.")
     return pin
 
 
@@ -278,7 +290,7 @@ def expect_web_archive(told: WebArchive) -> re.Match[str] | None:
     """
     found = _SAVED.fullmatch(told.address)
     whole = not told.address if told.missing else found and found[1] == told.archive
-    expect(whole, "It names no page of this archive, nor why there is none.")
+    expect(whole, "It names neither a page of this archive nor a reason why there is none.")
     return found
 
 
@@ -294,10 +306,10 @@ def _told(inspection: Inspection, visit: _Visit) -> NoReturn:
     saved = expect_web_archive(told)
     who = "The Internet Archive" if told.archive == "https://web.archive.org" else f"The archive {told.archive[:80]!a}"
     if saved is None:
-        raise NotFoundError(f"{who} was asked to save the page; its answer is missing: {told.missing[:40]!a}.")
-    other = "" if plain_url(saved[3]) == plain_url(visit.sighting.page_url) else " It isn't the address of the page."
+        raise NotFoundError(f"{who} was asked to save the page; its response is missing: {told.missing[:40]!a}.")
+    other = "" if plain_url(saved[3]) == plain_url(visit.sighting.page_url) else " It is not the URL of the page."
     time = _MOMENT.sub(r"\1-\2-\3 \4:\5:\6 UTC", saved[2])
-    raise NotFoundError(f"{who} told that it saved the page at {time}: {told.address} (not checked here).{other}")
+    raise NotFoundError(f"{who} reported that it saved the page at {time}: {told.address} (not checked).{other}")
 
 
 def sealed_statements(inspection: Inspection, facts: CaseFacts | None) -> list[SealedStatement]:
@@ -329,7 +341,7 @@ def _read(inspection: Inspection, path: str) -> Cocapture:
 def _capture(inspection: Inspection, visit: _Visit) -> tuple[NetworkRecord, bytes | None]:
     """Return the record of the surroundings and the page's bytes as sealed, or ``None`` without the page."""
     network, page = (visit.files.get(role) for role in ("network", "page"))
-    expect(network, "The capture lacks the record of its surroundings.")
+    expect(network, "The capture lacks its environment record.")
     plain = parse_json(inspection.sealed_bytes(str(network), MAX_WARC), what=str(network))
     body = None if page is None or page in inspection.absent else inspection.sealed_bytes(page, MAX_WARC)
     return from_plain(NetworkRecord, plain, where=str(network)), body

@@ -53,7 +53,7 @@ def check_unread(inspection: Inspection, receipts: frozenset[str]) -> Iterator[C
     known = receipts.union(READ)
     unread = [name for name in present if name not in known and not _is_one_of_many(name, present)]
     if unread:
-        yield not_checked("proofs", f"Nobody vouches for {some(unread)}: no check reads it.")
+        yield not_checked("proofs", f"{some(unread)} is not covered by any check.")
 
 
 def _is_one_of_many(name: str, present: list[str]) -> bool:
@@ -69,13 +69,15 @@ def check_container(contents: Contents, members: list[Member], *, others: State)
     """
     same = contents.same_bytes_as(zip_chunks(members))
     if same is None:
-        return not_checked("container", "An unpacked folder has no container to compare.")
+        return not_checked("container", "An unpacked folder has no ZIP container to compare.")
     if same:
-        return passed("container", "The ZIP is byte for byte the one that these contents give.")
+        return passed("container", "The ZIP is byte-for-byte identical to the ZIP written for these contents.")
     remarks = f" ({'; '.join(contents.remarks)})" if contents.remarks else ""
     if others is State.FAILED:
-        return failed("container", f"The ZIP isn't the one that was written{remarks}, and other checks failed too.")
-    return passed("container", f"{CONTAINER_CHANGED}: the ZIP isn't the one that was written{remarks}.")
+        return failed(
+            "container", (f"The ZIP differs from the ZIP that was written{remarks}, and other checks failed as well.")
+        )
+    return passed("container", f"{CONTAINER_CHANGED}: the ZIP differs from the ZIP that was written{remarks}.")
 
 
 def _listing(inspection: Inspection) -> str:
@@ -86,16 +88,16 @@ def _listing(inspection: Inspection) -> str:
     extra = sorted((data - listed) | (others - {*BAG, *bag.TOOLS}))
     missing = sorted((listed - data - withheld) | ({*BAG, *bag.TOOLS, *ALWAYS} - present))
     allowed = withheld <= listed - data - {FACTS_PATH, MANIFEST_PATH}
-    expect(allowed, "The list of withheld files names files that are there, or that can't be withheld.")
+    expect(allowed, "The list of withheld files contains files that are present or must not be withheld.")
     told = ((extra, "extra"), (missing, "missing"))
     words = ", ".join(f"{len(names)} {what} ({some(names)})" for names, what in told if names)
-    expect(not words, f"The bundle doesn't hold the files it should: {words}.")
+    expect(not words, f"The bundle does not contain the expected files: {words}.")
     held = f"; withheld from this copy: {some(sorted(withheld))}" if withheld else ""
-    beside = ", and no other outside of proofs/"
+    beside = ", and no others outside proofs/"
     if left := inspection.contents.left_over:
         names = some([ascii(name)[1:-1] for name in left])
-        beside = f"; beside the bundle lie {len(left)} that a file manager left and nobody vouches for: {names}"
-    return f"All {len(listed) - len(withheld)} sealed files are there{held}{beside}."
+        beside = f"; not part of the bundle: {len(left)} files left by a file manager: {names}"
+    return f"All {len(listed) - len(withheld)} sealed files are present{held}{beside}."
 
 
 def some(names: list[str]) -> str:
@@ -108,11 +110,11 @@ def _check_file(inspection: Inspection, file: ManifestFile) -> Check:
     found = inspection.measured.get(file.path)
     if found is None:
         if file.path in inspection.withheld and file.path not in inspection.broken:
-            shown = f"; {file.stand_in} stands in for it" if file.stand_in else ""
+            shown = f"; replaced by {file.stand_in}" if file.stand_in else ""
             return not_checked(name, f"Withheld from this copy; its digest is sealed{shown}.")
         return failed(name, inspection.broken.get(file.path, "The file is missing."))
     if (found.size, found.sha256, found.sha512) != (file.size, file.sha256, file.sha512):
-        return failed(name, f"The bytes aren't those that were sealed: SHA-256 is {found.sha256}, not {file.sha256}.")
+        return failed(name, f"The file differs from the sealed file: SHA-256 is {found.sha256}, not {file.sha256}.")
     return passed(name, f"{file.size} bytes, SHA-256 {file.sha256}, SHA-512 agrees.")
 
 
@@ -127,8 +129,8 @@ def _bag(inspection: Inspection) -> str:
         if found is None:
             raise FormatError(f"{name} is missing.")
         if found.sha256 != Digest.of(expected[name]):
-            raise FormatError(f"{name} doesn't fit the files: {_difference(inspection, name, expected[name])}.")
-    return f"A BagIt bag (RFC 8493) whose {len(tags)} files outside of data/ have their listed digests."
+            raise FormatError(f"{name} does not match the files: {_difference(inspection, name, expected[name])}.")
+    return f"A BagIt bag (RFC 8493) whose {len(tags)} files outside data/ have the listed digests."
 
 
 def _difference(inspection: Inspection, name: str, expected: bytes) -> str:
@@ -140,7 +142,7 @@ def _difference(inspection: Inspection, name: str, expected: bytes) -> str:
     for line in sorted(wanted - found) or sorted(found - wanted):
         _, _, path = line.partition(b"  ")
         return f"see {(path or line).decode('utf-8', 'backslashreplace')[:120]}"
-    return "its lines are written differently"
+    return "its lines are formatted differently"
 
 
 def _check_tools(inspection: Inspection) -> Check:
@@ -148,8 +150,10 @@ def _check_tools(inspection: Inspection) -> Check:
     unknown = [name for name, digest in digests.items() if digest.hex not in KNOWN_TOOLS[name]]
     if unknown or len(digests) != len(bag.TOOLS):
         what = " and ".join(unknown) or "A tool"
-        return not_checked("tools", f"{what} in the bundle isn't one this verifier knows: don't run it unread.")
-    return passed("tools", "VERIFY.md and verify.py are those that this verifier knows.")
+        return not_checked(
+            "tools", f"{what} in the bundle is not known to this verifier. Do not run it without reading it."
+        )
+    return passed("tools", "VERIFY.md and verify.py are known to this verifier.")
 
 
 def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
@@ -165,14 +169,14 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
             )
             left -= bool(stand_in)
             if info.frames > 1 and info.format not in JPEG:
-                several.append(f"{file} holds {info.frames} pictures, of which one is compared")
+                several.append(f"{file} contains {info.frames} pictures, of which one is compared")
             if left < 0:
-                unread = f"Only the first {MAX_REDUCED} reduced pictures are held against what they stand for."
+                unread = f"Only the first {MAX_REDUCED} reduced pictures are compared with their originals."
             if wrong := _unlike(inspection, stated, info, stand_in if left >= 0 else ""):
                 return failed("pictures", wrong)
         except ExhibitError as error:
             if isinstance(error, UnreadablePictureError) and error.reason == "not-a-picture":
-                return failed("pictures", f"{file} isn't a picture.")
+                return failed("pictures", f"{file} is not a picture.")
             unread = f"{file}: {error.message}"
     if unread:
         return replace(not_checked("pictures", unread), remarks=tuple(several))
@@ -184,9 +188,9 @@ def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, sta
     """Return a sentence if a picture differs from what the facts state or from its reduced picture; else empty."""
     found, told = ((JPEG.get(one.format, one.format), one.width, one.height) for one in (info, stated))
     if found != told:
-        return f"{stated.file} is a {found[0]} of {found[1]}×{found[2]}, not as stated."
+        return f"{stated.file} is a {found[0]} of {found[1]}×{found[2]}, which differs from the facts."
     if stand_in and np.abs(_fields(inspection, stated.file) - _fields(inspection, stand_in)).max() > UNLIKE:
-        return f"{stand_in} shows another picture than {stated.file}, for which it stands."
+        return f"{stand_in} shows a different picture than {stated.file}, which it replaces."
     return ""
 
 

@@ -28,7 +28,7 @@ def check_credentials(inspection: Inspection, facts: CaseFacts) -> Iterator[Chec
             continue
         name = f"credentials:{sighting.number:02d}"
         if place >= MAX_READ:
-            yield not_checked(name, f"Only the first {MAX_READ} pictures are read again.")
+            yield not_checked(name, f"Only the first {MAX_READ} pictures are read.")
         else:
             yield checked(name, _read, inspection, name, sighting)
 
@@ -38,48 +38,60 @@ def _read(inspection: Inspection, name: str, sighting: SightingFacts) -> Check:
     if sighting.making is not None:
         told = read_metadata(data, LIMITS)
         same = all(getattr(told, of) == getattr(sighting.making, of) for of in MAKING)
-        expect(same, "The picture's bytes state another making of it than the facts, or none.")
+        expect(same, "The origin stated in the picture file differs from the facts.")
     return _read_manifest(inspection, name, sighting, data)
 
 
 def _read_manifest(inspection: Inspection, name: str, sighting: SightingFacts, data: bytes) -> Check:
     stated = sighting.provenance
     if stated is None:
-        return passed(name, "The picture's bytes state of its making what the facts say; anybody can write it there.")
+        return passed(
+            name,
+            ("The origin stated in the picture file matches the facts. Anyone can write such statements into a file."),
+        )
     again = read_provenance(data, sighting.picture.format)
     if again is None:
         return not_checked(
-            name, "The manifest inside the picture wasn't read again: the optional part c2pa isn't here."
+            name,
+            ("The content credentials in the picture were not read: the optional component c2pa is not installed."),
         )
     found, manifest = again
-    expect((found.standing == "none") == (stated.standing == "none"), "The facts state a manifest that isn't there.")
-    expect(bool(stated.file) == bool(manifest), "The facts keep a manifest that isn't inside the picture, or none.")
+    expect(
+        (found.standing == "none") == (stated.standing == "none"),
+        "The facts state content credentials that are not in the picture.",
+    )
+    expect(bool(stated.file) == bool(manifest), "The content credentials in the facts are not those in the picture.")
     wrong = next((of for of in READ if getattr(found, of) != getattr(stated, of)), "")
-    expect(not wrong, f"The manifest inside the picture states another {wrong} than the facts.")
+    expect(not wrong, f"The {wrong} in the content credentials of the picture differs from the facts.")
     if (found.standing, found.problems) != (stated.standing, stated.problems):
         today = set(found.problems) ^ set(stated.problems)
         named = all(any(part in code.lower() for part in BY_THE_DAY) for code in today)
-        expect(today and named, f"The manifest inside the picture reads {found.standing}, not as the facts say.")
-        return _otherwise(name, f"The manifest reads {found.standing} today; the facts say {stated.standing}.")
+        expect(today and named, f"The content credentials in the picture are {found.standing}, contrary to the facts.")
+        return _otherwise(
+            name, f"The content credentials are {found.standing} today; the facts state {stated.standing}."
+        )
     sealed = inspection.sealed_bytes(stated.file, LIMITS.max_bytes) if stated.file else b""
     if sealed != manifest:
         also, _ = read_manifest(sealed)
         wrong = next((of for of in READ if getattr(also, of) != getattr(found, of)), "")
-        expect(not wrong, f"{stated.file} states another {wrong} than the manifest inside the picture.")
-        expect(authors_of(sealed) == authors_of(manifest), f"{stated.file} names others than the picture's manifest.")
+        expect(not wrong, f"The {wrong} in {stated.file} differs from the content credentials in the picture.")
+        expect(
+            authors_of(sealed) == authors_of(manifest),
+            f"{stated.file} names other parties than the content credentials in the picture.",
+        )
         expect(
             _agree(_parsed(sealed), _parsed(manifest)),
-            f"{stated.file} states something else than the manifest inside the picture.",
+            f"{stated.file} differs from the content credentials in the picture.",
         )
-        return _otherwise(name, f"{stated.file} holds other words than are read from the picture here.")
-    return passed(name, "The picture's bytes state what the facts say; it is the word of whoever wrote it there.")
+        return _otherwise(name, f"{stated.file} contains different text than the picture.")
+    return passed(name, ("The content of the picture file matches the facts; it is stated by the author of the file."))
 
 
 def _parsed(data: bytes) -> object:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise FormatError("What stands there of the manifest inside the picture can't be read.") from error
+        raise FormatError("The recorded content credentials cannot be read.") from error
 
 
 def _agree(sealed: object, read: object, *, whole: bool = False) -> bool:

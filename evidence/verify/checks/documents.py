@@ -14,14 +14,14 @@ KINDS = {
     "launch": "actions that open other files or programs",
     "sends": "actions that send or fetch form data",
     "form": "a form",
-    "media": "films, sound or 3D",
-    "actions": "actions that run by themselves",
+    "media": "video, audio or 3D content",
+    "actions": "actions that run automatically",
 }
 UNREAD = {
-    "damaged": "it can't be read as a PDF",
+    "damaged": "it cannot be read as a PDF",
     "encrypted": "it is encrypted",
     "large": "it is too large",
-    "packed": "part of it is packed in a way that isn't undone here",
+    "packed": "part of it uses an unsupported compression",
 }
 
 
@@ -30,7 +30,7 @@ def check_documents(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]
     for number, document in enumerate(facts.work.attachments, 1):
         name = f"document:{number:02d}"
         if number > MAX_DOCUMENTS:
-            yield not_checked(name, f"Only the first {MAX_DOCUMENTS} documents are looked through.")
+            yield not_checked(name, f"Only the first {MAX_DOCUMENTS} documents are examined.")
             return
         check = checked(name, _look, inspection, name, document)
         if check.sentence:
@@ -45,10 +45,10 @@ def _look(inspection: Inspection, name: str, document: AttachmentFacts) -> Check
     if not is_pdf(data, file):
         return passed(name, "")
     content = pdf_content(data)
-    unread = f"Not looked through: {UNREAD[content.unread]}." if content.unread else ""
+    unread = f"Not examined: {UNREAD[content.unread]}." if content.unread else ""
     if content.found:
-        held = f"{file} holds {', '.join(KINDS[kind] for kind in content.found)}. Nothing of it was run or opened."
+        held = f"{file} contains {', '.join(KINDS[kind] for kind in content.found)}. None of it was run or opened."
         return not_checked(name, f"{held} {unread}".rstrip())
     if unread:
         return not_checked(name, f"{file}: {unread}")
-    return passed(name, f"No scripts, embedded files, forms or actions were found in {file}; nothing was run.")
+    return passed(name, f"No scripts, embedded files, forms or actions were found in {file}. Nothing was run.")

@@ -28,12 +28,12 @@ def check_elsewhere(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]
         for count, path in enumerate(dict.fromkeys(one.file for one in sighting.elsewhere if one.file), 1)
     ]
     if len(files) > MAX_FILES:
-        yield failed("elsewhere", f"More than {MAX_FILES} files of answers are named.")
+        yield failed("elsewhere", f"More than {MAX_FILES} files with archive responses are named.")
     for sighting, count, path in files[:MAX_FILES]:
         yield checked(f"elsewhere:{sighting.number:02d}-{count}", _agrees, inspection, sighting, path)
     unheard = [one for sighting in facts.sightings for one in sighting.elsewhere if not one.file]
     if any(one.kind == SeenKind.ARCHIVE_CAPTURED for one in unheard):
-        yield failed("elsewhere", "The facts say what an archive answered, and name no answers that were kept.")
+        yield failed("elsewhere", "The facts state an archive's response but name no stored response.")
 
 
 def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
@@ -42,12 +42,12 @@ def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     )
     asked = {"page": sighting.page_url, "picture": sighting.image_url}
     own = all(url_key(asked.get(answer.of, "")) == url_key(answer.address) for answer in told.answers)
-    expect(own, "The archive was asked about other addresses than those of the sighting.")
+    expect(own, "The archive was queried for other URLs than those of the sighting.")
     there = all(origin_of(answer.asked) == origin_of(told.archive) for answer in told.answers)
-    expect(there, "Somebody else was asked than the archive that is named.")
+    expect(there, "A different archive than the named one was queried.")
     listed = ((one, answer.address) for answer in told.answers for one in captures_in(told.archive, answer.body))
     of_it = all(is_of(one, address) for one, address in listed)
-    expect(of_it, "The archive's answer lists captures of another address than the one it was asked about.")
+    expect(of_it, "The archive's response lists captures of a different URL than the one queried.")
     picture = sighting.picture
     here = inspection.sealed(picture.file)
     data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes) if here else None
@@ -56,11 +56,11 @@ def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
         for one in statements_in(told, picture.digest, data)
     }
     said = {(one.kind, one.by, one.of, one.stated, one.where): one for one in sighting.elsewhere if one.file == path}
-    expect(said.keys() == stated.keys(), "The facts state other captures than the archive's answers.")
+    expect(said.keys() == stated.keys(), "The captures in the facts differ from the archive's responses.")
     told_here = {key: one for key, one in said.items() if here or stated[key] is not None}
     same = all(one.same == stated[key] for key, one in told_here.items())
-    expect(same, "The facts say otherwise whether the archive's picture is the one that was seen.")
+    expect(same, "The facts contradict the archive's response on whether its picture is the found one.")
     who = title_of(told.archive)
     captures = sum(1 for key in stated if key[3])
     count = f"{captures} capture{'' if captures == 1 else 's'}"
-    return f"The facts repeat what was kept here as the answer of {who}: {count}. Nobody asked it again."
+    return f"The facts match the stored response of {who}: {count}. It was not queried again."

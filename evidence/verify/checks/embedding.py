@@ -29,17 +29,17 @@ ATTRIBUTES = {
 }  # fmt: skip
 """Attributes by which each element shows an image; ``background`` and ``style`` do so in any element."""
 PICTURES = frozenset({"img", "source", "picture", "input", "image"})
-_INSTEAD = "holds it for browsers that can't show what stands around it"
+_INSTEAD = "contains it as a fallback for other browsers"
 NEVER_SHOWN = {
-    "template": "holds it in a template, which isn't shown", "noscript": "shows it without scripts alone",
-    "select": "holds it in a list, which shows text alone", "datalist": "holds it in a list, which shows text alone",
-    "defs": "holds it in a drawing's definitions, which aren't shown",
+    "template": "contains it in a template, which is not displayed", "noscript": "shows it only without scripts",
+    "select": "contains it in a list that shows only text", "datalist": "contains it in a list that shows only text",
+    "defs": "contains it in the definitions of a drawing, which are not displayed",
     "video": _INSTEAD, "audio": _INSTEAD, "canvas": _INSTEAD, "object": _INSTEAD,
 }  # fmt: skip
 """Remarks on images in elements whose content is markup but not displayed."""
 EMBEDDED = ""
-NAMED = "names the image without embedding it"
-NOT_NAMED = "doesn't name the image"
+NAMED = "contains the image URL without embedding it"
+NOT_NAMED = "does not contain the image URL"
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _URL = re.compile(r"""url\(\s*+(?:"([^"]*+)"|'([^']*+)'|([^()"']*+))\s*+\)""", re.IGNORECASE)
 _LOADED = re.compile(
@@ -83,7 +83,7 @@ def use_of(page: bytes, image_url: str, image: Digest | None, address: str) -> s
     if uses:
         return uses[0]
     if len(page) > MAX_PAGE:
-        return f"is longer than the {MAX_PAGE >> 20} MiB that are read, which don't embed the image"
+        return f"is longer than the {MAX_PAGE >> 20} MiB that are read, which do not embed the image"
     return NOT_NAMED if names_address(page, image_url) is False else NAMED
 
 
@@ -153,7 +153,7 @@ def _uses(tree: Element, wanted: _Wanted) -> Iterator[str]:
             if name in {"style", "background"} or name in ATTRIBUTES.get(tag, ()):
                 yield _why_unseen(element) or _why_useless(element)
             elif tag in PICTURES and _LAZY.search(name):
-                less.append(f"names the image in {name[:40]!a} alone, which scripts may read")
+                less.append(f"contains the image URL only in {name[:40]!a}, which scripts may read")
             elif (tag, name) == ("a", "href"):
                 less.append("links to the image")
     yield from less
@@ -181,9 +181,13 @@ def _why_useless(element: Element) -> str:
     """Return why an element that names the image embeds nothing; else empty."""
     if element.tag == "source":
         around = next(element.iterancestors("picture"), None)
-        return "names the image for no picture" if around is None or next(around.iter("img"), None) is None else ""
+        return (
+            "contains the image URL without a picture"
+            if around is None or next(around.iter("img"), None) is None
+            else ""
+        )
     if element.tag == "input" and (element.get("type") or "").strip().lower() != "image":
-        return "names the image in a field"
+        return "contains the image URL in a form field"
     return ""
 
 

@@ -104,16 +104,16 @@ def read_recording(data: bytes, what: str, within: tuple[datetime, datetime]) ->
     room, about = Room(MAX_UNPACKED), 0
     for record in read_warc(data, what):
         about += record.kind == "warcinfo"
-        expect(record.kind in KINDS and about <= 1, f"{what} holds a record that is of no exchange.")
+        expect(record.kind in KINDS and about <= 1, f"{what} contains a record that belongs to no exchange.")
         of_time = within[0] - APART <= record.date <= within[1] + APART
-        expect(of_time, f"{what} holds a record of another time than the visit.")
+        expect(of_time, f"{what} contains a record from a different time than the visit.")
         if record.kind == "response":
             answers.append(_answer(record, room, what))
         elif record.kind == "request":
             requests.append(_read_request(record))
             asked[plain_url(record.url), record.date, record.peer] += 1
     told = Counter((answer.url, answer.record.date, answer.record.peer) for answer in answers)
-    expect(not told - asked, f"{what} holds an answer for which nobody had asked, or a request of another address.")
+    expect(not told - asked, f"{what} contains a response without a request, or a request for a different URL.")
     return Recording(answers, requests, [url for url, _, _ in (asked - told).elements()])
 
 
@@ -142,7 +142,7 @@ def _read_request(record: Record) -> Request:
     asked = f"{record.url.partition('://')[0]}://{hosts[0]}{decoded(line[2])}" if line and whole else ""
     expect(
         whole and plain_url(asked) == plain_url(record.url),
-        f"The recorded request of {record.url[:200]} asked for another address.",
+        f"The recorded request for {record.url[:200]} has a different URL.",
     )
     method = line[1].decode() if line else ""
     return Request(plain_url(record.url), record.date, method, headers, bool(body or not end))
@@ -151,7 +151,7 @@ def _read_request(record: Record) -> Request:
 def hold(network: NetworkRecord, recording: Recording) -> list[Answer]:
     """Return the responses of the stated exchanges, in order; raises ``FormatError`` if either side has more."""
     answers = recording.answers
-    expect(len(network.exchanges) <= len(answers), "The surroundings state more exchanges than were recorded.")
+    expect(len(network.exchanges) <= len(answers), "The environment record lists more exchanges than were recorded.")
     known: dict[tuple[str, int, str], list[Answer]] = {}
     for answer in answers:
         known.setdefault((answer.url, answer.response.status, answer.record.peer), []).append(answer)
@@ -165,13 +165,13 @@ def _recorded(step: NetworkExchange, left: list[Answer]) -> Answer:
     """Return the recorded response of a stated exchange and remove it from those left."""
     first, last = step.sent - APART, step.answered + APART
     fitting = [answer for answer in left if first <= answer.record.date <= last and _has_size(answer, step.bytes)]
-    expect(fitting, f"No recorded exchange is the one that the surroundings state of {step.url[:200]}.")
+    expect(fitting, f"No recorded exchange matches the environment record of {step.url[:200]}.")
     answer = min(fitting, key=lambda one: abs(one.record.date - step.sent))
     left.remove(answer)
     secured = plain_url(step.url).startswith("https:")
     same = (step.tls is not None) == secured and _is_at(step)
     same = same and _is_of(step.peer.address, step.host, step.dns_answers)
-    expect(same, f"The connection to {step.url[:200]} contradicts itself.")
+    expect(same, f"The connection data of {step.url[:200]} contradict each other.")
     return answer
 
 
@@ -206,7 +206,7 @@ def _expect_named(network: NetworkRecord, recording: Recording, left: Iterable[A
     moves = arrivals(recording.answers, [got.url for got in network.resources if got.kind == "document"])
     for url in [*(answer.url for answer in left), *recording.unanswered]:
         known = failures[url] > 0 or url in moves
-        expect(known, f"The surroundings say nothing of the recorded exchange with {url[:200]}.")
+        expect(known, f"The environment record lacks the recorded exchange with {url[:200]}.")
         failures[url] -= 1
 
 
@@ -233,22 +233,25 @@ def ends_of(network: NetworkRecord, answers: Sequence[Answer], page_url: str, im
     chains = _chains(answers)
     page, image = plain_url(page_url), plain_url(image_url)
     failed = {plain_url(failure.url) for failure in network.failures}
-    expect(failed <= {page, image}, "The surroundings state a failure of what the visit didn't ask for.")
+    expect(failed <= {page, image}, "The environment record lists a failed request that the visit did not make.")
     moves = {plain_url(got.url) for got in network.resources if got.kind == "document"}
     last = chains[-1][0].url if chains else ""
     own = chains[:-1] if last == image and (image != page or len(chains) > 1) else chains
     of_image = tuple(chains[-1]) if len(own) < len(chains) else ()
     starts = {chain[0].url for chain in own}
     asked = page in failed or {page, secured(page)} & (moves | {chain[0].url for chain in own[:1]})
-    expect(asked, "No recorded exchange is with the page's address.")
+    expect(asked, "No recorded exchange has the page URL.")
     ends = [chain[-1] for chain in own or chains]
     if network.rendered is None:
-        expect(starts <= {page} and len(own) <= 1, "A recorded exchange is one to which nothing in the visit leads.")
+        expect(starts <= {page} and len(own) <= 1, "A recorded exchange was not caused by anything in the visit.")
         return Ends(ends[-1] if own else None, of_image)
-    expect(starts <= moves, "A recorded exchange is with a page for which the browser didn't ask.")
+    expect(starts <= moves, "A recorded exchange is with a page that the browser did not request.")
     address = plain_url(network.rendered.address)
     at = [answer for answer in (*ends[-1:], *of_image[-1:]) if answer.url == address]
-    expect(at or (not own and address == page), "The rendered page isn't where the recorded exchanges led.")
+    expect(
+        at or (not own and address == page),
+        "The URL of the rendered page is not the one to which the recorded exchanges led.",
+    )
     return Ends(at[0] if at else None, of_image)
 
 
@@ -281,12 +284,12 @@ def hold_archive(network: NetworkRecord, recording: Recording, of_image: Iterabl
     beside = Counter(_of(answer) for answer in of_image)
     found = Counter(_of(answer) for answer in recording.answers)
     lacking = {key for key in stated - found if key[0] not in unread}
-    expect(not lacking, f"{what} holds other bytes than the surroundings state.")
+    expect(not lacking, f"The bytes in {what} differ from the environment record.")
     failures = arrivals(recording.answers, (got.url for got in network.resources if got.failure))
     for key, count in (found - stated - beside).items():
         url, status = key[0], key[1]
         known = url in asked and (status in REDIRECTS or url in failures or url in unread)
-        expect(known and count, f"{what} holds an exchange with {url[:200]} that the surroundings don't state.")
+        expect(known and count, f"{what} contains an exchange with {url[:200]} that the environment record lacks.")
 
 
 def _key(got: NetworkResource) -> tuple[str, int, str, str]:
@@ -302,4 +305,4 @@ def _check_resource(got: NetworkResource, certificates: set[Digest]) -> None:
     known = not got.status or _is_of(got.peer, host_of(got.final_url), got.dns_answers)
     known = known and (not got.status or (got.tls is not None) == plain_url(got.final_url).startswith("https:"))
     known = known and certificates.issuperset(got.certificates)
-    expect(known, f"The connection to {got.url[:200]} contradicts itself.")
+    expect(known, f"The connection data of {got.url[:200]} contradict each other.")

@@ -15,7 +15,7 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 
 T = TypeVar("T")
-STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
+STOOD_IN = " A reduced picture stood in for a withheld one; that both show the same is stated by the sealer only."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Inspection:
     def sealed_bytes(self, name: str, limit: int) -> bytes:
         """Return the bytes of a sealed file; raises ``NotFoundError`` if this copy does not hold them."""
         if not self.sealed(name):
-            raise NotFoundError(self.why_not(name) or f"{name} isn't in this copy as it was sealed.")
+            raise NotFoundError(self.why_not(name) or f"{name} in this copy differs from the sealed file.")
         return self.read(name, limit)
 
     def read_as(self, kind: type[T], name: str) -> T:
@@ -86,10 +86,10 @@ def words_of(gone: LeftOutFacts) -> str:
 _WHY = {
     Absence.REPORTED: "reported as illegal",
     Absence.PURGED: "removed by the operator",
-    Absence.EXPIRED: "the time for which it was kept had ended",
-    Absence.REMOVED: "taken off by the owner",
-    Absence.NEVER: "its bytes were never kept",
-    Absence.LOST: "its bytes were missing when it was sealed, and nobody had removed them",
+    Absence.EXPIRED: "the retention period had ended",
+    Absence.REMOVED: "removed by the owner",
+    Absence.NEVER: "it was never stored",
+    Absence.LOST: "it was missing when the bundle was sealed, and no removal is recorded",
 }
 
 

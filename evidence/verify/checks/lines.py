@@ -34,7 +34,7 @@ LATE = timedelta(days=1)  # expected delay of the log at most
 SMALL_PART = 0.4
 """Share of both pictures below which a line states the small part that the similarity is about."""
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
-REST = "licences searched, other times, and what a visit says of its machine, programs and name servers"
+REST = "licences searched, other times, and statements of a visit on its machine, programs and name servers"
 NEW_KEY = timedelta(days=1)
 WHOLE = 0.995  # share of a registered picture that counts as all of it
 
@@ -68,11 +68,11 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     name, has_token, token = decision.by.removesuffix(")").partition(" (token ")
     if not (has_token and decision.by.endswith(")")):
         name, has_token = decision.by, ""
-    by = f"by {name[:80]!r}" + (f", by a token called {token[:80]!r}" if has_token else "")
-    by = "by a switch for demonstrations" if decision.demonstration else by
+    by = f"by {name[:80]!r}" + (f", by the API token {token[:80]!r}" if has_token else "")
+    by = "by the demonstration setting" if decision.demonstration else by
     value = f"{decision.decision[:40]} {by}{at}" if decision.at is not None else decision.decision[:40]
     if decision.passkey is not None and decision.passkey.log.time - decision.passkey.key.time < NEW_KEY:
-        value += ", by a key known for less than a day"
+        value += ", by a key registered less than a day before"
     yield _line(said, value, "decision.decision", checks, "decision")
     is_account = facts.party.kind == "account"
     party = quoted(facts.party.name) if is_account else _readable(facts.party.name[:120])
@@ -84,11 +84,13 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     stated = sorted({f"{match.verification.dense:.3f}" for match in facts.matches})
     part = min((check.part for check in checks if check.part is not None), default=1.0)
     of = f", of at most {part:.0%} of a picture" if part < SMALL_PART else ""
-    value = f"{alike}, computed here{of}" if figures else f"{', '.join(stated[:3]) or 'none'}, not computed here"
+    value = f"{alike}, recomputed{of}" if figures else f"{', '.join(stated[:3]) or 'none'}, not recomputed"
     line = _line("similarity", value + _share(checks), "matches[].verification.dense", checks)
     if any(STOOD_IN in check.sentence for check in checks):
-        stood = f"{line.value}; a reduced picture stood in for a withheld one"
-        line = replace(line, value=stood, by=f"{WORDS[Standing.CHECKED]}: that it shows the same is the sealer's word")
+        stood = f"{line.value}; a reduced picture was used for a withheld one"
+        line = replace(
+            line, value=stood, by=f"{WORDS[Standing.CHECKED]}: that both show the same is stated by the sealer only"
+        )
     yield line
     for check in checks:
         if check.name == "captures":
@@ -98,7 +100,7 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
 
 def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     """Yield further details, and what no check examines."""
-    value = f"{facts.bundle} of the case {facts.number[:40]!r}; a later one may say otherwise"
+    value = f"{facts.bundle} of case {facts.number[:40]!r}; a later bundle may differ"
     yield _line("bundle", value, "bundle", checks)
     yield _line("server", _servers(facts), "sightings[].peer", checks)
     yield _line("seen", _seen(facts), "sightings[].slice.record.seen", checks)
@@ -109,18 +111,18 @@ def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
         yield Line("figures", _figures(facts.matches), by + odds)
     for check in checks:
         if check.name.startswith("document:") and check.state is not State.PASSED:
-            yield Line(check.name, check.sentence, "what it shows is the owner's word")
+            yield Line(check.name, check.sentence, "its content is declared by the owner")
     yield from _calibrations(facts, checks)
     yield from _witnesses(facts, checks)
     if own := own_unchecked(facts.not_checked):
         more = f" and {len(own) - MAX_OWN} more" if len(own) > MAX_OWN else ""
         value = ", ".join(map(quoted, own[:MAX_OWN])) + more
-        yield Line("not checked", value, "in the words of the installation; examined by no check")
+        yield Line("not checked", value, "stated by the installation; not examined by any check")
     made = facts.software
     models = "".join(f", {model.name[:40]!r} {model.version[:40]!r}" for model in made.models[:3])
     value = f"{made.name[:40]!r} {made.version[:40]!r}, {made.pipeline[:40]!r}{models}"
     yield _line("software", value, "software.name", checks)
-    yield Line("rest", REST, f"{WORDS[Standing.RECORDED]}; examined by no check")
+    yield Line("rest", REST, f"{WORDS[Standing.RECORDED]}; not examined by any check")
 
 
 def _calibrations(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
@@ -128,7 +130,7 @@ def _calibrations(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     for calibration in facts.calibrations:
         value = f"{calibration.name[:60]!r}: {calibration.certain.photographs} photographs"
         if not ships(calibration.digest, CALIBRATIONS):
-            yield Line("calibration", value, "recorded by the installation; it doesn't come with this software")
+            yield Line("calibration", value, "recorded by the installation; not part of this software")
         elif any(_is_of(check, "probability") and check.state is not State.PASSED for check in checks):
             yield _line("calibration", value, "calibrations[].name", checks)
 
@@ -160,16 +162,16 @@ def _seen(facts: CaseFacts) -> str:
     sightings = [(seen, logged) for seen, logged in recorded if seen is not None]
     if not sightings:
         periods = sorted({one.period for one in facts.sightings if one.period})
-        return f"at no known moment{': ' + ', '.join(periods[:3])[:100] if periods else ''}"
+        return f"at an unknown time{(': ' + ', '.join(periods[:3])[:100] if periods else '')}"
     first, logged = min(sightings)
     value = second(first)
     if logged - first > LATE:
-        value += f", in the log since {second(logged)}"
+        value += f", log entry of {second(logged)}"
     stated = min((one.first_seen for one in facts.sightings if one.first_seen is not None), default=first)
     if first - stated > SLACK:
-        value += f"; {second(stated)} by the facts alone"
+        value += f"; {second(stated)} according to the facts only"
     dated = max((date for date in map(_dated, facts.sightings) if date is not None), default=first)
-    return f"{value}; its server's clock said {second(dated)}" if dated - first > LATE else value
+    return f"{value}; server clock: {second(dated)}" if dated - first > LATE else value
 
 
 def _dated(sighting: SightingFacts) -> datetime | None:
@@ -204,7 +206,7 @@ def _witnesses(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     stated = [one for one in facts.witnesses if one.state == "complete" and (one.qualified or not borne_out)]
     if stated:
         called = (
-            f"{one.name[:40]!r}" + (f", called qualified {one.qualified[:10]!r}" if one.qualified else "")
+            f"{one.name[:40]!r}" + (f", stated as qualified {one.qualified[:10]!r}" if one.qualified else "")
             for one in stated[:MAX_HOSTS]
         )
         made = [] if borne_out else [check for check in checks if check.name == "witnesses"]
@@ -234,7 +236,7 @@ def _readable(host: str) -> str:
     """Return a host with its Unicode form, and a warning if its letters resemble others; other text is quoted."""
     if not _HOST.fullmatch(host):
         return f"{host!r}"
-    return with_letters(host) + (", in letters that look like others" if is_confusable(host) else "")
+    return with_letters(host) + (", with confusable letters" if is_confusable(host) else "")
 
 
 def _line(of: str, value: str, path: str, checks: Sequence[Check], check: str = "") -> Line:
@@ -255,6 +257,6 @@ def _told(standing: Standing, name: str, made: Sequence[Check]) -> str:
     ended = {
         State.PASSED: f"not contradicted by {name}",
         State.FAILED: f"{name} fails",
-        State.NOT_CHECKED: f"{name} isn't checked",
+        State.NOT_CHECKED: f"{name} not checked",
     }
     return f"{WORDS[standing]}; {ended[state]}" if state is not None else WORDS[standing]

@@ -51,7 +51,7 @@ def _number(figures: Figures, name: str, otherwise: float | None = None) -> floa
     value = figures.get(name)
     number = otherwise if value is None else value
     if number is None or name not in figures:
-        raise ValueError(f"there is no figure {name}")
+        raise ValueError(f"no value {name} exists")
     return number
 
 
@@ -139,7 +139,7 @@ class WeighingFile(Canonical):
             for question in (self.related, self.exposure)
         )
         if not (math.isfinite(related) and math.isfinite(exposure)):
-            raise ArithmeticError("odds have to be finite")
+            raise ArithmeticError("odds must be finite")
         return related, exposure
 
 
@@ -154,7 +154,7 @@ def weighing_facts(weighing: WeighingFile, file: str) -> WeighingFacts:
 
 def read_weighings(inspection: Inspection, facts: CaseFacts) -> Weighings:
     """Return the weighings that the facts name, each read once."""
-    more = not_checked("odds", f"Only {MAX_WEIGHINGS} weighings are read.")
+    more = not_checked("odds", f"More than {MAX_WEIGHINGS} weighings are listed.")
     weighings: dict[str, WeighingFile | Check] = {stated.pipeline: more for stated in facts.weighings}
     return weighings | {stated.pipeline: _read(inspection, stated) for stated in facts.weighings[:MAX_WEIGHINGS]}
 
@@ -166,12 +166,12 @@ def _read(inspection: Inspection, stated: WeighingFacts) -> WeighingFile | Check
         plain = parse_canonical(inspection.read(stated.file), what=stated.file)
         weighing = from_plain(WeighingFile, plain, where=stated.file)
         same = weighing_facts(weighing, stated.file) == stated
-        expect(same, f"{stated.file} isn't the weighing that the facts state.")
+        expect(same, f"{stated.file} is not the weighing named in the facts.")
     except FormatError as error:
         return failed("odds", error.message)
     weights = {**weighing.related.weights, **weighing.exposure.weights}
     if unknown := weights.keys() - TERMS.keys():
-        return not_checked("odds", f"{stated.file} names a term that isn't known here: {min(unknown)[:80]!r}.")
+        return not_checked("odds", f"{stated.file} contains an unknown term: {min(unknown)[:80]!r}.")
     return weighing
 
 
@@ -183,7 +183,7 @@ def check_odds(match: MatchFacts, weighings: Weighings, decided: DecisionFacts) 
     if weighing is None and (wrong := next(unread, None)) is not None:
         return replace(wrong, name=name)
     if weighing is None:
-        return not_checked(name, f"The bundle doesn't hold the weights by which {one.pipeline} sums odds.")
+        return not_checked(name, f"The bundle does not contain the weights that {one.pipeline} uses for odds.")
     if isinstance(weighing, Check):
         return replace(weighing, name=name)
     return checked(name, _odds, name, one, weighing, decided)
@@ -191,24 +191,24 @@ def check_odds(match: MatchFacts, weighings: Weighings, decided: DecisionFacts) 
 
 def _odds(name: str, one: Verification, weighing: WeighingFile, decided: DecisionFacts) -> Check:
     if one.related is None or one.exposure is None:
-        raise FormatError("Only one of both odds is stated.")
+        raise FormatError("Only one of the two odds is stated.")
     try:
         related, exposure = weighing.odds(one.figures)
     except (ValueError, ArithmeticError) as error:
-        raise FormatError("The figures are none that odds can be summed of.") from error
+        raise FormatError("Odds cannot be computed from these values.") from error
     words = f"sealed {one.related:.3f} and {one.exposure:.3f}, recomputed {related:.3f} and {exposure:.3f}"
     same = max(abs(related - one.related), abs(exposure - one.exposure)) <= TOLERANCE
-    expect(same, f"The figures and the weights don't give the sealed odds: {words}.")
+    expect(same, f"The values and weights do not give the sealed odds: {words}.")
     problem = _impossible(one) or _otherwise(one) or _unfounded(one, weighing, related, exposure)
     expect(not problem, problem)
     if one.decision is Decision.RESEMBLES and decided.demonstration:
-        return not_checked(name, "It only resembles the work, and a switch for demonstrations made a case of it.")
+        return not_checked(name, "The picture is only related to the work; the demonstration setting opened the case.")
     digest = Digest.of(weighing.to_json())
     by = digest.hex[:12]
-    told = f"The figures and the weights of {one.pipeline} ({by}) give the sealed odds: {words}."
+    told = f"The values and weights of {one.pipeline} ({by}) give the sealed odds: {words}."
     told = f"{told} The decision {one.decision} follows from them."
     if not ships(digest, WEIGHINGS):
-        return not_checked(name, f"unknown weights: {told} That anybody measured them is the installation's word.")
+        return not_checked(name, f"unknown weights: {told} That they were measured is stated by the installation only.")
     return passed(name, told)
 
 
@@ -218,13 +218,13 @@ def _impossible(one: Verification) -> str:
     beyond = [name for name in SHARES if not 0 <= of.get(name, 0.0) <= 1]
     beyond += [name for name in LENGTHS if of.get(name, 0.0) < 0]
     if beyond:
-        return f"The figure {beyond[0]} is none that two pictures can give."
+        return f"The value {beyond[0]} is impossible for two pictures."
     if of.get("agreeing", 0.0) > of.get("matches", math.inf):
-        return "More details are said to agree than were compared."
+        return "More details are stated to agree than were compared."
     whole = of.get("hamming") != NOT_COMPARED and "negative" not in one.reasons  # no part of the work is left out
     stated = of.get("pieces_dense" if one.pieces else "dense", 0.0)
     if whole and stated > one.dense + DENSE_TOLERANCE:
-        return "The figures say that the pictures are more alike than the match does."
+        return "The values state a higher similarity than the match."
     return ""
 
 
@@ -234,14 +234,14 @@ def _otherwise(one: Verification) -> str:
     counted = of.get("agreeing" if one.pieces else "inliers")
     placed = of.get("pieces_in_place" if one.pieces else "in_place")
     same = {
-        "count of details": one.inliers == counted,
-        "distance of hashes": inverted or of.get("hamming") in {one.hamming, NOT_COMPARED},
+        "number of details": one.inliers == counted,
+        "hash distance": inverted or of.get("hamming") in {one.hamming, NOT_COMPARED},
         "share of patches in place": placed is None
         if one.in_place is None
         else placed is not None and abs(placed - one.in_place) <= IN_PLACE_TOLERANCE,
     }
     wrong = next((name for name, holds in same.items() if not holds), "")
-    return f"The match states another {wrong} than its figures." if wrong else ""
+    return f"The {wrong} of the match differs from its values." if wrong else ""
 
 
 def _unfounded(one: Verification, weighing: WeighingFile, related: float, exposure: float) -> str:
@@ -255,9 +255,12 @@ def _unfounded(one: Verification, weighing: WeighingFile, related: float, exposu
     if one.decision is Decision.REVIEW and not MINOR.issuperset(one.reasons):
         most = math.inf  # it was held back
     if least is None:
-        return f"Odds are stated of a match that was decided to be {one.decision}."
+        return f"Odds are stated for a match with the decision {one.decision}."
     if related < weighing.related.limit - TOLERANCE:
-        return f"The odds don't reach {weighing.related.limit:g}, from where on a picture has to do with a work."
+        return f"The odds are below {weighing.related.limit:g}, the limit for a related picture."
     if least - TOLERANCE <= exposure < most + TOLERANCE:
         return ""
-    return f"The odds {exposure:.3f} don't bear the decision {one.decision}: limits are {review:g} and {certain:g}."
+    return (
+        f"The odds {exposure:.3f} do not support the decision {one.decision}: the limits are "
+        f"{review:g} and {certain:g}."
+    )

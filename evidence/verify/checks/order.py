@@ -41,14 +41,14 @@ def check_order(
         return failed("order", error.message), ()
     for earlier, later in pairs:
         if earlier.moment - later.moment > SLACK:
-            return failed("order", f"{earlier.words}, can't be after {later.words}."), ()
+            return failed("order", f"{earlier.words}, cannot be after {later.words}."), ()
     subjects = {"registration", "slice:01", "sealed", "entry"}
     told = "; ".join(time.words for time in (*inside, sealed, *entry) if time.of in subjects)
     work = None if facts is None else facts.work
     stated = {} if work is None else {"first publication": work.first_publication, "creation": work.created}
     declared = (Time(name, text, DECLARED) for name, text in stated.items() if text)
     times = (*witness_times, *inside, sealed, *entry, *declared)
-    return passed("order", f"No time contradicts another by more than an hour: {told}."), times
+    return passed("order", f"No times contradict each other by more than an hour: {told}."), times
 
 
 def _inside(facts: CaseFacts) -> Iterator[Time]:

@@ -21,9 +21,9 @@ WORK_ALONE = "none"  # kind of party in the record of a work that is about no us
 def check_alone(facts: CaseFacts) -> Iterator[Check]:
     """Yield failures if the record of a work, which is about no use, names a party or a decision."""
     if facts.party.name:
-        yield failed("party", f"The record of a work, without any sighting, names a party: {facts.party.name[:80]!a}.")
+        yield failed("party", f"The record of a work without sightings names a site: {facts.party.name[:80]!a}.")
     if facts.decision.decision != "open" or facts.decision.at is not None:
-        yield failed("confirmed", "The record of a work, without any sighting, states a decision.")
+        yield failed("confirmed", "The record of a work without sightings states a decision.")
 
 
 def check_party(facts: CaseFacts) -> Check:
@@ -31,29 +31,30 @@ def check_party(facts: CaseFacts) -> Check:
     party, every = facts.party, [host_of(sighting.page_url) for sighting in facts.sightings]
     addresses = (address for seen in facts.sightings for address in (seen.page_url, seen.image_url, seen.final_url))
     named = next((address for address in addresses if _has_user(address)), "")
-    expect(not named, f"An address names a user, which nobody visits and which looks like a host: {named[:200]!a}.")
-    expect(party.kind in {"domain", "account"}, f"There is no party of the kind {party.kind[:40]!a} in a case.")
-    expect(has_visible_letter(party.name), "The facts name a party without a name.")
+    expect(not named, f"A URL contains a user name, which could be mistaken for a host: {named[:200]!a}.")
+    expect(party.kind in {"domain", "account"}, f"Sites of the kind {party.kind[:40]!a} do not exist.")
+    expect(has_visible_letter(party.name), "The site in the facts has no name.")
     if party.kind == "account":
-        return not_checked("party", "Whose account it is, is the word of the installation.")
+        return not_checked("party", "The holder of the account is stated by the installation only.")
     hosts = sorted({*every} - {""})
     if not hosts:
-        return not_checked("party", "No sighting names a page on a host.")
+        return not_checked("party", "No sighting has a page URL with a host.")
     own = {host for host in hosts if is_within(host, party.name)}
     same = {host for host in own if is_within(party.name, host)}  # these need no public suffix list
     shared = own > same and is_public_suffix(party.name)
-    expect(not shared, f"Anybody may have a name below {party.name[:80]}: that a page lies there makes nobody a party.")
+    expect(not shared, (f"Anyone can register a name under {party.name[:80]}: a page there does not identify a site."))
     by_registry = same | {host for host in own - same if registered_name(host) == registered_name(party.name)}
     by_list = same | {host for host in own - same if registrable_domain(host) == registrable_domain(party.name)}
     others = [host for host in hosts if host not in by_list | by_registry]
-    expect(not others, f"The facts name the party {party.name[:80]!a}, and a page lies on {', '.join(others)[:200]}.")
+    expect(not others, (f"The facts name the site {party.name[:80]!a}, but a page is on {', '.join(others)[:200]}."))
     if len(by_list) < len(hosts):
-        words = f"Below {party.name[:80]} each name is a party of its own, by the list of public suffixes used here."
+        words = f"Under {party.name[:80]} each name is a separate site, according to the public suffix list used."
         return not_checked("party", words)
     if "" in every:
-        return not_checked("party", f"{every.count('')} of {len(every)} sightings name no page on a host.")
+        return not_checked("party", f"{every.count('')} of {len(every)} sightings have no page URL with a host.")
     return passed(
-        "party", f"Every page lies on a host of {party.name[:80]}: {some(hosts)}. Who is behind it, nobody looked up."
+        "party",
+        (f"Every page is on a host of {party.name[:80]}: {some(hosts)}. The operator of the site was not identified."),
     )
 
 

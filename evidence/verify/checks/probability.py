@@ -57,7 +57,7 @@ def read_calibrations(inspection: Inspection, facts: CaseFacts) -> Calibrations:
     first = {stated.digest: stated for stated in reversed(facts.calibrations)}
     digests = {match.verification.calibration for match in facts.matches}
     used = [digest for digest in first if digest in digests]
-    more = not_checked("probability", f"Only {MAX_CALIBRATIONS} calibrations are read.")
+    more = not_checked("probability", f"More than {MAX_CALIBRATIONS} calibrations are listed.")
     calibrations: dict[Digest | None, Calibration | Check] = dict.fromkeys(used, more)
     calibrations.update({digest: _read(inspection, first[digest]) for digest in used[:MAX_CALIBRATIONS]})
     return calibrations
@@ -73,15 +73,15 @@ def check_probability(match: MatchFacts, calibrations: Calibrations) -> Check:
     try:
         found = calibration.probability(match.verification)
     except (ValueError, ArithmeticError):
-        return failed(name, "The figures are beyond what can be computed.")
+        return failed(name, "The values cannot be computed.")
     if found is None:
-        return failed(name, "The calibration says nothing of such figures.")
+        return failed(name, "The calibration does not cover these values.")
     words = f"sealed {sealed:.4f}, recomputed {found:.4f}"
     if not abs(found - sealed) <= TOLERANCE:
-        return failed(name, f"The figures and the calibration don't give the sealed probability: {words}.")
-    told = f"The figures and the calibration {calibration.name[:60]} give the sealed probability: {words}."
+        return failed(name, f"The values and the calibration do not give the sealed probability: {words}.")
+    told = f"The values and the calibration {calibration.name[:60]} give the sealed probability: {words}."
     if not ships(calibration.digest, CALIBRATIONS):
-        return not_checked(name, f"unknown calibration: {told} What it states of itself is the installation's word.")
+        return not_checked(name, f"unknown calibration: {told} Its content is stated by the installation only.")
     return passed(name, told)
 
 
@@ -94,7 +94,7 @@ def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Che
         return failed("probability", f"{stated.file}: {error.message}")
     file_facts = calibration_facts(calibration, stated.file)
     if file_facts != stated:
-        return failed("probability", f"{stated.file} isn't the calibration that the facts state.")
+        return failed("probability", f"{stated.file} is not the calibration named in the facts.")
     return calibration
 
 

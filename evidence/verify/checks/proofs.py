@@ -68,7 +68,7 @@ def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check
     """Check ``entry``, ``inclusion``, ``checkpoint`` and ``consistency``."""
     names = ("entry", "inclusion", "checkpoint", "consistency")
     if not inspection.has(bag.ENTRY_PATH):
-        yield from (not_checked(name, "The bundle holds no log entry of the seal.") for name in names)
+        yield from (not_checked(name, "The bundle contains no log entry of the seal.") for name in names)
         return
     try:
         proof, note = read_log_proof(inspection)
@@ -86,7 +86,7 @@ def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
     entry = inspection.read_as(EntryFile, bag.ENTRY_PATH)
     inclusion = inspection.read_as(InclusionFile, bag.INCLUSION_PATH)
     if inclusion.index != entry.sequence:
-        raise FormatError("The inclusion proof is about another entry.")
+        raise FormatError("The inclusion proof is for a different entry.")
     text = read_checkpoint(inspection)
     entry_fields = {field.name: getattr(entry, field.name) for field in fields(entry)}
     return LogProof(**entry_fields, size=inclusion.size, path=inclusion.path, checkpoint=text), parse_note(text)
@@ -97,14 +97,16 @@ def read_checkpoint(inspection: Inspection, file: str = bag.CHECKPOINT_PATH) -> 
     try:
         return inspection.read(file, MAX_NOTE).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FormatError(f"{file} isn't UTF-8.") from error
+        raise FormatError(f"{file} is not UTF-8.") from error
 
 
 def expect_logged(proof: LogProof, kind: EntryType) -> None:
     """Raise ``FormatError`` or ``IntegrityError`` unless an entry, its opening and its inclusion are valid."""
-    expect(proof.type is kind, f"The log's entry is about a {proof.type}, not a {kind}.")
-    expect(opens(proof.opening, proof.salt, proof.commitment), "The log's entry commits to something else.")
-    expect(_included(proof, parse_note(proof.checkpoint)), "The entry isn't included under the checkpoint's root.")
+    expect(proof.type is kind, f"The log entry is a {proof.type}, not a {kind}.")
+    expect(opens(proof.opening, proof.salt, proof.commitment), "The log entry commits to different content.")
+    expect(
+        _included(proof, parse_note(proof.checkpoint)), "The entry is not included under the root of the checkpoint."
+    )
 
 
 def check_note(trust: Trust, name: str, note: Note, text: str) -> Check:
@@ -118,7 +120,7 @@ def _signed_note(trust: Trust, name: str, note: Note, text: str) -> Check:
             verify_note(text, log.vkey)
             sentence = f"Signed by the pinned key of {note.origin}: {note.size} entries."
             return passed(name, sentence, note.origin, log.label * log.development)
-    raise UnknownWitnessError(f"no pinned key belongs to the log {note.origin[:80]!a}.")
+    raise UnknownWitnessError(f"no key is pinned for the log {note.origin[:80]!a}.")
 
 
 def signer_of(trust: Trust, text: str) -> TrustedLog | None:
@@ -144,20 +146,20 @@ def is_by_the_same(one: TrustedLog | None, other: TrustedLog | None) -> bool:
 def _signature(inspection: Inspection) -> str:
     key, signature = inspection.manifest.key.public, inspection.read(bag.SIGNATURE_PATH, 64)
     good = holds(key, signature, inspection.manifest_bytes)
-    expect(good, "The Ed25519 signature over data/manifest.json doesn't hold.")
-    return f"Ed25519 (RFC 8032) over data/manifest.json by key {key.hex()[:16]} holds."
+    expect(good, "The Ed25519 signature over data/manifest.json is invalid.")
+    return f"The Ed25519 signature (RFC 8032) over data/manifest.json by key {key.hex()[:16]} is valid."
 
 
 def _key(inspection: Inspection) -> Check:
     manifest, public = inspection.manifest, inspection.manifest.key.public
-    expect(is_sound_point(public), "The manifest's key is a point of small order, or isn't in its one form (RFC 8032).")
+    expect(is_sound_point(public), "The manifest's key is a point of small order, or not in canonical form (RFC 8032).")
     for name, data in bag.key_files(manifest).items():
         where = "data/manifest.json names" if name == bag.KEY_PEM_PATH else "the manifest states"
-        expect(inspection.read(name) == data, f"{name} isn't the key that {where}.")
+        expect(inspection.read(name) == data, f"{name} is not the key that {where}.")
     key = inspection.trust.key(public, "sealing")
     if key is None:
-        raise UnknownWitnessError(f"no pinned owner has the key {public.hex()[:16]}.")
-    other = f"The key is pinned as that of {key.owner}, not of the owner in the manifest."
+        raise UnknownWitnessError(f"no owner is pinned with the key {public.hex()[:16]}.")
+    other = f"The key is pinned for {key.owner}, not for the owner in the manifest."
     expect(key.owner == manifest.matter.owner, other)
     held = f"held by the {manifest.key.holder}, as the manifest states"
     sentence = f"Pinned as the sealing key of {key.owner}, {held}."
@@ -165,16 +167,16 @@ def _key(inspection: Inspection) -> Check:
 
 
 def _entry(inspection: Inspection, proof: LogProof) -> str:
-    expect(proof.type is EntryType.SEAL, f"The log's entry is about a {proof.type}, not a seal.")
+    expect(proof.type is EntryType.SEAL, f"The log entry is a {proof.type}, not a seal.")
     holds_it = opens(proof.opening, proof.salt, proof.commitment)
-    expect(holds_it, "The log's entry commits to something else than its opening.")
+    expect(holds_it, "The log entry does not match its opening.")
     opening = seal_opening(SealedCase(inspection.manifest, inspection.read(bag.SIGNATURE_PATH, 64)))
-    expect(proof.opening == opening, "The log's entry is about another seal.")
+    expect(proof.opening == opening, "The log entry is for a different seal.")
     return f"Entry {proof.sequence} of the log commits to seal digest, key and signature."
 
 
 def _inclusion(proof: LogProof, note: Note) -> str:
-    expect(_included(proof, note), "The entry isn't included under the checkpoint's root (RFC 9162, 2.1.3.2).")
+    expect(_included(proof, note), "The entry is not included under the root of the checkpoint (RFC 9162, 2.1.3.2).")
     return f"Entry {proof.sequence} is included under the root of {note.size} entries (RFC 9162)."
 
 
@@ -227,7 +229,11 @@ def expect_vouched(inspection: Inspection, own: OwnCheckpoint | None, proof: Log
         continued = own is not None and own.continues(note)
         if own is not None and own.signed and continued:
             return own.note.origin  # no pinned key signed the other checkpoint's name
-        how = "nor the bundle's own, which continues it" if continued else "and the bundle's own doesn't continue it"
+        how = (
+            "nor the bundle's own checkpoint, which continues it"
+            if continued
+            else "and the bundle's own checkpoint does not continue it"
+        )
         raise UnknownWitnessError(f"no pinned log signed its checkpoint, {how}.") from error
 
 
@@ -242,16 +248,21 @@ def _consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) ->
     earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)}
     paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
     sizes = {old.size for old in earlier.values()} if facts is not None else set(paths)
-    expect(set(paths) <= sizes, "The bundle holds a proof from a checkpoint on that isn't in the sealed files.")
+    expect(
+        set(paths) <= sizes,
+        ("The bundle contains a consistency proof from a checkpoint that is not in the sealed files."),
+    )
     if not earlier:
-        return not_checked(name, "The sealed files hold no earlier checkpoint.")
+        return not_checked(name, "The sealed files contain no earlier checkpoint.")
     for old in earlier.values():
         if old.size not in paths and old.size != note.size:
-            return failed(name, f"The bundle holds no proof from the checkpoint of {old.size} entries on: it has to.")
+            return failed(
+                name, (f"The bundle lacks the required consistency proof from the checkpoint of {old.size} entries.")
+            )
         continued = merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ()))
-        expect(continued, f"The log of {note.size} entries doesn't continue that of {old.size}.")
+        expect(continued, f"The log of {note.size} entries does not continue the log of {old.size} entries.")
     names = sorted({old.origin for old in earlier.values()} - {note.origin})
-    broken = f" Of these some are of {', '.join(names)[:80]}: the log's name before a break." if names else ""
+    broken = f" Some of these are of {', '.join(names)[:80]}: earlier names of the log." if names else ""
     sentence = f"The checkpoint continues all {len(earlier)} earlier ones in the bundle (RFC 9162, 2.1.4).{broken}"
     return passed(name, sentence)
 
@@ -306,7 +317,7 @@ def _signed_renewal(inspection: Inspection, record: RenewalRecord) -> str:
     words, later = _renewal(inspection, record), read_checkpoint(inspection, record.file)
     signed = check_note(inspection.trust, "", parse_note(later), later)
     expect(signed.state is not State.FAILED, signed.sentence)
-    nobody = "" if signed.state is State.PASSED else " No pinned log has signed it; it shows no more than that."
+    nobody = "" if signed.state is State.PASSED else " No pinned log has signed it; it proves nothing else."
     return words + nobody
 
 
@@ -317,9 +328,9 @@ def _renewal(inspection: Inspection, record: RenewalRecord) -> str:
     signed = check_note(inspection.trust, "", later, text)
     expect(signed.state is not State.FAILED, signed.sentence)
     listed = later.size == record.size and later.size > own.size
-    expect(listed, f"The checkpoint of {later.size} entries isn't the later one that is listed.")
+    expect(listed, f"The checkpoint of {later.size} entries is not the listed later checkpoint.")
     continued = merkle.verify_consistency(own.size, later.size, own.root, later.root, record.path)
-    expect(continued, f"The log of {later.size} entries doesn't continue that of {own.size}.")
+    expect(continued, f"The log of {later.size} entries does not continue the log of {own.size} entries.")
     unsigned = " No pinned log signed it." if signed.state is State.NOT_CHECKED else ""
     return f"The later checkpoint of {later.size} entries continues the bundle's own (RFC 9162, 2.1.4).{unsigned}"
 
@@ -335,7 +346,7 @@ def check_signers(inspection: Inspection, logged: datetime | None) -> Iterator[C
     names = [name for name in inspection.contents.names if name.startswith(bag.COUNTERSIGNATURES)]
     stems = {match[1] for name in names if (match := _NAME.fullmatch(name.removeprefix(bag.COUNTERSIGNATURES)))}
     if len(stems) > MAX_KEYS or any(not _NAME.fullmatch(name.removeprefix(bag.COUNTERSIGNATURES)) for name in names):
-        problem = f"{bag.COUNTERSIGNATURES} holds other files, or more than {MAX_KEYS} signatures."
+        problem = f"{bag.COUNTERSIGNATURES} contains other files, or more than {MAX_KEYS} signatures."
         yield failed("countersignatures", problem)
         return
     for stem in sorted(stems):
@@ -346,13 +357,16 @@ def check_signers(inspection: Inspection, logged: datetime | None) -> Iterator[C
 def _countersignature(inspection: Inspection, name: str, stem: str) -> Check:
     key = inspection.trust.key(_signer(inspection, stem), "device")
     if key is None:
-        raise UnknownWitnessError(f"it holds, but no owner is pinned with the device key {stem}.")
-    other = f"The device key is pinned as that of {key.owner}, not of the owner in the manifest."
+        raise UnknownWitnessError(f"it is valid, but no owner is pinned with the device key {stem}.")
+    other = f"The device key is pinned for {key.owner}, not for the owner in the manifest."
     expect(key.owner == inspection.manifest.matter.owner, other)
     if key.revoked is not None:
         since = f"The device key was revoked at {second(key.revoked)}"
-        return not_checked(name, f"{since}, and nothing in the bundle shows when this was signed.")
-    sentence = f"Ed25519 over data/manifest.json by a device key of {key.owner} holds; the owner alone holds that key."
+        return not_checked(name, f"{since}, and the bundle does not prove when this was signed.")
+    sentence = (
+        f"The Ed25519 signature over data/manifest.json by a device key of {key.owner} is "
+        "valid; only the owner holds that key."
+    )
     return passed(name, sentence, key.owner, key.label * key.development)
 
 
@@ -363,13 +377,13 @@ def _signer(inspection: Inspection, stem: str) -> bytes:
     try:
         public = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise FormatError(f"{bag.COUNTERSIGNATURES}{stem}.pem can't be read.") from error
+        raise FormatError(f"{bag.COUNTERSIGNATURES}{stem}.pem cannot be read.") from error
     if not isinstance(public, Ed25519PublicKey):
-        raise FormatError("The key isn't an Ed25519 key.")
+        raise FormatError("The key is not an Ed25519 key.")
     raw = public.public_bytes_raw()
     good = holds(raw, signature, inspection.manifest_bytes)
-    expect(good, "The counter-signature over data/manifest.json doesn't hold.")
-    expect(raw.hex()[:16] == stem, f"{bag.COUNTERSIGNATURES}{stem}.pem is another key than its name says.")
+    expect(good, "The counter-signature over data/manifest.json is invalid.")
+    expect(raw.hex()[:16] == stem, f"{bag.COUNTERSIGNATURES}{stem}.pem is not the key that its name states.")
     return raw
 
 
@@ -380,7 +394,10 @@ def _judged(revoked: datetime, logged: datetime | None) -> Check:
     """
     since = f"The key was revoked at {second(revoked)}"
     if logged is None:
-        return failed("revoked", f"{since}, and no pinned witness shows that the log held the signature before.")
+        return failed("revoked", f"{since}, and no pinned timestamp proves that the signature was in the log before.")
     if logged >= revoked:
-        return failed("revoked", f"{since}, and the earliest pinned witness of the log is of {second(logged)}.")
-    return passed("revoked", f"{since}; a pinned witness saw the log with the signature before, at {second(logged)}.")
+        return failed("revoked", f"{since}, and the earliest pinned timestamp of the log is of {second(logged)}.")
+    return passed(
+        "revoked",
+        (f"{since}; a pinned timestamp proves that the signature was in the log before, at {second(logged)}."),
+    )

@@ -27,7 +27,7 @@ MAX_DRAWN = 60  # limit of matches that are drawn again
 BLOCK, UNLIKE = 16, 6.0
 """Side of the squares in which drawings are compared, and the allowed mean difference in levels of each."""
 SENSITIVE = frozenset({"difference", "points"})  # views in which another version of OpenCV may mark other details
-BY_COMMAND = "Not made again here; `exhibit verify` does it."
+BY_COMMAND = "Not regenerated here; exhibit verify does this check."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def _told(name: str, facts: CaseFacts, makers: Makers | None, look: Callable[[Ma
     try:
         return look(makers, facts.made_with)
     except (ExhibitError, ArithmeticError, ValueError) as error:
-        said = error.message if isinstance(error, ExhibitError) else "The alignment can't be applied."
-        return not_checked(name, f"It couldn't be made again. {said}")
+        said = error.message if isinstance(error, ExhibitError) else "The alignment cannot be applied."
+        return not_checked(name, f"It could not be regenerated. {said}")
 
 
 def _check_drawings(
@@ -79,7 +79,7 @@ def _check_drawings(
     count, others = 0, []
     for match in drawn[:MAX_DRAWN]:
         if match.verification.transform is None:
-            return failed("drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
+            return failed("drawings", f"Match {match.number} has drawings but no alignment.")
         files = (found_files[match.picture], registered[match.work_picture])
         found, work = (inspection.sealed_bytes(path, LIMITS.max_bytes) for path in files)
         draw = makers.draw(found, work, match.verification)
@@ -88,16 +88,16 @@ def _check_drawings(
             unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), draw(role, PurePosixPath(path).suffix))
             if unlike <= UNLIKE:
                 continue
-            problem = f"{path} isn't what the pictures and the alignment give: a part differs by {unlike:.0f} levels."
+            problem = f"{path} differs from the pictures and the alignment: a part differs by {unlike:.0f} levels."
             if role not in SENSITIVE or _same_tools(tools):
                 return failed("drawings", problem)
             others.append(path)
     if others:
-        return not_checked("drawings", f"{others[0]} is drawn otherwise here. {_other_tools(tools)}")
+        return not_checked("drawings", f"{others[0]} is drawn differently by this software. {_other_tools(tools)}")
     if len(drawn) > MAX_DRAWN:
-        words = f"The drawings of the first {MAX_DRAWN} matches are what their pictures give; the others weren't made."
+        words = f"The drawings of the first {MAX_DRAWN} matches match their pictures; the others were not regenerated."
         return not_checked("drawings", words)
-    return passed("drawings", f"{count} drawings, made again from the pictures and their alignments, look the same.")
+    return passed("drawings", f"{count} drawings, regenerated from the pictures and their alignments, look the same.")
 
 
 def _unlike(sealed: bytes, made: bytes) -> float:
@@ -137,7 +137,7 @@ class _Sealed(Mapping[str, bytes]):
 
 def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str], tools: MadeWithFacts) -> Check:
     if find_spec("typst") is None:
-        return not_checked("sheet", "It couldn't be typeset again: typst isn't installed.")
+        return not_checked("sheet", "It could not be typeset again: typst is not installed.")
     from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
     from evidence.documents.sheets.exhibit import render_exhibit_sheet
 
@@ -147,15 +147,15 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
     paths = {f"data/{stem}{end}.pdf": language for language, end in endings}
     for path in sheets:
         if path not in paths:
-            return failed("sheet", f"{path} isn't a document that follows from such facts.")
+            return failed("sheet", f"{path} is not a document for such facts.")
         sheet = render(facts, _Sealed(inspection), paths[path], time_zone=tools.time_zone)
         if sheet == inspection.sealed_bytes(path, LIMITS.max_bytes):
             continue
         if not _same_tools(tools):
-            words = f"{path} is typeset otherwise here, or says something else."
+            words = f"{path} is typeset differently by this software or has different content."
             return not_checked("sheet", f"{words} {_other_tools(tools)}")
-        return failed("sheet", f"{path} isn't what the facts and the sealed files give.")
-    return passed("sheet", f"Typeset again from the facts: every page is the same ({len(sheets)} PDF).")
+        return failed("sheet", f"{path} differs from the facts and the sealed files.")
+    return passed("sheet", f"Typeset again from the facts: every page is identical ({len(sheets)} PDF).")
 
 
 def _same_tools(tools: MadeWithFacts) -> bool:
@@ -166,16 +166,20 @@ def _same_tools(tools: MadeWithFacts) -> bool:
 
 def _other_tools(tools: MadeWithFacts) -> str:
     named = ", ".join(f"{name} {version}" for name, version in tools.versions)
-    return f"It states other tools than those here: {named}, documents {tools.documents.hex[:12]}; ask one with these."
+    return f"It was made with other tools: {named}, documents {tools.documents.hex[:12]}. Verify it with those."
 
 
 def _check_words(facts: CaseFacts, calibrations: Calibrations, makers: Makers) -> Check:
     for match in facts.matches:
         calibration = calibrations.get(match.verification.calibration)
         if isinstance(calibration, Check):
-            return not_checked("words", f"The words of match {match.number} rest on a calibration that isn't here.")
+            return not_checked(
+                "words", f"The sentences of match {match.number} use a calibration that is not included."
+            )
         if match.words != makers.words(match.verification, calibration):
             if facts.software.version != __version__:
-                return not_checked("words", f"Match {match.number} is told in other words than by this version.")
-            return failed("words", f"The words of match {match.number} don't follow from its figures.")
-    return passed("words", f"The sentences of {len(facts.matches)} matches follow from their figures.")
+                return not_checked(
+                    "words", f"The sentences of match {match.number} are from a different software version."
+                )
+            return failed("words", f"The sentences of match {match.number} do not match its values.")
+    return passed("words", f"The sentences of {len(facts.matches)} matches match their values.")

@@ -40,42 +40,45 @@ def expect_surroundings(network: NetworkRecord, dates: Sequence[Sequence[str]]) 
     for one in [one for step in network.exchanges if step.tls for one in step.tls.chain] + list(network.certificates):
         _expect_described(one)
     _expect_clock(network, dates)
-    expect(not network.proxy.used, "The surroundings name a proxy, and no visit uses one.")
+    expect(not network.proxy.used, "The environment record names a proxy, but visits do not use one.")
     visited = {_plain(step.host) for step in network.exchanges}
     named_hosts = {_plain(host) for host in network.hosts_file.names_visited_hosts}
-    expect(named_hosts <= visited, "The surroundings name a host of the machine's own table that wasn't visited.")
+    expect(named_hosts <= visited, "The environment record lists a host of the hosts file that was not visited.")
     servers = all(_is_address(server) for server in network.name_servers)
-    expect(servers, "The surroundings name a name server that is no address.")
+    expect(servers, "The environment record contains a name server that is not an IP address.")
 
 
 def expect_undisturbed(network: NetworkRecord) -> None:
     """Raise ``NotFoundError`` if the record itself shows that something else may have been visited."""
     named = [host for host in network.hosts_file.names_visited_hosts if not is_localhost(_plain(host))]
     if named:
-        raise NotFoundError(f"The machine has an address of its own for {named[0][:80]}: another server may be meant.")
+        raise NotFoundError(
+            f"The hosts file of the machine contains {named[0][:80]}: the connection may have gone "
+            "to a different server."
+        )
     offset, uncertainty = network.clock.offset, network.clock.uncertainty
     if offset is not None and offset - (uncertainty or 0.0) > AHEAD:
         ahead = timedelta(seconds=round(offset))
-        raise NotFoundError(f"The servers' clocks are ahead of the visit by {ahead}: its time isn't theirs.")
+        raise NotFoundError(f"The servers' clocks are ahead of the visit by {ahead}; their times do not agree.")
 
 
 def _expect_connection(step: NetworkExchange) -> None:
     """Check that a connection led to host and port of its URL, as a name server resolved it, with plausible TLS."""
     about = step.url[:200]
     led = _plain(step.host) == _plain(host_of(step.url)) and step.peer.port == port_of(step.url)
-    expect(led, f"The connection for {about} led to another host or port.")
+    expect(led, f"The connection for {about} was made to a different host or port.")
     is_resolved = step.dns_answers and all(map(_is_address, (*step.dns_answers, step.peer.address)))
-    expect(is_resolved, f"The name in {about} has no address, or one that is none.")
+    expect(is_resolved, f"The host name in {about} has no valid IP address.")
     if step.tls is None:
         return
     suite = step.tls.cipher is None or step.tls.cipher.startswith("TLS_") == (step.tls.version == "TLSv1.3")
-    expect(step.tls.version in VERSIONS and suite, f"The connection for {about} is secured as none is.")
-    expect(step.tls.chain, f"The server of {about} showed no certificate.")
+    expect(step.tls.version in VERSIONS and suite, f"The connection for {about} states impossible TLS data.")
+    expect(step.tls.chain, f"The server of {about} presented no certificate.")
     leaf = read_certificate(step.tls.chain[0].content)
     if leaf is not None:  # an unreadable certificate was sealed as such
         inside = leaf.not_valid_before_utc - SLACK <= step.sent <= leaf.not_valid_after_utc + SLACK
-        expect(inside, f"The certificate of {about} wasn't valid then, and the visit checks that.")
-        expect(_is_of(leaf, _plain(step.host)), f"The certificate of {about} is of another host.")
+        expect(inside, (f"The certificate of {about} was not valid at the time, although the visit checks validity."))
+        expect(_is_of(leaf, _plain(step.host)), f"The certificate of {about} is for a different host.")
 
 
 def _expect_described(one: NetworkCertificate) -> None:
@@ -83,11 +86,11 @@ def _expect_described(one: NetworkCertificate) -> None:
     certificate = read_certificate(one.content)
     if certificate is None:
         if any((one.subject, one.issuer, one.not_before, one.not_after)):
-            raise NotFoundError("The surroundings state what a certificate says that can't be read here.")
+            raise NotFoundError("The environment record describes a certificate that cannot be read.")
         return
     described = described_certificate(certificate)
     wrong = next((name for name in described if getattr(one, name) and getattr(one, name) != described[name]), "")
-    expect(not wrong, f"The surroundings state another {wrong} of a certificate than it does.")
+    expect(not wrong, f"The {wrong} of a certificate differs from the environment record.")
 
 
 def _is_of(leaf: x509.Certificate, host: str) -> bool:
@@ -114,11 +117,14 @@ def _expect_clock(network: NetworkRecord, dates: Sequence[Sequence[str]]) -> Non
         sample = samples.pop(0) if samples else None
         same = sample is not None and sample.url == step.url and abs(sample.uncertainty - half) <= NEAR
         same = same and sample is not None and any(abs(sample.offset - offset) <= NEAR for offset in offsets)
-        expect(same, f"The surroundings state another clock of {step.url[:200]} than it answered with.")
-    expect(not samples, "The surroundings state a clock of which no answer told.")
+        expect(same, f"The clock of {step.url[:200]} differs from its recorded response.")
+    expect(not samples, "The environment record states a clock that is in no response.")
     best = min(clock.samples, key=lambda sample: sample.uncertainty, default=None)
     expected = (None, None) if best is None else (best.offset, best.uncertainty)
-    expect((clock.offset, clock.uncertainty) == expected, "The surroundings state a clock that isn't the most certain.")
+    expect(
+        (clock.offset, clock.uncertainty) == expected,
+        "The environment record does not state the clock with the lowest uncertainty.",
+    )
 
 
 def _offset(step: NetworkExchange, date: str) -> float | None:

@@ -29,7 +29,7 @@ MAX_VALUE = 80  # characters of a value
 OF_ITSELF = ("author", "rights", "credit", "holder", "licence", "source_type", "aigc")
 """Metadata fields of a picture's file that a line shows."""
 UNREAD = frozenset({DAMAGED, ENCODING})
-BY_FILE = "stated by whoever wrote the file; no check shows it"
+BY_FILE = "stated in the file; not verified"
 MANIFEST_MARK = b"jumb"
 
 
@@ -41,7 +41,7 @@ def quoted(text: str) -> str:
 def work_line(facts: CaseFacts) -> str:
     """Return the owner's declarations about the work."""
     work = facts.work
-    by = f"by {quoted(work.author)}" if has_visible_letter(work.author) else "nobody named as author"
+    by = f"by {quoted(work.author)}" if has_visible_letter(work.author) else "no author named"
     parts = [f"{quoted(work.title)} {by}"]
     dates = (("rights held by", work.holder), ("created", work.created), ("first published", work.first_publication))
     parts += [f"{name} {quoted(value)}" for name, value in dates if value]
@@ -56,25 +56,25 @@ def registered_line(inspection: Inspection, facts: CaseFacts) -> str:
     work, entry = facts.work, facts.work.registration
     parts = [second(work.registered_at)]
     if entry is not None and abs(entry.time - work.registered_at) > SLACK:
-        parts.append(f"the log's entry is of {second(entry.time)}")
+        parts.append(f"log entry of {second(entry.time)}")
     first = work.registered_at if entry is None else max(work.registered_at, entry.time)
     before = (
-        ("a copy had been seen", earliest(seen.first_seen for seen in facts.sightings)),
-        ("others state that a copy was there", _stated_elsewhere(facts)),
+        ("a copy had been found", earliest(seen.first_seen for seen in facts.sightings)),
+        ("third parties state that a copy was online", _stated_elsewhere(facts)),
         ("the case was opened", facts.opened_at if facts.sightings else None),
         ("the case was decided", facts.decision.at),
     )
     parts += [f"after {what}, at {second(when)}" for what, when in before if when is not None and first - when > MOMENT]
     periods = [seen.period for seen in facts.sightings if seen.period and _ends_before(seen.period, first)]
-    parts += [f"after a copy had been seen, in {quoted(period)}" for period in sorted(periods)[:1]]
+    parts += [f"after a copy had been found, in {quoted(period)}" for period in sorted(periods)[:1]]
     parts += _late_pictures(facts)
     found_digests = {seen.picture.digest for seen in facts.sightings}
     if any(picture.digest in found_digests for picture in work.pictures):
-        parts.append("with a file that is, byte for byte, one that was found")
+        parts.append("with a file that is byte-for-byte identical to a found file")
     elif any(_shows_the_same(inspection, facts, match) for match in facts.matches[:MAX_READ]):
-        parts.append("with a file that shows, pixel for pixel, what one that was found shows")
+        parts.append("with a file that has the same pixels as a found file")
     if work.earlier_registration is not None:
-        parts.append(f"somebody else had registered the like, at {second(work.earlier_registration)}")
+        parts.append(f"another owner had registered a similar picture, at {second(work.earlier_registration)}")
     return ", ".join(parts)
 
 
@@ -111,7 +111,7 @@ def _late_pictures(facts: CaseFacts) -> Iterator[str]:
         numbers = {n for match in facts.matches if match.work_picture == picture.digest for n in match.sightings}
         seen = earliest(one.first_seen for one in facts.sightings if one.number in numbers)
         if seen is not None and added - seen > MOMENT:
-            yield f"picture {number} added at {second(added)}, after a copy of it had been seen, at {second(seen)}"
+            yield (f"picture {number} added at {second(added)}, after a copy of it had been found, at {second(seen)}")
 
 
 def _stated_elsewhere(facts: CaseFacts) -> datetime | None:
@@ -142,10 +142,10 @@ def licences_line(facts: CaseFacts) -> str:
     """Return the result of the search of the owner's licences."""
     search = facts.licence_check
     result = {
-        "all": "the records cover the use",
-        "some": f"of {search.searched} records some cover some of the sightings, not all",
-        "none": f"none of {search.searched} records covers the use",
-        "unsearched": "none had been entered, so none was searched",
+        "all": "the licences cover the use",
+        "some": f"some of {search.searched} licences cover some of the sightings, not all",
+        "none": f"none of {search.searched} licences covers the use",
+        "unsearched": "no licence had been entered, so no search was made",
     }[search.outcome]
     return "; ".join([result, *([_some([quoted(reason) for reason in search.reasons])] if search.reasons else [])])
 
@@ -161,7 +161,7 @@ def own_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check])
     of_files = [check for check in checks if not check.name.startswith("capture")]
     remarks = list(dict.fromkeys(remark for check in of_files for remark in check.remarks))
     if remarks:
-        yield Line("pictures", _some(remarks, "; "), "read here from the files")
+        yield Line("pictures", _some(remarks, "; "), "read from the files")
 
 
 def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declared: Sequence[str]) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declar
         said = _own_words(metadata, declared)
         if MANIFEST_MARK in data and (manifest := read_provenance(data, picture.format)) is not None:
             signer = [manifest[0].signer] if manifest[0].signer else []
-            said += [f"a manifest of {quoted(name)}" for name in dict.fromkeys([*authors_of(manifest[1]), *signer])]
+            said += [f"a manifest by {quoted(name)}" for name in dict.fromkeys([*authors_of(manifest[1]), *signer])]
         if said:
             yield f"{picture.file} states {', '.join(said)}"
         blocks = dict.fromkeys(problem.block or "the" for problem in metadata.problems if problem.reason in UNREAD)

@@ -89,7 +89,7 @@ def test_a_list_cannot_ask_for_other_than_one_to_all_of_its_witnesses(
     path = tmp_path / "list.json"
     ran = CliRunner().invoke(cli_trust.trust_command, [str(path), "--timestamps", asked])
     assert isinstance(ran.exception, WrongUseError)
-    assert f"asks for {asked} witnesses" in ran.exception.message
+    assert f"requires {asked} timestamp services" in ran.exception.message
     assert not path.exists()
 
 

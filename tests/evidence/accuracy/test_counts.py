@@ -109,22 +109,22 @@ def test_a_signed_file_is_read_as_it_was_written_and_with_its_key(log: Log) -> N
 def test_whoever_changes_a_file_is_found_out(log: Log) -> None:
     data = signed(log, counts([picture(1), picture(2)]))
     for old, new in ((b'"made":"2026-11-22"', b'"made":"2026-11-23"'), (b'"signature":"', b'"signature":"00')):
-        with pytest.raises(IntegrityError, match="doesn't hold") as caught:
+        with pytest.raises(IntegrityError, match="is invalid") as caught:
             read_signed(Counts, data.replace(old, new), what="counts.json")
-        assert "Ask whoever sent it" in caught.value.hint
+        assert "Request the original file from the sender" in caught.value.hint
 
 
 def test_a_list_that_gives_other_counts_is_refused_even_signed(log: Log) -> None:
     made = counts([picture(1), picture(2)])
     object.__setattr__(made, "photographs", 3)
-    with pytest.raises(WrongUseError, match="gives other counts"):
+    with pytest.raises(WrongUseError, match="the list of photographs gives different counts"):
         read_signed(Counts, signed(log, made), what="counts.json")
 
 
 def test_a_joined_file_in_which_more_failed_than_count_is_refused_even_signed(log: Log) -> None:
     joined = several([picture(1)])
     object.__setattr__(joined.sources[0], "review", 2)
-    with pytest.raises(WrongUseError, match="more failed than count") as caught:
+    with pytest.raises(WrongUseError, match="more failures than photographs") as caught:
         read_signed(Joined, signed(log, joined), what="joined.json")
     assert "exhibit calibrate --join" in caught.value.hint
 

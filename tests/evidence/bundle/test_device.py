@@ -26,11 +26,11 @@ def test_what_cannot_be_signed_leaves_no_signature(tmp_path: Path) -> None:
     make_key(tmp_path / "key")
     with pytest.raises(WrongUseError, match="already"):
         make_key(tmp_path / "key")
-    with pytest.raises(WrongUseError, match="can't be written"):
+    with pytest.raises(WrongUseError, match="cannot be written"):
         make_key(tmp_path / "key" / "below")
     (tmp_path / "note").write_bytes(b"pay Bob")
     with pytest.raises(FormatError):
         counter_sign(tmp_path / "key", tmp_path / "note", tmp_path / "out")
-    with pytest.raises(WrongUseError, match="absent can't be used"):
+    with pytest.raises(WrongUseError, match="absent cannot be used"):
         counter_sign(tmp_path / "key", tmp_path / "absent", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -108,7 +108,7 @@ def test_a_field_more_or_less_is_refused_with_its_name() -> None:
 
 def test_a_stand_in_has_to_be_sealed_too() -> None:
     manifest = manifest_of("data/facts.json", "data/work/01.jpg")
-    with pytest.raises(FormatError, match="stand-in"):
+    with pytest.raises(FormatError, match="replacement file"):
         replace(manifest, files=(manifest.files[0], replace(manifest.files[1], stand_in="data/work/small.jpg")))
 
 

@@ -61,7 +61,7 @@ def test_the_comparison_is_computed_on_the_reduced_picture_and_says_so(scene: Sc
     found = check(scene, path, "match:01")
     assert found.state is State.PASSED
     assert STOOD_IN in found.sentence
-    assert "stands in for it" in check(scene, path, f"file:{ORIGINAL}").sentence
+    assert "replaced by" in check(scene, path, f"file:{ORIGINAL}").sentence
     assert Verifier(scene.trust).verify(path).outcome is not ExitCode.CHECK_FAILED
 
 

@@ -91,8 +91,8 @@ def test_the_sheet_tells_who_says_what() -> None:
     case = case_with(ProvenanceFacts("valid", SIGNER, "2026-11-01T10:00:00Z", "sample-camera 1", TITLE, (), path))
     text = sheet(case)
     assert say("provenance.valid") in text
-    assert f"It states signed by {SIGNER} signed at 2026-11-01T10:00:00Z" in text
-    assert f"made with sample-camera 1 title: {TITLE} stated" in text
+    assert f"signer: {SIGNER} signed at: 2026-11-01T10:00:00Z" in text
+    assert f"generator: sample-camera 1 title: {TITLE} stated" in text
     assert (path, None) in named_files(case)
     assert CaseFacts.from_json(case.to_json()) == case
 
@@ -108,16 +108,16 @@ def test_what_was_done_is_told_as_stated() -> None:
 def test_the_sheet_tells_what_the_file_says_of_its_making() -> None:
     case = sample_case()
     told = {
-        "The file says of its making digital source type (IPTC): compositeSynthetic label of generated content "
-        "(GB 45438-2025): Label: 1 stated": MakingFacts("compositeSynthetic", "Label: 1"),
-        "The file says of its making nothing recorded": MakingFacts(),
+        f"{say('label.making')} digital source type (IPTC): compositeSynthetic "
+        f"{say('making.aigc', value='Label: 1')} stated": MakingFacts("compositeSynthetic", "Label: 1"),
+        f"{say('label.making')} none recorded": MakingFacts(),
     }
     for words, making in told.items():
         made = replace(case, sightings=(replace(case.sightings[0], making=making),))
         assert words in sheet(made)
         assert CaseFacts.from_json(made.to_json()) == made
-    assert "says of its making" not in sheet(case)
+    assert say("label.making") not in sheet(case)
 
 
 def test_a_sheet_of_a_case_where_nobody_looked_says_so() -> None:
-    assert "Manifest (C2PA) not checked" in sheet(case_with(None))
+    assert f"{say('label.provenance')} not checked" in sheet(case_with(None))

@@ -176,5 +176,5 @@ def test_proofs_of_what_is_not_there_are_refused() -> None:
     tree = Tree(numbered(3))
     with pytest.raises(ValueError, match="no leaf 3"):
         merkle.inclusion(3, 3, tree.node)
-    with pytest.raises(ValueError, match="can't continue"):
+    with pytest.raises(ValueError, match="cannot continue"):
         merkle.consistency(4, 3, tree.node)

@@ -107,16 +107,16 @@ FAILURES: dict[str, tuple[Change, str]] = {
     "an entry of another type": (edited("proofs/log/entry.json", lambda one: one.update(type="case")), "entry: "),
     "a manifest that is written otherwise": (
         lambda files: {**files, "data/manifest.json": files["data/manifest.json"] + b"\n"},
-        "manifest: data/manifest.json isn't in its one canonical form",
+        "manifest: data/manifest.json is not in canonical form",
     ),
-    "a name twice": (with_file("proofs/log/inclusion.json", b'{"index":2,"index":2}'), "inclusion: a name stands"),
+    "a name twice": (with_file("proofs/log/inclusion.json", b'{"index":2,"index":2}'), "inclusion: a name occurs"),
     "a short hash": (
         edited("proofs/log/inclusion.json", lambda one: one.update(path=["00"])),
-        "inclusion: proofs/log/inclusion.json doesn't have the fields of its format",
+        "inclusion: proofs/log/inclusion.json does not have the fields of its format",
     ),
-    "a file too many": (with_file("data/extra.txt", b"x"), "manifest: data/ holds a file that wasn't sealed"),
-    "a picture changed": (flipped("data/work/01.jpg"), "manifest: data/work/01.jpg isn't the file that was sealed"),
-    "a picture missing": (without("data/work/01.jpg"), "manifest: data/work/01.jpg isn't the file"),
+    "a file too many": (with_file("data/extra.txt", b"x"), "manifest: data/ contains a file that was not sealed"),
+    "a picture changed": (flipped("data/work/01.jpg"), "manifest: data/work/01.jpg is not the sealed file"),
+    "a picture missing": (without("data/work/01.jpg"), "manifest: data/work/01.jpg is not the"),
 }
 
 

@@ -24,7 +24,7 @@ def changed(name: str, to: Check | None) -> list[Check]:
 
 def test_a_grade_passes_with_all_of_its_checks_and_names_who_vouches() -> None:
     assert {one.name: (one.state, one.by) for one in grades_of(WHOLE, None)} == {
-        "bytes": (State.PASSED, "digests, computed here"),
+        "bytes": (State.PASSED, "digests, recomputed"),
         "owner": (State.PASSED, "the pinned key of Ann"),
         "log": (State.PASSED, "the pinned key of the log"),
         "time": (State.PASSED, "an authority"),

@@ -35,8 +35,8 @@ WHOLE = Verdict("b.zip", Digest.of(b""), "2026-11-20", CHECKS)
 def test_a_whole_bundle_is_complete_by_the_word_of_its_earliest_witness() -> None:
     assert WHOLE.outcome is ExitCode.DONE
     assert WHOLE.sentence == (
-        "Complete: nothing failed, and all of it existed no later than 2026-11-20 12:00:00 UTC"
-        " by the word of an authority."
+        "Complete: no check failed, and the whole bundle existed no later than 2026-11-20 12:00:00 UTC "
+        "according to an authority."
     )
     require(WHOLE)
     plain = WHOLE.to_plain()
@@ -62,10 +62,10 @@ def test_one_failure_is_told_first_and_more_are_counted() -> None:
 def test_what_lacks_makes_it_incomplete_where_it_is_asked_for() -> None:
     unmatched = replace(WHOLE, checks=(*CHECKS, not_checked("registration", "")))
     assert unmatched.outcome is ExitCode.INCOMPLETE
-    assert unmatched.sentence == "Incomplete: nothing failed; not shown: match."
+    assert unmatched.sentence == "Incomplete: no check failed; not proven: match."
     unasked = replace(unmatched, asked=())
     assert unasked.outcome is ExitCode.DONE
-    assert "Not shown, and not asked for: match." in unasked.sentence
+    assert "Not proven, and not required: match." in unasked.sentence
 
 
 def test_notes_stand_behind_the_result() -> None:
@@ -80,10 +80,10 @@ def test_notes_stand_behind_the_result() -> None:
         times=(Time("sealed", NOON, "operator's clock"),),
     )
     for words in (
-        "Earlier times in it rest on the log and the operator's clock alone.",
+        "Earlier times are based on the log and the operator's clock only",
         "2 sealed files are withheld from this copy.",
         "Container changed, evidence intact.",
-        "It rests on witnesses for development, which have no legal weight: for trials.",
+        "It is based on development services, which have no legal weight: for trials.",
     ):
         assert words in noted.sentence, words
     assert noted.times[0].words == "sealed 2026-11-20 12:00:00 UTC by the operator's clock"

@@ -47,8 +47,16 @@ def test_the_bitcoin_main_chain_counts_by_its_work() -> None:
             "keys.0.: public",
         ),
         ('"keys": []', '"keys": [], "requires": {"grades": ["taste"], "witnesses": 1}', "grades"),
-        ('"keys": []', '"keys": [], "requires": {"grades": ["match"], "witnesses": 0}', "asks for 0 witnesses"),
-        ('"keys": []', '"keys": [], "requires": {"grades": ["match"], "witnesses": 99}', "asks for 99 witnesses"),
+        (
+            '"keys": []',
+            '"keys": [], "requires": {"grades": ["match"], "witnesses": 0}',
+            "requires 0 timestamp services",
+        ),
+        (
+            '"keys": []',
+            '"keys": [], "requires": {"grades": ["match"], "witnesses": 99}',
+            "requires 99 timestamp services",
+        ),
     ],
 )
 def test_a_list_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -73,7 +81,7 @@ def test_a_log_that_began_anew_may_keep_its_key(scene: Scene) -> None:
 
 
 def test_a_list_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError, match="can't be read"):
+    with pytest.raises(WrongUseError, match="cannot be read"):
         load_trust(tmp_path / "none.json")
 
 

@@ -494,7 +494,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     # the work and its registration
     "a work registered when its copy had been found": (
         registered_now,
-        {"line:registered": "after a copy had been seen"},
+        {"line:registered": "after a copy had been found"},
     ),
     "a work registered after the case was opened": (
         also(fact("opened_at", moved(-DAY)), registered_now),
@@ -510,7 +510,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "registered in 2015, by an entry of today": (declared(registered_at=LONG_AGO), {"registration": "failed"}),
     "registered in 2015, declared anew today": (
         declared(registered_at=LONG_AGO, opening={"edited": 1}),
-        {"line:registered": "the log's entry is of 20"},
+        {"line:registered": "log entry of 20"},
     ),
     "a case of 2015 with proofs of today": (case_of_2015, {"order": "failed"}),
     "facts written before the proofs in them": (
@@ -530,7 +530,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
     "an author of one's own": (declared(author="Vincent van Gogh"), {"line:work": "by 'Vincent van Gogh'"}),
     "the accused as author": (declared(author="copies.example"), {"line:work": "by 'copies.example'"}),
-    "no author": (declared(author=""), {"line:work": "nobody named as author"}),
+    "no author": (declared(author=""), {"line:work": "no author named"}),
     "a holder who isn't the owner": (declared(holder="Ben"), {"line:work": "rights held by 'Ben'"}),
     "a work of 1850": (declared(created="1850"), {"line:work": "created '1850'"}),
     "a first publication by somebody else": (
@@ -544,7 +544,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a work that everybody may use": (declared(rights_statement="Public domain."), {"line:work": "'Public domain.'"}),
     "an earlier registration that came later": (
         fact("work.earlier_registration", lambda _: rfc3339(now()), "work.registered_at", lambda one: one),
-        {"line:registered": "somebody else had registered"},
+        {"line:registered": "another owner had registered a similar picture, at"},
     ),
     "an earlier registration after one's own": (
         also(
@@ -565,7 +565,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
     "a document of a role that nobody knows": (
         replace(document(role="judgment"), manifest=role_of(DOCUMENT, "judgment")),
-        {"says:rest": "the documents of the chain of title"},
+        {"says:rest": "chain-of-title documents"},
     ),
     "one document as two steps": (fact("work.attachments", twice), {"facts": "failed"}),
     "a picture as a document": (
@@ -634,12 +634,15 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"credentials:01": "failed"},
     ),
     # licences
-    "no licence entered": (licences(searched=0), {"line:licences": "none had been entered"}),
-    "a search that found nothing": (licences(searched=900), {"line:licences": "none of 900 records covers the use"}),
+    "no licence entered": (
+        licences(searched=0),
+        {"line:licences": "no licence had been entered, so no search was made"},
+    ),
+    "a search that found nothing": (licences(searched=900), {"line:licences": "none of 900 licences covers the use"}),
     "licences that cover a part": (licences(partly=True), {"line:licences": "some of the sightings"}),
     "all covered and in part covered": (licences(covered=True, partly=True), {"facts": "failed"}),
     "covered by none that was searched": (licences(searched=0, covered=True), {"confirmed": "not checked"}),
-    "in part covered by none": (licences(searched=0, partly=True), {"line:licences": "of 0 records"}),
+    "in part covered by none": (licences(searched=0, partly=True), {"line:licences": "of 0 licences"}),
     "more reasons than records": (
         licences(searched=1, reasons=["Licence 1 (A): x.", "Licence 2 (B): y."]),
         {"facts": "failed"},
@@ -655,11 +658,11 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a part of an address as party": (at_host("203.0.113.9", "113.9"), {"party": "failed"}),
     "a party in capitals of another alphabet": (
         at_host(host_of("https://c\u043epies.example/"), host_of("https://c\u043epies.example/")),
-        {"line:party": "look like others"},
+        {"line:party": "with confusable letters"},
     ),
     "a host with a Latin alpha": (
         at_host(host_of("https://s\u0251int.example/"), host_of("https://s\u0251int.example/")),
-        {"line:party": "look like others"},
+        {"line:party": "with confusable letters"},
     ),
     "a page whose user looks like a host": (
         seen(page_url="https://saint.example@copies.example/"),
@@ -693,7 +696,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "one pair as two matches": (pair_twice, {"facts": "failed"}),
     "the picture of the accused as one's own": (
         also(of_work(FOUND), registered_now, compared(STILL)),
-        {"line:registered": "after a copy had been seen"},
+        {"line:registered": "after a copy had been found"},
     ),
     "two white pictures": (
         also(of_work(FLAT), seen(encoded(Image.open(io.BytesIO(FLAT)), "PNG")), compared(STILL)),
@@ -701,7 +704,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
     "two slopes of grey": (
         also(of_work(SLOPE), seen(encoded(Image.open(io.BytesIO(SLOPE)), "PNG")), compared(STILL)),
-        {"line:pictures": "hardly more than a slope of brightness"},
+        {"line:pictures": "and the found picture share little more than a brightness gradient"},
     ),
     "another picture with a corner of the work": (also(seen(with_corner(9)), compared(STILL)), {"match:01": "failed"}),
     "another picture of which a piece is compared": (
@@ -721,22 +724,22 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"line:similarity": "over 6% of the registered picture"},
     ),
     "an unrelated picture in a thousand pieces": (tiled, {"match:01": "not checked"}),
-    "a found animation": (also(seen(GIF), compared()), {"line:pictures": "holds 2 pictures"}),
+    "a found animation": (also(seen(GIF), compared()), {"line:pictures": "contains 2 pictures"}),
     "a registered animation": (
         also(of_work(animated((textured(1), 900), (textured(9), 20))), compared()),
-        {"line:pictures": "data/work/01.jpg holds 2 pictures"},
+        {"line:pictures": "data/work/01.jpg contains 2 pictures"},
     ),
     "a TIFF of two pages": (
         also(seen(pages(HALF, textured(9, (80, 60)))), compared()),
-        {"line:pictures": "holds 2 pictures"},
+        {"line:pictures": "contains 2 pictures"},
     ),
     "a registered picture that breaks off": (
         also(of_work(cut(WORK, 0.9)), compared()),
-        {"line:pictures": "data/work/01.jpg breaks off"},
+        {"line:pictures": "data/work/01.jpg is truncated"},
     ),
     "a whole picture said to break off": (
         fact("sightings.0.picture.incomplete", TRUE),
-        {"line:pictures": "is said to break off"},
+        {"line:pictures": "is stated to be truncated, but is complete"},
     ),
     "a stranger laid on a speck of the work": (
         also(
@@ -744,7 +747,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
             seen(STRANGER),
             compared(ON_A_SPECK),
         ),
-        {"match:01": "not checked", "says:match:01": "looked at closely"},
+        {"match:01": "not checked", "says:match:01": "the shared area agrees in"},
     ),
     "another picture with an edge in the same place": (
         also(
@@ -768,11 +771,11 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
     "a registered picture that is another one without its profile": (
         also(of_work(by_colours(textured(1), textured(9))), compared()),
-        {"match:01": "not checked", "says:match:01": "data/work/01.jpg shows, or may show, another picture"},
+        {"match:01": "not checked", "says:match:01": "data/work/01.jpg shows or may show a different picture"},
     ),
     "a found picture that is another one on a dark page": (
         also(seen(by_ground(textured(1), textured(9))), compared(STILL)),
-        {"line:pictures": "another picture on a dark page"},
+        {"line:pictures": "a different picture on a dark page"},
     ),
     "a work on a speck of a large picture": (
         also(seen(around(textured(1))), compared(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0)))),
@@ -788,7 +791,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
     "one visit told twice, and written otherwise": (
         visited_twice,
-        {"capture:01-2": "failed", "says:capture:01-2": "record of another visit"},
+        {"capture:01-2": "failed", "says:capture:01-2": "It has the record of a different visit"},
     ),
     "more detail in the copy than in the original": (
         also(
@@ -801,11 +804,11 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     # withheld files and stand-ins
     "a withheld work of which another picture stands in": (
         together(reduced("data/work/01.jpg", WORK)),
-        {"line:similarity": "a reduced picture stood in"},
+        {"line:similarity": "a reduced picture was used for a withheld one"},
     ),
     "both pictures withheld, and one stands in for both": (
         together(reduced("data/work/01.jpg", WORK), reduced(SEEN, FOUND)),
-        {"line:similarity": "a reduced picture stood in"},
+        {"line:similarity": "a reduced picture was used for a withheld one"},
     ),
     "a withheld document": (
         Invention(proofs=withheld(DOCUMENT)),
@@ -837,7 +840,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a record that accuses somebody": (deposited(fact("party.name", "saint.example")), {"party": "failed"}),
     "a record with another's earlier registration": (
         deposited(fact("work.earlier_registration", LONG_AGO)),
-        {"line:registered": "somebody else had registered"},
+        {"line:registered": "another owner had registered a similar picture, at"},
     ),
     "a record with a public page elsewhere": (
         deposited(fact("work.public_page", "https://www.wipo.int/works/1")),
@@ -916,7 +919,7 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
     "nothing": (Invention(), {"line:decision": "not contradicted by decision"}),
     "a passkey of the ministry": (
         answer(site="ministry.example"),
-        {"says:decision": "that a device holds it, is the installation's word"},
+        {"says:decision": "stated by the installation only"},
     ),
     "a token of a court behind the name": (
         fact("decision.by", "Ann (token of the District Court)"),
@@ -926,7 +929,7 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
         also(answer(by="Judge Dredd"), fact("decision.by", "Judge Dredd")),
         {"line:decision": "declared"},
     ),
-    "a key that was made for the decision": (answer(), {"line:decision": "by a key known for less than a day"}),
+    "a key that was made for the decision": (answer(), {"line:decision": "by a key registered less than a day before"}),
     "a signed decision about fewer pictures": (
         lambda facts, files, scene: answer(
             subject={
@@ -934,7 +937,7 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
                 "pictures": [facts["sightings"][0]["picture"]["digest"], "00" * 32],
             }
         )(facts, files, scene),
-        {"says:decision": "names 1 of 1 pictures seen"},
+        {"says:decision": "names 1 of 1 found pictures"},
     ),
     "a kept manifest that names a gallery": (
         kept_manifest(lambda text: text.replace('"assertions": [', f'"assertions": [{GALLERY}, ', 1)),
@@ -946,12 +949,12 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
     "a kept manifest with words beside": (
         kept_manifest(lambda text: f'{{"opinion": "stolen", {text[1:]}'),
-        {"line:pictures": "holds other words"},
+        {"line:pictures": "contains different text than the picture"},
     ),
     "a kept manifest of other words": (kept_manifest(lambda _: "{}"), {"credentials:01": "failed"}),
     "a manifest that isn't told": (
         lambda facts, files, _: (facts["sightings"][0].update(provenance=None), files.pop(MANIFEST_FILE)),
-        {"line:file": "a manifest of "},
+        {"line:file": "a manifest by"},
     ),
     "a label that isn't told": (
         lambda facts, *_: facts["sightings"][0].update(making=None),
@@ -963,7 +966,10 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
         {"line:licences": "Copies Ltd."},
     ),
     "an office that nobody asked": (fact("licence_check.searched", 1), {"line:work": "'USCO VA 1-234'"}),
-    "somebody else's earlier registration": (Invention(), {"line:registered": "somebody else had registered the like"}),
+    "somebody else's earlier registration": (
+        Invention(),
+        {"line:registered": "another owner had registered a similar picture, at"},
+    ),
     "a public page": (Invention(), {"line:public page": "exhibit.example/works/1"}),
 }
 
@@ -985,8 +991,8 @@ def test_each_claim_about_a_whole_case_fails_or_is_told_as_a_word(
 @pytest.mark.parametrize(
     ("beside", "words"),
     [
-        ({"notice.pdf": empty_pdf()}, "1 beside the bundles in court.zip: 'notice.pdf'"),
-        ({"verdict.txt": b"Complete.", "court/judgment.pdf": empty_pdf()}, "2 beside the bundles"),
+        ({"notice.pdf": empty_pdf()}, "1 other files in court.zip: 'notice.pdf'"),
+        ({"verdict.txt": b"Complete.", "court/judgment.pdf": empty_pdf()}, "2 other files"),
         ({"case/exhibit.pdf": empty_pdf()}, "'case/exhibit.pdf'"),
     ],
 )
@@ -999,7 +1005,7 @@ def test_a_letter_beside_a_bundle_is_its_writers_word(
     [place] = places_of(path)
     told = {line.of: f"{line.value} [{line.by}]" for line in verified_inside(Verifier(trust), place).lines}
     assert words in told["papers"]
-    assert told["papers"].endswith("[by whoever wrote them; no check reads them]")
+    assert told["papers"].endswith("[not examined by any check]")
 
 
 def test_letters_in_a_package_that_was_zipped_again_are_named_too(own: Scene, whole: Files, tmp_path: Path) -> None:
@@ -1009,4 +1015,4 @@ def test_letters_in_a_package_that_was_zipped_again_are_named_too(own: Scene, wh
     path.write_bytes(zipped({"court.zip": inner}))
     [place] = places_of(path)
     told = {line.of: line.value for line in verified_inside(Verifier(trust), place).lines}
-    assert told["papers"] == "those in ZIPs inside of it"
+    assert told["papers"] == "those in nested ZIPs"

@@ -29,7 +29,9 @@ def told_otherwise(scene: Scene, facts: CaseFacts, folder: Path) -> tuple[Contra
 def test_a_case_that_went_on_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
     facts, (seen,) = scene.facts, scene.facts.sightings
     later = facts.written_at + timedelta(seconds=1)
-    again = replace(facts.decision, at=later, by="Somebody else", reason="Looked again.")
+    again = replace(
+        facts.decision, at=later, by="A different archive than the named one was queried", reason="Looked again."
+    )
     seen = replace(seen, last_seen=facts.written_at, captures=())
     grown = replace(facts, sightings=(seen,), decision=again, work=replace(facts.work, title="Corrected"))
     assert told_otherwise(scene, grown, tmp_path) == ()
@@ -52,20 +54,20 @@ def test_what_was_recorded_once_and_is_told_otherwise_is_named(scene: Scene, tmp
     }[what]
     [found] = told_otherwise(scene, changed, tmp_path)
     words = {
-        "seen": "the first sight", "registered": "the time of registration", "party": "the party",
-        "opened": "the time when the case was opened", "decision": "the decision", "visit": "the visit",
+        "seen": "the first retrieval", "registered": "registration time", "party": "the party",
+        "opened": "the time at which the case was opened", "decision": "the decision", "visit": "the visit",
         "figures": "the comparison",
     }  # fmt: skip
     assert (found.fact[0], found.bundles) == (words[what], ("A.zip", "B.zip"))
     about = f"work {facts.work.number}" if what == "registered" else f"case {facts.number}"
-    assert found.sentence.startswith(f"Two accounts of {about} of ")
+    assert found.sentence.startswith(f"Contradiction in {about} of ")
 
 
 def test_a_work_is_registered_once_in_all_its_cases(scene: Scene, tmp_path: Path) -> None:
     facts = scene.facts
     earlier = replace(facts.work, registered_at=facts.work.registered_at - timedelta(days=900))
     [found] = told_otherwise(scene, replace(facts, number="C-8", work=earlier), tmp_path)
-    assert found.sentence.startswith(f"Two accounts of work {facts.work.number} of ")
+    assert found.sentence.startswith(f"Contradiction in work {facts.work.number} of ")
     assert told_otherwise(scene, replace(facts, number="C-8"), tmp_path) == ()
 
 
@@ -85,7 +87,7 @@ def test_a_work_that_was_declared_anew_contradicts_nothing_and_of_one_change_the
     both = [resealed(scene, facts) for facts in (anew("Corrected"), replace(anew("Otherwise"), bundle=3))]
     paths = [one.write(tmp_path / f"{place}.zip") for place, one in enumerate(both)]
     [found] = contradictions(Verifier(scene.trust).verify(path).account for path in paths)
-    assert found.fact == ("the entry of the registration", "1")
+    assert found.fact == ("the log entry of the registration", "1")
 
 
 def test_what_another_key_seals_under_the_same_names_contradicts_nobody(scene: Scene, tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_two_bundles_of_one_number_contradict_each_other_and_the_command_says_so
     trust = tmp_path / "trust.json"
     trust.write_bytes(scene.trust.to_json())
     assert main(["verify", *paths, "--trust", str(trust)]) == ExitCode.CHECK_FAILED
-    assert f"Two accounts of case {scene.facts.number} of " in capsys.readouterr().out
+    assert f"Contradiction in case {scene.facts.number} of " in capsys.readouterr().out
     main(["verify", *paths, "--json", "--trust", str(trust)])
     [told] = json.loads(capsys.readouterr().out)["contradictions"]
     assert told["fact"] == ["the seal of bundle", str(scene.facts.bundle)]

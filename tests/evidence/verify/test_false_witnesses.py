@@ -477,7 +477,7 @@ def opened_with(**fields: Any) -> Make:  # noqa: ANN401 - fields of an opening
     return make
 
 
-LED = "passed: They lead to 1 of the trust list: Test authority"
+LED = "passed: 1 of them are on the trust list: Test authority"
 FORGERIES: dict[str, tuple[Make, Seen]] = {
     # cosigners and heads
     "a cosigner of another log's head over the same tree": (
@@ -517,11 +517,11 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     ),
     "a cosignature beside another one": (
         cosigning(lambda head: cosigned(head, more=cosign(parse_note(head).body, "v.example", SECOND, now()))),
-        {"anchor:": "failed: under another head"},
+        {"anchor:": "failed: The cosignature is for a different checkpoint"},
     ),
     "a cosignature of the year 9999": (
         cosigning(lambda head: cosigned(head, at=datetime(9999, 12, 31, tzinfo=UTC))),
-        {"anchor:": "failed: doesn't hold"},
+        {"anchor:": "failed: is invalid"},
     ),
     "a cosignature that is called a stamp": (
         cosigning(lambda head: replace(cosigned(head), receipt=replace(cosigned(head).receipt, kind="rfc3161"))),
@@ -533,7 +533,7 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
             with_anchors(field.scene, cosigned(own_head(field.scene), of=manifest_of(field.scene))),
             asking(field.scene.trust),
         ),
-        {"anchor:": "failed: under another head", "cosigned": "not checked: 0 of 1"},
+        {"anchor:": "failed: The cosignature is for a different checkpoint", "cosigned": "not checked: 0 of 1"},
     ),
     "cosigners of a head over a seal without an entry": (
         _without_entry, {"cosigned": "not checked", "entry": "not checked"},
@@ -569,7 +569,7 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
         listing(_by_kind(STAMP, "rfc3161\u202e")), {"anchor:checkpoint-test-authority.tsr": "not checked: \\u202e"},
     ),
     "a block by another number": (
-        listing(_another_height), {"anchor:checkpoint-test-chain.ots": "passed: by the proof's own word"},
+        listing(_another_height), {"anchor:checkpoint-test-chain.ots": "passed: as stated in the proof"},
     ),
     "a receipt of another chain's number": (evm(chain=1), {"anchor:evm-checkpoint-test-ledger.json": "not checked"}),
     "a sealed file as a receipt": (
@@ -582,9 +582,9 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     ),
     "a witness of the list's name with letters that aren't seen": (
         listing(lambda records, _: first(records, STAMP).update(witness="Test\u200b authority")),
-        {"anchor:checkpoint-test-authority.tsr": "passed: calls this witness 'Test\\u200b authority'"},
+        {"anchor:checkpoint-test-authority.tsr": "passed: Name in the bundle: 'Test\\u200b authority'"},
     ),
-    "two receipts of one chain by two names": (_one_chain_twice, {"time": "not checked: 1 pinned witnesses"}),
+    "two receipts of one chain by two names": (_one_chain_twice, {"time": "not checked: 1 pinned"}),
     # what facts say of witnesses
     "a witness of the facts whose receipt is another's": (
         told_of(witness("DigiCert"), called=["DigiCert"]), {"witnesses": LED},
@@ -607,7 +607,7 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     ),
     "a witness that only the facts call qualified": (
         lambda field: _of_weight(told_of(QUALIFIED)(field)),
-        {"witnesses": "passed: by the operator's word"},
+        {"witnesses": "passed: stated by the operator only"},
     ),
     # keys and revocation
     "a revoked key and a witness of the manifest alone": (
@@ -656,12 +656,12 @@ FORGERIES: dict[str, tuple[Make, Seen]] = {
     "seen by two under a head that only bears the log's name": (
         seen_by(_forged_own_head), {WHOLE: "passed: run by an unknown log and Bea"},
     ),
-    "pages without words": (seen_by(_no_words), {WHOLE: "passed: Nobody else saw the page of sighting 01 alike"}),
+    "pages without words": (seen_by(_no_words), {WHOLE: "passed: No one else retrieved the same page of sighting 01"}),
     "an answer to an installation that isn't shown to be this one": (
         seen_by(_asked_by_another), {CHECK: "not checked: log.stranger.example"},
     ),
-    "one partner by two names": (seen_by(_one_partner_by_two_names), {WHOLE: "passed: seen by two,"}),
-    "two logs of one operator": (seen_by(_two_partners_of_one), {WHOLE: "passed: seen by two,"}),
+    "one partner by two names": (seen_by(_one_partner_by_two_names), {WHOLE: "passed: retrieved by two,"}),
+    "two logs of one operator": (seen_by(_two_partners_of_one), {WHOLE: "passed: retrieved by two,"}),
     "a log of seals as a partner's": (seen_by(_partner_as_log), {CHECK: "not checked", WHOLE: "not checked"}),
     "a partner's head with a second line that is spoilt": (seen_by(_head_of_two_lines), {CHECK: "failed"}),
 }  # fmt: skip
@@ -804,16 +804,16 @@ PACKAGES: dict[str, tuple[Pack, str]] = {
     "a bundle by a name that Windows leaves behind": (
         lambda good, bad: zip_of(("good.zip", good), ("case/Thumbs.db", bad)), "Thumbs.db"
     ),
-    "a bundle that no directory names": (_hidden_between, "different ways"),
-    "a package with two ends": (_two_ends, "different ways"),
-    "a package that counts less than it holds": (_counted_less, "different ways"),
+    "a bundle that no directory names": (_hidden_between, "programs interpret differently"),
+    "a package with two ends": (_two_ends, "programs interpret differently"),
+    "a package that counts less than it holds": (_counted_less, "programs interpret differently"),
     "a bundle by two names": (_misnamed, "case-2.dat"),
     "a bundle that is locked and not called a ZIP": (_locked, "case-2.dat"),
     "a package before which another one lies": (
         lambda good, bad: b"a letter\n" + zip_of(("bad.zip", bad)) + zip_of(("good.zip", good)), "different"
     ),
     "a name that writes a line of the verdict": (
-        lambda good, bad: zip_of(("bad.zip\nIn all 1: 1 complete.\n.zip", bad), ("good.zip", good)), "In all 2"
+        lambda good, bad: zip_of(("bad.zip\nIn all 1: 1 complete.\n.zip", bad), ("good.zip", good)), "Total 2"
     ),
     "a name that turns what is read": (
         lambda good, bad: zip_of(("bad\u202epiz.zip", bad), ("good.zip", good)), "bad\ufffdpiz.zip"
@@ -823,7 +823,7 @@ PACKAGES: dict[str, tuple[Pack, str]] = {
         "is missing",
     ),
     "a bundle five ZIPs deep": (
-        lambda good, bad: zip_of(("good.zip", good), ("a.zip", _wrapped(bad, 4))), "lie in each other"
+        lambda good, bad: zip_of(("good.zip", good), ("a.zip", _wrapped(bad, 4))), "ZIPs are nested more than"
     ),
     "a bundle in a folder of a bundle": (
         lambda good, bad: zip_of(*unpacked(good, "case"), ("case/more/bad.zip", bad)), "1 extra (more/bad.zip)"
@@ -836,7 +836,7 @@ PACKAGES: dict[str, tuple[Pack, str]] = {
         "extra",
     ),
     "a bundle in the comment": (
-        lambda good, bad: zip_of(("good.zip", good), comment=bad[:60_000]), "something follows it"
+        lambda good, bad: zip_of(("good.zip", good), comment=bad[:60_000]), "or data follow it"
     ),
 }  # fmt: skip
 
@@ -974,8 +974,8 @@ def _entries(scene: Scene) -> list[LogProof]:
 
 
 PAIRS: dict[str, tuple[Pair, str]] = {
-    "another story under another name of the log": (_renamed_log, "Two accounts of case C-7"),
-    "another story without an entry in the log": (_unlogged, "Two accounts of case C-7"),
+    "another story under another name of the log": (_renamed_log, "Contradiction in case C-7"),
+    "another story without an entry in the log": (_unlogged, "Contradiction in case C-7"),
     "another story under a number with a sign that isn't seen": (_other_number, "facts"),
     "another story by somebody without the key": (_changed_by_a_third, "~Two accounts"),
     "a head by a stranger in the name of a log": (_head_of_a_stranger, "~in A.zip and in B.zip"),
@@ -1025,10 +1025,10 @@ LISTS: dict[str, tuple[Callable[[Trust], Trust], str]] = {
         lambda trust: replace(trust, keys=(*trust.keys, device(), device(revoked=now()))), "same key",
     ),
     "more witnesses of time than there are parties": (
-        lambda trust: replace(trust, authorities=(*trust.authorities,) * 9, requires=Requirements(9)), "asks for 9",
+        lambda trust: replace(trust, authorities=(*trust.authorities,) * 9, requires=Requirements(9)), "requires 9",
     ),
     "two witnesses of one name": (
-        lambda trust: asking(trust, PINNED, replace(ALSO, name="W"), cosigners=2), "asks for 2 cosigners and pins 1",
+        lambda trust: asking(trust, PINNED, replace(ALSO, name="W"), cosigners=2), "requires 2 cosigners but pins 1",
     ),
 }  # fmt: skip
 

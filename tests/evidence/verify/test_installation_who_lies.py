@@ -495,11 +495,11 @@ def relisted(path: str, **says: object) -> Invention:
 FAILS = "failed"
 TIMES: dict[str, tuple[Invention | Lie, Expected]] = {
     "seen a year before the crawl's own record of it": (
-        fact(S + "first_seen", moved(-YEAR)), {"line:seen": "by the facts alone"}
+        fact(S + "first_seen", moved(-YEAR)), {"line:seen": "according to the facts only"}
     ),
-    "seen months before the log took it down": (of_long_ago(), {"line:seen": "in the log since"}),
+    "seen months before the log took it down": (of_long_ago(), {"line:seen": "log entry of"}),
     "seen before the server's own clock": (
-        of_long_ago(headers=[["Content-Type", "image/jpeg"], ["Date", date()]]), {"line:seen": "its server's clock"}
+        of_long_ago(headers=[["Content-Type", "image/jpeg"], ["Date", date()]]), {"line:seen": "server clock"}
     ),
     "seen in a period that nobody can read": (first_seen(None, period="the reign of Ann"), {"slice:01": FAILS}),
     "seen in a period that comes": (first_seen(None, period="2031"), {"slice:01": FAILS}),
@@ -565,7 +565,7 @@ MATCHED: dict[str, tuple[Invention | Lie, Expected]] = {
     "a further copy where there is none": (
         compared(further=(((-2.0, 0.0, 108.5), (0.0, 2.0, 40.5), (0.0, 0.0, 1.0)),)), {"match:01": FAILS}
     ),
-    "more copies than a comparison looks for": (compared(further=(HALF_MIRRORED,) * 40), {"match:01": FAILS}),
+    "more copies than a comparison searches for": (compared(further=(HALF_MIRRORED,) * 40), {"match:01": FAILS}),
     "a badge that two pictures share, laid in one piece": (
         shows(with_badge(), WHOLE, (Piece((-0.5, -0.5, 23.5, 59.5), BADGE),)),
         {"match:01": FAILS},
@@ -589,8 +589,8 @@ MATCHED: dict[str, tuple[Invention | Lie, Expected]] = {
     "another similarity in the sum than is seen": (
         lies(shows(half_noise(), HALF_MIRRORED), weighed(dense=1.0)), {"odds:01": FAILS}
     ),
-    "odds by weights that aren't there": (weighed(kept=False), {"line:figures": "odds isn't checked"}),
-    "odds by weights of one's own": (weighed(), {"line:figures": "odds isn't checked"}),
+    "odds by weights that aren't there": (weighed(kept=False), {"line:figures": "odds not checked"}),
+    "odds by weights of one's own": (weighed(), {"line:figures": "odds not checked"}),
     "a calibration of ours that no match uses, with other numbers": (calibrations(an_unused_one), {"facts": FAILS}),
     "a calibration twice, with other numbers": (calibrations(one_twice), {"facts": FAILS}),
     "a calibration of ours, with other numbers, withheld": (ours_withheld(), {"line:calibration": "900000000"}),
@@ -600,10 +600,10 @@ MATCHED: dict[str, tuple[Invention | Lie, Expected]] = {
 }  # fmt: skip
 SAID: dict[str, tuple[Invention | Lie, Expected]] = {
     "signed by a passkey for one of two pictures": (
-        Invention(facts=signed_for_one_of_two, manifest=_captured), {"line:decision": "decision isn't checked"}
+        Invention(facts=signed_for_one_of_two, manifest=_captured), {"line:decision": "decision not checked"}
     ),
     "a bundle before which others are said to be, and after which others may": (
-        both(("bundle", 9), ("matter.bundle", 9)), {"line:bundle": "9 of the case 'C-7'; a later one may say otherwise"}
+        both(("bundle", 9), ("matter.bundle", 9)), {"line:bundle": "9 of case 'C-7'; a later bundle may differ"}
     ),
     "confirmed by nobody": (fact("decision.by", ""), {"confirmed": FAILS}),
     "confirmed by a name without letters": (fact("decision.by", "\u200b \u2060"), {"confirmed": FAILS}),
@@ -611,7 +611,7 @@ SAID: dict[str, tuple[Invention | Lie, Expected]] = {
         fact("decision.by", "\u202eegduJ"), {"line:decision": "'\\u202eegduJ', 20"}
     ),
     "confirmed by a token that is called a court": (
-        fact("decision.by", "Ann (token District Court)"), {"line:decision": "by a token called 'District Court'"}
+        fact("decision.by", "Ann (token District Court)"), {"line:decision": "by the API token 'District Court'"}
     ),
     "more licences answered than were searched": (
         fact("licence_check.searched", 1, "licence_check.reasons", ["1", "2", "3"]), {"facts": FAILS}
@@ -664,7 +664,7 @@ NETWORKS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a version of TLS that nobody wrote": (connected(tls_version="TLSv9"), {"capture:01-1": FAILS}),
     "a suite of another version of TLS": (connected(cipher="ECDHE-RSA-AES128-SHA"), {"capture:01-1": FAILS}),
     "a secure connection to a server without certificate": (connected(certificates=()), {"capture:01-1": FAILS}),
-    "a server that is no address": (connected(address="here", answers=("here",)), {"capture:01-1": FAILS}),
+    "a server that is not an IP address": (connected(address="here", answers=("here",)), {"capture:01-1": FAILS}),
     "a certificate that can't be read, with a subject": (
         visit(change=leaf(subject="CN=Saint")), {"capture:01-1": "not checked"}
     ),

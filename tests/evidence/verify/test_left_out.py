@@ -16,12 +16,12 @@ from tests.assets.left_out import KINDS, SINCE, left_out
 from tests.assets.tampering import files_of
 
 WORDS = {
-    Absence.REPORTED: "Not in this bundle: reported as illegal on 2026-11-20; the facts state its SHA-256, ",
-    Absence.PURGED: "Not in this bundle: removed by the operator on 2026-11-20; the facts state its SHA-256, ",
-    Absence.EXPIRED: "Not in this bundle: the time for which it was kept had ended on 2026-11-20; ",
-    Absence.REMOVED: "Not in this bundle: taken off by the owner on 2026-11-20; ",
-    Absence.NEVER: "Not in this bundle: its bytes were never kept on 2026-11-20; ",
-    Absence.LOST: "Not in this bundle: its bytes were missing when it was sealed, and nobody had removed them",
+    Absence.REPORTED: "Not in this bundle: reported as illegal on 2026-11-20; its SHA-256 in the facts is ",
+    Absence.PURGED: "Not in this bundle: removed by the operator on 2026-11-20; its SHA-256 in the facts is ",
+    Absence.EXPIRED: "Not in this bundle: the retention period had ended on 2026-11-20; ",
+    Absence.REMOVED: "Not in this bundle: removed by the owner on 2026-11-20; ",
+    Absence.NEVER: "Not in this bundle: it was never stored on 2026-11-20; ",
+    Absence.LOST: "Not in this bundle: it was missing when the bundle was sealed, and no removal is recorded",
 }
 
 
@@ -38,7 +38,7 @@ def test_what_was_left_out_is_named_with_its_reason_and_nothing_fails_for_it(
     check = next(check for check in verdict.checks if check.name == f"file:{gone.file}")
     assert check.state is State.NOT_CHECKED
     assert check.sentence == f"{WORDS[Absence.REPORTED]}{gone.digest}."
-    assert "1 file isn't" in verdict.sentence
+    assert "1 file is not" in verdict.sentence
 
 
 @pytest.mark.parametrize("why", Absence)

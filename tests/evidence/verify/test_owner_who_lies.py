@@ -222,7 +222,7 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "a visit that reached nobody": (visited("unreachable"), {"captures": "not checked"}),
     "a calibration of a national institute": (
         calibrated_by(name="national-institute", photographs=900_000_000),
-        {"probability:01": "not checked", "line:calibration": "doesn't come with this software"},
+        {"probability:01": "not checked", "line:calibration": "not part of this software"},
     ),
     "a calibration by the name of ours": (
         calibrated_by(name="default-2026-11i"), {"probability:01": "not checked"}
@@ -323,5 +323,5 @@ def test_the_truth_is_complete_and_begins_with_what_was_decided(own: Scene, tmp_
     assert told["decision"][0].startswith("confirmed by 'Ann'")
     assert told["party"] == ("copies.example", f"{WORDS[Standing.RECORDED]}; not contradicted by party")
     assert told["host"][0] == "copies.example"
-    assert told["similarity"] == ("1.000, computed here", "checked by match")
+    assert told["similarity"] == ("1.000, recomputed", "checked by match")
     assert told["capture"][0].startswith(f"{FOUND}; ")

@@ -134,7 +134,7 @@ def test_the_gravest_outcome_of_its_bundles_is_that_of_a_package(
     path.write_bytes(packed_bytes({**court(bundle), **CONTENTS}))
     assert main(["verify", str(path), "--trust", str(listed)]) == 0
     said = capsys.readouterr().out
-    assert "In all 2: 2 complete." in said
+    assert "Total 2: 2 complete." in said
     assert f"complete    {path}/studio-case-1-bundle-1.zip" in said
     path.write_bytes(packed_bytes(court(bundle, **{"third.zip": broken})))
     assert main(["verify", str(path), "--trust", str(listed), "--json"]) == 1
@@ -204,7 +204,7 @@ def test_bombs_are_refused_before_they_fill_anything(tmp_path: Path, monkeypatch
     for _ in range(6):
         deep = packed_bytes({"inner.zip": deep})
     path.write_bytes(deep)
-    with pytest.raises(NoBundleError, match="lie in each other"):
+    with pytest.raises(NoBundleError, match="ZIPs are nested more than"):
         places_of(path)
     many = zip_with(*((zipfile.ZipInfo(f"{number}"), b"") for number in range(MAX_ENTRIES + 1)))
     path.write_bytes(many)
@@ -219,20 +219,36 @@ KINDS = {
         "web archive (WACZ)",
         "bundle",
     ),
-    "report.xlsx": (packed_bytes({"x.xml": b""}).replace(b"x.xml", b"y.xml"), "no bundle lies", "package of such ZIPs"),
-    "table.xlsx": (zipped({"[Content_Types].xml": b""}), "office program", "give the bundles"),
-    "record.warc": (b"WARC/1.1\r\n", "web archive (WARC)", "the bundle that it lies in"),
+    "report.xlsx": (
+        packed_bytes({"x.xml": b""}).replace(b"x.xml", b"y.xml"),
+        "is a ZIP without a bundle",
+        "package of such ZIPs",
+    ),
+    "table.xlsx": (
+        zipped({"[Content_Types].xml": b""}),
+        "is an office document, not a bundle",
+        "Give the ZIPs of their bundles",
+    ),
+    "record.warc": (
+        b"WARC/1.1\r\n",
+        "web archive (WARC)",
+        "A recorded visit is verified with its bundle. Give the bundle",
+    ),
     "picture.jpg": (b"\xff\xd8\xff\xe0", "is a picture", "exhibit identify"),
-    "trust.json": (b'{"format": "exhibit-trust/1"}', "list of whom to trust", "--trust"),
+    "trust.json": (b'{"format": "exhibit-trust/1"}', "is a trust list, not a bundle", "--trust"),
     "manifest.json": (b'{"format": "exhibit-bundle/1"}', "manifest of a bundle", "bagit.txt"),
     "facts.json": (b'{"format": "exhibit-facts/1"}', "facts of a bundle", "bagit.txt"),
-    "report.json": (b'{"cases": []}', "is JSON", "bundle's ZIP"),
+    "report.json": (b'{"cases": []}', "is a JSON file", "bundle's ZIP"),
     "CONTENTS.txt": (b"Bundles for the court", "is a text", "list of contents"),
-    "verify.html": (b"<!DOCTYPE html>", "is a web page", "opened in a browser"),
-    "stamp.ots": (b"\0OpenTimestamps\0\0Proof\0", "receipt of OpenTimestamps", "below proofs/anchors"),
+    "verify.html": (b"<!DOCTYPE html>", "is a web page", "To use verify.html, open it in a browser"),
+    "stamp.ots": (
+        b"\0OpenTimestamps\0\0Proof\0",
+        "is an OpenTimestamps receipt, not a bundle",
+        "It is in its bundle under proofs/anchors. Give the bundle",
+    ),
     "empty.zip": (b"", "is empty", "bundle's ZIP"),
-    "backup.tar.gz": (b"\x1f\x8b\x08", "packed by gzip", "Unpack it"),
-    "noise": (bytes(range(256)), "isn't a ZIP", "bundle's ZIP"),
+    "backup.tar.gz": (b"\x1f\x8b\x08", "is a gzip file, not a bundle", "Unpack it"),
+    "noise": (bytes(range(256)), "is neither a ZIP", "bundle's ZIP"),
 }
 
 
@@ -258,6 +274,9 @@ def test_a_folder_inside_of_a_bundle_names_the_bundle(bundle: Path, tmp_path: Pa
     with pytest.raises(NoBundleError, match=r"The bundle is .*one\."):
         places_of(tmp_path / "one" / "data" / "work")
     (tmp_path / "nothing").mkdir()
-    for path, words in ((tmp_path / "nothing", "no bundle lies"), (tmp_path / "missing.zip", "isn't there")):
+    for path, words in (
+        (tmp_path / "nothing", "is a folder without a bundle"),
+        (tmp_path / "missing.zip", "does not exist"),
+    ):
         with pytest.raises(NoBundleError, match=words):
             places_of(path)

@@ -325,8 +325,8 @@ FORGERIES: dict[str, Visit] = {
     "a part of the page that is another one": browser(shown(boxed_screenshot_from=300)),
     "a screenshot that is higher than the page": browser(held("screenshot.png", blank("white", height=1200))),
     "a screenshot of the whole that is cut": browser(shown(screenshot_is_cut=True)),
-    "pictures of a page of which nothing was shown": browser(shown(nothing_shown="net::ERR_FAILED")),
-    "no archive of what the page asked for": browser(without(WACZ)),
+    "The capture contains screenshots of a page that was not shown": browser(shown(nothing_shown="net::ERR_FAILED")),
+    "The web archive of the page is missing although its exchanges are recorded": browser(without(WACZ)),
     "an archive with an exchange more": browser(archived((f"{HOST}/sorry", answer(OTHERS)))),
     "an archive with a redirect more": browser(archived((f"{HOST}/sorry", moved(ELSEWHERE)))),
     "an archive with a second image": browser(archived((f"{HOST}/field.jpg", answer(OTHERS)))),
@@ -344,38 +344,38 @@ FORGERIES: dict[str, Visit] = {
     "an answer with a certificate of nobody": browser(loaded(certificates=["ab" * 32])),
 }  # fmt: skip
 NAMED: dict[str, tuple[Visit, str]] = {
-    "no browser": (every(), "no browser looked at the page"),
+    "no browser": (every(), "no browser visited the page"),
     "a page that doesn't name it": (
-        every(recorded(page=answer(OTHERS)), first(bytes=len(OTHERS)), served(OTHERS)), "HTML doesn't name the image"
+        every(recorded(page=answer(OTHERS)), first(bytes=len(OTHERS)), served(OTHERS)), "does not contain the image URL"
     ),
     "a part of the page": (
         every(recorded(page=answer(PAGE, "206 Partial Content")), first(status=206)),
-        "page's address answered with status 206",
+        "page URL returned status 206",
     ),
     "a part of the image": (
         lambda facts, files: every(
             recorded(image=answer(files[IMAGE], "206 Partial Content")),
             stated(lambda one: one["exchanges"][1].update(status=206)),
         )(facts, files),
-        "image's address answered with status 206",
+        "image URL returned status 206",
     ),
     "an empty page": (
         every(recorded(page=answer(b"")), first(bytes=0), without(HTML)), "the page that was served is empty"
     ),
-    "a page that led elsewhere": (every(MOVED, *OVER_THERE), "led to saint.example"),
+    "a page that led elsewhere": (every(MOVED, *OVER_THERE), "redirected to saint.example"),
     "a page that was gone": (
         every(recorded(page=MISSING), first(status=404, bytes=0), without(HTML), both(outcome="page-gone")),
-        "answered with status 404",
+        "returned status 404",
     ),
     "a page that was refused": (
         every(recorded(page=answer(b"", "403 Forbidden")), first(status=403, bytes=0), without(HTML),
               both(outcome="unreachable")),
-        "answered with status 403",
+        "returned status 403",
     ),
     "a visit of three hours": (of_three_hours, "the visit took 180 minutes"),
     "a page with two faces": (every(SECOND, served(OTHERS)), "2 different bodies were served"),
     "an image below the page": (
-        browser(placed(y=5000), shown(boxed_screenshot_from=4600)), "no place of it on the page is recorded"
+        browser(placed(y=5000), shown(boxed_screenshot_from=4600)), "its position on the page is not recorded"
     ),
     "an image that is linked to": (browser(placed(how="linked")), "it is linked to"),
     "an image that is offered": (browser(placed(how="offered")), "offered in another size"),
@@ -383,26 +383,26 @@ NAMED: dict[str, tuple[Visit, str]] = {
         browser(
             shown(image_places=[], not_made={"place": "It took too long."}), without(f"{FOLDER}/screenshot-boxed.png")
         ),
-        "no place of it on the page is recorded",
+        "its position on the page is not recorded",
     ),
     "an image that the browser didn't have": (
         browser(
             archived((f"{HOST}/field.jpg", answer(OTHERS))), loaded(sha256=Digest.of(OTHERS).hex, bytes=len(OTHERS))
         ),
-        "the browser itself was given other bytes",
+        "the browser received different bytes",
     ),
     "a page as PDF of another day": (
-        browser(held("page.pdf", b"/CreationDate (D:20200101000000+00'00')")), "page.pdf doesn't say that it was made"
+        browser(held("page.pdf", b"/CreationDate (D:20200101000000+00'00')")), "page.pdf does not state"
     ),
-    "a page as PDF of no day": (browser(held("page.pdf", b"%PDF-1.7")), "page.pdf doesn't say that it was made"),
+    "a page as PDF of no day": (browser(held("page.pdf", b"%PDF-1.7")), "page.pdf does not state"),
     "a saved page of another day": (
-        browser(held("page.mhtml", b"Date: Wed, 01 Jan 2020 00:00:00 GMT\r\n\r\n")), "page.mhtml doesn't say"
+        browser(held("page.mhtml", b"Date: Wed, 01 Jan 2020 00:00:00 GMT\r\n\r\n")), "page.mhtml does not state"
     ),
     "a saved page of somebody else": (
         browser(held("page.mhtml", b"Snapshot-Content-Location: https://saint.example/\r\n\r\n")),
-        "page.mhtml says that it is of 'https://saint.example/'",
+        "page.mhtml states the URL 'https://saint.example/'",
     ),
-    "an image in the rendered page alone": (browser(within_the_page), "stands in the rendered page alone"),
+    "an image in the rendered page alone": (browser(within_the_page), "only in the rendered page"),
 }  # fmt: skip
 
 
@@ -450,4 +450,4 @@ def test_a_screenshot_that_shows_no_picture_where_it_is_said_to_be_is_told(
     verdict = verified(scene, bundle, visit, tmp_path / "blank.zip")
     assert verdict.outcome is ExitCode.DONE
     line = next(line.value for line in verdict.lines if line.of == "capture")
-    assert ("one colour alone" in line) is (how != "spotted")
+    assert ("at the stated position of the image, the screenshot shows a single colour" in line) is (how != "spotted")

@@ -65,7 +65,7 @@ def test_the_day_of_the_operators_list_is_a_day_however_it_is_written(tmp_path: 
         ("development", "trial", "trial"),
         ("https://b.example/", "file:///etc/passwd", "http"),
         ("development = true", "development = true\nbitcoin_source = 'http://x'", "bitcoin_source.*rfc3161"),
-        ("development = true", "development = true\nqualified = 2026-11-01", "for trials isn't qualified"),
+        ("development = true", "development = true\nqualified = 2026-11-01", "for trials is not qualified"),
         ("development = true", "qualified = 'lately'", "lately"),
         ('urls = "http', 'urls = "http://a.example,http', "more than one"),
         ('bitcoin_source = "http', 'bitcoin_explorer = "https://c.example"\nbitcoin_source = "http', "exclude"),

@@ -153,7 +153,14 @@ def test_an_answer_that_a_verifier_would_refuse_is_not_taken(studio: Owner, ann:
     good = answer_to(asked).assertion
     check_assertion(good)
     parts = (good.authenticator_data, good.client_data, good.signature)
-    refused(passkeys.answered, "signature doesn't hold", asked=asked, key=OTHER.public, parts=parts, key_entry=1)
+    refused(
+        passkeys.answered,
+        "signature of the passkey",
+        asked=asked,
+        key=OTHER.public,
+        parts=parts,
+        key_entry=1,
+    )
     with pytest.raises(FormatError):
         check_assertion(Assertion(good.statement, b"", *parts))
 

@@ -55,7 +55,7 @@ def test_roots_are_written_without_what_else_their_file_says_and_named_when_they
     [written] = own_trust(inline.services, "").authorities
     assert written.roots == known.roots[:1]
     assert "根" not in written.certificates[0]
-    for spoil, words in ((lambda: roots.write_bytes(b"\xff"), "holds no root"), (roots.unlink, "can't be read")):
+    for spoil, words in ((lambda: roots.write_bytes(b"\xff"), "holds no root"), (roots.unlink, "cannot be read")):
         spoil()
         with pytest.raises(WrongUseError, match=words):
             own_trust(inline.services, "")

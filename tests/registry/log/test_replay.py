@@ -70,7 +70,7 @@ FORCED = (
     ("UPDATE registry_logcheckpoint SET root = decode(repeat('00', 32), 'hex') WHERE size = 3", "isn't the root"),
     (
         "UPDATE registry_logcheckpoint SET note = replace(note, E'\\n3\\n', E'\\n4\\n') WHERE size = 3",
-        "doesn't hold",
+        "is invalid",
     ),
     ("UPDATE registry_logcheckpoint SET origin = 'other' WHERE size = 3", "a name that the log never had"),
     (

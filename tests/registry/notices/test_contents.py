@@ -66,7 +66,7 @@ def test_what_nobody_declared_stands_in_no_sentence_of_a_letter(studio: Owner, k
 @pytest.mark.parametrize(
     ("kind", "language", "said"),
     [
-        ("dmca", "en", "The Internet Archive states a capture of March 3, 2019 of this picture's address: "),
+        ("dmca", "en", "The Internet Archive states that it has a capture of this image URL, dated March 3, 2019: "),
         ("dsa", "de", "Das Internet Archive nennt eine Aufnahme dieser Bildadresse vom 03.03.2019: "),
         ("dsa", "fr", "Internet Archive indique une capture de l'adresse de cette image du 03/03/2019 : "),
         ("prc", "zh-Hans", "互联网档案馆（Internet Archive）称其存有该图片网址于2019年3月3日的存档："),

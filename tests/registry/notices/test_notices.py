@@ -47,8 +47,8 @@ def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> No
         "Ann Example, ",
         "Work: Two parrots",
         "Work: A harbour",
-        "Page: http://shop.example/page-0",
-        "Picture: http://shop.example/image-1.jpg",
+        "Page URL: http://shop.example/page-0",
+        "Image URL: http://shop.example/image-1.jpg",
         "Address: 1 Harbour Road, Kiel",
         "Telephone: +49 431 0000",
         "Email: ann@example.org",
@@ -66,7 +66,7 @@ def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> No
     ("kind", "language", "element"),
     [
         ("dsa", "en", "bona fide belief that the information and allegations"),
-        ("dsa", "en", "No licence of this work had been entered on"),
+        ("dsa", "en", "No licence for this work had been entered by"),
         ("prc", "zh-Hans", "第一千一百九十五条"),
         ("prc", "zh-Hans", "初步证据"),
         ("prc", "zh-Hans", "联系电话：+49 431 0000"),
@@ -247,9 +247,9 @@ def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers
     Sighting.objects.filter(pk=first.pk).update(first_seen=now() - timedelta(days=9))
     Sighting.objects.filter(pk=later.pk).update(last_seen=now() + timedelta(days=2))
     text = letter(row).text
-    assert text.count("Page: http://shop.example/page-0") == 1
+    assert text.count("Page URL: http://shop.example/page-0") == 1
     begun_on, ended_on = (f"{day:%-d %B %Y}" for day in (today - timedelta(days=9), today + timedelta(days=2)))
-    assert re.search(f"{begun_on} \\d\\d:\\d\\d .*{ended_on}", text)
+    assert re.search(f"{begun_on} \\d\\d:\\d\\d.*{ended_on}", text)
 
 
 def test_the_letter_says_only_of_pictures_that_are_there_that_they_are_shown(studio: Owner) -> None:

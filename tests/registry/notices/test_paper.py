@@ -25,7 +25,12 @@ def test_it_has_the_letter_and_the_pictures_and_says_which_cannot_be_shown(studi
     inline.services.blobs.remove(lost.match.found.digest)
     pdf = notice_pdf(inline.services, row, letter(row), items_of(row), now())
     text = " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
-    for words in ("Copyright Agent", "Ann Example", "1. Two parrots: the work, and what was recorded at", "not shown:"):
+    for words in (
+        "Copyright Agent",
+        "Ann Example",
+        "1. Two parrots: the work, and the picture recorded at",
+        "not shown:",
+    ):
         assert words in text
     assert pdf.count(b"/DCTDecode") == 1
     offer = begun(studio, "offer")

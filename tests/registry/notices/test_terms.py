@@ -57,7 +57,7 @@ def test_an_offer_is_due_when_its_answer_is(studio: Owner, inline: SyncRunner, s
     row = begun(studio, "offer", "en")
     notices.fill(row, {"reply_days": said}, ["reply_days"])
     today = now().date()
-    assert f"your answer by {today + timedelta(days=days):%-d %B %Y}" in letter(row).text
+    assert f"reply by {today + timedelta(days=days):%-d %B %Y}" in letter(row).text
     row = signed(inline, notices.notice(studio, row.number))
     notices.sent_by_hand(row, by="Ann")
     assert notices.notice(studio, row.number).due_on == today + timedelta(days=days)

@@ -160,7 +160,7 @@ def test_it_is_checked_offline_by_the_pinned_key_alone(witness: LocalWitness, he
     assert {"Friend", "4", "2025-10-09"} <= set(found.sentence.split())
     with pytest.raises(UnknownWitnessError):
         verify(digest, proof, {}, [], "checkpoint")
-    with pytest.raises(IntegrityError, match="another head"):
+    with pytest.raises(IntegrityError, match="The cosignature is for a different checkpoint"):
         verify(heads.grow(1), proof, {}, [pinned], "checkpoint")
     for place in range(0, len(proof), 7):
         flipped = proof[:place] + bytes([proof[place] ^ 1]) + proof[place + 1 :]

@@ -34,5 +34,5 @@ def test_a_log_counts_in_a_pinned_block_only(kept: Receipt) -> None:
     assert (attested.time, attested.label) == (kept.time, "for testing")
     assert "checkpoint" in attested.sentence
     for ledgers in ((), (replace(ledger, chain=5),), (replace(ledger, blocks=(Digest.of(b"x"),)),)):
-        with pytest.raises(UnknownWitnessError, match="isn't pinned"):
+        with pytest.raises(UnknownWitnessError, match="is not pinned"):
             verify(DIGEST, kept.proof, {}, ledgers, "checkpoint")

@@ -28,9 +28,9 @@ def test_a_pending_receipt_says_so_and_another_digest_fails(running: Ledger, kep
         verify_proof(receipt.proof, DIGEST)
     other = Digest.of(b"other")
     for proof in (receipt.proof, kept.proof):
-        with pytest.raises(IntegrityError, match="another digest"):
+        with pytest.raises(IntegrityError, match="digest"):
             verify_proof(proof, other)
-    with pytest.raises(IntegrityError, match="another digest"):
+    with pytest.raises(IntegrityError, match="digest"):
         running.anchor().upgrade(other, receipt)
     alien = dataclasses.replace(kept, proof=dataclasses.replace(json_of(kept), chain=1).to_json())
     with pytest.raises(IntegrityError, match="of the chain 1"):

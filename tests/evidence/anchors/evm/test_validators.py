@@ -53,7 +53,7 @@ def test_enough_seals_of_pinned_validators_make_a_block_count(what: str, tmp_pat
         assert f" {count} of 4 " in check.sentence
         assert (check.by, check.development) == ("Consortium", "A trial.")
     if what == "two":
-        assert "2 of 4 pinned validators, 3 needed" in check.sentence
+        assert "2 of 4 pinned validators; 3 are required" in check.sentence
 
 
 def test_a_list_asks_for_two_thirds_of_different_validators() -> None:

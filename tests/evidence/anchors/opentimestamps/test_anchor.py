@@ -98,7 +98,7 @@ def test_one_calendar_of_several_is_enough(chain: Chain) -> None:
 
 def test_a_calendar_that_talks_nonsense_is_a_missing_service(chain: Chain) -> None:
     server = LoopbackServer()
-    with server.running(lambda _: Answer(b"nonsense")), pytest.raises(ServiceMissingError, match="can't be read"):
+    with server.running(lambda _: Answer(b"nonsense")), pytest.raises(ServiceMissingError, match="cannot be read"):
         anchor_to(chain, server.url).submit(DIGEST)
 
 
@@ -139,13 +139,13 @@ def test_a_calendar_that_names_a_block_without_the_digest_is_found_out(chain: Ch
     with server.running(lie):
         anchor = anchor_to(chain, server.url)
         receipt = anchor.submit(DIGEST)
-        with pytest.raises(IntegrityError, match="doesn't hold"):
+        with pytest.raises(IntegrityError, match="does not contain"):
             anchor.upgrade(DIGEST, receipt)
 
 
 def test_a_receipt_of_another_digest_is_not_upgraded(anchor: OpenTimestampsAnchor) -> None:
     receipt = anchor.submit(DIGEST)
-    with pytest.raises(IntegrityError, match="another digest"):
+    with pytest.raises(IntegrityError, match="digest"):
         anchor.upgrade(Digest.of(b"other"), receipt)
 
 

@@ -35,6 +35,6 @@ def test_a_block_for_trials_counts_by_its_hash_and_two_hours_later(complete: Rec
     assert attested.label == "made at will"
     main = TrustedChain("Bitcoin", "main", 1.0, (), development=False, label="")
     for chains in ((), (main,), (replace(chain, blocks=(Digest.of(b"another"),)),), (replace(chain, blocks=()),)):
-        with pytest.raises(UnknownWitnessError, match="no pinned chain"):
+        with pytest.raises(UnknownWitnessError, match="does not meet the rules of any pinned chain"):
             verify(DIGEST, complete.proof, material, chains, "seal")
     assert vouch((), [(DIGEST, replace(complete, development=False))], "", "") == ()

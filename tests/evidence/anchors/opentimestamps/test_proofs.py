@@ -25,12 +25,12 @@ GENESIS = bytes.fromhex(
 
 
 def test_a_block_of_the_trial_chain_is_an_unknown_witness_on_the_main_chain(complete: Receipt) -> None:
-    with pytest.raises(UnknownWitnessError, match="too easy"):
+    with pytest.raises(UnknownWitnessError, match="too little work"):
         proofs.verify_proof(complete.proof, DIGEST, headers_in(complete.material), "main")
 
 
 def test_a_missing_header_leaves_the_proof_open(complete: Receipt) -> None:
-    with pytest.raises(PendingProofError, match="block 1 isn't at hand"):
+    with pytest.raises(PendingProofError, match="block 1 is not available"):
         proofs.verify_proof(complete.proof, DIGEST, {2: bytes(80)}, "regtest")
 
 
@@ -38,12 +38,12 @@ def test_another_blocks_header_fails(complete: Receipt, chain: Chain) -> None:
     chain.mine()
     header = chain.blocks.header(1)
     assert header is not None
-    with pytest.raises(IntegrityError, match="doesn't hold what"):
+    with pytest.raises(IntegrityError, match="does not contain"):
         proofs.verify_proof(complete.proof, DIGEST, {1: header}, "regtest")
 
 
 def test_another_digest_fails(complete: Receipt) -> None:
-    with pytest.raises(IntegrityError, match="another digest"):
+    with pytest.raises(IntegrityError, match="different digest"):
         proofs.verify_proof(complete.proof, Digest.of(b""), headers_in(complete.material), "regtest")
 
 
@@ -66,7 +66,7 @@ def test_a_flipped_bit_of_the_header_never_moves_the_time(complete: Receipt, dat
     header = parse_header(bytes(changed))
     if int.from_bytes(header.hash, "little") <= header.target:
         return  # one in two; work is free on the trial chain
-    with pytest.raises(IntegrityError, match="no proof of work"):
+    with pytest.raises(IntegrityError, match="The block header has no valid proof of work: it was changed or invented"):
         proofs.verify_proof(complete.proof, DIGEST, {1: bytes(changed)}, "regtest")
 
 
@@ -83,12 +83,12 @@ def test_a_number_of_any_length_is_refused_at_once() -> None:
     magic = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08" + DIGEST.raw
     giant = Timestamp(DIGEST.raw)
     giant.attestations.add(BitcoinBlockHeaderAttestation(10**6000))
-    with pytest.raises(IntegrityError, match="can't be read"):
+    with pytest.raises(IntegrityError, match="cannot be read"):
         proofs.verify_proof(proofs.write_proof(giant), DIGEST, {}, "main")
-    with pytest.raises(IntegrityError, match="can't be read"):
+    with pytest.raises(IntegrityError, match="cannot be read"):
         proofs.read_stamp(proofs.write_stamp(giant), DIGEST.raw)
     began = time.monotonic()
-    with pytest.raises(IntegrityError, match="can't be read"):
+    with pytest.raises(IntegrityError, match="cannot be read"):
         proofs.verify_proof(magic + b"\xf0" + b"\xff" * 200_000, DIGEST, {}, "main")
     assert time.monotonic() - began < 0.5
 
@@ -103,7 +103,7 @@ def test_the_first_block_reads_as_everybody_knows_it() -> None:
 
 
 def test_a_block_as_easy_as_the_first_does_not_count_today() -> None:
-    with pytest.raises(UnknownWitnessError, match="too easy"):
+    with pytest.raises(UnknownWitnessError, match="too little work"):
         check_work(parse_header(GENESIS), "main")
     check_work(parse_header(GENESIS), "regtest")
 
@@ -111,7 +111,7 @@ def test_a_block_as_easy_as_the_first_does_not_count_today() -> None:
 @pytest.mark.parametrize("bits", [0x1D00FFFE, 0x1DFFFFFF, 0xFF00FFFF, 0x00000000, 0x017FFFFF, 0x01800000])
 def test_no_target_lets_an_unworked_header_through(bits: int) -> None:
     changed = GENESIS[:72] + bits.to_bytes(4, "little") + GENESIS[76:]
-    with pytest.raises(IntegrityError, match="no proof of work"):
+    with pytest.raises(IntegrityError, match="The block header has no valid proof of work: it was changed or invented"):
         check_work(parse_header(changed), "regtest")
 
 

@@ -52,7 +52,7 @@ def test_a_stamp_leads_to_the_authority_that_is_vouched_for(config: Rfc3161Confi
 
 
 def test_roots_that_are_none_are_named(config: Rfc3161Config, tmp_path: Path) -> None:
-    with pytest.raises(WrongUseError, match="can't be read"):
+    with pytest.raises(WrongUseError, match="cannot be read"):
         vouch((replace(config, roots=tmp_path / "absent"),), (), "", "")
     (tmp_path / "junk").write_bytes(b"junk")
     with pytest.raises(WrongUseError, match="root certificates of Ann"):

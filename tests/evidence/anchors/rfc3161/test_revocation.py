@@ -136,7 +136,7 @@ def test_a_way_around_a_revoked_authority_has_to_hold_as_well(authority: Authori
 
 
 def test_junk_in_the_place_of_a_list_is_told(authority: Authority, receipt: Receipt) -> None:
-    with pytest.raises(IntegrityError, match="can't be read"):
+    with pytest.raises(IntegrityError, match="cannot be read"):
         said(authority, receipt, [b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
     with pytest.raises(IntegrityError, match="More than"):
         load_lists([authority.hierarchy.root_crl] * 17)

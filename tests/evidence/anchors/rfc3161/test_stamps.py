@@ -38,7 +38,7 @@ def test_a_reply_made_by_openssl_verifies(authority: Authority, folder: Path, tm
 
 
 def test_another_digest_fails(authority: Authority, receipt: Receipt) -> None:
-    with pytest.raises(IntegrityError, match="another digest"):
+    with pytest.raises(IntegrityError, match="different digest"):
         rfc3161.verify_reply(receipt.proof, Digest.of(b"other"), [authority.root_pem])
 
 
@@ -46,7 +46,7 @@ def test_a_broken_signature_is_broken_whoever_it_is_by(authority: Authority, tmp
     reply = bytearray(Authority(tmp_path, authority.url).stamp(stamp_request(DIGEST, 1)))
     signature = Response.load(bytes(reply))["time_stamp_token"]["content"]["signer_infos"][0]["signature"].native
     reply[reply.index(signature) + len(signature) - 1] ^= 1
-    with pytest.raises(IntegrityError, match="signature doesn't hold") as raised:
+    with pytest.raises(IntegrityError, match="signature") as raised:
         rfc3161.verify_reply(bytes(reply), DIGEST, [authority.root_pem])
     assert not isinstance(raised.value, UnknownWitnessError)
 

@@ -17,6 +17,7 @@ from exhibit.types import Decision
 from registry.bundles.sentences import words_of
 from tests.assets.bundles import CALIBRATION
 from tests.assets.documents_sample import (
+    part,
     sample_case,
     sample_match,
     sample_pictures,
@@ -46,12 +47,12 @@ def test_the_sheet_states_likelihood_ratio_prior_calibration_and_bound_and_no_pr
     case = with_probability(sample_case())
     text = sheet(case)
     ratio = likelihood_ratio(case.matches[0].verification.probability or 0, FITTING.prior, FITTING.photographs)
-    assert f"Likelihood ratio {ratio_words(ratio.value)}" in text
-    assert "Prior 0.500: the share of copies that the calibration supposed" in text
+    assert f"Likelihood ratio at most {ratio_words(ratio.value)}:" in text
+    assert f"Prior probability 0.500{part('match.prior')}"[:60] in text
     assert "that the picture is a copy" not in text
     assert "Probability" not in text
     assert "tests-2026-11: Invented for tests." in text
-    assert "Decided as certain: at most 7,462 false alarms in a million pictures, with 95% confidence, from 400" in text
+    assert say("match.bound_certain", at_most_in_a_million="7,462", photographs="400", others="399", failed="0") in text
     assert FITTING.digest.hex in text.replace(" ", "")
 
 
@@ -63,12 +64,12 @@ def test_the_sheet_says_what_resembles_means_and_the_odds_in_one_row() -> None:
     text = sheet(replace(case, matches=(replace(match, verification=said),)))
     assert say("match.resembles") in text
     assert say("match.related", odds="> 1,000 : 1") in text
-    assert "1 : 240 that it shows this very picture" in text
-    assert "weighed" not in sheet(case)
+    assert "odds of 1 : 240 " in text
+    assert say("label.odds") not in sheet(case)
 
 
-@pytest.mark.parametrize(("probability", "words"), [(0.9999, "at most is stated"), (0.0001, "at least is stated")])
-def test_no_ratio_is_stated_beyond_what_the_photographs_support(probability: float, words: str) -> None:
+@pytest.mark.parametrize(("probability", "key"), [(0.9999, "match.ratio_most"), (0.0001, "match.ratio_least")])
+def test_no_ratio_is_stated_beyond_what_the_photographs_support(probability: float, key: str) -> None:
     case = with_probability(sample_case())
     match = case.matches[0]
     case = replace(case, matches=(replace(match, verification=replace(match.verification, probability=probability)),))
@@ -76,7 +77,7 @@ def test_no_ratio_is_stated_beyond_what_the_photographs_support(probability: flo
     most = likelihood_ratio(probability, FITTING.prior, FITTING.photographs)
     assert most.limited
     assert most.value == pytest.approx(1 / bound if probability > 0.5 else bound)
-    assert f"Likelihood ratio {ratio_words(most.value)} {words}" in sheet(case)
+    assert say(key, ratio=ratio_words(most.value), photographs="400") in sheet(case)
 
 
 def test_a_ratio_takes_the_prior_out() -> None:
@@ -91,7 +92,7 @@ def test_a_ratio_takes_the_prior_out() -> None:
 
 def test_what_is_put_up_for_review_has_its_own_bound() -> None:
     text = sheet(with_probability(sample_case(), Decision.REVIEW))
-    assert "Put up for review: at most 15,656 false alarms in a million pictures" in text
+    assert say("match.bound_review", at_most_in_a_million="15,656", photographs="400", others="399", failed="2") in text
 
 
 @pytest.mark.parametrize(("decision", "most"), [(Decision.CERTAIN, "7,462"), (Decision.REVIEW, "15,656")])
@@ -121,7 +122,7 @@ def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> Non
     [match] = case.matches
     noted = replace(match, verification=replace(match.verification, reasons=("same-bytes", "mark")))
     text = text_of(render_exhibit_sheet(replace(case, matches=(noted,)), sample_pictures(), "en"))
-    assert "Remarks the two files have the same bytes" in text
+    assert f"Remarks {say('remark.same-bytes')}" in text
     assert "same-bytes" not in text
     assert "On hold" not in text
 
@@ -132,13 +133,13 @@ def test_a_report_tells_what_figures_come_to_and_none_that_is_internal(cases: in
     report, pictures = sample_report(cases)
     told = tuple(replace(one, facts=with_odds(with_probability(one.facts))) for one in report.cases)
     text = text_of(render_report_pdf(replace(report, cases=told), pictures, "en"))
-    assert "It is no probability that this picture is a copy" in text or cases > 1
+    assert part("match.ratio_most") in text or cases > 1
     assert [
         words
-        for words in ("Prior", "Hash distance", "Matching points", "> 1,000 : 1", FITTING.name, "0.500")
+        for words in ("Prior", part("match.both_views"), "Matching points", "> 1,000 : 1", FITTING.name, "0.500")
         if words in text
     ] == []
-    assert "7,462 false alarms in a million pictures" in text or cases > 1
+    assert "7,462 false alarms" in text or cases > 1
 
 
 def with_odds(case: CaseFacts) -> CaseFacts:

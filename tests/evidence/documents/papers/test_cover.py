@@ -12,7 +12,7 @@ from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_reco
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import PartyFacts
 from exhibit.digests import Digest
-from tests.assets.documents_sample import sample_case, sample_pictures, sample_witnesses, say
+from tests.assets.documents_sample import part, sample_case, sample_pictures, sample_witnesses, say
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.phrases.test_wording import shown_languages
@@ -62,9 +62,9 @@ def test_each_page_of_a_sheet_and_of_a_deposit_record_names_the_facts_that_it_is
 def test_a_sheet_says_which_entries_its_witnesses_have_seen_and_that_receipts_of_the_seal_come_later() -> None:
     case = sample_case()
     witnessed = " ".join(text_of(render_exhibit_sheet(replace(case, witnesses=sample_witnesses()), {}, "en")).split())
-    assert "a checkpoint of the log that covers these entries: 12, 1291 (registration of the work" in witnessed
-    assert "They have not seen this sheet." in witnessed
+    assert say("witness.covers", entries="12, 1291") in witnessed
+    assert part("witness.covers") in witnessed
     alone = " ".join(text_of(render_exhibit_sheet(case, {}, "en")).split())
-    assert "covers these entries" not in alone
+    assert part("witness.covers") not in alone
     for text in (witnessed, alone):
         assert say("witness.later") in text

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from evidence.documents.papers.rendering import render_paper
-from tests.assets.documents_sample import say
+from tests.assets.documents_sample import part, say
 from tests.assets.papers_sample import NETWORK, sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.papers.test_rendering import paper
@@ -16,13 +16,13 @@ def test_the_environment_states_what_the_capture_recorded() -> None:
     text = paper("cn-environment")
     for words in (
         "none used",
-        "variables that name one: http_proxy",
-        "names none of the hosts that were visited",
+        say("environment.proxy_variables", names="http_proxy"),
+        part("environment.hosts_clean"),
         "192.0.2.53",
-        "servers' clocks ahead by 0.12 s, within 0.6 s",
+        say("environment.clock_value", offset="0.12", uncertainty="0.6"),
         "TLSv1.3 TLS_AES_256_GCM_SHA384",
         "CN=www.prints-and-more.example",
-        "Malware, running processes and the way into the network: not checked",
+        part("environment.not_checked_malware"),
     ):
         assert words in text, words
 
@@ -52,5 +52,5 @@ def test_what_a_paper_leaves_out_is_said_with_the_file_that_holds_it() -> None:
     case = sample_sealed({**NETWORK, "exchanges": exchanges})
     [record] = case.networks
     text = text_of(render_paper("cn-environment", replace(case, networks=(record,) * 41), language="en"))
-    assert f"The first 8 of 10 requests are listed here; the file {record.path} in the bundle holds all." in text
-    assert "The first 40 of 41 records are listed here" in text
+    assert say("environment.more_exchanges", shown="8", all="10", path=record.path) in text
+    assert say("environment.more_records", shown="40", all="41", path=record.path) in text

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from evidence.documents.papers.rendering import render_paper
-from tests.assets.documents_sample import say
+from tests.assets.documents_sample import part, say
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.papers.test_rendering import paper
@@ -13,10 +13,10 @@ from tests.evidence.documents.papers.test_rendering import paper
 def test_the_list_numbers_every_item_with_its_source_and_leaves_its_purpose_open() -> None:
     text = paper("cn-evidence-list")
     assert say("cnlist.sighting_source", peer="203.0.113.9") in text
-    begins = "Registered|Document of|Log entry of|Picture found|The crawl|Visit|Comparison"
+    begins = "Registered|Chain-of-title|Log entry of|Picture found|Crawl record|Visit|Comparison"
     numbers = re.findall(rf"(\d+) (?:{begins})", text)
     assert numbers[:4] == ["1", "2", "3", "4"]
-    assert text.count("to be filled in") >= 8
+    assert text.count(part("paper.open")) >= 8
 
 
 def test_the_list_counts_each_outside_witness_that_has_answered_once_and_trials_apart() -> None:
@@ -24,7 +24,7 @@ def test_the_list_counts_each_outside_witness_that_has_answered_once_and_trials_
     outside, trial, pending = case.witnesses
     twice = replace(case, witnesses=(outside, replace(outside, subject="checkpoint"), trial, pending))
     text = text_of(render_paper("cn-evidence-list", twice, language="en"))
-    assert "outside witnesses that have answered in full: 1; witnesses for development, without legal weight: 1" in text
+    assert say("cnlist.proofs", n="1") + say("cnlist.development", n="1") in text
 
 
 def test_the_list_shows_addresses_whole_and_names_no_attached_data_for_what_it_cuts() -> None:
@@ -36,4 +36,4 @@ def test_the_list_shows_addresses_whole_and_names_no_attached_data_for_what_it_c
     text = text_of(render_paper("cn-evidence-list", replace(case, facts=facts), language="en"))
     assert address in text.replace(" ", "")
     assert "more characters in the bundle)" in text
-    assert "attached data" not in text
+    assert part("document.listed_of") not in text

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from evidence.documents.papers.rendering import render_paper
-from tests.assets.documents_sample import say
+from tests.assets.documents_sample import part, say
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 
@@ -14,9 +14,9 @@ def test_it_counts_the_places_with_words_of_others_and_decides_nothing() -> None
     silent = replace(sighting, context="")
     facts = replace(case.facts, sightings=(sighting, silent, sighting))
     text = text_of(render_paper("personal-data", replace(case, facts=facts), language="en"))
-    assert "as they were found; places: 2." in text
+    assert say("privacy.words", n="2") in text
     assert say("privacy.gdpr_basis") in text
-    _, _, decided = text.partition("To be decided and recorded by a person")
-    labels = ("Purpose, and the legitimate interest", "Outcome of the balancing, and who decided", "Signature Date")
+    _, _, decided = text.partition(part("privacy.decide"))
+    labels = (part("field.purpose"), part("field.outcome"), "Signature Date")
     assert [label for label in labels if label not in decided] == []
     assert facts.decision.by not in decided

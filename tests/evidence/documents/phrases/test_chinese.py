@@ -25,7 +25,7 @@ from exhibit.sentences import CONTEXT
 from registry.cases.licence_check import Gap, Obstacle
 from tests import CHECKOUT
 from tests.assets.chinese import english_in, half_width_in
-from tests.assets.documents_sample import sample_case, sample_pictures, sample_report
+from tests.assets.documents_sample import part, sample_case, sample_pictures, sample_report
 from tests.assets.papers_sample import NETWORK, sample_sealed
 from tests.assets.reports import render_report_pdf
 from tests.evidence.documents.case.test_comparison import with_probability
@@ -178,7 +178,11 @@ def test_a_sheet_with_no_licences_never_says_that_they_cover_no_such_use() -> No
     case = sample_case()
     case = replace(case, licence_check=replace(case.licence_check, searched=0))
     for language, never, says in (
-        ("en", "cover no such use", "Not checked: no licence of this work had been entered at 2026-11-20 11:00:00 UTC"),
+        (
+            "en",
+            part("licence.none_covers"),
+            "Not checked: no licence for this work had been entered by 2026-11-20 11:00:00 UTC",
+        ),
         ("zh-Hans", "没有涵盖此项使用", "该作品未录入任何许可"),
     ):
         text = " ".join(text_of(render_exhibit_sheet(case, sample_pictures(), language)).split())

@@ -20,7 +20,7 @@ from evidence.facts.case import AttachmentFacts, CaseFacts
 from evidence.formats.pdf_content import PdfContent, pdf_content
 from exhibit.digests import Digest
 from tests.assets.chinese import english_in
-from tests.assets.documents_sample import NOON, sample_case, sample_pictures, say
+from tests.assets.documents_sample import NOON, part, sample_case, sample_pictures, say
 from tests.assets.papers_sample import sample_sealed
 from tests.evidence.documents.phrases.test_chinese import SAID, chinese
 from tests.evidence.formats.test_pdf_content import written
@@ -105,18 +105,14 @@ def test_every_page_has_its_number_and_the_list_and_bookmarks_lead_to_each_piece
         mark = "" if number < first else f"Exhibit {1 if number < second else 2} · "
         assert f"{mark}page {number + 1} of {len(texts)}" in text
     marks = {str(one.title): reader.get_destination_page_number(one) or 0 for one in _flat(reader.outline)}
-    assert (marks["Exhibit 1"], marks["Exhibit 2"]) == (first, second)
-    assert "Page 1 of the deed" in texts[marks["1.3 Sighting 1: the page, printed by the browser"]]
+    assert (marks["Exhibit 1 · Exhibit sheet"], marks["Exhibit 2 · Exhibit sheet"]) == (first, second)
+    assert "Page 1 of the deed" in texts[marks[f"1.1 {say('cnlist.document', title='01.pdf')}"]]
     listed = "".join(texts[1:first])
     for title, page in marks.items():
         if title[:1].isdigit():
             assert f"{title.partition(' ')[0]} " in listed
             assert str(page + 1) in listed
-    assert [title for title in marks if title.startswith("2.")] == [
-        "2.1 Exhibit sheet",
-        "2.2 Sighting 1: how the page looked",
-        "2.3 Sighting 1: the page, printed by the browser",
-    ]
+    assert [title for title in marks if title.startswith("2.")] == []
 
 
 def _flat(outline: list[Any]) -> list[pypdf.generic.Destination]:
@@ -124,22 +120,27 @@ def _flat(outline: list[Any]) -> list[pypdf.generic.Destination]:
 
 
 @pytest.mark.long
-def test_cover_and_dividers_name_the_sealed_bundle_and_what_isnt_shown(sealed: Sealed, pdf: bytes) -> None:
+def test_the_cover_names_the_sealed_bundles_and_the_list_what_is_not_shown(sealed: Sealed, pdf: bytes) -> None:
     texts, seal = _texts(pdf), Digest.of(sealed.manifest.to_json()).hex
     cover = texts[0]
-    dividers = [text for text in texts if "In this exhibit" in text]
-    assert len(dividers) == 2
-    for number, text in enumerate(dividers, 1):
-        for place in (cover, text):
-            assert f"studio-case-{number}-bundle-1.zip" in place
-            assert seal in place.replace(" ", "")
-        assert "It lies in the ZIP beside this PDF and can be checked" in text
-        assert f"({PAPERS}/02.pdf): encrypted" in text
-        assert f"({PAPERS}/03.txt): neither a PDF nor a picture" in text
-        assert f"({PAPERS}/04.jpg): not a picture" in text
-    assert "notes or form fields on its pages don't say how they look" in dividers[0]
-    assert f"({PAPERS}/01.pdf): withheld. They stay here." in dividers[1]
-    for said in ("Lund", "prints-and-more.example", "They stay here.", "2026-11-20", "Exhibit 0.", "copy for reading"):
+    first = next(number for number, text in enumerate(texts) if "Exhibit 1 · page" in text)
+    listed = " ".join(texts[1:first])
+    for number in (1, 2):
+        assert f"studio-case-{number}-bundle-1.zip" in cover
+        for left_out in ("02.pdf): encrypted", "03.txt): neither a PDF nor a picture", "04.jpg): not a picture"):
+            assert f"Exhibit {number} · {say('cnlist.document', title=left_out[:6])} ({PAPERS}/{left_out}" in listed
+    assert cover.replace(" ", "").count(seal) == 2
+    assert part("reading.notes") in listed
+    assert f"({PAPERS}/01.pdf): withheld. They stay here." in listed
+    assert say("reading.data") in listed
+    for said in (
+        "Lund",
+        "prints-and-more.example",
+        "They stay here.",
+        "2026-11-20",
+        "Exhibit 0.",
+        part("reading.what"),
+    ):
         assert said in cover
 
 
@@ -179,12 +180,12 @@ def test_an_exhibit_has_room_for_so_many_pages_and_so_much_time_and_says_what_it
     monkeypatch.setattr(exhibits, "MOST_PAGES", sheet + 1)
     one = sealed.exhibit(1, "en", {})
     assert one.pages == sheet + 1
-    assert any(say("reading.part", shown="1", all="4") in said for said in one.left_out)
-    assert sum("no room" in said for said in one.left_out) == 5
+    assert any(say("reading.part", shown="1", all="2") in said for said in one.left_out)
+    assert sum(say("reading.full") in said for said in one.left_out) == 3
     monkeypatch.setattr(exhibits, "MOST_SECONDS", -1.0)
     one = sealed.exhibit(1, "en", {})
     assert one.pages == 0
-    assert sum("no time" in said for said in one.left_out) == 7
+    assert sum(say("reading.late") in said for said in one.left_out) == 5
 
 
 @pytest.mark.long
@@ -196,4 +197,4 @@ def test_a_chinese_one_is_chinese_with_a_list_of_evidence_to_be_signed() -> None
     said = (*SAID, "Lund", "Ann", "They", "stay", "here")
     assert set(english_in(" ".join(own), said)) == set()
     assert all(word in texts[1] for word in ("证据目录", "来源", "证明对象", "页码", "提交人", "签名", "日期"))
-    assert f"证据 1 · 第 4 页，共 {len(texts)} 页" in texts[3]
+    assert f"证据 1 · 第 3 页，共 {len(texts)} 页" in texts[2]

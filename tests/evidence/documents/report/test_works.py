@@ -13,7 +13,7 @@ import pytest
 from evidence.documents.report import volumes
 from evidence.documents.report.facts import LookedFacts, ReportFacts, ReportScope, WorkAccount
 from evidence.documents.report.volumes import ReportFolder, volumes_of
-from tests.assets.documents_sample import sample_report, say
+from tests.assets.documents_sample import part, sample_report, say
 from tests.assets.fonts import needs_chinese
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
@@ -54,10 +54,10 @@ def test_a_work_without_finds_was_not_found_in_what_was_looked_at() -> None:
     assert say("work_standing.waiting") in text
     assert say("work_standing.unlisted") in text
     assert say("works.holds_until", time="2026-06-01 12:00:00 UTC") in text
-    assert "hosts on which pictures were seen: 31." in text
-    assert "120 waited to be compared when the report was made; 7 couldn't be read" in text
+    assert "hosts with pictures: 31." in text
+    assert say("works.uncompared", uncompared="120", unreadable="7") in text
     assert say("report.scope_every_work") in text
-    assert "not used" not in text
+    assert "not used anywhere" not in text
 
 
 @pytest.mark.long
@@ -65,9 +65,9 @@ def test_a_work_without_finds_was_not_found_in_what_was_looked_at() -> None:
 def test_it_is_told_in_chinese_and_not_at_all_unless_it_was_asked_for() -> None:
     facts, pictures = sample_report(2)
     chinese = text_of(render_report_pdf(report(), pictures, "zh-Hans"))
-    assert "所查询的每一件作品" in chinese
+    assert part("heading.works", "zh-Hans") in chinese
     assert "在所查看的范围内未找到" in chinese
-    assert "Every work" not in text_of(render_report_pdf(facts, pictures, "en"))
+    assert part("heading.works") not in text_of(render_report_pdf(facts, pictures, "en"))
     assert json.loads(facts.to_json())["looked"] is None
 
 

@@ -62,7 +62,7 @@ def read_codes(pdf: bytes) -> list[str]:
 def test_what_is_missing_or_earlier_or_too_much_is_said(facts: CaseFacts) -> None:
     many = replace(facts.work, registration=None, earlier_registration=NOON, pictures=facts.work.pictures * 14)
     text = text_of(render_deposit_record(replace(facts, work=many), {}, "en"))
-    assert f"The first {SHOWN_PICTURES} of 14 are listed here" in text
+    assert say("document.listed_of", shown=f"{SHOWN_PICTURES}", all="14") in text
     assert say("picture.missing") in text
     assert "2026-11-20" in text
     assert "log.sample.example" not in text

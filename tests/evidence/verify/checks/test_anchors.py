@@ -78,7 +78,7 @@ def test_so_many_cosigners_as_the_list_asks_for(scene: Scene, tmp_path: Path) ->
     assert Verifier(scene.trust).verify(path).outcome is ExitCode.DONE  # not required
     found = {check.name: check for check in Verifier(trust).verify(path).checks}
     assert found["anchor:checkpoint-test-witness.cosigned"].sentence.startswith("Test witness ")
-    said = "1 of 1 pinned witnesses have cosigned a head over the seal: Test witness."
+    said = "1 of 1 pinned log witnesses have cosigned a checkpoint that covers the seal: Test witness."
     assert found["cosigned"].sentence == said
     assert Verifier(trust).verify(path).outcome is ExitCode.DONE
     other = replace(trust.cosigners[0], name="Other", vkey=cosigner_key("o.example", new_signer().public_key))
@@ -86,13 +86,13 @@ def test_so_many_cosigners_as_the_list_asks_for(scene: Scene, tmp_path: Path) ->
     verdict = Verifier(more).verify(path)
     assert verdict.outcome is ExitCode.INCOMPLETE
     [check] = [check for check in verdict.checks if check.name == "cosigned"]
-    assert check.sentence.startswith("1 of 2 pinned witnesses")
+    assert check.sentence.startswith("1 of 2 pinned log witnesses")
     assert Verifier(trust).verify(scene.write(tmp_path / "without.zip")).outcome is ExitCode.INCOMPLETE
 
 
 def test_a_list_that_asks_for_more_cosigners_than_it_pins_is_refused(scene: Scene) -> None:
     wrong = replace(scene.trust, requires=Requirements(1, cosigners=1))
-    with pytest.raises(FormatError, match="1 cosigners and pins 0"):
+    with pytest.raises(FormatError, match="1 cosigners but pins 0"):
         Trust.from_json(wrong.to_json())
 
 

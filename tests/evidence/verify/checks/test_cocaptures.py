@@ -32,7 +32,7 @@ def test_a_capture_seen_by_two_is_told_with_both(seen: SeenTwice, tmp_path: Path
     assert (checks[CHECK].state, checks[WHOLE].state) == (State.PASSED, State.PASSED)
     assert ", ".join(WORDS[name] for name in ("picture", "page", "text")) in checks[CHECK].sentence
     assert "the same server" in checks[CHECK].sentence
-    assert "each page" in checks[WHOLE].sentence
+    assert "Each page" in checks[WHOLE].sentence
     assert verdict.failures == ()
     [capture] = [grade for grade in verdict.grades if grade.name == "capture"]
     assert capture.state is State.PASSED
@@ -44,12 +44,12 @@ def test_another_address_server_or_page_is_told_beside_the_same_picture(seen: Se
     for said, words, state in (
         (
             {"picture": replace(seen.picture, server="192.0.2.9")},
-            "the same address and another server ('192.0.2.9')",
+            "the same URL and a different server ('192.0.2.9')",
             State.NOT_CHECKED,
         ),
         (
             {"picture": replace(seen.picture, final_url=elsewhere)},
-            f"from another address, '{elsewhere}'",
+            f"from a different URL, '{elsewhere}'",
             State.NOT_CHECKED,
         ),
         ({"page": replace(seen.said.page, final_url=elsewhere)}, "Different: address", State.PASSED),
@@ -59,7 +59,7 @@ def test_another_address_server_or_page_is_told_beside_the_same_picture(seen: Se
         checks = {check.name: check for check in Verifier(seen.trust).verify(packed(tmp_path / "b.zip", files)).checks}
         assert (checks[CHECK].state, checks[WHOLE].state) == (state, state)
         assert words in checks[CHECK].sentence
-        assert ("Nobody else" in checks[WHOLE].sentence) == ("page" in said)
+        assert ("No one else retrieved the same page of sighting" in checks[WHOLE].sentence) == ("page" in said)
 
 
 @pytest.mark.parametrize("status", [0, 301, 404, 500])
@@ -76,11 +76,11 @@ def test_a_partner_that_got_no_page_or_no_picture_did_not_see_it(
 @pytest.mark.parametrize(
     ("by", "words"),
     [
-        ({1: ["B"], 2: ["C"]}, "seen by two, run by Ann and, of each sighting, 01: B; 02: C."),
-        ({1: ["B", "C"], 2: ["C"]}, "seen by two, run by Ann and, of each sighting, 01: B, C; 02: C."),
-        ({1: ["B", "C"], 2: ["C", "B"]}, "seen by three, run by Ann, B and C."),
-        ({1: ["B", "B"], 2: ["B"]}, "seen by two, run by Ann and B."),
-        ({1: ["B", "b", "\uff22", " B\u200b"], 2: ["b"]}, "seen by two, run by Ann and B."),
+        ({1: ["B"], 2: ["C"]}, "retrieved by two, run by Ann and, of each sighting, 01: B; 02: C."),
+        ({1: ["B", "C"], 2: ["C"]}, "retrieved by two, run by Ann and, of each sighting, 01: B, C; 02: C."),
+        ({1: ["B", "C"], 2: ["C", "B"]}, "retrieved by three, run by Ann, B and C."),
+        ({1: ["B", "B"], 2: ["B"]}, "retrieved by two, run by Ann and B."),
+        ({1: ["B", "b", "\uff22", " B\u200b"], 2: ["b"]}, "retrieved by two, run by Ann and B."),
     ],
 )
 def test_eyes_are_counted_for_each_sighting(
@@ -89,7 +89,7 @@ def test_eyes_are_counted_for_each_sighting(
     monkeypatch.setattr(cocaptures, "_own_operator", lambda _inspection: "Ann")
     check = cocaptures._whole(cast("Inspection", None), by, {1: {"B"}})
     assert words in check.sentence
-    assert "Nobody else" in check.sentence
+    assert "No one else retrieved the same page of sighting" in check.sentence
 
 
 def test_each_answer_is_read_once(seen: SeenTwice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_one_operator_of_both_is_nobody_else(seen: SeenTwice, tmp_path: Path, na
     verdict = Verifier(trust).verify(packed(tmp_path / "seen.zip", seen.files))
     told = {one.name: one for one in verdict.checks}
     assert (told[CHECK].state, told[WHOLE].state) == (State.NOT_CHECKED, State.NOT_CHECKED)
-    assert f"{name} runs both logs" in told[CHECK].sentence
+    assert f"{name} operates both logs" in told[CHECK].sentence
     assert verdict.failures == ()
 
 
@@ -135,7 +135,7 @@ def test_a_name_in_letters_that_look_like_others_is_told(
     trust = replace(seen.trust, partners=(replace(pin, operator=name),))
     verdict = Verifier(trust).verify(packed(tmp_path / "seen.zip", seen.files))
     [whole] = [check for check in verdict.checks if check.name == WHOLE]
-    assert (whole.state, "look like others" in whole.by) == (State.PASSED, is_told)
+    assert (whole.state, "with confusable letters" in whole.by) == (State.PASSED, is_told)
 
 
 @pytest.mark.parametrize("name", TOLD)

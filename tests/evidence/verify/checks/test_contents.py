@@ -40,4 +40,4 @@ def test_another_verifier_inside_is_not_vouched_for(scene: Scene, bundle: Path, 
     verdict = Verifier(scene.trust).verify(packed(tmp_path / "other.zip", rebagged(files)))
     [tools] = [check for check in verdict.checks if check.name == "tools"]
     assert tools.state is State.NOT_CHECKED
-    assert "don't run it" in tools.sentence
+    assert "Do not run it" in tools.sentence

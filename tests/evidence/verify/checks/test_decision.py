@@ -31,10 +31,10 @@ def test_a_decision_that_a_passkey_signed_is_told_with_what_it_shows(scene: Scen
         assert state == "passed"
         for words in (
             "on exhibit.example",
-            "as one of Ann",
-            "is the installation's word",
+            "under the name Ann",
+            "stated by the installation only",
             "Counter 7",
-            "1 of 1 pictures",
+            "1 of 1 found pictures",
         ):
             assert words in sentence
     assert "decision" not in told(scene.write(tmp_path / "without.zip"), scene.trust)

@@ -42,12 +42,12 @@ def said(scene: Scene, tmp_path: Path) -> Callable[..., Verdict]:
     ("data", "state", "words"),
     [
         (empty_pdf(), "passed", "No scripts, embedded files, forms or actions were found in 02.pdf"),
-        (written("script"), "not checked", "02.pdf holds JavaScript. Nothing of it was run or opened."),
-        (packed(SCRIPT), "not checked", "02.pdf holds JavaScript."),
-        (written("files"), "not checked", "02.pdf holds embedded files."),
-        (written("launch"), "not checked", "02.pdf holds actions that open other files or programs."),
-        (written(password="x"), "not checked", "02.pdf: Not looked through: it is encrypted."),
-        (b"GIF89a", "not checked", "02.pdf: Not looked through: it can't be read as a PDF."),
+        (written("script"), "not checked", "02.pdf contains JavaScript. None of it was run or opened."),
+        (packed(SCRIPT), "not checked", "02.pdf contains JavaScript."),
+        (written("files"), "not checked", "02.pdf contains embedded files."),
+        (written("launch"), "not checked", "02.pdf contains actions that open other files or programs."),
+        (written(password="x"), "not checked", "02.pdf: Not examined: it is encrypted."),
+        (b"GIF89a", "not checked", "02.pdf: Not examined: it cannot be read as a PDF."),
     ],
 )
 def test_a_document_is_named_with_what_it_holds(

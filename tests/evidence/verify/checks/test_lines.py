@@ -61,16 +61,18 @@ def test_a_name_without_a_letter_that_is_seen_is_nobodys(scene: Scene, told: Tol
     party = replace(scene.facts.party, kind="account", name=name.partition(" (")[0])
     assert state(told(replace(scene.facts, party=party)), "party") is State.FAILED
     work = replace(scene.facts.work, author=name.partition(" (")[0])
-    assert "nobody named as author" in lines(told(replace(scene.facts, work=work)))["work"]
+    assert "no author named" in lines(told(replace(scene.facts, work=work)))["work"]
 
 
 def test_a_registered_file_that_is_the_found_one_is_stated(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     whole = files_of(bundle)
     verdict = Verifier(scene.trust).verify(bundle)
-    assert "byte for byte" not in lines(verdict)["registered"] + lines(verdict).get("pictures", "")
+    assert "with a file that is byte-for-byte identical to a found file" not in lines(verdict)["registered"] + lines(
+        verdict
+    ).get("pictures", "")
     name = next(name for name in FORGED if "same bytes" in name)
     same = Verifier(scene.trust).verify(packed(tmp_path / "same.zip", sealed_lie(whole, FORGED[name][0])))
-    assert "byte for byte" in lines(same)["registered"]
+    assert "with a file that is byte-for-byte identical to a found file" in lines(same)["registered"]
 
 
 @pytest.mark.parametrize("period", ["2016", "2016-01", "2016-01-11"])
@@ -83,8 +85,8 @@ def test_a_work_registered_after_the_find_is_stated(scene: Scene, bundle: Path, 
         facts["sightings"][0].update(first_seen=None, last_seen=None, period=period)
 
     for lie, words in (
-        (later, "after a copy had been seen, at "),
-        (of_archive, f"after a copy had been seen, in '{period}'"),
+        (later, "after a copy had been found, at "),
+        (of_archive, f"after a copy had been found, in '{period}'"),
     ):
         files, trust = forged(scene, files_of(bundle), Invention(facts=lie))
         assert words in lines(Verifier(trust).verify(packed(tmp_path / "late.zip", files)))["registered"]
@@ -102,7 +104,14 @@ def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_told(scene: Sc
     assert ("a copy" in line) is (seconds > 0)
 
 
-@pytest.mark.parametrize(("added", "words"), [(b"", "byte for byte"), (b"\0", "pixel for pixel"), (None, "")])
+@pytest.mark.parametrize(
+    ("added", "words"),
+    [
+        (b"", "with a file that is byte-for-byte identical to a found file"),
+        (b"\0", "with a file that has the same pixels as a found file"),
+        (None, ""),
+    ],
+)
 def test_a_registered_file_that_is_the_found_one_is_told(
     scene: Scene, told: Told, added: bytes | None, words: str
 ) -> None:
@@ -113,4 +122,7 @@ def test_a_registered_file_that_is_the_found_one_is_told(
     facts = replace(scene.facts, work=work, matches=(replace(match, work_picture=own.digest),))
     line = lines(told(facts))["registered"]
     assert words in line
-    assert ("byte for byte" in line, "pixel for pixel" in line).count(True) == bool(words)
+    assert (
+        "with a file that is byte-for-byte identical to a found file" in line,
+        "with a file that has the same pixels as a found file" in line,
+    ).count(True) == bool(words)

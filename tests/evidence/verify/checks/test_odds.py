@@ -158,7 +158,7 @@ def test_what_only_resembles_a_work_is_no_case_without_a_person(scene: Scene, tm
     facts = replace(facts, decision=replace(facts.decision, demonstration=True))
     check = told(scene, facts, tmp_path / "bundle.zip")
     assert check is not None
-    assert (check.state, "switch for demonstrations" in check.sentence) == (State.NOT_CHECKED, True)
+    assert (check.state, "the demonstration setting" in check.sentence) == (State.NOT_CHECKED, True)
 
 
 def test_odds_below_the_limit_of_having_to_do_with_the_work_fail(scene: Scene, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_odds_of_an_earlier_version_are_said_not_to_be_checked(scene: Scene, tmp
     for facts in (facts_with(scene, None), facts_with(scene, replace(WEIGHING, pipeline="match-1"))):
         check = told(scene, facts, tmp_path / "bundle.zip")
         assert check is not None
-        assert (check.state, "doesn't hold the weights" in check.sentence) == (State.NOT_CHECKED, True)
+        assert (check.state, "does not contain the weights" in check.sentence) == (State.NOT_CHECKED, True)
 
 
 def test_a_match_without_odds_has_no_such_check(scene: Scene, tmp_path: Path) -> None:
